@@ -22,7 +22,19 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS = (
     {"types", "errors", "parts"},
-    {"answers", "prompts", "metrics", "uncertainty", "contest", "selection", "breakdown"},
+    {
+        "answers",
+        "prompts",
+        "metrics",
+        "uncertainty",
+        "curves",
+        "comparison",
+        "power",
+        "sequential",
+        "contest",
+        "selection",
+        "breakdown",
+    },
     {
         "exam",
         "config",
@@ -44,8 +56,9 @@ PURE = LAYERS[0] | LAYERS[1] | {"exam", "scoring"}
 IO = {"asyncio", "io", "os", "shutil", "socket", "subprocess", "sys", "tempfile", "threading"}
 BESIDE = {
     "tasks": {"types", "errors", "parts", "prompts", "datasets", "judge", "graders", "metrics"},
-    "reports": {"types", "errors", "answers", "prompts", "metrics", "uncertainty", "contest",
-                "selection", "exam", "files", "store"},
+    "reports": {"types", "errors", "answers", "prompts", "metrics", "uncertainty", "curves",
+                "comparison", "power", "sequential", "contest", "selection", "exam", "files",
+                "store"},
 }  # fmt: skip
 HEAVY = {
     "antlr4", "datasets", "huggingface_hub", "latex2sympy2_extended", "lm_eval", "math_verify",
