@@ -133,7 +133,8 @@ def power_at(rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float
     m = len(rates)
     actual = sampling_variance(rates) / k_base + sampling_variance(after) / k_new
     if min(k_base, k_new) == 1:
-        if 0.5 ** (m * min(1.0, m * actual)) > alpha:  # too few problems can differ at all
+        differing = float((rates * (1 - after) + after * (1 - rates)).sum()) / rates.shape[1]
+        if 0.5**differing > alpha:  # too few problems can differ at all
             return 0.0
         actual += float((rates - after).mean(axis=1).var(ddof=1)) / m
         under_null, step = actual, 2.0 / m
