@@ -38,6 +38,7 @@ TestName = Literal["samples", "sign-flip"]
 _LATTICE = 1 << 18  # points up to which a permutation distribution is computed exactly
 _DRAWS = 20_000  # else this many seeded permutations: a p-value of 0.05 is good to 0.0015
 _SEED = 20_240_817  # permutations are the same in every comparison of the same counts
+_TWO_SIDED, _ONE_SIDED = 0.95, 0.9  # a bound with 5 % on its side is an end of a 90 % interval
 _FEW = 8.0  # degrees of freedom below which a variance estimate is little to go by
 
 
@@ -47,7 +48,8 @@ class Difference:
 
     `p_drop` and `p_rise` are one-sided and by `test`; `p_sign_flip` is two-sided and over
     problems. Errors and intervals are None where they cannot be estimated (one sample, one
-    problem). Intervals are two-sided, 95 % unless asked otherwise.
+    problem). Intervals are two-sided at 95 %; `lower` is the one-sided 95 % bound by the error
+    that the test goes by, -1 where there is none.
     """
 
     value: float
@@ -62,6 +64,7 @@ class Difference:
     p_drop: float
     p_rise: float
     p_sign_flip: float
+    lower: float
 
     @property
     def interval(self) -> Interval:
@@ -70,9 +73,7 @@ class Difference:
         return found or Interval(-1.0, 1.0)
 
 
-def compare(
-    base: Mapping[str, Tally], new: Mapping[str, Tally], *, confidence: float = 0.95
-) -> Difference:
+def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
     """Compare two runs over the problems that have a graded sample in both.
 
     Raises:
@@ -87,6 +88,11 @@ def compare(
     variances = [*rate_variances(old), *rate_variances(now)]
     error = None if single else sampling_error(variances)
     drop, rise = sign_flip(changes) if single else stratified(old, now)
+    bound = (
+        _problems_interval(changes, _ONE_SIDED)
+        if single
+        else _sampling_interval(old, now, _ONE_SIDED)
+    )
     return Difference(
         value=mean(changes),
         base=mean([rate(t) for t in old]),
@@ -94,12 +100,13 @@ def compare(
         n_problems=len(pairs),
         se_sampling=None if error is None else 2 * error,  # the mean is over m, not over 2m
         se_problems=problems_error(changes),
-        interval_sampling=None if single else _sampling_interval(old, now, confidence),
-        interval_problems=_problems_interval(changes, confidence),
+        interval_sampling=None if single else _sampling_interval(old, now, _TWO_SIDED),
+        interval_problems=_problems_interval(changes, _TWO_SIDED),
         test="sign-flip" if single else "samples",
         p_drop=drop,
         p_rise=rise,
         p_sign_flip=min(1.0, 2 * min(sign_flip(changes))),
+        lower=bound.low if bound else -1.0,
     )
 
 

@@ -30,6 +30,7 @@ ALPHA = 0.05
 POWER = 0.8
 """Chance of seeing a drop from which a comparison counts as able to see it."""
 
+_MOST = 4096  # samples a problem that anyone may be told to draw
 _GRID = 9  # rates that stand for one problem's posterior
 _SPREAD = 0.55  # intraclass correlation where one sample a problem tells nothing of it
 
@@ -152,6 +153,34 @@ def detectable_drop(
     return smallest_drop(
         rates, lambda drop: power_at(rates, k_base, k_new, drop, alpha=alpha), power
     )
+
+
+def k_needed(rates: Rates, drop: float, *, alpha: float = ALPHA) -> int | None:
+    """Samples a problem, of base and new alike, that see a drop with power 0.8; None beyond 4,096.
+
+    One sample a problem is a test of its own and may do where two do not: k from 2 on is meant.
+    """
+    k = 2
+    while power_at(rates, k, k, drop, alpha=alpha) < POWER:
+        k *= 2
+        if k > _MOST:
+            return None
+    low = k // 2
+    while k - low > 1:
+        middle = (low + k) // 2
+        if power_at(rates, middle, middle, drop, alpha=alpha) < POWER:
+            low = middle
+        else:
+            k = middle
+    return k
+
+
+def problems_needed(
+    rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float = ALPHA
+) -> int:
+    """Problems like these that see a drop with power 0.8 at these k: errors shrink as 1/sqrt(m)."""
+    detectable = detectable_drop(rates, k_base, k_new, alpha=alpha)
+    return math.ceil(len(rates) * max(1.0, detectable / drop) ** 2)
 
 
 def smallest_drop(rates: Rates, power_of: Callable[[float], float], power: float) -> float:

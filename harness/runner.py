@@ -44,7 +44,7 @@ Observer = Callable[[str, str, Verdict | None], None]
 """Told of every event: ("sampled" | "failed" | "graded", task name, verdict or None)."""
 
 
-def _silent(event: str, task: str, verdict: Verdict | None) -> None:
+def silent(event: str, task: str, verdict: Verdict | None) -> None:
     """Observe nothing."""
 
 
@@ -196,7 +196,7 @@ class Runner:
         *,
         concurrency: int | None = None,
         workers: int | None = None,
-        observe: Observer = _silent,
+        observe: Observer = silent,
     ) -> None:
         self._runs = runs
         self._engine = engine

@@ -102,6 +102,7 @@ class Look:
     round: int
     difference: float
     low: float
+    p_drop: float
     decision: Decision | None
     score: float
     interval: Interval
@@ -111,7 +112,8 @@ def look(design: Design, base: Mapping[str, Tally], new: Mapping[str, Tally], ro
     """Look at the difference after a round; the last round always decides.
 
     `new` holds the first `rounds` samples of every problem. `Look.low` is the lower end of the
-    one-sided confidence sequence of new - base.
+    one-sided confidence sequence of new - base, and `Look.p_drop` is valid whenever one stops: the
+    chance that any of the k looks shows as much where nothing changed.
     """
     pairs = [(base[id], new[id]) for id in base if id in new and new[id].n and base[id].n]
     difference = mean([n.correct / n.n - b.correct / b.n for b, n in pairs])
@@ -130,6 +132,7 @@ def look(design: Design, base: Mapping[str, Tally], new: Mapping[str, Tally], ro
         round=rounds,
         difference=difference,
         low=difference - reach * unit,
+        p_drop=_paths(design.times, 0.0, round(-difference / unit, 3), None)[0],
         decision=decision,
         score=mean([t.correct / t.n for t in tallies]),
         interval=score_interval(tallies, rounds, design.k),

@@ -8,6 +8,7 @@ RUN/<task>/samples.jsonl       append-only
 RUN/<task>/grades.jsonl        one line a graded sample; never holds sample text
 RUN/<task>/errors.jsonl        faults of ours, append-only
 RUN/<task>/scores.json
+RUN/<task>/stopping.json       only where sampling stopped early: the gate, its looks, the decision
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from harness.files import dump, read_json, read_lines, write_json, write_lines
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
 
 MANIFEST = "manifest.json"
+STOPPING = "stopping.json"
 T = TypeVar("T")
 
 
@@ -82,6 +84,11 @@ class TaskFolder:
     def scores(self) -> dict[str, Any]:
         """What `harness score` wrote; see `harness.scoring`."""
         return _decode(self.path / "scores.json", dict, read_json(self.path / "scores.json"))
+
+    def stopping(self) -> dict[str, Any] | None:
+        """What stopped the sampling before its cap, as `harness.workflows.rounds` writes it."""
+        path = self.path / STOPPING
+        return _decode(path, dict, read_json(path)) if path.exists() else None
 
     def has_scores(self) -> bool:
         """Whether the task was scored."""

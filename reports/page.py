@@ -120,17 +120,17 @@ def build(results: Sequence[Result], cells: Sequence[Cell], *, show_masked: bool
 
 def render_html(report: Report) -> str:
     """One self-contained page; its policy lets nothing run and nothing load."""
-    environment = _environment()
-    style = environment.get_template("style.css.jinja").render()
+    templates = environment()
+    style = templates.get_template("style.css.jinja").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("report.html.jinja").render(
+    return templates.get_template("report.html.jinja").render(
         report=report, style=style, style_hash=f"sha256-{digest}", version=harness.__version__
     )
 
 
 def render_markdown(report: Report) -> str:
     """The same tables, GitHub-flavoured."""
-    text = _environment().get_template("report.md.jinja").render(report=report)
+    text = environment().get_template("report.md.jinja").render(report=report)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -216,7 +216,8 @@ def print_table(table: Table, console: Console) -> None:
             console.print(Text(line, style))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of this package: HTML is escaped, an unknown name is an error."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,

@@ -31,6 +31,7 @@ LAYERS = (
         "comparison",
         "power",
         "sequential",
+        "gate",
         "contest",
         "selection",
         "breakdown",
@@ -57,7 +58,7 @@ IO = {"asyncio", "io", "os", "shutil", "socket", "subprocess", "sys", "tempfile"
 BESIDE = {
     "tasks": {"types", "errors", "parts", "prompts", "datasets", "judge", "graders", "metrics"},
     "reports": {"types", "errors", "answers", "prompts", "metrics", "uncertainty", "curves",
-                "comparison", "power", "sequential", "contest", "selection", "exam", "files",
+                "comparison", "power", "sequential", "gate", "contest", "selection", "exam", "files",
                 "store"},
 }  # fmt: skip
 HEAVY = {

@@ -17,6 +17,7 @@ COMMANDS = {
     "grade": ("grade", "Grade a run again from its stored samples."),
     "score": ("grade", "Compute the scores of a run again."),
     "report": ("report", "Set runs beside published baselines: HTML, Markdown, JSON."),
+    "compare": ("compare", "Is a run worse than another, or is it noise?"),
     "judge": ("judge", "Run one program against tests, or a batch of them."),
     "match": ("match", "Compare one answer with its reference, or a batch of them."),
     "rating": ("rating", "Codeforces rating and percentile of a run."),

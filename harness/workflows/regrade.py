@@ -11,11 +11,14 @@ from harness.errors import DataError, UsageError
 from harness.exam import narrowed
 from harness.files import Appender, write_json, write_lines
 from harness.grading import GradingPool, Job
-from harness.runner import Observer, TaskRun, compute_scores, record_fault, write_scores
+from harness.runner import Observer, TaskRun, compute_scores, record_fault, silent, write_scores
 from harness.selection import Window, month_of
 from harness.store import RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Sampling, Task, Verdict
 from harness.workflows.evaluate import check_ready
+
+TaskNamed = Callable[[str], Task]
+"""Finds a task of the registry, or a kind of answer, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Change:
     after: Grade
 
 
-def stored_runs(path: Path, task_named: Callable[[str], Task]) -> list[TaskRun]:
+def stored_runs(path: Path, task_named: TaskNamed) -> list[TaskRun]:
     """The tasks of a run folder, each with the grader and metrics that this version has."""
     run = RunFolder(path)
     k = run.manifest().k
@@ -58,7 +61,7 @@ def stored_runs(path: Path, task_named: Callable[[str], Task]) -> list[TaskRun]:
 
 async def regrade(
     path: Path,
-    task_named: Callable[[str], Task],
+    task_named: TaskNamed,
     *,
     observe: Callable[[Sequence[TaskRun]], Observer],
     take_over: bool = False,
@@ -83,16 +86,7 @@ async def regrade(
 
 async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> list[Change]:
     before = {grade.key: grade for grade in run.folder.grades()}
-    after: list[Grade] = []
-
-    def done(grade: Grade) -> None:
-        after.append(grade)
-        observe("graded", run.task.name, grade.verdict)
-
-    for sample in run.folder.samples():
-        await pool.put(Job(run.task.grader, run.problems[sample.problem_id], sample, done))
-    await pool.drain()
-    after.sort(key=lambda grade: grade.key)
+    after = await grade_again(run, pool, observe)
     failed = [grade for grade in after if grade.verdict is Verdict.ERROR]
     if failed:
         errors = Appender(run.folder.path / "errors.jsonl")
@@ -110,7 +104,21 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
     ]
 
 
-def rescore(path: Path, task_named: Callable[[str], Task]) -> list[dict[str, Any]]:
+async def grade_again(run: TaskRun, pool: GradingPool, observe: Observer = silent) -> list[Grade]:
+    """The grades that every stored sample has by the task's grader, by key; nothing is written."""
+    grades: list[Grade] = []
+
+    def done(grade: Grade) -> None:
+        grades.append(grade)
+        observe("graded", run.task.name, grade.verdict)
+
+    for sample in run.folder.samples():
+        await pool.put(Job(run.task.grader, run.problems[sample.problem_id], sample, done))
+    await pool.drain()
+    return sorted(grades, key=lambda grade: grade.key)
+
+
+def rescore(path: Path, task_named: TaskNamed) -> list[dict[str, Any]]:
     """Compute the scores of every task of a run again; returns what each scores.json holds."""
     RunFolder(path)
     with RunWriter(path):
@@ -119,7 +127,7 @@ def rescore(path: Path, task_named: Callable[[str], Task]) -> list[dict[str, Any
 
 
 def scores_in_window(
-    path: Path, task_named: Callable[[str], Task], window: Window
+    path: Path, task_named: TaskNamed, window: Window
 ) -> dict[str, dict[str, Any]]:
     """By task, the scores over the problems of a window; nothing is written.
 

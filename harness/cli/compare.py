@@ -1,0 +1,121 @@
+"""`harness compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.live import run_async
+from harness.errors import DataError, ExamMismatch, HarnessError
+
+if TYPE_CHECKING:
+    from harness.gate import Comparison
+
+_RUN = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def names(value: str | None) -> list[str] | None:
+    """A comma-separated list; None where nothing was given."""
+    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+
+@click.command(short_help="Is a run worse than another, or is it noise?")
+@click.argument("base", type=_RUN)
+@click.argument("new", type=_RUN)
+@click.option("--margin", type=float, default=0.05, show_default=True, metavar="X",
+              help="The drop that 'no regression' must exclude, as a share.")  # fmt: skip
+@click.option("--tasks", metavar="T[,T..]", help="Only these tasks; all of BASE by default.")
+@click.option("--allow", multiple=True, metavar="PART",
+              help="Compare although this part of the exam differs: max_tokens, temperature, "
+              "prompt, choice_order ..; may be repeated.")  # fmt: skip
+@click.option("--fail-on-rise", is_flag=True,
+              help="Exit 1 on a significant rise too: a broken extractor raises scores.")  # fmt: skip
+@click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
+@click.option("--markdown", type=_FILE, metavar="FILE", help="Write Markdown, for a CI summary.")
+@click.option("--json", "json_file", type=_FILE, metavar="FILE",
+              help="Write everything as JSON, every problem included.")  # fmt: skip
+def compare(
+    base: Path,
+    new: Path,
+    margin: float,
+    tasks: str | None,
+    allow: Sequence[str],
+    fail_on_rise: bool,
+    junit: Path | None,
+    markdown: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Say whether NEW is worse than BASE, paired by problem, or whether it is noise.
+
+    Exits 0 no regression, 1 regression, 3 not the same exam, 4 a run is incomplete,
+    5 underpowered: too few samples to say, and it prints how many would do.
+
+    Per task, one-sided at 5 % with Holm's correction: a regression is a drop that is significant
+    by the sampling error; else no regression when a drop of --margin is excluded, or would have
+    been seen with power 0.8.
+    """
+    from rich.console import Console
+
+    from harness.cli.lookup import task_named
+    from harness.reports.compared import print_comparison
+    from harness.workflows.compare import compare_runs
+
+    try:
+        found = run_async(
+            compare_runs(base, new, task_named, margin=margin, allow=allow, tasks=names(tasks))
+        )
+    except ExamMismatch as error:
+        write_mismatch(error, junit=junit, markdown=markdown, json_file=json_file)
+        raise
+    write_comparison(found, fail_on_rise=fail_on_rise, junit=junit, markdown=markdown,
+                     json_file=json_file)  # fmt: skip
+    print_comparison(found, Console())
+    click.get_current_context().exit(found.exit_code(fail_on_rise=fail_on_rise))
+
+
+def write_comparison(
+    found: Comparison,
+    *,
+    fail_on_rise: bool,
+    junit: Path | None,
+    markdown: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Write the reports that were asked for."""
+    from harness.files import write_json
+    from harness.reports.compared import to_junit, to_markdown
+
+    if junit is not None:
+        _write(junit, to_junit(found, fail_on_rise=fail_on_rise))
+    if markdown is not None:
+        _write(markdown, to_markdown(found))
+    if json_file is not None:
+        code = found.exit_code(fail_on_rise=fail_on_rise)
+        write_json(json_file, {**found.to_json(), "exit_code": code})
+
+
+def write_mismatch(
+    error: HarnessError, *, junit: Path | None, markdown: Path | None, json_file: Path | None
+) -> None:
+    """Write the reports of a comparison that could not be made."""
+    from harness.files import write_json
+    from harness.reports.compared import junit_error
+
+    if junit is not None:
+        _write(junit, junit_error(str(error)))
+    if markdown is not None:
+        _write(markdown, f"## not the same exam\n\n{error}\n")
+    if json_file is not None:
+        write_json(json_file, {"verdict": "not the same exam", "why": str(error),
+                               "exit_code": error.exit_code})  # fmt: skip
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,263 @@
+"""The gate's rule: from paired differences to a verdict a task, and one for the run. Pure.
+
+Per task, one-sided at 5 % and with Holm's correction over the tasks:
+
+- *regression* when the drop is significant by the sampling error, since the exam is fixed; by the
+  exact sign-flip over problems where a run has one sample a problem;
+- else *no regression* when the lower 95 % bound of new - base is above -margin, or the power to see
+  a drop of margin is at least 0.8;
+- else *underpowered*.
+
+A significant rise is no regression and is reported: a broken extractor raises scores too. The
+power is that at the level which Holm's correction leaves every task in the worst case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from harness.comparison import Difference, compare, holm
+from harness.errors import Incomplete
+from harness.power import (
+    ALPHA,
+    POWER,
+    detectable_drop,
+    k_needed,
+    posterior_rates,
+    power_at,
+    problems_needed,
+)
+from harness.sequential import Design, Look, look
+from harness.types import Tally
+
+Outcome = Literal["regression", "no regression", "underpowered"]
+EXIT_CODES: Mapping[Outcome, int] = {"regression": 1, "no regression": 0, "underpowered": 5}
+_ORDER: tuple[Outcome, ...] = ("regression", "underpowered", "no regression")
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """What a run that stopped early was to be held to: its cap, margin and level, and the round."""
+
+    k: int
+    margin: float
+    alpha: float
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One task of two runs: each problem's graded samples on both sides."""
+
+    task: str
+    base: Mapping[str, Tally]
+    new: Mapping[str, Tally]
+    stopping: Stopping | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The verdict on one task, with what it rests on.
+
+    `p_drop` and `p_rise` are Holm-adjusted. `detectable` is the smallest drop seen with power 0.8,
+    `power` the chance of seeing a drop of the margin. `lower` is the one-sided 95 % bound that
+    the rule goes by. `k_needed` and `problems_needed` would see the margin; None where the power
+    is there, or where no k up to 4,096 does. `look` is set where sampling stopped early.
+    """
+
+    task: str
+    difference: Difference
+    verdict: Outcome
+    rise: bool
+    p_drop: float
+    p_rise: float
+    lower: float
+    margin: float
+    detectable: float
+    power: float
+    k_base: int
+    k_new: int
+    k_needed: int | None
+    problems_needed: int | None
+    look: Look | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values; intervals become pairs."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure of both runs; None where the engine did not count."""
+
+    name: str
+    base: float | None
+    new: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemChange:
+    """One problem's rate in both runs, as right samples of those graded."""
+
+    id: str
+    base: Tally
+    new: Tally
+
+    @property
+    def value(self) -> float:
+        """New minus base, as a share."""
+        return self.new.correct / self.new.n - self.base.correct / self.base.n
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskComparison:
+    """One task: the ruling, and what else changed. `base_run` names the run it is held against."""
+
+    ruling: Ruling
+    base_run: str
+    changes: tuple[Change, ...]
+    problems: tuple[ProblemChange, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs, task by task. `fingerprint` holds what made them, where it differs."""
+
+    base: str
+    new: str
+    margin: float
+    tasks: tuple[TaskComparison, ...]
+    fingerprint: Mapping[str, tuple[str, str]]
+    notes: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = field(default=())
+
+    @property
+    def verdict(self) -> Outcome:
+        """The worst verdict of the tasks."""
+        return overall([task.ruling for task in self.tasks])
+
+    @property
+    def rises(self) -> list[str]:
+        """Tasks whose score has risen significantly."""
+        return [task.ruling.task for task in self.tasks if task.ruling.rise]
+
+    def exit_code(self, *, fail_on_rise: bool = False) -> int:
+        """0 no regression, 1 regression (or a rise, if asked), 4 incomplete, 5 underpowered."""
+        code = EXIT_CODES[self.verdict]
+        if code == 1 or (fail_on_rise and self.rises):
+            return 1
+        return Incomplete.exit_code if self.incomplete else code
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as `harness compare --json` writes it."""
+        return {
+            "base": self.base,
+            "new": self.new,
+            "verdict": self.verdict,
+            "rises": self.rises,
+            "margin": self.margin,
+            "incomplete": list(self.incomplete),
+            "notes": list(self.notes),
+            "fingerprint": {n: {"base": b, "new": w} for n, (b, w) in self.fingerprint.items()},
+            "tasks": [
+                {
+                    **task.ruling.to_json(),
+                    "base_run": task.base_run,
+                    "changes": {c.name: {"base": c.base, "new": c.new} for c in task.changes},
+                    "problems": [
+                        {"id": p.id, "value": p.value, "base": p.base, "new": p.new}
+                        for p in task.problems
+                    ],
+                    "notes": list(task.notes),
+                }
+                for task in self.tasks
+            ],
+        }
+
+
+def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -> list[Ruling]:
+    """The verdicts on the tasks of one comparison, in their order.
+
+    Raises:
+        ValueError: a task without any problem that is graded on both sides.
+    """
+    differences = [compare(case.base, case.new) for case in cases]
+    looks = [_look(case, margin) for case in cases]
+    drops = holm([
+        difference.p_drop if seen is None else seen.p_drop
+        for difference, seen in zip(differences, looks, strict=True)
+    ])  # fmt: skip
+    rises = holm([difference.p_rise for difference in differences])
+    return [
+        _ruling(case, difference, seen, drop, rise, margin, alpha, len(cases))
+        for case, difference, seen, drop, rise in zip(
+            cases, differences, looks, drops, rises, strict=True
+        )
+    ]
+
+
+def overall(rulings: Sequence[Ruling]) -> Outcome:
+    """The worst verdict: a regression anywhere, else a task that nothing can be said of."""
+    found = {ruling.verdict for ruling in rulings}
+    return next(outcome for outcome in _ORDER if outcome in found)
+
+
+def _look(case: Case, margin: float) -> Look | None:
+    """The look at which sampling stopped, taken again against this base."""
+    stopping = case.stopping
+    if stopping is None:
+        return None
+    shared = {id: tally for id, tally in case.base.items() if id in case.new}
+    design = Design.against(shared, stopping.k, margin=margin, alpha=stopping.alpha)
+    return look(design, shared, case.new, stopping.round)
+
+
+def _ruling(
+    case: Case,
+    difference: Difference,
+    seen: Look | None,
+    p_drop: float,
+    p_rise: float,
+    margin: float,
+    alpha: float,
+    tasks: int,
+) -> Ruling:
+    shared = [id for id in case.base if id in case.new and case.base[id].n and case.new[id].n]
+    rates = posterior_rates([case.base[id] for id in shared])
+    k_base, k_new = (
+        max(1, round(len(shared) / sum(1 / side[id].n for id in shared)))
+        for side in (case.base, case.new)
+    )
+    level = alpha / tasks
+    power = power_at(rates, k_base, k_new, margin, alpha=level)
+    lower = difference.lower if seen is None else seen.low
+    verdict: Outcome = "underpowered"
+    if p_drop <= alpha:
+        verdict = "regression"
+    elif seen is not None:
+        verdict = "no regression" if seen.decision == "no regression" else "underpowered"
+    elif lower > -margin or power >= POWER:
+        verdict = "no regression"
+    able = power >= POWER
+    return Ruling(
+        task=case.task,
+        difference=difference,
+        verdict=verdict,
+        rise=p_rise <= alpha,
+        p_drop=p_drop,
+        p_rise=p_rise,
+        lower=lower,
+        margin=margin,
+        detectable=detectable_drop(rates, k_base, k_new, alpha=level),
+        power=power,
+        k_base=k_base,
+        k_new=k_new,
+        k_needed=None if able else k_needed(rates, margin, alpha=level),
+        problems_needed=(
+            None if able else problems_needed(rates, k_base, k_new, margin, alpha=level)
+        ),
+        look=seen,
+    )

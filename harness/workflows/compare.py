@@ -1,0 +1,258 @@
+"""Compare two runs: the same exam first, then what changed, from run folders alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ExamMismatch, UsageError
+from harness.exam import COMPARED, differences
+from harness.gate import (
+    Case,
+    Change,
+    Comparison,
+    ProblemChange,
+    Ruling,
+    Stopping,
+    TaskComparison,
+    rule,
+)
+from harness.grading import GradingPool
+from harness.runner import TaskRun
+from harness.store import Manifest, RunFolder, TaskFolder
+from harness.types import Grade, Tally, Verdict
+from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
+
+_GRADER_ONLY = {"grader"}
+
+
+async def compare_runs(
+    base: Path | Mapping[str, Path],
+    new: Path,
+    task_named: TaskNamed,
+    *,
+    margin: float = 0.05,
+    allow: Sequence[str] = (),
+    tasks: Sequence[str] | None = None,
+) -> Comparison:
+    """Compare a run with another one, or task by task with several.
+
+    Where only the version of the grader differs, both sides are graded again in memory; nothing is
+    written.
+
+    Args:
+        base: a run folder, or one for each task.
+        new: the run that is judged.
+        task_named: finds a task by name, for grading again.
+        margin: the drop that "no regression" must exclude, as a share.
+        allow: parts of the exam that may differ.
+        tasks: only these; all of the base by default.
+
+    Raises:
+        ExamMismatch: the exams differ in a part that is not allowed, or the new run lacks a task.
+        UsageError: an unknown part or task, or a margin that is no share.
+        DataError: a folder that is no run, or has no scores.
+    """
+    if not 0 < margin < 1:
+        raise UsageError(f"--margin {margin}: a share between 0 and 1 is needed, 0.05 is 5 points")
+    for part in allow:
+        if part not in COMPARED:
+            raise UsageError(f"--allow {part}: there is no such part; {', '.join(COMPARED)}")
+    now = RunFolder(new)
+    before = _base_folders(base, tasks)
+    known = {folder.name: folder for folder in now.tasks()}
+    missing = [name for name in before if name not in known]
+    if missing:
+        raise ExamMismatch(
+            f"{new} has no {', '.join(missing)}, which the base has; run it, or name the tasks to "
+            "compare with --tasks"
+        )
+    pairs = {name: (RunFolder(path).task(name), known[name]) for name, path in before.items()}
+    _check_exams(pairs, {*allow, *_GRADER_ONLY})
+    grades = await _grades(before, new, pairs, task_named)
+    _check_exams({n: p for n, p in pairs.items() if n not in grades}, set(allow))
+    sides = {
+        name: tuple(grades.get(name) or [folder.grades() for folder in pair])
+        for name, pair in pairs.items()
+    }
+    cases = [_case(name, sides[name], pairs[name][1]) for name in pairs]
+    rulings = rule(cases, margin=margin)
+    paths = sorted({str(path) for path in before.values()})
+    extra = [name for name in known if name not in before]
+    return Comparison(
+        base=", ".join(paths),
+        new=str(new),
+        margin=margin,
+        tasks=tuple(
+            _task(ruling, case, before[ruling.task], pairs[ruling.task])
+            for ruling, case in zip(rulings, cases, strict=True)
+        ),
+        fingerprint=_fingerprints(before.values(), now),
+        notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
+        incomplete=tuple(_incomplete(pairs)),
+    )
+
+
+def _base_folders(base: Path | Mapping[str, Path], tasks: Sequence[str] | None) -> dict[str, Path]:
+    """The run to hold each task against."""
+    found = (
+        {folder.name: base for folder in RunFolder(base).tasks()}
+        if isinstance(base, Path)
+        else dict(base)
+    )
+    unknown = [name for name in tasks or () if name not in found]
+    if unknown or not found:
+        raise UsageError(
+            f"the base has no task {', '.join(unknown) or 'at all'}; it has "
+            f"{', '.join(found) or 'none'}"
+        )
+    return {name: path for name, path in found.items() if tasks is None or name in tasks}
+
+
+def _check_exams(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: set[str]) -> None:
+    faults = []
+    for name, (before, after) in pairs.items():
+        parts = differences(before.exam(), after.exam())
+        faults += [
+            f"{name}: {words} (--allow {part} compares all the same)"
+            for part, words in parts.items()
+            if part not in allowed
+        ]
+    if faults:
+        raise ExamMismatch(f"not the same exam: {'; '.join(faults)}")
+
+
+async def _grades(
+    before: Mapping[str, Path],
+    new: Path,
+    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
+    task_named: TaskNamed,
+) -> dict[str, list[list[Grade]]]:
+    """Both sides graded again, for the tasks whose graders differ and would agree now."""
+    found: dict[str, list[list[Grade]]] = {}
+    for name, (old, now) in pairs.items():
+        if old.exam().grader == now.exam().grader:
+            continue
+        runs = [_stored(path, name, task_named) for path in (before[name], new)]
+        if runs[0].exam.grader != runs[1].exam.grader:
+            continue  # two scorings, not two versions of one
+        async with GradingPool() as pool:
+            found[name] = [await grade_again(run, pool) for run in runs]
+    return found
+
+
+def _stored(path: Path, name: str, task_named: TaskNamed) -> TaskRun:
+    return next(run for run in stored_runs(path, task_named) if run.task.name == name)
+
+
+def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
+    record = new.stopping()
+    stopping = None
+    base, now = sides
+    if record is not None:
+        stopping = Stopping(record["k"], record["margin"], record["alpha"], record["round"])
+        now = [grade for grade in now if grade.index < stopping.round]
+    return Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
+
+
+def tallies(grades: Sequence[Grade]) -> dict[str, Tally]:
+    """Each problem's graded samples and how many are right; faults of ours do not count."""
+    found: dict[str, Tally] = {}
+    for grade in grades:
+        if grade.verdict is not Verdict.ERROR:
+            tally = found.get(grade.problem_id, Tally(0, 0))
+            right = tally.correct + (grade.verdict is Verdict.CORRECT)
+            found[grade.problem_id] = replace(tally, n=tally.n + 1, correct=right)
+    return found
+
+
+def _task(
+    ruling: Ruling, case: Case, base: Path, pair: tuple[TaskFolder, TaskFolder]
+) -> TaskComparison:
+    shared = [ProblemChange(id, tally, case.new[id])
+              for id, tally in case.base.items() if id in case.new]  # fmt: skip
+    notes = []
+    unpaired = len(case.base.keys() ^ case.new.keys())
+    if unpaired:
+        notes.append(f"{unpaired} problems have graded samples in one run only and are left out")
+    if case.stopping is not None:
+        notes.append(
+            f"sampling of the new run stopped early, after round {case.stopping.round} of "
+            f"{case.stopping.k}; its test and bound hold at any round"
+        )
+    allowed = differences(*(folder.exam() for folder in pair))
+    notes += [f"compared although {words}" for part, words in allowed.items() if part != "grader"]
+    if "grader" in allowed:
+        notes.append(f"both graded again from the stored samples ({allowed['grader']})")
+    return TaskComparison(
+        ruling=ruling,
+        base_run=RunFolder(base).name,
+        changes=_changes(*(folder.scores() for folder in pair)),
+        problems=tuple(sorted(shared, key=lambda p: (-abs(p.value), p.id))),
+        notes=tuple(notes),
+    )
+
+
+def _changes(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Shares and lengths that explain a change of the score."""
+
+    def share(scores: Mapping[str, Any], verdict: Verdict) -> float:
+        verdicts = scores["scores"][0]["verdicts"] if scores["scores"] else {}
+        total = sum(verdicts.values())
+        return verdicts.get(verdict, 0) / total if total else 0.0
+
+    def length(scores: Mapping[str, Any], part: str) -> float | None:
+        counts = scores["tokens"].get(part)
+        return None if counts is None else counts["mean"]
+
+    return (
+        Change("truncated share", base["truncated_share"], new["truncated_share"]),
+        *(
+            Change(f"{str(verdict).replace('_', ' ')} share", share(base, verdict),
+                   share(new, verdict))
+            for verdict in (Verdict.NO_ANSWER, Verdict.UNDECIDED)
+        ),
+        *(
+            Change(f"mean {part} tokens", length(base, part), length(new, part))
+            for part in ("thought", "response")
+        ),
+    )  # fmt: skip
+
+
+def _fingerprints(base: Any, new: RunFolder) -> dict[str, tuple[str, str]]:
+    """What made the runs, where it differs: model, engine, dtype, chat template, versions, k."""
+    now = _flat(new.manifest())
+    found: dict[str, tuple[str, str]] = {}
+    for path in dict.fromkeys(base):
+        before = _flat(RunFolder(path).manifest())
+        for name in [*before, *(name for name in now if name not in before)]:
+            pair = before.get(name, "not stated"), now.get(name, "not stated")
+            if pair[0] != pair[1]:
+                found.setdefault(name, pair)
+    return found
+
+
+def _flat(manifest: Manifest) -> dict[str, str]:
+    values: dict[str, Any] = {"model": manifest.model, **manifest.fingerprint,
+                              "harness": manifest.harness}  # fmt: skip
+    versions = values.pop("versions", {})
+    last = manifest.starts[-1] if manifest.starts else {}
+    values |= {f"{name} version": found for name, found in dict(versions).items()}
+    values |= {f"k of {task}": k for task, k in manifest.k.items()}
+    values |= {name: last[name] for name in ("seed", "python") if name in last}
+    return {name: "none" if value is None else str(value) for name, value in values.items()}
+
+
+def _incomplete(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]]) -> list[str]:
+    lines = []
+    for name, pair in pairs.items():
+        for folder in pair:
+            scores = folder.scores()
+            if not scores["complete"]:
+                lines.append(
+                    f"{name}, {folder.path.parent}: {scores['pending']} samples pending, "
+                    f"{scores['errors']} ended in error; the run's own command completes it"
+                )
+    return lines
