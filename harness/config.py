@@ -46,7 +46,11 @@ class RunSettings(BaseModel):
     scoring: Literal["process", "lcb-official"] | None = None
     choice_order: ChoiceOrdering | None = None
     seed: int = 0
+    choice_seed: int = 0
     seeded: bool = False
+    until: Literal["decided"] | None = None
+    base: Path | None = None
+    margin: float = Field(0.05, gt=0, lt=1)
     unsafe_judge: bool = False
     concurrency: int | None = Field(None, ge=1)
     take_over: bool = False
@@ -98,6 +102,7 @@ def configure(task: Task, settings: RunSettings) -> tuple[Task, Sampling]:
         sampling,
         **{name: value for name, value in given.items() if value is not None},
         seed=settings.seed,
+        choice_seed=settings.choice_seed,
         seeded=settings.seeded,
     )
     changes: dict[str, Any] = {"sampling": sampling}

@@ -84,7 +84,7 @@ def make_exam(
         prompt=task.prompt,
         system_prompt=task.system_prompt,
         choice_order=task.choice_order,
-        choice_seed=sampling.seed if task.choice_order else None,
+        choice_seed=sampling.choice_seed if task.choice_order else None,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         max_tokens=sampling.max_tokens,

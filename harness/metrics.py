@@ -7,7 +7,8 @@ ragged sample counts after errors give no problem more weight than another.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -41,6 +42,16 @@ def tally(grades: Sequence[Grade], classes: Sequence[Hashable], *, seed: int = 0
         votes=tuple(Vote(len(right), sum(right)) for right in votes.values()),
         seed=seed,
     )
+
+
+def tallies(grades: Iterable[Grade]) -> dict[str, Tally]:
+    """Each problem's graded samples and how many are right, without votes; `error` does not count."""
+    graded, right = Counter[str](), Counter[str]()
+    for grade in grades:
+        if grade.verdict is not Verdict.ERROR:
+            graded[grade.problem_id] += 1
+            right[grade.problem_id] += grade.verdict is Verdict.CORRECT
+    return {id: Tally(n, right[id]) for id, n in graded.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from harness.answers import split_thought
 from harness.breakdown import breakdown, open_range
@@ -39,6 +40,9 @@ from harness.types import (
 )
 
 _SYNC_SECONDS = 5.0
+
+Decided = Callable[["TaskRun", int], bool]
+"""Asked after each round of a task (a run, samples of every problem): is that enough?"""
 
 Observer = Callable[[str, str, Verdict | None], None]
 """Told of every event: ("sampled" | "failed" | "graded", task name, verdict or None)."""
@@ -187,6 +191,8 @@ class Runner:
         concurrency: samples in flight; the engine's own number by default.
         workers: grading processes; one a core by default.
         observe: told of every event, for a progress bar.
+        decided: sample in rounds, one sample of every problem each, until this says so of a task;
+            it is asked last after round k.
     """
 
     def __init__(
@@ -197,6 +203,7 @@ class Runner:
         concurrency: int | None = None,
         workers: int | None = None,
         observe: Observer = silent,
+        decided: Decided | None = None,
     ) -> None:
         self._runs = runs
         self._engine = engine
@@ -204,9 +211,11 @@ class Runner:
         self._workers = workers
         self._observe = observe
         self._files: dict[str, _Files] = {}
+        self._decided = decided
         self._offered: dict[str, set[tuple[str, int]]] = {}
+        self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
 
-    async def run(self) -> list[dict[str, object]]:
+    async def run(self) -> list[dict[str, Any]]:
         """Sample, grade and score; returns what each scores.json holds, in the tasks' order."""
         for run in self._runs:
             self._files[run.task.name] = _Files(run.folder)
@@ -214,11 +223,11 @@ class Runner:
         syncing = asyncio.create_task(self._sync_files())
         try:
             async with GradingPool(self._workers) as pool:
-                if self._engine is not None:
-                    await self._sample(self._engine, pool)
-                for run in self._runs:
-                    await self._grade_rest(run, pool)
-                await pool.drain()
+                units = [unit for run in self._runs for unit in plan(run)] if self._engine else []
+                if self._decided is None:
+                    await self._work(units, self._runs, pool)
+                else:
+                    self._runs = await self._rounds(units, self._decided, pool)
         finally:
             syncing.cancel()
             for files in self._files.values():
@@ -226,8 +235,45 @@ class Runner:
                     file.close()
         return [write_scores(run) for run in self._runs]
 
-    async def _sample(self, engine: Engine, pool: GradingPool) -> None:
-        units = [unit for run in self._runs for unit in plan(run)]
+    async def _rounds(
+        self, units: Sequence[Unit], decided: Decided, pool: GradingPool
+    ) -> list[TaskRun]:
+        """One sample of every problem a round; a task leaves when it is decided.
+
+        It starts at the last round that is stored whole: those before were looked at in their time.
+        Returns the tasks with the k that they came to.
+        """
+        stored = {
+            run.task.name: min((u.index for u in units if u.run is run), default=run.sampling.k)
+            for run in self._runs
+        }
+        number, open_runs = max(1, min(stored.values())), list(self._runs)
+        rounds: dict[str, int] = {}
+        while open_runs:
+            names = {run.task.name for run in open_runs}
+            due = [u for u in units if u.index == number - 1 and u.run.task.name in names]
+            await self._work(due, open_runs, pool)
+            for run in open_runs:
+                if number >= stored[run.task.name] and decided(run, number):
+                    rounds[run.task.name] = number
+            open_runs = [run for run in open_runs if run.task.name not in rounds]
+            number += 1
+        return [
+            replace(run, sampling=replace(run.sampling, k=rounds[run.task.name]))
+            for run in self._runs
+        ]
+
+    async def _work(
+        self, units: Sequence[Unit], runs: Sequence[TaskRun], pool: GradingPool
+    ) -> None:
+        """Draw these samples, and grade all that is stored of these runs."""
+        if self._engine is not None:
+            await self._sample(units, self._engine, pool)
+        for run in runs:
+            await self._grade_rest(run, pool)
+        await pool.drain()
+
+    async def _sample(self, units: Sequence[Unit], engine: Engine, pool: GradingPool) -> None:
         waiting = iter(units)
         lanes = min(self._concurrency or engine.concurrency, len(units))
         try:
@@ -256,11 +302,18 @@ class Runner:
             self._observe("sampled", name, None)
             if pool.offer(self._job(unit.run, sample)):
                 self._offered[name].add(sample.key)
+            else:
+                self._left_over.add(name)
 
     async def _grade_rest(self, run: TaskRun, pool: GradingPool) -> None:
         """Grade the stored samples that have no grade: left over from a kill or a full queue."""
+        name = run.task.name
+        if name not in self._left_over:
+            return
+        self._left_over.remove(name)
         for sample in run.folder.samples():
-            if sample.key not in self._offered[run.task.name]:
+            if sample.key not in self._offered[name]:
+                self._offered[name].add(sample.key)
                 await pool.put(self._job(run, sample))
 
     def _job(self, run: TaskRun, sample: Sample) -> Job:
@@ -283,7 +336,7 @@ class Runner:
                     await asyncio.to_thread(file.sync)
 
 
-def compute_scores(run: TaskRun) -> dict[str, object]:
+def compute_scores(run: TaskRun) -> dict[str, Any]:
     """The scores of a task from its folder, over the problems of its exam."""
     statistics = SampleStatistics()
     for sample in run.folder.samples():
@@ -301,12 +354,13 @@ def compute_scores(run: TaskRun) -> dict[str, object]:
     )
     return {
         **scores,
+        "stopped": run.folder.stopping(),
         "breakdown": breakdown(run.problems, grades),
         "range": open_range(run.problems, grades),
     }
 
 
-def write_scores(run: TaskRun) -> dict[str, object]:
+def write_scores(run: TaskRun) -> dict[str, Any]:
     """Compute the scores of a task from its folder and write scores.json."""
     scores = compute_scores(run)
     write_json(run.folder.path / "scores.json", scores)

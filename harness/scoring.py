@@ -4,7 +4,8 @@
 "scores": [one `Score` a metric], "skipped": [{"metric", "why"}],
 "truncated_share": 0.02, "duplicates": 0,
 "tokens": {"prompt"|"thought"|"response"|"total": {"mean", "median", "max"} or null},
-"breakdown", "range": see `harness.breakdown`}
+"breakdown", "range": see `harness.breakdown`,
+"stopped": see `harness.workflows.rounds`, null where the number of samples was fixed}
 """
 
 from __future__ import annotations

@@ -223,11 +223,15 @@ class RunWriter:
                 raise DataError(f"{folder.path}: cannot be made ({error.strerror})") from error
             write_lines(folder.path / "problems.jsonl", problems)
             write_json(folder.path / "exam.json", exam.to_json())
-        manifest = RunFolder(self.path).manifest()
-        if k != manifest.k.get(exam.task):
-            manifest.k[exam.task] = k
-            self.write_manifest(manifest)
+        self.set_k(exam.task, k)
         return folder
+
+    def set_k(self, task: str, k: int) -> None:
+        """Write down how many samples a problem a task has, or is to have."""
+        manifest = RunFolder(self.path).manifest()
+        if k != manifest.k.get(task):
+            manifest.k[task] = k
+            self.write_manifest(manifest)
 
     def _check_same_model(self, stored: Manifest, now: Manifest) -> None:
         fixed = ("model", "revision", "engine", "dtype", "chat_template", "weights")

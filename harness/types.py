@@ -110,7 +110,8 @@ class Sampling:
         max_tokens: length cap of one completion, thought included.
         stop: strings that end a completion.
         seeded: send one seed with every sample, derived from `seed`.
-        seed: seed of the run; engine seeds and choice orders are derived from it.
+        seed: seed of the run; engine seeds are derived from it.
+        choice_seed: choice orders are derived from it; part of the exam, unlike `seed`.
 
     Raises:
         UsageError: a value out of range, or k > 1 at temperature 0.
@@ -123,6 +124,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     seeded: bool = False
     seed: int = 0
+    choice_seed: int = 0
 
     def __post_init__(self) -> None:
         if self.k < 1:

@@ -65,7 +65,7 @@ def test_content_is_what_is_asked_and_how_it_is_graded(change: Any, parts: bool)
         (make_exam(TASK, PROBLEMS, TASK.sampling, thinking="no"), "thinking"),
         (make_exam(TASK, PROBLEMS, TASK.sampling, think_end="[/T]"), "think_end"),
         (make_exam(TASK, PROBLEMS, TASK.sampling, extract="lenient"), "extract"),
-        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, seed=1)), "choice_seed"),
+        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, choice_seed=1)), "choice_seed"),
         (replace(EXAM, choice_order="per-sample"), "choice_order"),
         (replace(EXAM, grader="choice/0"), "grader"),
         (replace(EXAM, task="colors"), "task"),

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from harness.errors import Incomplete
 from harness.types import Verdict
+from harness.workflows.rounds import in_words as stopped_text
 
 
 def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
@@ -22,6 +23,9 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]
             console.print(f"{task}: no {skipped['metric']}, it {skipped['why']}", style="dim")
         if result["range"]:
             console.print(range_text(task, result["range"]), highlight=False)
+        stopped = result.get("stopped")
+        if stopped and stopped["decision"]:
+            console.print(stopped_text(task, stopped), highlight=False)
         if result["duplicates"]:
             console.print(
                 f"{task}: {result['duplicates']} long samples repeat another one word for word"

@@ -53,6 +53,8 @@ def _engine_args(
 @click.option("--system-prompt", metavar="TEXT", help="Sent as the system turn; none by default.")
 @click.option("--choice-order", type=click.Choice(["per-problem", "per-sample"]),
               help="Shuffle choices once a problem, or anew for each sample.")  # fmt: skip
+@click.option("--choice-seed", type=int, metavar="N",
+              help="Seed of the choice orders; part of the exam, 0 by default.")  # fmt: skip
 @click.option("--thinking", type=click.Choice(["auto", "yes", "no"]),
               help="Whether the model reasons before it responds; auto sees it from the chat "
               "template or an opening tag.")  # fmt: skip
@@ -71,6 +73,13 @@ def _engine_args(
 @click.option("--seed", type=int, metavar="N", help="Seed of the run; 0 by default.")
 @click.option("--seeded", is_flag=True, default=None,
               help="One seed a sample, derived from --seed; slower on GPUs.")  # fmt: skip
+@click.option("--until", type=click.Choice(["decided"]),
+              help="Sample in rounds, and stop when it is decided whether the model is worse than "
+              "--base; --k is the cap.")  # fmt: skip
+@click.option("--base", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
+              help="The run that --until decided holds this one against.")  # fmt: skip
+@click.option("--margin", type=float, metavar="X",
+              help="The drop that --until decided must exclude, as a share; 0.05 by default.")  # fmt: skip
 @click.option("--concurrency", type=int, metavar="N", help="Samples in flight at once.")
 @click.option("--unsafe-judge", is_flag=True, default=None,
               help="Run programs without a sandbox, with resource limits alone; marks the "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ from harness.gate import (
     rule,
 )
 from harness.grading import GradingPool
+from harness.metrics import tallies
 from harness.runner import TaskRun
 from harness.store import Manifest, RunFolder, TaskFolder
-from harness.types import Grade, Tally, Verdict
+from harness.types import Grade, Verdict
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
 
 _GRADER_ONLY = {"grader"}
@@ -151,21 +151,10 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
     record = new.stopping()
     stopping = None
     base, now = sides
-    if record is not None:
+    if record is not None and record["decision"] is not None:
         stopping = Stopping(record["k"], record["margin"], record["alpha"], record["round"])
         now = [grade for grade in now if grade.index < stopping.round]
     return Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
-
-
-def tallies(grades: Sequence[Grade]) -> dict[str, Tally]:
-    """Each problem's graded samples and how many are right; faults of ours do not count."""
-    found: dict[str, Tally] = {}
-    for grade in grades:
-        if grade.verdict is not Verdict.ERROR:
-            tally = found.get(grade.problem_id, Tally(0, 0))
-            right = tally.correct + (grade.verdict is Verdict.CORRECT)
-            found[grade.problem_id] = replace(tally, n=tally.n + 1, correct=right)
-    return found
 
 
 def _task(

@@ -17,7 +17,7 @@ import harness
 from harness.config import RunSettings, configure
 from harness.datasets import select_problems
 from harness.engines import make_engine
-from harness.errors import DataError
+from harness.errors import DataError, UsageError
 from harness.exam import Exam, make_exam
 from harness.parts import Engine
 from harness.prompts import derive_seed
@@ -25,6 +25,7 @@ from harness.runner import Observer, Runner, TaskRun
 from harness.selection import in_words
 from harness.store import MANIFEST, Manifest, RunFolder, RunWriter
 from harness.types import Problem, Sampling, Task
+from harness.workflows.rounds import Gate, forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ async def evaluate(
     settings: RunSettings,
     *,
     observe: Callable[[Sequence[TaskRun]], Observer],
+    bases: Mapping[str, Path] | None = None,
 ) -> list[dict[str, Any]]:
     """Complete a run: create it or take it up where it ended.
 
@@ -82,6 +84,8 @@ async def evaluate(
         tasks: plain ones from the registry; the settings are applied here.
         settings: of the run.
         observe: given the tasks about to be worked on, returns who is told of every event.
+        bases: the run that each task is held against with `until: decided`; by default
+            `settings.base` for all of its tasks. A task without one is sampled in full.
 
     Returns:
         What each task's scores.json holds, in the order of `tasks`.
@@ -91,6 +95,10 @@ async def evaluate(
         EngineDown: the engine cannot go on; every finished sample is kept.
     """
     prepared = prepare(tasks, settings)
+    gate = make_gate(settings, bases)
+    for item in prepared:
+        if gate is not None:
+            gate.check(item.exam, item.sampling.k)
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
             writer.check_task(item.exam, item.sampling.k)
@@ -109,7 +117,7 @@ async def evaluate(
         try:
             start = {"seed": settings.seed, "engine_seed": seed}
             return await run_engine(
-                writer, settings.model, engine, prepared, observe, start, settings.concurrency
+                writer, settings.model, engine, prepared, observe, start, settings.concurrency, gate
             )
         finally:
             await engine.close()
@@ -123,6 +131,7 @@ async def run_engine(
     observe: Callable[[Sequence[TaskRun]], Observer],
     start: Mapping[str, Any],
     concurrency: int | None = None,
+    gate: Gate | None = None,
 ) -> list[dict[str, Any]]:
     """Record the start, lay out the task folders, and run the pipeline."""
     for item in prepared:
@@ -143,8 +152,28 @@ async def run_engine(
         )
         for item in prepared
     ]
-    runner = Runner(runs, engine, concurrency=concurrency, observe=observe(runs))
-    return await runner.run()
+    if gate is None:
+        for run in runs:
+            forget(run.folder, run.sampling.k)
+    decided = None if gate is None else gate.watch(runs)
+    runner = Runner(runs, engine, concurrency=concurrency, observe=observe(runs), decided=decided)
+    results = await runner.run()
+    for run, result in zip(runs, results, strict=True):
+        writer.set_k(run.task.name, result["k"])
+    return results
+
+
+def make_gate(settings: RunSettings, bases: Mapping[str, Path] | None) -> Gate | None:
+    """What `until: decided` holds the run against; None where the number of samples is fixed."""
+    if settings.until is None:
+        if settings.base is not None:
+            raise UsageError("--base goes with --until decided")
+        return None
+    if bases is None:
+        if settings.base is None:
+            raise UsageError("--until decided needs --base RUN, the run to hold this one against")
+        bases = {folder.name: settings.base for folder in RunFolder(settings.base).tasks()}
+    return Gate(bases, settings.margin)
 
 
 def next_start(path: Path) -> int:
