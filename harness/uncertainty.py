@@ -17,6 +17,7 @@ ends, and have a width where every sample is right. benchmarks/gate.py measures 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -148,7 +149,8 @@ def bootstrap_interval(
     data = [np.asarray(column, dtype=float) for column in columns]
     point = float(statistic(*data, axis=-1))
     for method in ("BCa", "percentile"):
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
             found = stats.bootstrap(
                 data, statistic, paired=True, vectorized=True, method=method,
                 n_resamples=_DRAWS, confidence_level=confidence,

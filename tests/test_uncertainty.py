@@ -9,10 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from harness.metrics import pass_at
 from harness.types import Tally
-from harness.uncertainty import mean, problems_error, sampling_error
+from harness.uncertainty import (
+    bootstrap_interval,
+    mean,
+    problems_error,
+    problems_interval,
+    rate_variances,
+    sampling_error,
+    sampling_interval,
+    satterthwaite,
+    student,
+)
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=50)
 
@@ -72,3 +84,110 @@ def test_the_mean_is_exact_to_rounding_and_within_its_values(values: list[float]
 def test_nothing_has_no_mean() -> None:
     with pytest.raises(ValueError, match="no values"):
         mean([])
+
+
+# Intervals
+
+
+@given(st.integers(1, 60), st.data())
+def test_one_problem_without_overdispersion_has_wilsons_interval(
+    n: int, data: st.DataObject
+) -> None:
+    """A single problem's variance p(1-p)/(n-1) leaves n-1 effective trials and Student's quantile."""
+    right = data.draw(st.integers(1, n)) if n < 3 else data.draw(st.integers(1, n - 1))
+    p = right / n
+    interval = sampling_interval([p], rate_variances([Tally(n, right)]), [n])
+    if n == 1:
+        assert interval is None
+        return
+    assert interval is not None
+    trials = n - 1 if 0 < p < 1 else n
+    freedom = n - 1 if 0 < p < 1 else math.inf
+    alpha = 2 * stats.norm.sf(student(0.95, freedom))  # the level at which the quantiles agree
+    low, high = proportion_confint(p * trials, trials, alpha=alpha, method="wilson")
+    assert interval == pytest.approx((low, high), abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(2, 12), st.floats(0, 1)), min_size=2, max_size=40))
+def test_intervals_hold_the_value_and_stay_within_0_and_1(rows: list[tuple[int, float]]) -> None:
+    tallies = [Tally(n, round(n * share)) for n, share in rows]
+    values = [t.correct / t.n for t in tallies]
+    sampling = sampling_interval(values, rate_variances(tallies), [t.n for t in tallies])
+    problems = problems_interval(values)
+    for interval in (sampling, problems):
+        assert interval is not None
+        assert 0 <= interval.low <= mean(values) + 1e-12
+        assert mean(values) - 1e-12 <= interval.high <= 1
+        assert interval.high - interval.low > 0
+
+
+def test_all_right_still_has_a_width_and_more_samples_make_it_smaller() -> None:
+    widths = [
+        sampling_interval([1.0] * 30, [0.0] * 30, [k] * 30).half_width  # type: ignore[union-attr]
+        for k in (4, 16, 64)
+    ]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > 0.01
+
+
+def test_no_interval_where_there_is_no_error() -> None:
+    assert sampling_interval([1.0, 0.0], [None, None], [1, 1]) is None
+    assert problems_interval([0.5]) is None
+
+
+@pytest.mark.parametrize(("a", "b", "k"), [(0.3, 0.2, 4), (4.0, 0.3, 16), (0.3, 4.0, 16)])
+def test_95_percent_intervals_cover_at_least_93_for_thirty_problems(
+    a: float, b: float, k: int
+) -> None:
+    """Simulated, with rates crowded at both ends, near 1 and near 0; benchmarks/gate.py has more."""
+    rng = np.random.default_rng(11)
+    held = np.zeros(2)
+    nights = 1000
+    for _ in range(nights):
+        p = rng.beta(a, b, size=30)
+        tallies = [Tally(k, c) for c in rng.binomial(k, p).tolist()]
+        values = [t.correct / t.n for t in tallies]
+        sampling = sampling_interval(values, rate_variances(tallies), [k] * 30)
+        problems = problems_interval(values)
+        assert sampling is not None
+        assert problems is not None
+        held += (
+            sampling.low <= p.mean() <= sampling.high,
+            problems.low <= a / (a + b) <= problems.high,
+        )
+    assert (held / nights > 0.93 - 2 * math.sqrt(0.93 * 0.07 / nights)).all()
+
+
+def test_student_is_scipys_quantile_and_normal_for_infinite_freedom() -> None:
+    assert student(0.95, 29) == pytest.approx(stats.t.ppf(0.975, 29))
+    assert student(0.95, math.inf) == pytest.approx(stats.norm.ppf(0.975))
+
+
+def test_satterthwaites_freedom_is_welchs_for_two_means() -> None:
+    """Two groups of equal weight: the freedom of Welch's t test (statsmodels)."""
+    rng = np.random.default_rng(3)
+    first, second = rng.normal(size=9), rng.normal(scale=3, size=14)
+    variances = [first.var(ddof=1) / 9, second.var(ddof=1) / 14]
+    welch = CompareMeans(DescrStatsW(first), DescrStatsW(second)).dof_satt()
+    assert satterthwaite(variances, [9, 14]) == pytest.approx(welch)
+
+
+def test_bootstrap_of_a_mean_is_near_the_formula_and_repeats_with_its_seed() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.beta(2, 2, size=80).tolist()
+    found = bootstrap_interval(lambda x, axis: np.mean(x, axis=axis), [values], seed=1)
+    error = problems_error(values)
+    assert error is not None
+    assert found.half_width == pytest.approx(1.96 * error, rel=0.1)
+    again = bootstrap_interval(lambda x, axis: np.mean(x, axis=axis), [values], seed=1)
+    assert again == found
+
+
+def test_bootstrap_draws_problems_with_all_that_belongs_to_them() -> None:
+    """A ratio that is the same on every problem does not vary."""
+    tokens, right = [10.0, 20.0, 40.0, 80.0], [1.0, 2.0, 4.0, 8.0]
+
+    def ratio(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
+        return np.asarray(a.sum(axis=axis) / b.sum(axis=axis))
+
+    assert bootstrap_interval(ratio, [tokens, right], seed=0) == pytest.approx((10.0, 10.0))

@@ -1,0 +1,77 @@
+"""pass@k and cons@k for every k: against enumeration, and their errors against simulation."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from harness.curves import cons_curve, pass_curve
+from harness.metrics import cons_at
+from harness.types import Tally, Vote
+
+# Nine samples: four right, three of one wrong answer, one of another, one abstention.
+MIXED = Tally(9, 4, (Vote(4, 4), Vote(3, 0), Vote(1, 0)), seed=1)
+ANSWERS = ["right"] * 4 + ["a"] * 3 + ["b"] + [None]
+
+
+def test_pass_at_every_k_is_the_share_of_subsets_with_a_right_sample() -> None:
+    for point in pass_curve([MIXED]):
+        by_hand = fmean("right" in subset for subset in combinations(ANSWERS, point.k))
+        assert point.value == pytest.approx(by_hand)
+
+
+def test_cons_at_every_k_pays_ties_their_expected_value_over_all_subsets() -> None:
+    def majority(answers: tuple[str | None, ...]) -> float:
+        votes = {a: answers.count(a) for a in answers if a is not None}
+        winners = [a for a, count in votes.items() if count == max(votes.values())]
+        return winners.count("right") / len(winners) if winners else 0.0
+
+    for point in cons_curve([MIXED]):
+        by_hand = fmean(majority(subset) for subset in combinations(ANSWERS, point.k))
+        assert point.value == pytest.approx(by_hand)
+
+
+def test_resampled_cons_is_near_the_exact_one() -> None:
+    many = [
+        Tally(40, right, (Vote(right, right), Vote(30 - right, 0), Vote(6, 0)), seed=right)
+        for right in (8, 12, 16, 20)
+    ]
+    for point in cons_curve(many):
+        exact = fmean(cons_at(point.k).value(t) for t in many)
+        assert point.value == pytest.approx(exact, abs=0.02)
+
+
+def test_every_k_up_to_the_smallest_n_has_an_interval_around_its_value() -> None:
+    for curve in (pass_curve([MIXED, Tally(6, 6, (Vote(6, 6),))]), cons_curve([MIXED, MIXED])):
+        assert [point.k for point in curve] == list(range(1, len(curve) + 1))
+        for point in curve:
+            for interval in (point.interval_sampling, point.interval_problems):
+                assert interval is not None
+                assert interval.low <= point.value <= interval.high
+    assert len(pass_curve([MIXED, Tally(6, 6)])) == 6
+
+
+def test_one_sample_a_problem_has_no_sampling_error() -> None:
+    (point,) = pass_curve([Tally(1, 1, (Vote(1, 1),)), Tally(1, 0, (Vote(1, 0),))])
+    assert point.se_sampling is None
+    assert point.interval_sampling is None
+    assert point.interval_problems is not None
+
+
+def test_the_error_of_pass_at_k_beyond_half_of_n_is_that_of_a_simulation() -> None:
+    rng = np.random.default_rng(5)
+    rates, n, k = rng.uniform(0.05, 0.6, size=12), 12, 8
+    draws = rng.binomial(n, rates, size=(250, 12))
+    values, errors = [], []
+    for row in draws.tolist():
+        point = pass_curve([Tally(n, c) for c in row])[k - 1]
+        values.append(point.value)
+        errors.append(point.se_sampling or 0.0)
+    assert fmean(errors) == pytest.approx(float(np.std(values)), rel=0.25)
+
+
+def test_all_abstaining_scores_nothing() -> None:
+    assert [point.value for point in cons_curve([Tally(3, 0)])] == [0.0, 0.0, 0.0]

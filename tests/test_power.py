@@ -1,0 +1,114 @@
+"""Power and the smallest detectable drop against simulation and the textbook's formula."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.comparison import stratified
+from harness.power import (
+    Beta,
+    assumed_rates,
+    detectable_drop,
+    fit_rates,
+    k_needed,
+    lowered,
+    posterior_rates,
+    posterior_variance,
+    power_at,
+    problems_needed,
+    sampling_variance,
+)
+from harness.types import Tally
+
+
+def drawn(a: float, b: float, m: int, k: int, seed: int) -> list[Tally]:
+    rng = np.random.default_rng(seed)
+    return [Tally(k, c) for c in rng.binomial(k, rng.beta(a, b, size=m)).tolist()]
+
+
+def test_the_fit_finds_the_distribution_that_rates_were_drawn_from() -> None:
+    found = fit_rates(drawn(2.0, 1.0, 4000, 8, seed=1))
+    assert found == pytest.approx((2.0, 1.0), rel=0.12)
+
+
+def test_posterior_means_are_betas_and_lie_between_share_and_mean() -> None:
+    tallies = drawn(2.0, 1.0, 200, 8, seed=2)
+    prior = fit_rates(tallies)
+    means = posterior_rates(tallies).mean(axis=1)
+    exact = [stats.beta.mean(prior.a + t.correct, prior.b + t.n - t.correct) for t in tallies]
+    assert means == pytest.approx(exact, abs=0.01)
+
+
+def test_the_variance_of_one_more_sample_is_unbiased() -> None:
+    rng = np.random.default_rng(3)
+    rates = rng.beta(0.5, 0.4, size=60)
+    truth = float((rates * (1 - rates)).mean()) / 60
+    found = [
+        posterior_variance([Tally(4, c) for c in rng.binomial(4, rates).tolist()])
+        for _ in range(200)
+    ]
+    assert np.mean(found) == pytest.approx(truth, rel=0.06)
+    assert posterior_variance([Tally(4, 4)] * 30) > 0
+
+
+def test_a_drop_moves_the_mean_by_itself_and_certain_problems_least() -> None:
+    rates = np.array([[0.999], [0.5], [0.001]])
+    after = lowered(rates, 0.1)
+    assert rates.mean() - after.mean() == pytest.approx(0.1, abs=1e-6)
+    assert (rates - after).argmax() == 1
+    assert lowered(rates, 0.0) is rates
+    with pytest.raises(ValueError, match="cannot fall"):
+        lowered(rates, 0.6)
+
+
+def test_power_is_the_textbooks_where_samples_are_many() -> None:
+    rates = np.full((400, 1), 0.5)
+    error = math.sqrt(2 * 0.25 / 64 / 400)
+    drop = detectable_drop(rates, 64, 64)
+    assert drop == pytest.approx((stats.norm.ppf(0.95) + stats.norm.ppf(0.8)) * error, rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("a", "b", "m", "k"), [(0.5, 0.3, 30, 8), (4.0, 0.3, 60, 4)])
+def test_the_promised_drop_is_seen_with_the_promised_power(
+    a: float, b: float, m: int, k: int
+) -> None:
+    """Simulated with the exact test; within 3 points and two simulation errors."""
+    rng = np.random.default_rng(4)
+    nights, seen = 500, 0
+    for _ in range(nights):
+        rates = rng.beta(a, b, size=m)
+        base = [Tally(k, c) for c in rng.binomial(k, rates).tolist()]
+        drop = min(detectable_drop(posterior_rates(base), k, k), 0.95 * rates.mean())
+        worse = lowered(rates[:, None], drop)[:, 0]
+        seen += stratified(base, [Tally(k, c) for c in rng.binomial(k, worse).tolist()])[0] <= 0.05
+    assert abs(seen / nights - 0.8) < 0.03 + 2 * math.sqrt(0.8 * 0.2 / nights)
+
+
+def test_k_and_problems_that_would_do_do_and_one_less_does_not() -> None:
+    rates = posterior_rates(drawn(0.5, 0.3, 40, 16, seed=5))
+    k = k_needed(rates, 0.03)
+    assert k is not None
+    assert power_at(rates, k, k, 0.03) >= 0.8 > power_at(rates, k - 1, k - 1, 0.03)
+    m = problems_needed(rates, 4, 4, 0.05)
+    more = np.repeat(rates, math.ceil(m / 40), axis=0)[:m]
+    assert power_at(more, 4, 4, 0.05) == pytest.approx(0.8, abs=0.05)
+    assert k_needed(np.full((2, 1), 0.5), 0.001) is None
+
+
+def test_five_problems_with_one_sample_see_nothing() -> None:
+    rates = posterior_rates([Tally(1, 1)] * 3 + [Tally(1, 0)] * 2)
+    assert power_at(rates, 1, 1, 0.05) == 0.0
+
+
+def test_more_samples_and_a_laxer_level_see_smaller_drops() -> None:
+    rates = assumed_rates(Beta.spread(0.6, 0.5), 30)
+    drops = [detectable_drop(rates, k, k) for k in (1, 2, 4, 8, 16, 32, 64)]
+    assert drops == sorted(drops, reverse=True)
+    assert detectable_drop(rates, 16, 16, alpha=0.1) < drops[4]
+    assert rates.mean() == pytest.approx(0.6, abs=0.01)
+    assert sampling_variance(rates) == pytest.approx(0.6 * 0.4 * 0.5 / 30, rel=0.05)
