@@ -1,0 +1,343 @@
+"""The tables of the DeepSeek-R1 paper with runs of one's own in them, and a verdict a cell.
+
+Rows, columns and their order are the paper's (as numbered in arXiv 2501.12948v1); benchmarks that
+the harness does not know are left out. What stands in a table comes from the baselines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.errors import UsageError
+from harness.types import Score
+
+from .baselines import Cell
+from .beside import stated_differences
+from .results import Result
+from .tables import value_text
+from .verdicts import CellVerdict, Measured, apart, judge_cell, measured, published_error
+
+MARGIN = 3.0  # points
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A benchmark and metric as the paper heads them; `area` is table 4's first column."""
+
+    task: str
+    metric: str
+    group: str
+    label: str
+    area: str = ""
+
+    @property
+    def text(self) -> str:
+        """On one line: AIME 2024 pass@1."""
+        return f"{self.group} {self.metric}"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One table of the paper. `transposed`: a row a benchmark and a column a model.
+
+    `fallback` (source, printed) gives the cells that the paper's own file does not hold.
+    """
+
+    name: str
+    caption: str
+    printed: str
+    headings: tuple[Heading, ...]
+    transposed: bool = False
+    fallback: tuple[str, str] | None = None
+    source: str = "r1-paper"
+
+    @property
+    def title(self) -> str:
+        """Where the table stands."""
+        return f"DeepSeek-R1, {self.printed}"
+
+
+_COLUMNS = (
+    Heading("aime24", "pass@1", "AIME 2024", "pass@1"),
+    Heading("aime24", "cons@64", "AIME 2024", "cons@64"),
+    Heading("math500", "pass@1", "MATH-500", "pass@1"),
+    Heading("gpqa_diamond", "pass@1", "GPQA Diamond", "pass@1"),
+    Heading("livecodebench", "pass@1", "LiveCodeBench", "pass@1"),
+    Heading("codeforces", "rating", "Codeforces", "rating"),
+)
+_ROWS = (
+    Heading("gpqa_diamond", "pass@1", "GPQA Diamond", "Pass@1", "English"),
+    Heading("livecodebench", "pass@1", "LiveCodeBench", "Pass@1-COT", "Code"),
+    Heading("codeforces", "percentile", "Codeforces", "Percentile", "Code"),
+    Heading("codeforces", "rating", "Codeforces", "Rating", "Code"),
+    Heading("aime24", "pass@1", "AIME 2024", "Pass@1", "Math"),
+    Heading("math500", "pass@1", "MATH-500", "Pass@1", "Math"),
+    Heading("cnmo24", "pass@1", "CNMO 2024", "Pass@1", "Math"),
+)
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout("r1-table2", "DeepSeek-R1-Zero and OpenAI's o1 models on reasoning benchmarks.",
+               "table 2", _COLUMNS),
+        Layout("r1-table4", "DeepSeek-R1 and other representative models.", "table 4", _ROWS,
+               transposed=True, fallback=("r1-readme", "main table")),
+        Layout("r1-table5", "The distilled models and comparable ones on reasoning benchmarks.",
+               "table 5", _COLUMNS),
+        Layout("r1-table6", "Distilled and reinforcement-learned models on reasoning benchmarks.",
+               "table 6", _COLUMNS[:5]),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands at one model and heading: a published figure, or a run's score beside it.
+
+    `cell` is the published figure of the model, None where there is none; `borrowed` that it
+    comes from the fallback. `result` is None on a published model's own line. `differences` are
+    the stated parts in which the run's exam is not that of the table. `verdict` is None without a
+    figure of the same model, and `rival` is what competes for the heading's best value.
+    """
+
+    heading: Heading
+    cell: Cell | None
+    borrowed: bool = False
+    result: Result | None = None
+    score: Score | None = None
+    measured: Measured | None = None
+    differences: tuple[str, ...] = ()
+    verdict: CellVerdict | None = None
+    rival: tuple[float, float | None] | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """All entries of a published model, or of a run (`run` is its name)."""
+
+    model: str
+    run: str | None
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """A table of the paper with runs in it; `margin` is a share from 0 to 1.
+
+    `undecided` says of each heading without a best value why there is none.
+    """
+
+    layout: Layout
+    margin: float
+    lines: tuple[Line, ...]
+    undecided: Mapping[Heading, str]
+    absent: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+def layout_named(name: str) -> Layout:
+    """A layout by its name. UsageError lists those there are."""
+    if name not in LAYOUTS:
+        raise UsageError(f"--table {name}: the tables are {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def check_margin(points: float | None, table: str | None) -> float:
+    """The share that `--margin` asks for. UsageError without a table, or outside 0 to 100."""
+    if points is None:
+        return MARGIN / 100
+    if table is None:
+        raise UsageError(f"--margin {points:g}: it goes with --table")
+    if not 0 < points <= 100:
+        raise UsageError(f"--margin {points:g}: points above 0, up to 100")
+    return points / 100
+
+
+def lay_out(
+    layout: Layout, results: Sequence[Result], cells: Sequence[Cell], *, margin: float
+) -> PaperTable:
+    """Set runs into a table of the paper and judge each cell that has a published figure.
+
+    Args:
+        layout: the table.
+        results: what was read from the run folders.
+        cells: every baseline there is.
+        margin: see `harness.reports.verdicts.judge_cell`; a share from 0 to 1.
+
+    Raises:
+        UsageError: no run holds a task of the table.
+    """
+    runs: dict[str, list[Result]] = {}
+    for result in results:
+        runs.setdefault(result.run, []).append(result)
+    tasks = dict.fromkeys(heading.task for heading in layout.headings)
+    shown = {run: found for run, found in runs.items() if {r.task for r in found} & tasks.keys()}
+    if not shown:
+        raise UsageError(
+            f"--table {layout.name}: no run holds a task of it ({', '.join(tasks)}); the runs "
+            f"hold {', '.join(dict.fromkeys(result.task for result in results))}"
+        )
+    published = _published(layout, cells)
+    models = dict.fromkeys(
+        cell.model for cell in cells if (cell.source, cell.printed) == _place(layout)
+    )
+    lines: list[Line] = []
+    own = {
+        run: next((m for m in models if found[0].is_of(m)), None) for run, found in shown.items()
+    }
+    for model in models:
+        row = tuple(Entry(h, *published.get((model, h), (None, False))) for h in layout.headings)
+        lines.append(Line(model, None, row))
+        for run in (run for run, stands_for in own.items() if stands_for == model):
+            lines.append(_run_line(shown[run], model, published, layout, margin))
+    for run in (run for run, stands_for in own.items() if stands_for is None):
+        lines.append(_run_line(shown[run], shown[run][0].model, published, layout, margin))
+    best, undecided = _with_best(lines, layout)
+    absent = tuple(f"{run} ({', '.join(r.task for r in runs[run])})" for run in runs.keys() - shown)
+    return PaperTable(layout, margin, best, undecided, absent, tuple(cells))
+
+
+def _place(layout: Layout) -> tuple[str, str]:
+    return layout.source, layout.printed
+
+
+def _published(
+    layout: Layout, cells: Iterable[Cell]
+) -> dict[tuple[str, Heading], tuple[Cell, bool]]:
+    """By model and heading, the figure that the table prints and whether it is borrowed."""
+    found: dict[tuple[str, Heading], tuple[Cell, bool]] = {}
+    headings = {(heading.task, heading.metric): heading for heading in layout.headings}
+    ours = {_place(layout): False, **({layout.fallback: True} if layout.fallback else {})}
+    for cell in cells:
+        heading = headings.get((cell.task, cell.metric))
+        borrowed = ours.get((cell.source, cell.printed))
+        if heading is not None and borrowed is not None:
+            if borrowed:
+                found.setdefault((cell.model, heading), (cell, True))
+            else:
+                found[cell.model, heading] = cell, False
+    return found
+
+
+def _run_line(
+    results: Sequence[Result],
+    model: str,
+    published: Mapping[tuple[str, Heading], tuple[Cell, bool]],
+    layout: Layout,
+    margin: float,
+) -> Line:
+    by_task = {result.task: result for result in results}
+    entries = []
+    for heading in layout.headings:
+        cell, borrowed = published.get((model, heading), (None, False))
+        entry = Entry(heading, cell, borrowed)
+        result = by_task.get(heading.task)
+        if result is not None and result.scored is not None:
+            protocol = cell or next(
+                (c for (_, h), (c, _) in published.items() if h == heading), None
+            )
+            entry = _judged(entry, result, protocol, margin)
+        entries.append(entry)
+    return Line(model, results[0].run, tuple(entries))
+
+
+def _judged(entry: Entry, result: Result, protocol: Cell | None, margin: float) -> Entry:
+    """The entry of a run with its score and verdict.
+
+    `protocol` is a figure of the heading by which to tell, without one of the same model, whether
+    the run sat the exam of the table and so may be its best.
+    """
+    scored, metric = result.scored, entry.heading.metric
+    assert scored is not None  # noqa: S101  the caller looked
+    score = scored.main.get(metric)
+    if score is None:
+        why = scored.skipped.get(metric)
+        verdict = (
+            CellVerdict("not comparable", f"k: {metric} {why}") if why and entry.cell else None
+        )
+        return replace(entry, result=result, verdict=verdict)
+    differences = stated_differences(result, protocol) if protocol else []
+    if score.n_problems < len(result.exam.problems):
+        differences.append(f"problems {score.n_problems:,} scored of {len(result.exam.problems):,}")
+    ours = measured(score, result.rates.values())
+    verdict = entry.cell and judge_cell(
+        ours,
+        entry.cell.value,
+        stated_k(entry.cell),
+        differences=differences,
+        margin=margin,
+        n_problems=score.n_problems,
+    )
+    rival = None if differences else (ours.value, ours.error)
+    return replace(
+        entry,
+        result=result,
+        score=score,
+        measured=ours,
+        differences=tuple(differences),
+        verdict=verdict,
+        rival=rival,
+    )
+
+
+def stated_k(cell: Cell) -> int | None:
+    """The samples per problem behind a figure: stated, or told by a metric such as cons@64."""
+    if cell.k is None and cell.metric.startswith("cons@"):
+        return int(cell.metric.partition("@")[2])
+    return cell.k
+
+
+def _with_best(
+    lines: Sequence[Line], layout: Layout
+) -> tuple[tuple[Line, ...], dict[Heading, str]]:
+    """Mark the best value of each heading where its lead over the next one is real."""
+    columns, undecided = [], {}
+    for number, heading in enumerate(layout.headings):
+        column = list(_rivals([(line.model, line.entries[number]) for line in lines]))
+        place, why = _leader(column)
+        if why:
+            undecided[heading] = why
+        columns.append([replace(e, best=i == place) for i, e in enumerate(column)])
+    rows = zip(*columns, strict=True)
+    return tuple(
+        replace(line, entries=entries) for line, entries in zip(lines, rows, strict=True)
+    ), undecided
+
+
+def _rivals(column: Sequence[tuple[str, Entry]]) -> Iterator[Entry]:
+    """The entries of one heading with what each competes with, published ones with imputed errors.
+
+    The rates are those of the model's own run, else of the run in which samples vary most.
+    """
+    known = [
+        (model, e.measured) for model, e in column if e.measured and e.measured.draw is not None
+    ]
+    widest = max((found for _, found in known), key=lambda found: found.draw or 0, default=None)
+    for model, entry in column:
+        if entry.result is not None or entry.cell is None:
+            yield entry
+            continue
+        source = next((found for name, found in known if name == model), widest)
+        error = None
+        if source is not None and source.draw is not None:
+            error = published_error(source.draw, stated_k(entry.cell) or source.k)
+        yield replace(entry, rival=(entry.cell.value, error))
+
+
+def _leader(column: Sequence[Entry]) -> tuple[int | None, str]:
+    """The place of the best value, or why none is really the best."""
+    rivals = [(e.rival, i) for i, e in enumerate(column) if e.rival is not None]
+    ranked = sorted(rivals, key=lambda pair: -pair[0][0])
+    if len(ranked) < 2:
+        return None, "there is nothing to compare with"
+    (first, place), (second, _) = ranked[:2]
+    if first[1] is None or second[1] is None:
+        return None, "no run says how much samples vary there"
+    if not apart((first[0], first[1]), (second[0], second[1])):
+        metric = column[0].heading.metric
+        error = value_text(metric, math.hypot(first[1], second[1]))
+        values = f"{value_text(metric, first[0])} and {value_text(metric, second[0])}"
+        return None, f"{values} are not apart (standard error of their difference {error})"
+    return place, ""
