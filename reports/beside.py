@@ -86,8 +86,8 @@ def stated_differences(result: Result, cell: Cell) -> list[str]:
     return [*_protocol_differences(result.exam, cell), *_window_differences(result, cell)]
 
 
-def unstated(result: Result, cell: Cell) -> list[str]:
-    """The parts of a figure's protocol that cannot be compared: its source or the run is silent."""
+def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
+    """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
     protocol, exam = cell.protocol, result.exam
     dated = any(map(month_of, result.problems.values()))
     parts: tuple[tuple[str, object, object], ...] = (
@@ -97,10 +97,10 @@ def unstated(result: Result, cell: Cell) -> list[str]:
         ("window", protocol.window, dated or None),
         ("prompt", protocol.prompt_holds, exam.prompt or None),
     )
-    silent = [name for name, theirs, ours in parts if theirs is None and ours is not None]
-    silent += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)
-    ours = [f"{name} (the run)" for name, theirs, ours in parts if ours is None and theirs]
-    return [*silent, *(["extraction"] * (protocol.extraction is None)), *ours]
+    theirs = [name for name, stated, ours in parts if stated is None and ours is not None]
+    theirs += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)
+    theirs += ["extraction"] * (protocol.extraction is None)
+    return theirs, [name for name, stated, ours in parts if stated is not None and ours is None]
 
 
 def _protocol_differences(exam: Exam, cell: Cell) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from .page import environment
-from .paper_text import Slot
+from .paper_text import GridRow
 
 _SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
+    "[": "{[}",  # or it would be an argument of the \\ before it, as the star would
+    "*": "{*}",
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -16,7 +18,6 @@ _SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
-    "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
     "±": r"$\pm$",
     "−": "$-$",
@@ -31,29 +32,40 @@ _SPECIAL = {
     "”": "''",
     "…": r"\dots{}",
     "\u00a0": "~",
+    "\u200b": "{}",
 }
 _LETTERS = re.compile(r"[ -~À-ÖØ-öø-ÿ]")  # what T1 fonts set as it is
-_DASHES = re.compile(r"-(?=-)")
+_LIGATURES = re.compile(r"([-,'])(?=\1)")
 
 
 def escape(text: str) -> str:
     """Text that LaTeX sets as it is; a character that its fonts lack becomes its code point."""
     line = " ".join(text.split())
-    written = "".join(
-        _SPECIAL.get(c) or (c if _LETTERS.match(c) else f"[U+{ord(c):04X}]") for c in line
+    known = _LIGATURES.sub("\\1\u200b", line)
+    return "".join(
+        _SPECIAL.get(c) or (c if _LETTERS.match(c) else f"{{[}}U+{ord(c):04X}]") for c in known
     )
-    return _DASHES.sub("-{}", written) if "--" in line else written
 
 
-def slot(place: Slot) -> str:
-    r"""A place of the grid: its value, bold where it is the best, and small lines below it."""
-    value, *below = map(escape, place.lines)
-    if place.best:
-        value = rf"\textbf{{{value}}}"
-    if not below:
-        return value
-    small = r"\\".join(rf"{{\scriptsize {line}}}" for line in below)
-    return rf"\shortstack[r]{{{value}\\{small}}}"
+def lines_of(row: GridRow) -> list[str]:
+    """A row of the grid as rows of a tabular: names and values, then small ones below them."""
+    height = max(len(place.lines) for place in row.slots)
+    rows = []
+    for number in range(height):
+        labels = [escape(label) if number == 0 else "" for label in row.labels]
+        texts = [escape(p.lines[number]) if number < len(p.lines) else "" for p in row.slots]
+        if number == 0:
+            texts = [
+                _bold(text) if p.best else text for p, text in zip(row.slots, texts, strict=True)
+            ]
+        else:
+            texts = [rf"\scriptsize {text}" if text else "" for text in texts]
+        rows.append(" & ".join([*labels, *texts]))
+    return rows
+
+
+def _bold(text: str) -> str:
+    return rf"\textbf{{{text}}}"
 
 
 def render(**values: object) -> str:
@@ -67,5 +79,5 @@ def render(**values: object) -> str:
         comment_end_string="#>",
     )
     templates.filters["tex"] = escape
-    templates.filters["slot"] = slot
+    templates.filters["lines"] = lines_of
     return templates.get_template("table.tex.jinja").render(**values)

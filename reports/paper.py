@@ -16,7 +16,6 @@ from harness.types import Score
 from .baselines import Cell
 from .beside import stated_differences
 from .results import Result
-from .tables import value_text
 from .verdicts import CellVerdict, Measured, apart, judge_cell, measured, published_error
 
 MARGIN = 3.0  # points
@@ -115,24 +114,28 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """All entries of a published model, or of a run (`run` is its name)."""
+    """All entries of a published model, or of a run (`run` is its name).
+
+    `known` is False for a run whose model the table does not have.
+    """
 
     model: str
     run: str | None
     entries: tuple[Entry, ...]
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class PaperTable:
     """A table of the paper with runs in it; `margin` is a share from 0 to 1.
 
-    `undecided` says of each heading without a best value why there is none.
+    `undecided` says of each heading without a best value why there is none, and the figures.
     """
 
     layout: Layout
     margin: float
     lines: tuple[Line, ...]
-    undecided: Mapping[Heading, str]
+    undecided: Mapping[Heading, tuple[str, str]]
     absent: tuple[str, ...]
     cells: tuple[Cell, ...]
 
@@ -193,7 +196,8 @@ def lay_out(
         for run in (run for run, stands_for in own.items() if stands_for == model):
             lines.append(_run_line(shown[run], model, published, layout, margin))
     for run in (run for run, stands_for in own.items() if stands_for is None):
-        lines.append(_run_line(shown[run], shown[run][0].model, published, layout, margin))
+        line = _run_line(shown[run], shown[run][0].model, published, layout, margin)
+        lines.append(replace(line, known=False))
     best, undecided = _with_best(lines, layout)
     absent = tuple(f"{run} ({', '.join(r.task for r in runs[run])})" for run in runs.keys() - shown)
     return PaperTable(layout, margin, best, undecided, absent, tuple(cells))
@@ -232,14 +236,12 @@ def _run_line(
     entries = []
     for heading in layout.headings:
         cell, borrowed = published.get((model, heading), (None, False))
-        entry = Entry(heading, cell, borrowed)
         result = by_task.get(heading.task)
-        if result is not None and result.scored is not None:
-            protocol = cell or next(
-                (c for (_, h), (c, _) in published.items() if h == heading), None
-            )
-            entry = _judged(entry, result, protocol, margin)
-        entries.append(entry)
+        if result is None or result.scored is None:
+            entries.append(Entry(heading, None, result=result))
+            continue
+        protocol = cell or next((c for (_, h), (c, _) in published.items() if h == heading), None)
+        entries.append(_judged(Entry(heading, cell, borrowed, result), result, protocol, margin))
     return Line(model, results[0].run, tuple(entries))
 
 
@@ -249,15 +251,9 @@ def _judged(entry: Entry, result: Result, protocol: Cell | None, margin: float) 
     `protocol` is a figure of the heading by which to tell, without one of the same model, whether
     the run sat the exam of the table and so may be its best.
     """
-    scored, metric = result.scored, entry.heading.metric
-    assert scored is not None  # noqa: S101  the caller looked
-    score = scored.main.get(metric)
+    score = result.scored.main.get(entry.heading.metric) if result.scored else None
     if score is None:
-        why = scored.skipped.get(metric)
-        verdict = (
-            CellVerdict("not comparable", f"k: {metric} {why}") if why and entry.cell else None
-        )
-        return replace(entry, result=result, verdict=verdict)
+        return replace(entry, verdict=_too_few(entry, result))
     differences = stated_differences(result, protocol) if protocol else []
     if score.n_problems < len(result.exam.problems):
         differences.append(f"problems {score.n_problems:,} scored of {len(result.exam.problems):,}")
@@ -273,7 +269,6 @@ def _judged(entry: Entry, result: Result, protocol: Cell | None, margin: float) 
     rival = None if differences else (ours.value, ours.error)
     return replace(
         entry,
-        result=result,
         score=score,
         measured=ours,
         differences=tuple(differences),
@@ -282,23 +277,37 @@ def _judged(entry: Entry, result: Result, protocol: Cell | None, margin: float) 
     )
 
 
+def _too_few(entry: Entry, result: Result) -> CellVerdict | None:
+    """Why a vote among k samples has no score, where it is that the run has not so many."""
+    metric, needed = entry.heading.metric, votes_of(entry.heading.metric)
+    if entry.cell is None or needed is None or result.k >= needed:
+        return None
+    return CellVerdict(
+        "not comparable", f"k: {metric} needs {needed} samples a problem, the run has {result.k}"
+    )
+
+
+def votes_of(metric: str) -> int | None:
+    """64 for cons@64, None for a metric that takes no vote."""
+    return int(metric.removeprefix("cons@")) if metric.startswith("cons@") else None
+
+
 def stated_k(cell: Cell) -> int | None:
     """The samples per problem behind a figure: stated, or told by a metric such as cons@64."""
-    if cell.k is None and cell.metric.startswith("cons@"):
-        return int(cell.metric.partition("@")[2])
-    return cell.k
+    return cell.k or votes_of(cell.metric)
 
 
 def _with_best(
     lines: Sequence[Line], layout: Layout
-) -> tuple[tuple[Line, ...], dict[Heading, str]]:
+) -> tuple[tuple[Line, ...], dict[Heading, tuple[str, str]]]:
     """Mark the best value of each heading where its lead over the next one is real."""
-    columns, undecided = [], {}
+    columns = []
+    undecided: dict[Heading, tuple[str, str]] = {}
     for number, heading in enumerate(layout.headings):
         column = list(_rivals([(line.model, line.entries[number]) for line in lines]))
-        place, why = _leader(column)
-        if why:
-            undecided[heading] = why
+        place, *why = _leader(column)
+        if why[0]:
+            undecided[heading] = why[0], why[1]
         columns.append([replace(e, best=i == place) for i, e in enumerate(column)])
     rows = zip(*columns, strict=True)
     return tuple(
@@ -316,7 +325,7 @@ def _rivals(column: Sequence[tuple[str, Entry]]) -> Iterator[Entry]:
     ]
     widest = max((found for _, found in known), key=lambda found: found.draw or 0, default=None)
     for model, entry in column:
-        if entry.result is not None or entry.cell is None:
+        if entry.result is not None or entry.cell is None:  # a run's, or nothing
             yield entry
             continue
         source = next((found for name, found in known if name == model), widest)
@@ -326,18 +335,17 @@ def _rivals(column: Sequence[tuple[str, Entry]]) -> Iterator[Entry]:
         yield replace(entry, rival=(entry.cell.value, error))
 
 
-def _leader(column: Sequence[Entry]) -> tuple[int | None, str]:
-    """The place of the best value, or why none is really the best."""
+def _leader(column: Sequence[Entry]) -> tuple[int | None, str, str]:
+    """The place of the best value; or None, why none is really the best, and the figures."""
     rivals = [(e.rival, i) for i, e in enumerate(column) if e.rival is not None]
     ranked = sorted(rivals, key=lambda pair: -pair[0][0])
     if len(ranked) < 2:
-        return None, "there is nothing to compare with"
+        return None, "nothing to compare with", ""
     (first, place), (second, _) = ranked[:2]
     if first[1] is None or second[1] is None:
-        return None, "no run says how much samples vary there"
+        return None, "no run says how much samples vary there", ""
     if not apart((first[0], first[1]), (second[0], second[1])):
-        metric = column[0].heading.metric
-        error = value_text(metric, math.hypot(first[1], second[1]))
-        values = f"{value_text(metric, first[0])} and {value_text(metric, second[0])}"
-        return None, f"{values} are not apart (standard error of their difference {error})"
-    return place, ""
+        values = [f"{100 * value:.1f}" for value in (first[0], second[0])]
+        error = 100 * math.hypot(first[1], second[1])
+        return None, "the lead may be chance", f"{' against '.join(values)}, error {error:.1f}"
+    return place, "", ""

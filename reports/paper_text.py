@@ -24,11 +24,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place of the grid: lines of text, the value first. `ours` marks a run's."""
+    """One place of the grid: lines of text, the value first. `ours` marks a run's.
+
+    `style` is the verdict as one word of a style sheet.
+    """
 
     lines: tuple[str, ...]
     ours: bool = False
     best: bool = False
+    style: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def grid(table: PaperTable, *, transposed: bool) -> Grid:
     """The paper's layout, or the same with a row a model where `transposed` is not its own."""
     headings = table.layout.headings
     doubtful = {cell.subject for group in conflicts(table.cells) for cell in group}
-    slots = [[_slot(entry, doubtful) for entry in line.entries] for line in table.lines]
+    slots = [[_slot(entry, line.run, doubtful) for entry in line.entries] for line in table.lines]
     names = [_label(line) for line in table.lines]
     if transposed:
         areas = [h.area if i == 0 or headings[i - 1].area != h.area else ""
@@ -82,13 +86,12 @@ def verdict_table(table: PaperTable) -> Table:
             (
                 line.run or "",
                 entry.heading.text,
-                f"{score_text(entry.score)} ({n_text(entry.score)})" if entry.score else "–",
+                f"{score_text(entry.score)}\n{n_text(entry.score)}" if entry.score else "–",
                 _published_text(entry),
-                "–" if verdict.low is None else points(verdict.difference or 0),
-                "–" if verdict.low is None else _interval_text(verdict),
+                _difference_text(verdict),
                 verdict_text(verdict),
             ),
-            verdict.word.replace(" ", "-"),
+            _style(verdict),
         )
         for line, entry, verdict in _judged(table)
     ]
@@ -97,8 +100,7 @@ def verdict_table(table: PaperTable) -> Table:
         Column("Figure", "text"),
         Column("Ours"),
         Column("Published"),
-        Column("Difference"),
-        Column("95 % interval"),
+        Column("Difference [95 %]"),
         Column("Verdict", "text"),
     )
     nothing = "No run is of a model in this table; harness report --as RUN=MODEL says which it is."
@@ -108,34 +110,39 @@ def verdict_table(table: PaperTable) -> Table:
 def verdict_text(verdict: CellVerdict) -> str:
     """The verdict in full: underpowered: the interval reaches ±4.1 points; k = 31 would do."""
     if verdict.word == "underpowered":
-        bound = "at most " * (verdict.low is None)
-        do = f"; k = {bound}{verdict.k_needed:,} would do" if verdict.k_needed else ""
+        do = f"; k = {verdict.k_needed:,} would do" if verdict.k_needed else ""
         return f"underpowered: {verdict.why}{do}"
     return verdict.word + f": {verdict.why}" * (verdict.word == "not comparable")
 
 
 def alerts(table: PaperTable) -> list[str]:
     """What a reader must know before believing a value."""
-    results = {e.result.run: e.result for line in table.lines for e in line.entries if e.result}
     every = [e.result for line in table.lines for e in line.entries if e.result]
     lines = list(dict.fromkeys(f"{r.task}, {r.run}: {r.status}." for r in every if not r.complete))
     lines += [f"{run} holds no task of this table." for run in table.absent]
-    for line in table.lines:
-        alone = [e for e in line.entries if e.score and e.cell is None]
-        for entry in (entry for entry in alone if entry.differences):
-            lines.append(
-                f"{line.run}, {entry.heading.text}: not the exam of the table: "
-                f"{'; '.join(entry.differences)}."
-            )
-    lines += [
-        f"{run} ({result.model}) is no model of this table, so there is no verdict on it; "
-        "--as RUN=MODEL names one."
-        for run, result in results.items()
-        if not any(result.is_of(line.model) for line in table.lines if line.run is None)
-    ]
+    for line in (line for line in table.lines if not line.known):
+        lines += [
+            f"{line.run}, {e.heading.text}: another exam than the table's: "
+            f"{'; '.join(e.differences)}."
+            for e in line.entries
+            if e.differences
+        ]
+    strangers = [f"{line.run} ({line.model})" for line in table.lines if not line.known]
+    if strangers:
+        lines.append(
+            f"No model of this table, so without a verdict: {', '.join(strangers)}; "
+            "--as RUN=MODEL says which model a run reproduces."
+        )
     subjects = {e.cell.subject for line in table.lines for e in line.entries if e.cell}
     disputed = [group for group in conflicts(table.cells) if group[0].subject in subjects]
     return lines + [f"† Sources disagree on {conflict_text(group)}." for group in disputed]
+
+
+LEGEND = (
+    "Runs: value ± sampling error (the same problems again), n samples per problem, verdict against "
+    "the published figure of the same model, and the difference from it with its 95 % interval in "
+    "points."
+)
 
 
 def notes(table: PaperTable) -> list[str]:
@@ -146,8 +153,6 @@ def notes(table: PaperTable) -> list[str]:
     return [
         f"Published values: {layout.source} {layout.printed}, as printed.",
         *([f"‡ From {' '.join(layout.fallback)}."] if layout.fallback and borrowed else []),
-        "Ours: value ± sampling error (the same problems again), n samples per problem. "
-        "Differences and intervals are in points.",
         f"Verdicts: reproduced, the 95 % interval of the difference holds 0 and reaches {margin} "
         "points at most; differs, it excludes 0; underpowered, it holds 0 and is wider; not "
         "comparable, a part of the protocol that the source states is another one.",
@@ -195,34 +200,43 @@ def _record(line: Line, entry: Entry) -> dict[str, Any]:
         "imputed_k": verdict.published_k if verdict else None,
         "k_assumed": verdict.assumed_k if verdict else None,
         "k_needed": verdict.k_needed if verdict else None,
-        "unstated": unstated(entry.result, cell) if entry.result and cell else None,
+        "unstated": _silent(entry),
     }
+
+
+def _silent(entry: Entry) -> dict[str, list[str]] | None:
+    if entry.result is None or entry.cell is None:
+        return None
+    return dict(zip(("source", "run"), unstated(entry.result, entry.cell), strict=True))
 
 
 def _label(line: Line) -> str:
     if line.run is None:
         return line.model
-    known = any(entry.cell for entry in line.entries)
-    return f"↳ {line.run}" if known else f"{line.run} ({line.model})"
+    return f"↳ {line.run}" if line.known else f"{line.run} ({line.model})"
 
 
-def _slot(entry: Entry, doubtful: set[tuple[str, str, str]]) -> Slot:
+def _slot(entry: Entry, run: str | None, doubtful: set[tuple[str, str, str]]) -> Slot:
+    if run is not None and entry.result is None:
+        return Slot(("",), ours=True)
     if entry.result is None:
         if entry.cell is None:
             return Slot(("–",))
         marks = " †" * (entry.cell.subject in doubtful) + " ‡" * entry.borrowed
         return Slot((value_text(entry.cell.metric, entry.cell.value) + marks,), best=entry.best)
-    lines = [score_text(entry.score), n_text(entry.score)] if entry.score else ["–"]
-    verdict = entry.verdict
-    if verdict is None:
-        lines += ["another exam"] * bool(entry.differences)
-    elif verdict.low is None:
-        lines.append(verdict.word)
-    else:
-        lines += [f"{verdict.word} {points(verdict.difference or 0)}", _interval_text(verdict)]
+    verdict, n = entry.verdict, n_text(entry.score) if entry.score else ""
+    word = verdict.word if verdict else "another exam" * bool(entry.differences)
+    lines = [score_text(entry.score) if entry.score else "–", ", ".join(filter(None, (word, n)))]
+    if verdict and verdict.low is not None:
+        lines.append(_difference_text(verdict))
     if verdict and verdict.k_needed:
         lines.append(f"k = {verdict.k_needed:,} would do")
-    return Slot(tuple(lines), ours=True, best=entry.best)
+    style = _style(verdict) if verdict else ""
+    return Slot(tuple(filter(None, lines)), ours=True, best=entry.best, style=style)
+
+
+def _style(verdict: CellVerdict) -> str:
+    return verdict.word.replace(" ", "-")
 
 
 def _judged(table: PaperTable) -> Iterator[tuple[Line, Entry, CellVerdict]]:
@@ -230,6 +244,12 @@ def _judged(table: PaperTable) -> Iterator[tuple[Line, Entry, CellVerdict]]:
         for entry in line.entries:
             if entry.verdict is not None:
                 yield line, entry, entry.verdict
+
+
+def _difference_text(verdict: CellVerdict) -> str:
+    if verdict.low is None or verdict.difference is None:
+        return "–"
+    return f"{points(verdict.difference)} {_interval_text(verdict)}"
 
 
 def _interval_text(verdict: CellVerdict) -> str:
@@ -246,11 +266,10 @@ def _published_text(entry: Entry) -> str:
 def _imputed(table: PaperTable) -> Iterator[str]:
     """Which figures' errors were imputed, and at which k."""
     by_k: dict[str, list[Heading]] = {}
-    for line, entry, verdict in _judged(table):
+    for _, entry, verdict in _judged(table):
         if verdict.published_error is not None:
-            k = f"k = {verdict.published_k}"
-            words = f"{k} of {line.run}, for want of a stated one" if verdict.assumed_k else k
-            by_k.setdefault(words, []).append(entry.heading)
+            k = "the run's k for want of a stated one" if verdict.assumed_k else "the stated k"
+            by_k.setdefault(k, []).append(entry.heading)
     if by_k:
         at = "; ".join(f"at {k}: {_headings(found)}" for k, found in by_k.items())
         yield (
@@ -260,14 +279,16 @@ def _imputed(table: PaperTable) -> Iterator[str]:
 
 
 def _uncompared(table: PaperTable) -> Iterator[str]:
-    """The parts that a verdict could not look at."""
+    """The parts that a verdict could not look at, by who does not state them."""
     silent: dict[tuple[str, str], list[Heading]] = {}
     for line, entry, _ in _judged(table):
-        if entry.result and entry.cell and (parts := unstated(entry.result, entry.cell)):
-            key = f"{entry.cell.source} and {line.run}", ", ".join(parts)
-            silent.setdefault(key, []).append(entry.heading)
-    for (pair, parts), found in silent.items():
-        yield f"Not stated, so not compared between {pair}, {_headings(found)}: {parts}."
+        if entry.result and entry.cell:
+            sides = unstated(entry.result, entry.cell)
+            for who, parts in zip((entry.cell.source, line.run or ""), sides, strict=True):
+                silent.setdefault((who, ", ".join(parts)), []).append(entry.heading)
+    for (who, parts), found in silent.items():
+        if parts:
+            yield f"Not stated by {who}, so not compared ({_headings(found)}): {parts}."
 
 
 def _availability(table: PaperTable) -> Iterator[str]:
@@ -292,11 +313,11 @@ def _best(table: PaperTable) -> Iterator[str]:
         "Bold: the best value, where the 95 % interval of its lead over the next one excludes 0; "
         "published errors are imputed in the same way, and runs of another exam do not compete."
     )
-    reasons: dict[str, list[Heading]] = {}
-    for heading, why in table.undecided.items():
-        reasons.setdefault(why, []).append(heading)
+    reasons: dict[str, list[str]] = {}
+    for heading, (why, figures) in table.undecided.items():
+        reasons.setdefault(why, []).append(heading.text + f" ({figures})" * bool(figures))
     for why, found in reasons.items():
-        yield f"Nothing is bold under {_headings(found)}: {why}."
+        yield f"Nothing is bold where {why}: {', '.join(found)}."
 
 
 def _headings(found: Iterable[Heading]) -> str:
