@@ -258,14 +258,16 @@ def _judged(entry: Entry, result: Result, protocol: Cell | None, margin: float) 
     if score.n_problems < len(result.exam.problems):
         differences.append(f"problems {score.n_problems:,} scored of {len(result.exam.problems):,}")
     ours = measured(score, result.rates.values())
-    verdict = entry.cell and judge_cell(
-        ours,
-        entry.cell.value,
-        stated_k(entry.cell),
-        differences=differences,
-        margin=margin,
-        n_problems=score.n_problems,
-    )
+    verdict = None
+    if entry.cell is not None:
+        verdict = judge_cell(
+            ours,
+            entry.cell.value,
+            stated_k(entry.cell),
+            differences=differences,
+            margin=margin,
+            n_problems=score.n_problems,
+        )
     rival = None if differences else (ours.value, ours.error)
     return replace(
         entry,

@@ -316,8 +316,8 @@ def _best(table: PaperTable) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
     for heading, (why, figures) in table.undecided.items():
         reasons.setdefault(why, []).append(heading.text + f" ({figures})" * bool(figures))
-    for why, found in reasons.items():
-        yield f"Nothing is bold where {why}: {', '.join(found)}."
+    for why, names in reasons.items():
+        yield f"Nothing is bold where {why}: {', '.join(names)}."
 
 
 def _headings(found: Iterable[Heading]) -> str:

@@ -59,6 +59,9 @@ def report(
     """Report on one or more runs, beside published scores.
 
     Needs nothing but the run folders: no GPU, no engine, no network.
+
+    \b
+    harness report runs/NAME --table r1-table5 --margin 3 -o table.tex
     """
     from harness.cli.lookup import task_named
     from harness.reports import page, paper_output
