@@ -15,7 +15,8 @@ import harness
 from . import latex
 from .page import check_format, csp_hash, environment, print_table, write_text
 from .paper import PaperTable
-from .paper_text import LEGEND, Grid, alerts, grid, notes, records, verdict_table
+from .paper_notes import LEGEND, alerts, notes
+from .paper_text import Grid, grid, records, verdict_table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -66,7 +66,8 @@ def report(
     from harness.cli.lookup import task_named
     from harness.reports import page, paper_output
     from harness.reports.baselines import load
-    from harness.reports.paper import check_margin, lay_out, layout_named
+    from harness.reports.layouts import check_margin, layout_named
+    from harness.reports.paper import lay_out
     from harness.reports.results import read_results, stand_for
     from harness.selection import Window
     from harness.workflows.regrade import scores_in_window

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from harness.errors import UsageError
 from harness.reports.baselines import load
-from harness.reports.paper import LAYOUTS, Entry, PaperTable, check_margin, lay_out, layout_named
-from harness.reports.paper_text import alerts, grid, notes, records, verdict_table
+from harness.reports.layouts import LAYOUTS, check_margin, layout_named
+from harness.reports.paper import Entry, PaperTable, lay_out
+from harness.reports.paper_notes import alerts, notes
+from harness.reports.paper_text import grid, records, verdict_table
 from harness.reports.results import read_results, stand_for
 from harness.types import Problem, Verdict
 
@@ -285,6 +288,19 @@ def test_an_unfinished_run_is_announced_and_problems_without_a_sample_are_missin
     table = table_of(run)
     assert alerts(table)[0].startswith("aime24, late: incomplete: 64 ended in error")
     assert verdict_of(table).why == "problems 29 scored of 30"
+
+
+def test_a_second_scoring_of_the_same_samples_is_told(write_run: WriteRun) -> None:
+    run = write_run(aime(32), task="aime24", model=LLAMA)
+    path = run / "aime24" / "scores.json"
+    scores = json.loads(path.read_text())
+    other = {**scores["scores"][0], "scoring": "lcb-official", "value": 0.25}
+    path.write_text(json.dumps({**scores, "scores": [*scores["scores"], other]}))
+    table = table_of(run)
+    assert "late, AIME 2024 pass@1: scored as integer; as lcb-official it is 25.0 ±1.2." in (
+        notes(table)
+    )
+    assert verdict_of(table).difference == pytest.approx(0.5 - 0.504)
 
 
 def test_an_unscored_run_has_no_value(write_run: WriteRun) -> None:

@@ -21,7 +21,8 @@ from harness.files import write_lines
 from harness.readers import read_rows
 from harness.reports.baselines import load
 from harness.reports.latex import escape
-from harness.reports.paper import LAYOUTS, PaperTable, lay_out
+from harness.reports.layouts import LAYOUTS
+from harness.reports.paper import PaperTable, lay_out
 from harness.reports.paper_output import (
     print_paper_table,
     render_html,
