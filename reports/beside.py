@@ -90,12 +90,13 @@ def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
     """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
     protocol, exam = cell.protocol, result.exam
     dated = any(map(month_of, result.problems.values()))
+    wording = "prompt" if protocol.prompt is None else "wording of the prompt"
     parts: tuple[tuple[str, object, object], ...] = (
         ("temperature", protocol.temperature, exam.temperature),
         ("top-p", protocol.top_p, exam.top_p),
         ("cap", protocol.max_tokens, exam.max_tokens),
         ("window", protocol.window, dated or None),
-        ("prompt", protocol.prompt_holds, exam.prompt or None),
+        (wording, protocol.prompt_holds, exam.prompt or None),
     )
     theirs = [name for name, stated, ours in parts if stated is None and ours is not None]
     theirs += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)

@@ -96,8 +96,8 @@ def _uncompared(table: PaperTable) -> Iterator[str]:
     for line, entry, _ in judged(table):
         if entry.result and entry.cell:
             sides = unstated(entry.result, entry.cell)
-            for who, parts in zip((entry.cell.source, line.run or ""), sides, strict=True):
-                silent.setdefault((who, ", ".join(parts)), []).append(entry.heading)
+            for who, names in zip((entry.cell.source, line.run or ""), sides, strict=True):
+                silent.setdefault((who, ", ".join(names)), []).append(entry.heading)
     for (who, parts), found in silent.items():
         if parts:
             yield f"Not stated by {who}, so not compared ({_headings(found)}): {parts}."
