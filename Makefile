@@ -53,6 +53,15 @@ sandbox:
 	@command -v bwrap >/dev/null || \
 	  echo "bubblewrap is missing, so programs are not judged: install it (apt install bubblewrap)"
 
+# The LaTeX of a report is compiled by the slow tests where there is a TeX.
+TEX = texlive-latex-base texlive-latex-recommended lmodern
+.PHONY: tex
+tex:
+	@command -v pdflatex >/dev/null || ! command -v apt-get >/dev/null || test "$$(id -u)" != 0 || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(TEX); } >/dev/null 2>&1 || true
+	@command -v pdflatex >/dev/null || \
+	  echo "pdflatex is missing, so no LaTeX is compiled: install it (apt install $(TEX))"
+
 demo: $(VENV)/.installed sandbox
 	@tasks=$(DEMO_TASKS); ! command -v bwrap >/dev/null || tasks=$$tasks,practice_code; \
 	for checkpoint in early late; do \
@@ -67,7 +76,7 @@ demo: $(VENV)/.installed sandbox
 test: $(VENV)/.developer sandbox
 	@$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.developer sandbox
+test-slow: $(VENV)/.developer sandbox tex
 	@$(BIN)/python -m pytest -m slow
 
 fuzz: $(VENV)/.developer

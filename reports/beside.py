@@ -81,8 +81,30 @@ def source_text(line: Sequence[Cell]) -> str:
     return f"{line[0].source} {', '.join(places)}{told}"
 
 
-def protocol_differences(exam: Exam, cell: Cell) -> list[str]:
-    """The stated parts of a figure's protocol in which this exam differs."""
+def stated_differences(result: Result, cell: Cell) -> list[str]:
+    """The parts stated both by a figure's source and by a run in which the two differ."""
+    return [*_protocol_differences(result.exam, cell), *_window_differences(result, cell)]
+
+
+def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
+    """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
+    protocol, exam = cell.protocol, result.exam
+    dated = any(map(month_of, result.problems.values()))
+    wording = "prompt" if protocol.prompt is None else "wording of the prompt"
+    parts: tuple[tuple[str, object, object], ...] = (
+        ("temperature", protocol.temperature, exam.temperature),
+        ("top-p", protocol.top_p, exam.top_p),
+        ("cap", protocol.max_tokens, exam.max_tokens),
+        ("window", protocol.window, dated or None),
+        (wording, protocol.prompt_holds, exam.prompt or None),
+    )
+    theirs = [name for name, stated, ours in parts if stated is None and ours is not None]
+    theirs += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)
+    theirs += ["extraction"] * (protocol.extraction is None)
+    return theirs, [name for name, stated, ours in parts if stated is not None and ours is None]
+
+
+def _protocol_differences(exam: Exam, cell: Cell) -> list[str]:
     protocol = cell.protocol
     pairs = (
         ("temperature", exam.temperature, protocol.temperature),
@@ -90,11 +112,14 @@ def protocol_differences(exam: Exam, cell: Cell) -> list[str]:
         ("cap", exam.max_tokens, protocol.max_tokens),
         ("problems", len(exam.problems), cell.n),
     )
-    return [
+    found = [
         f"{name} {ours:,} against {theirs:,}"
         for name, ours, theirs in pairs
         if ours is not None and theirs is not None and ours != theirs
     ]
+    if protocol.prompt_holds and exam.prompt and protocol.prompt_holds not in exam.prompt:
+        found.append(f"a prompt of its own against {protocol.prompt}")
+    return found
 
 
 def _table(
@@ -108,7 +133,6 @@ def _table(
     metrics = list(dict.fromkeys(cell.metric for cell in shown))
     headline = "pass@1" if "pass@1" in metrics else metrics[0]
     doubtful = {cell.subject for cells in disputed for cell in cells}
-    models = {result.model.lower() for result in group}
     lines: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in shown:
         lines.setdefault((cell.model, cell.source, cell.kind), []).append(cell)
@@ -116,7 +140,7 @@ def _table(
     ranked += [
         (
             max((cell.value for cell in line if cell.metric == headline), default=-1.0),
-            _cell_row(line, metrics, headline, doubtful, models),
+            _cell_row(line, metrics, headline, doubtful, group),
         )
         for line in lines.values()
     ]
@@ -137,8 +161,7 @@ def _table(
 
 def _run_row(result: Result, metrics: Sequence[str], headline: str) -> tuple[float, Row]:
     scored = result.scored
-    of_main = [s for s in scored.scores if s.scoring == scored.scoring] if scored else []
-    scores = {score.metric: score for score in of_main}
+    scores = scored.main if scored else {}
     main = scores.get(headline)
     n = n_text(main).removeprefix("n").lstrip("=") if main else ""
     texts = [score_text(scores[metric]) if metric in scores else "" for metric in metrics]
@@ -152,7 +175,7 @@ def _cell_row(
     metrics: Sequence[str],
     headline: str,
     doubtful: set[tuple[str, str, str]],
-    models: set[str],
+    group: Sequence[Result],
 ) -> Row:
     first = line[0]
     texts = []
@@ -165,7 +188,7 @@ def _cell_row(
         texts.append(" / ".join(values) + marked * bool(values))
     stated = dict.fromkeys(str(cell.k or "–") for cell in line if cell.metric == headline)
     availability = dict.fromkeys(cell.availability for cell in line)
-    same = first.model.lower() in models
+    same = any(result.is_of(first.model) for result in group)
     cells = (
         "● " * same + first.model,
         *texts,
@@ -182,8 +205,7 @@ def _deviations(group: Sequence[Result], shown: Sequence[Cell]) -> list[str]:
     for result in group:
         against: dict[str, list[str]] = {}
         for cell in shown:
-            differences = [*protocol_differences(result.exam, cell), *_outside(result, cell)]
-            different = ", ".join(differences)
+            different = ", ".join(stated_differences(result, cell))
             if different and cell.source not in against.setdefault(different, []):
                 against[different].append(cell.source)
         lines += [
@@ -193,16 +215,18 @@ def _deviations(group: Sequence[Result], shown: Sequence[Cell]) -> list[str]:
     return lines
 
 
-def _outside(result: Result, cell: Cell) -> list[str]:
-    """The months of a run's problems, where they go beyond the window that a source states."""
+def _window_differences(result: Result, cell: Cell) -> list[str]:
+    """The months of a run's problems, where they are not those of the window that is stated."""
     months = sorted(filter(None, map(month_of, result.problems.values())))
     try:
         window = Window.parse(cell.protocol.window or "")
     except UsageError:  # no window, or one told in words
         return []
-    if not months or (window.first <= months[0] and months[-1] <= window.last):
+    if not months or (months[0], months[-1]) == (window.first, window.last):
         return []
-    return [f"problems of {months[0]}..{months[-1]} against the window {window} (see --window)"]
+    beyond = months[0] < window.first or months[-1] > window.last
+    hint = " (see --window)" * beyond
+    return [f"problems of {months[0]}..{months[-1]} against the window {window}{hint}"]
 
 
 def _protocols(shown: Sequence[Cell]) -> list[str]:

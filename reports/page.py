@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,10 +122,14 @@ def render_html(report: Report) -> str:
     """One self-contained page; its policy lets nothing run and nothing load."""
     templates = environment()
     style = templates.get_template("style.css.jinja").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return templates.get_template("report.html.jinja").render(
-        report=report, style=style, style_hash=f"sha256-{digest}", version=harness.__version__
+        report=report, style=style, style_hash=csp_hash(style), version=harness.__version__
     )
+
+
+def csp_hash(text: str) -> str:
+    """What a Content-Security-Policy calls an inline style or script that it admits."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def render_markdown(report: Report) -> str:
@@ -148,19 +152,24 @@ FORMATS: dict[str, Callable[[Report], str]] = {
 }
 
 
-def check_format(path: Path) -> None:
+def check_format(path: Path, formats: Iterable[str] = FORMATS) -> None:
     """Refuse a file name whose ending stands for no format, before any work is done."""
-    if path.suffix.lower() not in FORMATS:
+    if path.suffix.lower() not in formats:
+        table_only = " (.tex with --table)" * (path.suffix.lower() == ".tex")
         raise UsageError(
             f"-o {path}: cannot write {path.suffix or 'a file without an ending'}; "
-            f"supported: {', '.join(FORMATS)}"
+            f"supported: {', '.join(formats)}{table_only}"
         )
 
 
 def write_report(report: Report, path: Path) -> None:
     """Write a report in the format that the file's ending names."""
     check_format(path)
-    text = FORMATS[path.suffix.lower()](report)
+    write_text(path, FORMATS[path.suffix.lower()](report))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, and the folders above it. DataError where that cannot be done."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="replace")
@@ -217,16 +226,16 @@ def print_table(table: Table, console: Console) -> None:
 
 
 def environment() -> Environment:
-    """Templates of this package: HTML is escaped, an unknown name is an error."""
-    environment = Environment(
+    """The templates, with the filter `md` for text in Markdown."""
+    templates = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
         autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["md"] = _markdown
-    return environment
+    templates.filters["md"] = _markdown
+    return templates
 
 
 def _markdown(text: str) -> str:

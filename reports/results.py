@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -73,6 +74,11 @@ class Scored:
         """Whether the same samples were scored in several ways."""
         return len({score.scoring for score in self.scores}) > 1
 
+    @property
+    def main(self) -> dict[str, Score]:
+        """The scores under the task's own scoring, by metric."""
+        return {score.metric: score for score in self.scores if score.scoring == self.scoring}
+
     def mean_tokens(self, part: str) -> float | None:
         """Mean length of thoughts or responses in tokens; None where the engine has no count."""
         counts = self.tokens.get(part)
@@ -81,7 +87,10 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One task of one run. `scored` is None, and `status` says why, where scores are missing."""
+    """One task of one run. `scored` is None, and `status` says why, where scores are missing.
+
+    `stands_for` names the published model that the run reproduces, where its own name does not.
+    """
 
     run: str
     manifest: Manifest
@@ -92,6 +101,7 @@ class Result:
     scored: Scored | None
     status: str
     faults: Mapping[str, int] = field(default_factory=dict)
+    stands_for: str | None = None
 
     @property
     def task(self) -> str:
@@ -102,6 +112,10 @@ class Result:
     def model(self) -> str:
         """The model's name without the folder or account before it."""
         return self.manifest.model.rstrip("/").rpartition("/")[2]
+
+    def is_of(self, published: str) -> bool:
+        """Whether the run is of a model that a source calls `published`, in any case."""
+        return (self.stands_for or self.model).lower() == published.lower()
 
     @property
     def complete(self) -> bool:
@@ -145,6 +159,38 @@ def read_results(
             _result(name, folder.manifest(), task, window, inside.get(task.name)) for task in tasks
         ]
     return results
+
+
+def stand_for(
+    results: Sequence[Result], claims: Sequence[str], models: Iterable[str]
+) -> list[Result]:
+    """Say which published model runs reproduce.
+
+    Args:
+        results: what was read.
+        claims: each "RUN=MODEL", or "MODEL" alone where there is one run; any case.
+        models: the published ones.
+
+    Raises:
+        UsageError: a run or a model that there is not, or a claim that leaves the run open.
+    """
+    known = {model.lower(): model for model in models}
+    runs = list(dict.fromkeys(result.run for result in results))
+    claimed: dict[str, str] = {}
+    for claim in claims:
+        run, _, model = claim.rpartition("=")
+        names = {run, Path(run).name} if run else set(runs)
+        found = [name for name in runs if name in names]
+        if len(found) != 1:
+            raise UsageError(
+                f"--as {claim}: it has the form RUN=MODEL; the runs are {', '.join(runs)}"
+            )
+        if model.lower() not in known:
+            close = difflib.get_close_matches(model.lower(), known, 1)
+            hint = f"did you mean {known[close[0]]}?" if close else "see harness baselines"
+            raise UsageError(f"--as {claim}: no published model is called {model!r}; {hint}")
+        claimed[found[0]] = known[model.lower()]
+    return [replace(result, stands_for=claimed.get(result.run)) for result in results]
 
 
 def by_task(results: Iterable[Result]) -> dict[str, list[Result]]:

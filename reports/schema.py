@@ -42,13 +42,17 @@ class _Checked(BaseModel):
 
 
 class Protocol(_Checked):
-    """How a source says that it measured; None where it does not say."""
+    """How a source says that it measured; None where it does not say.
+
+    `prompt` is told in words; `prompt_holds` is a phrase by which a prompt is known to be that one.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
     window: str | None = None
     prompt: str | None = None
+    prompt_holds: str | None = None
     extraction: str | None = None
     note: str | None = None
 

@@ -16,7 +16,7 @@ COMMANDS = {
     "import": ("imports", "Turn published responses into a graded run."),
     "grade": ("grade", "Grade a run again from its stored samples."),
     "score": ("grade", "Compute the scores of a run again."),
-    "report": ("report", "Set runs beside published baselines: HTML, Markdown, JSON."),
+    "report": ("report", "Set runs beside published baselines, or into a paper's tables."),
     "compare": ("compare", "Is a run worse than another, or is it noise?"),
     "judge": ("judge", "Run one program against tests, or a batch of them."),
     "match": ("match", "Compare one answer with its reference, or a batch of them."),

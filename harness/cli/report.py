@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from harness.reports.baselines import Baselines, Cell
 
+Document = TypeVar("Document")
 _FILE = click.Path(path_type=Path)
 _own_baselines = click.option(
     "--baselines",
@@ -29,8 +32,16 @@ _own_baselines = click.option(
     "--output",
     metavar="FILE",
     type=_FILE,
-    help="Write a page (.html), Markdown (.md) or the scores (.json); else print to the terminal.",
+    help="Write a page (.html), Markdown (.md) or the scores (.json), with --table also LaTeX "
+    "(.tex); else print to the terminal.",
 )
+@click.option("--table", "table", metavar="NAME", help="A table of the DeepSeek-R1 paper with the "
+              "runs in it and a verdict a cell: r1-table2, r1-table4, r1-table5, r1-table6.")  # fmt: skip
+@click.option("--margin", type=float, metavar="POINTS", help="With --table: how far an interval may "
+              "reach where a figure counts as reproduced; 3 by default.")  # fmt: skip
+@click.option("--as", "claims", metavar="RUN=MODEL", multiple=True,
+              help="Which published model a run reproduces, where its own name does not say; RUN= "
+              "may be left out for a single run. Repeatable.")  # fmt: skip
 @_own_baselines
 @click.option("--window", metavar="M..M", help="Only problems of these months, both included, "
               "in tasks whose problems have dates: 2024-08..2025-01.")  # fmt: skip
@@ -38,6 +49,9 @@ _own_baselines = click.option(
 def report(
     runs: tuple[Path, ...],
     output: Path | None,
+    table: str | None,
+    margin: float | None,
+    claims: tuple[str, ...],
     extra: tuple[Path, ...],
     window: str | None,
     show_masked: bool,
@@ -45,28 +59,53 @@ def report(
     """Report on one or more runs, beside published scores.
 
     Needs nothing but the run folders: no GPU, no engine, no network.
+
+    \b
+    harness report runs/NAME --table r1-table5 --margin 3 -o table.tex
     """
     from harness.cli.lookup import task_named
+    from harness.reports import page, paper_output
     from harness.reports.baselines import load
-    from harness.reports.page import build, check_format, print_report, write_report
-    from harness.reports.results import read_results
+    from harness.reports.layouts import check_margin, layout_named
+    from harness.reports.paper import lay_out
+    from harness.reports.results import read_results, stand_for
     from harness.selection import Window
     from harness.workflows.regrade import scores_in_window
 
+    layout = layout_named(table) if table else None
+    share = check_margin(margin, table)
     if output is not None:
-        check_format(output)
+        page.check_format(output, paper_output.FORMATS if layout else page.FORMATS)
     months = Window.parse(window) if window else None
+    cells = load(extra).cells
     results = read_results(runs, months, lambda path, w: scores_in_window(path, task_named, w))
-    built = build(results, load(extra).cells, show_masked=show_masked)
+    results = stand_for(results, claims, {cell.model for cell in cells})
+    if layout is not None:
+        laid_out = lay_out(layout, results, cells, margin=share)
+        _deliver(output, laid_out, paper_output.write_paper_table, paper_output.print_paper_table)
+    else:
+        built = page.build(results, cells, show_masked=show_masked)
+        _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
-        write_report(built, output)
-        for warning in built.warnings:
-            click.echo(f"warning: {warning}", err=True)
+        for result in results:
+            if not result.complete:
+                click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
         click.echo(f"wrote {output}", err=True)
+
+
+def _deliver(
+    output: Path | None,
+    document: Document,
+    write: Callable[[Document, Path], None],
+    show: Callable[[Document, Console], None],
+) -> None:
+    """Write a document to the file, or show it where there is none."""
+    if output is not None:
+        write(document, output)
         return
     from rich.console import Console
 
-    print_report(built, Console())
+    show(document, Console())
 
 
 @click.command()

@@ -53,6 +53,8 @@ def write_run(tmp_path: Path) -> WriteRun:
         masked: bool = False,
         scored: bool = True,
         thought: str = "thinking aloud",
+        votes: int = 4,
+        prompt: str = "{statement}\nBox it: \\boxed{}",
     ) -> Path:
         problems = problems or make_problems(len(verdicts))
         k = max(len(found) for found in verdicts)
@@ -62,9 +64,9 @@ def write_run(tmp_path: Path) -> WriteRun:
             name=task,
             dataset=NoRows(),
             parse=lambda row: problems[0],
-            prompt="{statement}\nBox it: \\boxed{}",
+            prompt=prompt,
             grader=grader,
-            metrics=(pass_at(1), cons_at(4)),
+            metrics=(pass_at(1), cons_at(votes)),
             sampling=Sampling(k=k, **settings),
             masked=masked,
         )

@@ -233,7 +233,7 @@ def test_listing_has_one_table_a_task_and_keeps_conflicts_under_a_filter() -> No
 
     one = [cell for cell in cells if cell.source == "r1-readme"]
     tables = {table.title: table for table in listing(one, conflicts(cells))}
-    assert set(tables) == {"aime24", "livecodebench"}
+    assert set(tables) == {"aime24", "livecodebench", "cnmo24"}
     assert column(tables["aime24"], "pass@1") == ["50.4 †", "44.0 †"]
     assert len(tables["aime24"].alerts) == 2
     ratings = listing([c for c in cells if c.task == "codeforces"], conflicts(cells))[0]
