@@ -47,6 +47,7 @@ class Scored:
     verdicts: Mapping[str, int]
     breakdown: Sequence[Mapping[str, Any]] = ()
     range: Mapping[str, Any] | None = None
+    stopped: Mapping[str, Any] | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Scored:
@@ -67,6 +68,7 @@ class Scored:
             verdicts=scores[0].verdicts if scores else {},
             breakdown=data.get("breakdown", ()),
             range=data.get("range"),
+            stopped=data.get("stopped"),
         )
 
     @property

@@ -151,6 +151,8 @@ def _caveats(result: Result) -> list[str]:
             lines.append(f"{place}, {score.metric}: no sampling error: {why}.")
     if result.scored.range is not None:
         lines.append(f"{place}: {_range_text(result.scored.range)}")
+    if result.scored.stopped is not None and result.scored.stopped["decision"]:
+        lines.append(f"{place}: {_stopped_text(result.scored.stopped)}")
     lines += [f"{place}: {metric} {why}." for metric, why in result.scored.skipped.items()]
     if result.scored.duplicates:
         lines.append(
@@ -158,6 +160,15 @@ def _caveats(result: Result) -> list[str]:
             "word for word; n counts fewer independent draws than it says."
         )
     return lines
+
+
+def _stopped_text(record: Mapping[str, Any]) -> str:
+    low, high = (value_text("pass@1", end) for end in record["interval"])
+    return (
+        f"stopped early, after round {record['round']} of {record['k']} against {record['base']} "
+        f"({record['decision']}): the plain mean leans towards what stopped it; {low} to {high} "
+        "holds at any round (95 %)."
+    )
 
 
 def _range_text(found: Mapping[str, Any]) -> str:

@@ -1,0 +1,208 @@
+"""`harness compare` on run folders with chosen verdicts: exit codes, reports, what is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.cli import _run
+from harness.files import read_json, read_lines, write_json, write_lines
+from harness.types import Verdict
+from tests.reports.conftest import C, W, WriteRun, write_run
+
+__all__ = ["write_run"]  # the fixture
+
+
+def verdicts(rates: Sequence[int], k: int = 16) -> list[list[Verdict | None]]:
+    """k samples a problem, so many of them right."""
+    return [[C] * right + [W] * (k - right) for right in rates]
+
+
+STRONG, WEAK = verdicts([16, 15, 16, 12, 14] * 8), verdicts([8, 7, 9, 3, 6] * 8)
+STEADY = verdicts([16, 14, 16, 13, 14] * 8)
+
+
+def compare(*arguments: str | Path) -> int:
+    return _run(["compare", *map(str, arguments)])
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed, without its line breaks."""
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_a_drop_is_a_regression_one_way_and_a_rise_the_other(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strong, weak = write_run(STRONG, name="strong"), write_run(WEAK, name="weak")
+    assert compare(strong, weak) == 1
+    assert "regression: " in said(capsys)
+    assert compare(weak, strong) == 0
+    assert "a rise on practice_integer" in said(capsys)
+    assert compare(weak, strong, "--fail-on-rise") == 1
+
+
+def test_two_runs_alike_are_no_regression_and_the_power_is_printed(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(write_run(STRONG, name="a"), write_run(STEADY, name="b")) == 0
+    out = said(capsys)
+    assert "no regression" in out
+    assert "Detects" in out
+    assert "Power" in out
+
+
+def test_one_sample_of_five_problems_is_underpowered_and_says_what_would_do(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    five = verdicts([1, 1, 1, 0, 1], k=1)
+    assert compare(write_run(five, name="a"), write_run(five, name="b")) == 5
+    out = said(capsys)
+    assert "underpowered" in out
+    assert "on both sides, or" in out
+    assert "problems like these" in out
+
+
+def test_another_prompt_or_cap_is_not_the_same_exam_unless_allowed(
+    write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_run(STRONG, name="a")
+    other = write_run(STEADY, name="b", sampling={"max_tokens": 1024})
+    files = {name: tmp_path / f"out.{name}" for name in ("junit", "markdown", "json")}
+    options = [text for name, path in files.items() for text in (f"--{name}", str(path))]
+    assert compare(base, other, *options) == 3
+    error = capsys.readouterr().err
+    assert "max tokens: 32768 against 1024" in error
+    assert "--allow max_tokens" in error
+    assert read_json(files["json"])["exit_code"] == 3
+    assert "max tokens" in files["markdown"].read_text()
+    assert ElementTree.parse(files["junit"]).find("testcase/error") is not None
+    assert compare(base, other, "--allow", "max_tokens") == 0
+    assert "compared although max tokens" in said(capsys)
+
+
+def test_a_task_that_the_new_run_lacks_is_no_pass(
+    write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, new = write_run(STRONG, name="a"), write_run(STRONG, name="b", task="practice_math")
+    assert compare(base, new) == 3
+    assert "has no practice_integer" in capsys.readouterr().err
+    assert compare(base, new, "--tasks", "practice_math") == 2
+    assert "the base has no task practice_math" in capsys.readouterr().err
+
+
+def test_an_incomplete_run_is_no_pass_and_a_regression_all_the_same(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pending = [[*row[:-1], None] for row in STEADY[:1]] + STEADY[1:]
+    broken = [[*row[:-1], Verdict.ERROR] for row in WEAK]
+    base = write_run(STRONG, name="a")
+    assert compare(base, write_run(pending, name="b")) == 4
+    assert "1 samples pending" in said(capsys)
+    assert compare(base, write_run(broken, name="c")) == 1
+
+
+def test_errors_of_ours_are_not_counted_as_wrong(write_run: WriteRun, tmp_path: Path) -> None:
+    base = write_run(verdicts([16] * 20), name="a")
+    broken = [[C] * 8 + [Verdict.ERROR] * 8 for _ in range(20)]
+    compare(base, write_run(broken, name="b"), "--json", tmp_path / "f.json")
+    task = read_json(tmp_path / "f.json")["tasks"][0]
+    assert task["difference"]["value"] == 0
+
+
+def test_what_made_the_runs_is_told_where_it_differs(
+    write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, new = write_run(STRONG, name="a"), write_run(WEAK, name="b")
+    manifest = read_json(new / "manifest.json")
+    manifest["fingerprint"]["chat_template"] = "beef"
+    write_json(new / "manifest.json", manifest)
+    assert compare(base, new, "--json", tmp_path / "f.json") == 1
+    assert "chat_template" in said(capsys)
+    document = read_json(tmp_path / "f.json")
+    assert document["fingerprint"] == {"chat_template": {"base": "not stated", "new": "beef"}}
+    assert document["verdict"] == "regression"
+    problems = document["tasks"][0]["problems"]
+    assert len(problems) == 40
+    assert abs(problems[0]["value"]) == max(abs(p["value"]) for p in problems)
+
+
+def test_another_grader_version_is_graded_again_on_both_sides(
+    write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stored verdicts are wrong on purpose: only the samples say what is right now."""
+    base, new = write_run(STRONG, name="a"), write_run(STRONG, name="b")
+    for run, version in ((base, "integer/0"), (new, "integer/1")):
+        folder = run / "practice_integer"
+        write_json(folder / "exam.json", {**read_json(folder / "exam.json"), "grader": version})
+    grades = [row for _, row in read_lines(new / "practice_integer" / "grades.jsonl")]
+    write_lines(
+        new / "practice_integer" / "grades.jsonl",
+        [{**row, "verdict": "wrong_answer"} for row in grades],
+    )
+    before = (new / "practice_integer" / "grades.jsonl").read_bytes()
+    assert compare(base, new, "--json", tmp_path / "f.json") == 0
+    assert "both graded again" in said(capsys)
+    assert read_json(tmp_path / "f.json")["tasks"][0]["difference"]["value"] == 0
+    assert (new / "practice_integer" / "grades.jsonl").read_bytes() == before
+
+
+def test_reports_for_ci_say_the_same(write_run: WriteRun, tmp_path: Path) -> None:
+    base, new = write_run(STRONG, name="a"), write_run(WEAK, name="b|<x>")
+    files = {name: tmp_path / f"out.{name}" for name in ("junit", "markdown", "json")}
+    options = [text for name, path in files.items() for text in (f"--{name}", str(path))]
+    assert compare(base, new, *options) == 1
+    suite = ElementTree.parse(files["junit"]).getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "smallest detectable drop" in (failure.text or "")
+    markdown = files["markdown"].read_text()
+    assert markdown.startswith("## regression: ")
+    assert "<x>" not in markdown.replace("\\<x\\>", "")
+    document = json.loads(files["json"].read_text())
+    assert document["tasks"][0]["verdict"] == "regression"
+    assert document["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--margin", "5"), "--margin 5.0: a share"),
+        (("--allow", "colour"), "--allow colour: there is no such part"),
+        (("--tasks", "aime24"), "the base has no task aime24; it has practice_integer"),
+    ],
+)
+def test_a_bad_option_is_one_line(
+    options: tuple[str, ...],
+    error: str,
+    write_run: WriteRun,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = write_run(STRONG, name="a")
+    assert compare(run, run, *options) == 2
+    assert error in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_named(
+    write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(tmp_path / "nowhere", write_run(STRONG)) == 2
+    assert "nowhere is not a run folder" in capsys.readouterr().err
+
+
+def test_two_uneven_tasks_are_corrected_for(write_run: WriteRun, tmp_path: Path) -> None:
+    """Holm: the adjusted p of two tasks is at least twice the smaller one."""
+    from harness.gate import Case, rule
+    from harness.types import Tally
+
+    base = {str(i): Tally(16, 12) for i in range(30)}
+    new = {str(i): Tally(16, 11) for i in range(30)}
+    alone = rule([Case(task="a", base=base, new=new)])[0]
+    both = rule([Case(task="a", base=base, new=new), Case(task="b", base=base, new=base)])
+    assert both[0].p_drop == pytest.approx(2 * alone.p_drop)
+    assert both[0].power < alone.power

@@ -1,0 +1,167 @@
+"""`--until decided`: rounds, the record of the looks, resuming, and what a comparison makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli import _run
+from harness.config import RunSettings
+from harness.errors import EngineDown, ExamMismatch, UsageError
+from harness.files import read_json
+from harness.registry import find_tasks
+from harness.runner import TaskRun, silent
+from harness.store import RunFolder
+from harness.types import Completion, Request
+from harness.workflows import evaluate as workflow
+from harness.workflows.evaluate import evaluate
+from tests.fakes import FakeEngine, answer
+
+TASK = "practice_integer"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
+    """Evaluate practice_integer with an engine that is right with a given chance."""
+    answers = {p.id: p.answer for p in _problems()}
+
+    def evaluate_with(
+        rate: float, name: str, *, seed: int = 0, dies_at: int | None = None, **settings: Any
+    ) -> list[dict[str, Any]]:
+        draws = random.Random(seed)
+        engines: list[FakeEngine] = []
+
+        def reply(request: Request) -> Completion:
+            if dies_at is not None and len(engines[0].requests) > dies_at:
+                raise EngineDown("the engine died")
+            right = draws.random() < rate
+            return answer(str(answers[request.problem_id]) if right else "1000")
+
+        def make(*_: Any, **__: Any) -> FakeEngine:
+            engines.append(FakeEngine(reply))
+            return engines[-1]
+
+        monkeypatch.setattr(workflow, "make_engine", make)
+        given = RunSettings(model="fake", tasks=TASK, output=tmp_path / name, **settings)
+        return asyncio.run(evaluate(find_tasks(TASK), given, observe=_observe))
+
+    return evaluate_with
+
+
+def _problems() -> Sequence[Any]:
+    from harness.datasets import select_problems
+    from harness.selection import Selection
+
+    return select_problems(find_tasks(TASK)[0], None, Selection(), None)[0]
+
+
+def _observe(_: Sequence[TaskRun]) -> Callable[..., None]:
+    return silent
+
+
+def rounds_of(path: Path) -> Mapping[str, int]:
+    return Counter(sample.problem_id for sample in RunFolder(path).task(TASK).samples())
+
+
+def test_a_drop_stops_early_with_every_problem_asked_equally_often(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    run(0.9, "base", k=16)
+    (result,) = run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+    stopped = result["stopped"]
+    assert stopped["decision"] == "regression"
+    assert result["k"] == stopped["round"] < 8
+    assert result["complete"]
+    assert set(rounds_of(tmp_path / "new").values()) == {stopped["round"]}
+    assert [look["round"] for look in stopped["looks"]] == list(range(1, stopped["round"] + 1))
+    assert stopped["interval"][0] < stopped["score"] < stopped["interval"][1]
+    assert RunFolder(tmp_path / "new").manifest().k[TASK] == stopped["round"]
+
+
+def test_compare_goes_by_the_boundary_that_holds_at_any_round(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(0.9, "base", k=16)
+    run(0.5, "worse", seed=1, k=16, until="decided", base=tmp_path / "base")
+    run(0.9, "same", seed=2, k=16, until="decided", base=tmp_path / "base")
+    record = read_json(tmp_path / "worse" / TASK / "stopping.json")
+    json_file = tmp_path / "f.json"
+    compare = ["compare", str(tmp_path / "base"), str(tmp_path / "worse"), "--json", str(json_file)]
+    assert _run(compare) == 1
+    assert "stopped early" in " ".join(capsys.readouterr().out.split())
+    task = read_json(json_file)["tasks"][0]
+    assert task["p_drop"] == pytest.approx(record["looks"][-1]["p_drop"])
+    assert task["lower"] == pytest.approx(record["looks"][-1]["low"])
+    assert _run(["compare", str(tmp_path / "base"), str(tmp_path / "same")]) == 0
+
+
+def test_the_same_command_again_draws_nothing_more(run: Callable[..., Any], tmp_path: Path) -> None:
+    run(0.9, "base", k=16)
+    options = {"k": 16, "until": "decided", "base": tmp_path / "base"}
+    (first,) = run(0.5, "new", seed=1, **options)
+    before = (tmp_path / "new" / TASK / "samples.jsonl").read_bytes()
+    (again,) = run(0.5, "new", seed=2, **options)
+    assert (tmp_path / "new" / TASK / "samples.jsonl").read_bytes() == before
+    assert again["stopped"] == first["stopped"]
+
+
+def test_a_run_that_died_in_a_round_goes_on_there(run: Callable[..., Any], tmp_path: Path) -> None:
+    run(0.7, "base", k=16)
+    options = {"k": 16, "until": "decided", "base": tmp_path / "base"}
+    with pytest.raises(EngineDown):
+        run(0.7, "new", seed=1, dies_at=100, **options)
+    record = read_json(tmp_path / "new" / TASK / "stopping.json")
+    assert [look["round"] for look in record["looks"]] == [1, 2]
+    (result,) = run(0.7, "new", seed=3, **options)
+    assert [look["round"] for look in result["stopped"]["looks"]][:3] == [1, 2, 3]
+    counts = rounds_of(tmp_path / "new")
+    assert len(counts) == 40
+    assert set(counts.values()) == {result["k"]}
+
+
+def test_another_margin_or_cap_in_mid_run_is_refused(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    run(0.9, "base", k=16)
+    run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+    with pytest.raises(UsageError, match=r"begun under another gate \(margin"):
+        run(0.5, "new", k=16, until="decided", base=tmp_path / "base", margin=0.1)
+
+
+def test_a_fixed_number_of_samples_takes_the_record_away(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    run(0.9, "base", k=16)
+    run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+    (result,) = run(0.5, "new", seed=2, k=16)
+    assert result["stopped"] is None
+    assert set(rounds_of(tmp_path / "new").values()) == {16}
+
+
+def test_the_base_must_be_the_same_exam_and_have_as_many_samples(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    run(0.9, "base", k=4)
+    with pytest.raises(UsageError, match=r"k is 16 and .* has 4 graded samples"):
+        run(0.5, "new", k=16, until="decided", base=tmp_path / "base")
+    with pytest.raises(ExamMismatch, match="temperature"):
+        run(0.5, "new", k=4, until="decided", base=tmp_path / "base", temperature=1.0)
+    with pytest.raises(UsageError, match="needs --base RUN"):
+        run(0.5, "new", k=4, until="decided")
+    with pytest.raises(UsageError, match="--base goes with --until decided"):
+        run(0.5, "new", k=4, base=tmp_path / "base")
+    assert not (tmp_path / "new").exists()
+
+
+def test_reports_say_that_sampling_stopped_early(run: Callable[..., Any], tmp_path: Path) -> None:
+    run(0.9, "base", k=16)
+    run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+    page = tmp_path / "page.md"
+    assert _run(["report", str(tmp_path / "new"), "-o", str(page)]) == 0
+    assert "stopped early" in page.read_text()
