@@ -21,7 +21,13 @@ from harness.metrics import tally
 from harness.parts import Grader, Metric
 from harness.prompts import derive_seed
 from harness.types import Grade, Sample, Score, Tally, Verdict
-from harness.uncertainty import mean, problems_error, sampling_error
+from harness.uncertainty import (
+    mean,
+    problems_error,
+    problems_interval,
+    sampling_error,
+    sampling_interval,
+)
 
 _LONG = 200  # characters from which two equal samples are no coincidence
 
@@ -158,15 +164,19 @@ def _score(
         most = max((tally.n for tally in tallies), default=0)
         return f"needs {metric.k} samples a problem, there are {most}"
     values = [metric.value(tally) for tally in usable]
+    variances = [metric.variance(tally) for tally in usable]
+    trials = [tally.n // metric.k for tally in usable]
     return Score(
         metric=metric.name,
         scoring=scoring,
         value=mean(values),
-        se_sampling=sampling_error([metric.variance(tally) for tally in usable]),
+        se_sampling=sampling_error(variances),
         se_problems=problems_error(values),
         n_problems=len(usable),
         n=sum(verdicts.values()),
         k=k,
         verdicts=dict(sorted(verdicts.items())),
         complete=all(tally.n >= k for tally in tallies),
+        interval_sampling=sampling_interval(values, variances, trials),
+        interval_problems=problems_interval(values),
     )

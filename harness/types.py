@@ -9,7 +9,7 @@ Everything here is a frozen value without behaviour beyond what it can say about
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -280,8 +280,9 @@ class Score:
     holds always. The "(n=64)" printed beside a score is the samples per problem, as in the
     field's tables. `se_sampling` answers "would this model score the same on these problems
     again?", `se_problems` "would it hold on other problems like these?"; either is None where
-    it cannot be estimated (one sample per problem, one problem). `complete` is False when a
-    problem has fewer graded samples than asked for.
+    it cannot be estimated (one sample per problem, one problem). The intervals are the 95 % ones
+    of these errors, (low, high). `complete` is False when a problem has fewer graded samples than
+    asked for.
     """
 
     metric: str
@@ -294,6 +295,8 @@ class Score:
     k: int
     verdicts: Mapping[str, int]
     complete: bool = True
+    interval_sampling: Sequence[float] | None = None
+    interval_problems: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.store import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Problem, Score, Verdict
 
 _SCORE_FIELDS = tuple(field.name for field in fields(Score))
+_NEEDED = {field.name for field in fields(Score) if field.default is MISSING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Scored:
     def from_json(cls, data: Mapping[str, Any]) -> Scored:
         """Read the value of scores.json. KeyError or TypeError on anything else."""
         scores = tuple(
-            Score(**{name: row[name] for name in _SCORE_FIELDS}) for row in data["scores"]
+            Score(**{name: row[name] for name in _SCORE_FIELDS if name in row or name in _NEEDED})
+            for row in data["scores"]
         )
         return cls(
             exam=data["exam"],
