@@ -120,10 +120,11 @@ def sampling_variance(rates: Rates) -> float:
 
 
 def power_at(rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float = ALPHA) -> float:
-    """Chance that the gate's test sees a drop, by normal approximation of its exact test.
+    """Chance that the gate's test sees a drop.
 
-    The test is that over samples (`comparison.stratified`), or over problems where either k is 1.
-    Half a step of its lattice is taken off: an exact test stays below its level by about that.
+    The test is that over samples (`comparison.stratified`), or over problems where either k is 1:
+    by normal approximation, with half a step of its lattice taken off, since an exact test stays
+    below its level by about that. With one sample on both sides it is summed up exactly.
     """
     from scipy import stats
 
@@ -133,10 +134,10 @@ def power_at(rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float
         return 1.0
     m = len(rates)
     actual = sampling_variance(rates) / k_base + sampling_variance(after) / k_new
+    if k_base == k_new == 1:
+        up, down = float(((1 - rates) * after).mean()), float((rates * (1 - after)).mean())
+        return _power_of_signs(m, up, down, alpha)
     if min(k_base, k_new) == 1:
-        differing = float((rates * (1 - after) + after * (1 - rates)).sum()) / rates.shape[1]
-        if 0.5**differing > alpha:  # too few problems can differ at all
-            return 0.0
         actual += float((rates - after).mean(axis=1).var(ddof=1)) / m
         under_null, step = actual, 2.0 / m
     else:
@@ -144,6 +145,18 @@ def power_at(rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float
         step = (1 / k_base + 1 / k_new) / m
     critical = float(stats.norm.ppf(1 - alpha)) * math.sqrt(under_null) + step / 2
     return float(stats.norm.cdf((drop - critical) / math.sqrt(actual)))
+
+
+def _power_of_signs(m: int, up: float, down: float, alpha: float) -> float:
+    """Power of the exact sign test: of m problems a share `up` rises and a share `down` falls."""
+    import numpy as np
+    from scipy import stats
+
+    changed = np.arange(m + 1)
+    chances = stats.binom.pmf(changed, m, up + down)
+    allowed = stats.binom.ppf(alpha, changed, 0.5)  # rises up to which the test may see a drop
+    allowed -= stats.binom.cdf(allowed, changed, 0.5) > alpha
+    return float(chances @ stats.binom.cdf(allowed, changed, up / (up + down)))
 
 
 def detectable_drop(

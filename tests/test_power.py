@@ -100,9 +100,22 @@ def test_k_and_problems_that_would_do_do_and_one_less_does_not() -> None:
     assert k_needed(np.full((2, 1), 0.5), 0.001) is None
 
 
-def test_five_problems_with_one_sample_see_nothing() -> None:
+def test_five_problems_with_one_sample_see_next_to_nothing() -> None:
     rates = posterior_rates([Tally(1, 1)] * 3 + [Tally(1, 0)] * 2)
-    assert power_at(rates, 1, 1, 0.05) == 0.0
+    assert power_at(rates, 1, 1, 0.05) < 0.01
+    assert power_at(rates[:4], 1, 1, 0.05) == 0.0  # four signs alike have a p-value of 1/16
+
+
+def test_power_with_one_sample_a_problem_is_that_of_simulated_sign_tests() -> None:
+    rng = np.random.default_rng(6)
+    rates = rng.beta(1.0, 1.0, size=(60, 1))
+    after = lowered(rates, 0.15)
+    nights = 3000
+    before = rng.random((nights, 60)) < rates[:, 0]
+    now = rng.random((nights, 60)) < after[:, 0]
+    falls, rises = (before & ~now).sum(axis=1), (now & ~before).sum(axis=1)
+    p_values = stats.binom.cdf(rises, falls + rises, 0.5)
+    assert power_at(rates, 1, 1, 0.15) == pytest.approx((p_values <= 0.05).mean(), abs=0.03)
 
 
 def test_more_samples_and_a_laxer_level_see_smaller_drops() -> None:
