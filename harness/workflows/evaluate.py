@@ -105,15 +105,7 @@ async def evaluate(
         number = next_start(settings.output)
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
-        engine = await asyncio.to_thread(
-            make_engine,
-            settings.engine,
-            settings.model,
-            revision=settings.revision,
-            seed=seed,
-            think_end=settings.think_end,
-            options=settings.engine_arg,
-        )
+        engine = await asyncio.to_thread(load_engine, settings, seed)
         try:
             start = {"seed": settings.seed, "engine_seed": seed}
             return await run_engine(
@@ -121,6 +113,18 @@ async def evaluate(
             )
         finally:
             await engine.close()
+
+
+def load_engine(settings: RunSettings, seed: int) -> Engine:
+    """The engine of a run, with the seed of its own draws. UsageError and DataError."""
+    return make_engine(
+        settings.engine,
+        settings.model,
+        revision=settings.revision,
+        seed=seed,
+        think_end=settings.think_end,
+        options=settings.engine_arg,
+    )
 
 
 async def run_engine(

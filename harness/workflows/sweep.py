@@ -1,0 +1,340 @@
+"""Sweep: one factor at a time around a base protocol. What `harness sweep` does.
+
+    DIR/base                  the base, an ordinary run folder
+    DIR/temperature=1.0       one more for each value that must be sampled
+
+What the base's stored samples tell is not sampled again: a smaller k, a lower length cap, another
+extraction rule or grader. A larger k extends the base. Everything on disk is an ordinary run, so
+the same command completes a sweep that was interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from harness import effects
+from harness.config import RunSettings, configure
+from harness.effects import Effect, Outcome, Pairing, Source
+from harness.errors import DataError, UsageError
+from harness.exam import make_exam
+from harness.grading import GradingPool
+from harness.parts import Engine
+from harness.prompts import derive_seed
+from harness.runner import Observer, TaskRun, plan
+from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
+from harness.types import Sample, Task
+from harness.workflows.evaluate import (
+    Prepared,
+    check_ready,
+    load_engine,
+    next_start,
+    prepare,
+    run_engine,
+)
+from harness.workflows.imports import KINDS
+from harness.workflows.regrade import grade_again
+from harness.workflows.variants import BASE, Variant
+
+How = Literal["base", "sampled", "extended", "first", "capped", "regraded"]
+"""Where a value's outcomes come from: the base as it is; samples of its own; the base's samples
+beyond its k; or the stored ones: the first k, cut at a lower cap, graded in another way."""
+
+Observe = Callable[[Sequence[TaskRun]], Observer]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of one factor on one task."""
+
+    variant: Variant
+    prepared: Prepared
+    how: How
+
+    @property
+    def stored(self) -> bool:
+        """Whether the base's stored samples tell its outcomes."""
+        return self.how in ("first", "capped", "regraded")
+
+
+@dataclass(slots=True)
+class Draw:
+    """One run folder and what is sampled into it."""
+
+    path: Path
+    settings: RunSettings
+    prepared: list[Prepared]
+
+    def runs(self) -> list[TaskRun]:
+        """Its tasks, for looking at what is there."""
+        return [
+            TaskRun(
+                task=item.task,
+                exam=item.exam,
+                problems={problem.id: problem for problem in item.problems},
+                sampling=item.sampling,
+                folder=TaskFolder(self.path / item.task.name),
+            )
+            for item in self.prepared
+        ]
+
+    def samples(self) -> int:
+        """Samples that it holds when it is complete."""
+        return sum(len(item.problems) * item.sampling.k for item in self.prepared)
+
+    def missing(self) -> int:
+        """Samples that are still to be drawn."""
+        return sum(len(plan(run)) for run in self.runs())
+
+    def complete(self) -> bool:
+        """Whether every sample is there and graded."""
+        for run in self.runs():
+            if plan(run) or len(run.folder.grades()) < len(run.problems) * run.sampling.k:
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is to be done, fixed before anything is sampled."""
+
+    base: Sequence[Prepared]
+    cells: Sequence[Cell]
+    draws: Sequence[Draw]
+
+    def to_json(self, effects: Sequence[Effect]) -> dict[str, Any]:
+        """The base's exams, k and every effect, as written to sweep.json."""
+        bases = {}
+        for item in self.base:
+            exam = {
+                name: value for name, value in item.exam.to_json().items() if name != "problems"
+            }
+            bases[item.task.name] = {**exam, "n_problems": len(item.problems), "k": item.sampling.k}
+        return {
+            "model": self.draws[0].settings.model,
+            "base": bases,
+            "effects": [effect.to_json() for effect in effects],
+        }
+
+
+def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant]) -> Sweep:
+    """Decide for every task and value where its outcomes come from.
+
+    Raises:
+        UsageError: a value that cannot be honoured, or that applies to none of the tasks.
+        ExamMismatch: a folder of the sweep holds another exam.
+        DataError: the problems cannot be read.
+    """
+    prepared = prepare(tasks, base)
+    cells = []
+    for variant in variants:
+        found = [
+            cell
+            for task, item in zip(tasks, prepared, strict=True)
+            if (cell := _cell(task, item, variant)) is not None
+        ]
+        if not found:
+            names = ", ".join(task.name for task in tasks)
+            raise UsageError(f"{variant.name}: applies to none of {names}; leave it out")
+        cells += found
+    draws = _draws(base, prepared, cells)
+    for draw in draws:
+        _check_folder(draw)
+    return Sweep(prepared, cells, draws)
+
+
+async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
+    """Complete every run folder of a sweep with one engine, loaded only if something is missing.
+
+    Raises:
+        EngineDown: the engine cannot go on; every finished sample is kept.
+    """
+    waiting = [draw for draw in sweep.draws if not draw.complete()]
+    if not waiting:
+        return
+    settings = waiting[0].settings
+    # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
+    starts = sum(next_start(draw.path) for draw in sweep.draws)
+    seed = derive_seed("engine", settings.seed, "sweep", starts)
+    engine = await asyncio.to_thread(load_engine, settings, seed)
+    try:
+        for draw in waiting:
+            await _draw(draw, engine, seed, observe)
+    finally:
+        await engine.close()
+
+
+async def _draw(draw: Draw, engine: Engine, seed: int, observe: Observe) -> None:
+    settings = draw.settings
+    start = {"seed": settings.seed, "engine_seed": seed}
+    with RunWriter(draw.path, take_over=settings.take_over) as writer:
+        await run_engine(
+            writer, settings.model, engine, draw.prepared, observe, start, settings.concurrency
+        )
+
+
+async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
+    """The effect of every value, from the run folders; the base's own score first for each task.
+
+    Raises:
+        DataError: a task has no graded sample under some value.
+    """
+    found = []
+    for item, run in zip(sweep.base, sweep.draws[0].runs(), strict=True):
+        drawn = effects.outcomes(run.folder.samples(), run.folder.grades())
+        base = effects.first(drawn, item.sampling.k)
+        found.append(_measure(item, base, factor=BASE, value="", source="base"))
+        for cell in sweep.cells:
+            if cell.prepared.task.name == item.task.name:
+                found.append(await _effect(cell, run, base, drawn, observe))
+    return found
+
+
+async def _effect(
+    cell: Cell,
+    run: TaskRun,
+    base: Sequence[Outcome],
+    drawn: Sequence[Outcome],
+    observe: Observe,
+) -> Effect:
+    """One cell's score and its difference to the base; `drawn` is `base` and what lies beyond k."""
+    item, variant, how = cell.prepared, cell.variant, cell.how
+    k, cap = item.sampling.k, item.sampling.max_tokens or 0
+    pairing: Pairing = "samples"
+    source: Source = "stored" if cell.stored else "sampled"
+    if how == "base":
+        return _measure(item, base, factor=variant.factor, value=variant.label, source="base")
+    if how == "sampled":
+        folder = TaskFolder(variant.settings.output / item.task.name)
+        new = effects.outcomes(folder.samples(), folder.grades(), k=k)
+        pairing = "problems"
+    elif how == "capped":
+        new = effects.capped(base, cap)
+    elif how == "regraded":
+        again = replace(run, task=item.task)
+        async with GradingPool() as pool:
+            grades = await grade_again(again, pool, observe([again]), k=k)
+        new = effects.outcomes(run.folder.samples(), grades, k=k)
+    else:
+        new, pairing = effects.first(drawn, k), "nested"
+    effect = _measure(item, new, factor=variant.factor, value=variant.label, source=source)
+    if how == "capped":
+        effect = replace(effect, cut_responses=effects.cut_responses(base, cap))
+    return effects.against(effect, base, new, pairing)
+
+
+def _measure(
+    item: Prepared, found: Sequence[Outcome], *, factor: str, value: str, source: Source
+) -> Effect:
+    k = item.sampling.k
+    n = k * len(item.problems)
+    return effects.measure(
+        found, task=item.task.name, factor=factor, value=value, source=source, k=k, n_expected=n
+    )
+
+
+def _cell(task: Task, base: Prepared, variant: Variant) -> Cell | None:
+    """What a value means for a task; None where it does not apply to it."""
+    if variant.grader is not None:
+        varied = _graded_as(base, variant.grader)
+    elif not _applies(variant.factor, base.task):
+        return None
+    else:
+        varied = _configured(task, base, variant)
+    if varied is None:
+        return None
+    check_ready(varied.task.grader)
+    return Cell(variant, varied, _how(base, varied, variant))
+
+
+def _applies(factor: str, task: Task) -> bool:
+    if factor == "choice_order":
+        return task.choice_order is not None
+    if factor in ("extract", "scoring"):
+        return hasattr(task.grader, factor)
+    return True
+
+
+def _configured(task: Task, base: Prepared, variant: Variant) -> Prepared:
+    settings = variant.settings
+    try:
+        varied, sampling = configure(task, settings)
+    except UsageError as error:
+        raise UsageError(f"{variant.name}: {error}") from error
+    exam = make_exam(
+        varied,
+        (),
+        sampling,
+        thinking=settings.thinking,
+        think_end=settings.think_end,
+        extract=settings.extract,
+        source=base.exam.source,
+    )
+    # The problems are the base's: their hashes run over every test and are not computed again.
+    exam = replace(exam, problems=base.exam.problems)
+    return Prepared(varied, sampling, base.problems, exam)
+
+
+def _graded_as(base: Prepared, kind: str) -> Prepared | None:
+    """The base under the grader of another kind of answer; None where it cannot read the task."""
+    if any(bool(problem.choices) != (kind == "choice") for problem in base.problems):
+        return None
+    grader: Any = KINDS[kind].grader
+    if hasattr(base.task.grader, "extract"):
+        grader = replace(grader, extract=base.task.grader.extract)
+    nothing = Sample(problem_id="", index=0, thought=None, response=None, finish_reason="stop")
+    try:
+        for problem in base.problems:
+            grader.grade(problem, nothing)
+    except DataError:  # a reference answer that is none of this kind
+        return None
+    exam = replace(base.exam, grader=grader.version)
+    return Prepared(replace(base.task, grader=grader), base.sampling, base.problems, exam)
+
+
+def _how(base: Prepared, varied: Prepared, variant: Variant) -> How:
+    same_grader = variant.grader is None or varied.task.grader == base.task.grader
+    if varied.exam.hash == base.exam.hash and varied.sampling == base.sampling and same_grader:
+        return "base"
+    if variant.factor == "k":
+        return "first" if varied.sampling.k < base.sampling.k else "extended"
+    if variant.factor in ("extract", "scoring", "grader"):
+        return "regraded"
+    cap = base.sampling.max_tokens
+    if variant.factor == "max_tokens" and (cap is None or (varied.sampling.max_tokens or 0) < cap):
+        return "capped"
+    return "sampled"
+
+
+def _draws(base: RunSettings, prepared: Sequence[Prepared], cells: Sequence[Cell]) -> list[Draw]:
+    """The base, drawn up to the largest k of any value, and one folder a value to be sampled."""
+    largest = {item.task.name: item.sampling.k for item in prepared}
+    draws: dict[Path, Draw] = {}
+    for cell in cells:
+        item, settings = cell.prepared, cell.variant.settings
+        name, k = item.task.name, item.sampling.k
+        if cell.how == "extended":
+            largest[name] = max(largest[name], k)
+        elif cell.how == "sampled":
+            draw = draws.setdefault(settings.output, Draw(settings.output, settings, []))
+            draw.prepared.append(_at_least(item, k, settings.output))
+    whole = [_at_least(item, largest[item.task.name], base.output) for item in prepared]
+    return [Draw(base.output, base, whole), *draws.values()]
+
+
+def _at_least(item: Prepared, k: int, path: Path) -> Prepared:
+    """A task with k samples a problem, or with as many as its folder holds already."""
+    if (path / MANIFEST).exists():
+        k = max(k, RunFolder(path).manifest().k.get(item.task.name, 0))
+    return replace(item, sampling=replace(item.sampling, k=k))
+
+
+def _check_folder(draw: Draw) -> None:
+    """Refuse a folder that holds another exam, before anything is sampled."""
+    if (draw.path / MANIFEST).exists():
+        with RunWriter(draw.path, take_over=draw.settings.take_over) as writer:
+            for item in draw.prepared:
+                writer.check_task(item.exam, item.sampling.k)
