@@ -30,9 +30,11 @@ ALPHA = 0.05
 POWER = 0.8
 """Chance of seeing a drop from which a comparison counts as able to see it."""
 
+SPREAD = 0.55
+"""Intraclass correlation of rates where nothing tells it: no samples, or one a problem."""
+
 _MOST = 4096  # samples a problem that anyone may be told to draw
 _GRID = 9  # rates that stand for one problem's posterior
-_SPREAD = 0.55  # intraclass correlation where one sample a problem tells nothing of it
 
 
 class Beta(NamedTuple):
@@ -59,7 +61,7 @@ def fit_rates(tallies: Sequence[Tally]) -> Beta:
     centre = min(max(mean(shares), 0.5 / (total + 1)), 1 - 0.5 / (total + 1))
     n = len(tallies) / math.fsum(1 / t.n for t in tallies)  # the harmonic mean
     if n <= 1 or len(tallies) < 2:
-        return Beta.spread(centre, _SPREAD)
+        return Beta.spread(centre, SPREAD)
     variance = math.fsum((share - centre) ** 2 for share in shares) / (len(shares) - 1)
     correlation = (n * variance / (centre * (1 - centre)) - 1) / (n - 1)
     return Beta.spread(centre, min(max(correlation, 0.01), 0.99))
