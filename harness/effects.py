@@ -180,13 +180,10 @@ def measure(
     source: Source,
     k: int,
     n_expected: int,
-    cut_responses: int = 0,
 ) -> Effect:
-    """The score of one set of outcomes, with both errors.
+    """The score of one set of outcomes of one task and value, with both errors.
 
-    Args:
-        found: of one task under one value.
-        n_expected: samples that there should be; those missing are errors.
+    `n_expected` samples should be there; those missing are errors. The rest is as in `Effect`.
 
     Raises:
         DataError: no sample has a grade.
@@ -214,7 +211,6 @@ def measure(
         truncated_share=sum(outcome.capped for outcome in found) / len(found),
         mean_tokens=mean(lengths) if lengths else None,
         errors=n_expected - sum(trials),
-        cut_responses=cut_responses,
     )
 
 

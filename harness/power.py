@@ -33,7 +33,9 @@ POWER = 0.8
 SPREAD = 0.55
 """Intraclass correlation of rates where nothing tells it: no samples, or one a problem."""
 
-_MOST = 4096  # samples a problem that anyone may be told to draw
+MOST = 4096
+"""Samples a problem that anyone may be told to draw."""
+
 _GRID = 9  # rates that stand for one problem's posterior
 
 
@@ -170,23 +172,27 @@ def detectable_drop(
     )
 
 
-def k_needed(rates: Rates, drop: float, *, alpha: float = ALPHA) -> int | None:
-    """Samples a problem, of base and new alike, that see a drop with power 0.8; None beyond 4,096.
+def k_needed(
+    rates: Rates, drop: float, *, k_base: int | None = None, alpha: float = ALPHA
+) -> int | None:
+    """Samples a problem that see a drop with power 0.8; None where not even 4,096 do.
 
-    One sample a problem is a test of its own and may do where two do not: k from 2 on is meant.
+    Of base and new alike, unless the base has its own `k_base`. One sample a problem is a test of
+    its own and may do where two do not: k from 2 on is meant.
     """
+
+    def sees(k: int) -> bool:
+        return power_at(rates, k_base or k, k, drop, alpha=alpha) >= POWER
+
     k = 2
-    while power_at(rates, k, k, drop, alpha=alpha) < POWER:
+    while not sees(k):
         k *= 2
-        if k > _MOST:
+        if k > MOST:
             return None
     low = k // 2
     while k - low > 1:
         middle = (low + k) // 2
-        if power_at(rates, middle, middle, drop, alpha=alpha) < POWER:
-            low = middle
-        else:
-            k = middle
+        low, k = (low, middle) if sees(middle) else (middle, k)
     return k
 
 

@@ -161,7 +161,9 @@ async def run_engine(
             forget(run.folder, run.sampling.k)
     decided = None if gate is None else gate.watch(runs)
     runner = Runner(runs, engine, concurrency=concurrency, observe=observe(runs), decided=decided)
+    began = time.monotonic()
     results = await runner.run()
+    writer.end_start({"seconds": time.monotonic() - began})
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result["k"])
     return results
