@@ -238,9 +238,10 @@ def throughput(run: Path) -> float | None:
                 return None
             tokens, n = tokens + sample.n_tokens, n + 1
             batches.add(sample.seconds)
-    starts = [start.get("seconds") for start in folder.manifest().starts]
-    if starts and all(starts):
-        seconds = math.fsum(starts)
+    starts = folder.manifest().starts
+    recorded = [float(start["seconds"]) for start in starts if start.get("seconds")]
+    if recorded and len(recorded) == len(starts):
+        seconds = math.fsum(recorded)
     else:
         seconds = math.fsum(batches) if len(batches) <= n / 2 else 0.0
     return tokens / seconds if seconds > 0 and tokens else None
