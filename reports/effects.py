@@ -160,11 +160,10 @@ def _alerts(rows: Sequence[Effect]) -> tuple[str, ...]:
         if effect.errors:
             lines.append(f"{place}: {effect.errors:,} samples ended in error and are left out.")
         if effect.cut_responses:
-            most = effect.cut_responses / effect.n
             lines.append(
-                f"{place}: {effect.cut_responses:,} right samples are cut inside their response "
-                "and count as truncated; had all of them answered before the cut, the score would "
-                f"be {100 * most:.1f} points higher."
+                f"{place}: {effect.cut_responses:,} right samples end inside their response at "
+                "this cap and count as truncated, which costs at most "
+                f"{100 * effect.cut_responses / effect.n:.1f} points."
             )
         if effect.se_sampling is None:
             lines.append(f"{place}: no sampling error: one sample a problem.")

@@ -55,9 +55,10 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
 
     base, variants = read_sweep(config, output, options)
     planned = lay_out(find_tasks(base.tasks), base, variants)
-    _print_plan(planned, output, dry_run=dry_run)
     if dry_run:
+        _print_dry(planned)
         return
+    click.echo(f"{_in_words(planned)} -> {output}", err=True)
     with task_progress(sampling=True, several=True) as observe:
         run_async(draw_samples(planned, observe=observe))
     with task_progress(sampling=False, several=True) as observe:
@@ -71,20 +72,30 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
         )
 
 
-def _print_plan(planned: Sweep, output: Path, *, dry_run: bool) -> None:
-    total = 0
+def _print_dry(planned: Sweep) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("run", overflow="fold")
+    for name in ("to draw", "samples"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("tasks", overflow="fold")
     for draw in planned.draws:
-        missing, samples = draw.missing(), draw.samples()
-        total += missing
-        if dry_run:
-            tasks = ", ".join(f"{item.task.name} (k={item.sampling.k})" for item in draw.prepared)
-            click.echo(f"{draw.path}: {missing:,} of {samples:,} samples to draw: {tasks}")
-    if dry_run:
-        for name in dict.fromkeys(c.variant.name for c in planned.cells if c.stored):
-            click.echo(f"{name}: computed from the base's stored samples")
-        click.echo(f"{total:,} samples in {len(planned.draws)} runs; nothing was drawn")
-    else:
-        click.echo(f"{total:,} samples in {len(planned.draws)} runs -> {output}", err=True)
+        tasks = ", ".join(f"{item.task.name} (k={item.sampling.k})" for item in draw.prepared)
+        table.add_row(str(draw.path), f"{draw.missing():,}", f"{draw.samples():,}", tasks)
+    console = Console(highlight=False)
+    console.print(table)
+    stored = dict.fromkeys(cell.variant.name for cell in planned.cells if cell.stored)
+    if stored:
+        console.print(f"from the base's stored samples: {', '.join(stored)}")
+    console.print(f"{_in_words(planned)}; nothing was drawn")
+
+
+def _in_words(planned: Sweep) -> str:
+    runs = len(planned.draws)
+    missing = sum(draw.missing() for draw in planned.draws)
+    return f"{missing:,} samples to draw in {runs} run{'s' * (runs > 1)}"
 
 
 def _write(planned: Sweep, effects: Sequence[Effect], output: Path) -> None:

@@ -188,8 +188,9 @@ def plan_task(
     margin: float = 0.05,
     detect: float | None = None,
     tokens_per_second: float | None = None,
+    steps: Sequence[int] = STEPS,
 ) -> TaskPlan:
-    """Cost and reach at every k of `STEPS`, at the basis's own k and at `k`.
+    """Cost and reach at every k of `steps`, at the basis's own k and at `k`.
 
     Args:
         basis: rates and lengths.
@@ -198,6 +199,7 @@ def plan_task(
         margin: the drop whose power is given, as a share.
         detect: a drop that should be seen, as a share.
         tokens_per_second: of the engine; None leaves the hours open.
+        steps: the k to plan for in any case.
 
     Raises:
         UsageError: a number out of range.
@@ -208,7 +210,7 @@ def plan_task(
     for option, share in (("--margin", margin), ("--detect", detect)):
         if share is not None and not 0 < share < 1:
             raise UsageError(f"{option}: {100 * share:g} points are no drop: above 0, below 100")
-    planned = sorted({*STEPS, basis.k, *([k] if k else [])})
+    planned = sorted({*steps, basis.k, *([k] if k else [])})
 
     def step(at: int) -> Step:
         return _step(basis, at, base_k or at, margin, tokens_per_second)

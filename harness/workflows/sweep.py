@@ -26,7 +26,7 @@ from harness.parts import Engine
 from harness.prompts import derive_seed
 from harness.runner import Observer, TaskRun, plan
 from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
-from harness.types import Sample, Task
+from harness.types import Grade, Sample, Task, Verdict
 from harness.workflows.evaluate import (
     Prepared,
     check_ready,
@@ -215,8 +215,10 @@ async def _effect(
         new = effects.capped(base, cap)
     elif how == "regraded":
         again = replace(run, task=item.task)
-        async with GradingPool() as pool:
-            grades = await grade_again(again, pool, observe([again]), k=k)
+        grades = _graded_before(run, variant)
+        if grades is None:
+            async with GradingPool() as pool:
+                grades = await grade_again(again, pool, observe([again]), k=k)
         new = effects.outcomes(run.folder.samples(), grades, k=k)
     else:
         new, pairing = effects.first(drawn, k), "nested"
@@ -224,6 +226,14 @@ async def _effect(
     if how == "capped":
         effect = replace(effect, cut_responses=effects.cut_responses(base, cap))
     return effects.against(effect, base, new, pairing)
+
+
+def _graded_before(run: TaskRun, variant: Variant) -> list[Grade] | None:
+    """The grades by another scoring where the stored ones hold it: judging programs takes hours."""
+    name, grades = variant.label, run.folder.grades()
+    if variant.factor != "scoring" or not all(name in grade.also for grade in grades):
+        return None
+    return [replace(grade, verdict=Verdict(grade.also[name])) for grade in grades]
 
 
 def _measure(

@@ -25,6 +25,7 @@ from tests.fakes import FakeEngine, InlinePool
 
 TASK = "practice_integer"
 LIMIT = 12
+FEW = (1, 4, 8)  # with the basis's own 16: quicker to compute than all steps
 
 
 def basis(n: int = 40, k: int = 16, length: float | None = 100.0) -> Basis:
@@ -37,7 +38,7 @@ def basis(n: int = 40, k: int = 16, length: float | None = 100.0) -> Basis:
 @cache
 def planned_basis() -> TaskPlan:
     """The plan of that basis, with a wished-for drop of two points."""
-    return plan_task(basis(), detect=0.02, tokens_per_second=50.0)
+    return plan_task(basis(), detect=0.02, tokens_per_second=50.0, steps=FEW)
 
 
 @pytest.fixture
@@ -75,25 +76,26 @@ def test_cost_is_problems_times_samples_times_length() -> None:
     step = planned.step(8)
     assert (step.samples, step.tokens) == (320, 32_000)
     assert step.hours == pytest.approx(32_000 / 50 / 3600)
-    assert [s.k for s in planned.steps] == list(STEPS)
+    assert [s.k for s in planned.steps] == [*FEW, 16]
 
 
 def test_what_is_not_known_is_left_open() -> None:
-    assert plan_task(basis(length=None), tokens_per_second=50.0).step(4).hours is None
-    assert plan_task(basis()).step(4).hours is None
-    assert plan_task(basis()).step(4).tokens == 16_000
+    assert plan_task(basis(length=None), tokens_per_second=50.0, steps=()).step(16).hours is None
+    assert plan_task(basis(), steps=()).step(16).hours is None
+    assert plan_task(basis(), steps=()).step(16).tokens == 64_000
 
 
 def test_errors_and_drops_shrink_with_k_but_the_problems_error_has_a_floor() -> None:
     steps = [s for s in planned_basis().steps if s.k > 1]
     for before, after in pairwise(steps):
-        assert after.se_sampling == pytest.approx(before.se_sampling / math.sqrt(2))
+        ratio = math.sqrt(before.k / after.k)
+        assert after.se_sampling == pytest.approx(before.se_sampling * ratio)
         assert after.drop < before.drop
         assert after.decided_drop < before.decided_drop  # type: ignore[operator]
         assert after.decided_share < before.decided_share  # type: ignore[operator]
         assert after.margin_power >= before.margin_power
     floor = float(basis().rates.std()) / math.sqrt(39)
-    assert floor < steps[-1].se_problems < 1.02 * floor  # type: ignore[operator]
+    assert floor < steps[-1].se_problems < 1.05 * floor  # type: ignore[operator]
 
 
 def test_the_errors_to_expect_are_those_of_simulated_runs() -> None:
@@ -102,7 +104,7 @@ def test_the_errors_to_expect_are_those_of_simulated_runs() -> None:
     from harness.uncertainty import problems_error, rate_variances, sampling_error
 
     random, found = np.random.default_rng(3), basis(n=60)
-    step, sampling, problems = plan_task(found).step(4), [], []
+    step, sampling, problems = plan_task(found, steps=(4,)).step(4), [], []
     for _ in range(200):
         column = random.integers(0, found.rates.shape[1], 60)
         rates = found.rates[np.arange(60), column]
@@ -140,7 +142,7 @@ def test_the_k_that_a_drop_needs_sees_it_and_one_less_does_not() -> None:
 
 def test_a_base_with_few_samples_sets_a_limit_that_only_problems_lift() -> None:
     found = basis()
-    wish = plan_task(found, detect=0.02, base_k=4).wish
+    wish = plan_task(found, detect=0.02, base_k=4, steps=()).wish
     assert wish is not None
     assert (wish.k, wish.step) == (None, None)
     assert wish.n_problems is not None
@@ -153,7 +155,7 @@ def test_a_base_with_few_samples_sets_a_limit_that_only_problems_lift() -> None:
 def test_a_drop_below_zero_is_no_plan() -> None:
     low = Basis(task="t", rates=power.posterior_rates([Tally(8, 0)] * 20), k=8, length=None,
                 origin="test")  # fmt: skip
-    wish = plan_task(low, detect=0.3).wish
+    wish = plan_task(low, detect=0.3, steps=()).wish
     assert wish is not None
     assert (wish.k, wish.n_problems) == (None, None)
 

@@ -16,12 +16,13 @@ import harness.runner
 import harness.workflows.sweep as sweep_module
 from harness import effects
 from harness.cli import _run
+from harness.datasets import load_problems
 from harness.effects import Effect
-from harness.errors import ExamMismatch, UsageError
+from harness.errors import DataError, EngineError, ExamMismatch, UsageError
 from harness.registry import find_tasks
 from harness.runner import Observer, TaskRun
 from harness.store import RunFolder
-from harness.types import Completion, Request, Task, Verdict
+from harness.types import Completion, Request, Verdict
 from harness.uncertainty import Interval
 from harness.workflows.sweep import Sweep, draw_samples, lay_out, measure_effects
 from harness.workflows.variants import read_sweep
@@ -47,13 +48,7 @@ def reply(request: Request) -> Completion:
     return Completion(text, "stop" if whole else "length", 3, min(len(words), cap), seconds=0.01)
 
 
-def problems_of(task: Task) -> list[Any]:
-    from harness.datasets import load_problems
-
-    return load_problems(task, None, 8)
-
-
-PROBLEMS = problems_of(find_tasks(TASK)[0])
+PROBLEMS = load_problems(find_tasks(TASK)[0], None, 8)
 
 
 class Bench:
@@ -216,6 +211,38 @@ def test_another_extraction_rule_is_graded_from_the_stored_samples(bench: Bench)
     assert {grade.verdict for grade in stored} == {Verdict.NO_ANSWER}  # nothing was rewritten
 
 
+@pytest.mark.usefixtures("sandbox")
+def test_another_scoring_is_judged_once_and_taken_from_the_grades_that_hold_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = {"tasks": "practice_code", "limit": 2, "k": 1}
+    tests = {
+        problem.id: {test.input: test.output for test in problem.tests}
+        for problem in load_problems(find_tasks("practice_code")[0], None, 2)
+    }
+
+    def by_heart(request: Request) -> Completion:
+        # The official runner mocks sys.stdin, so that descriptor 0 has nothing to read.
+        program = f"print({tests[request.problem_id]!r}[open(0).read()])"
+        return Completion(f"```python\n{program}\n```", "stop", 3, 9)
+
+    bench.reply = by_heart
+    found = bench.run({"scoring": ["lcb-official"]}, **base)
+    assert (found["base"].score, found["scoring=lcb-official"].score) == (1.0, 0.0)
+    assert found["scoring=lcb-official"].source == "stored"
+    path = bench.folder / "sweep" / "base" / "practice_code" / "grades.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["also"] = {"lcb-official": "correct"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    async def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("judged again")
+
+    monkeypatch.setattr(sweep_module, "grade_again", never)
+    assert bench.run({"scoring": ["lcb-official"]}, **base)["scoring=lcb-official"].score == 1.0
+
+
 def test_choice_order_is_left_out_for_a_task_without_choices(bench: Bench) -> None:
     both = f"{TASK},practice_choice"
     planned = bench.lay_out({"choice_order": ["per-sample"], "grader": ["math"]}, tasks=both)
@@ -251,8 +278,6 @@ def test_choice_order_is_left_out_for_a_task_without_choices(bench: Bench) -> No
 def test_a_bad_value_is_found_before_anything_is_sampled(
     bench: Bench, vary: dict[str, Any], said: str
 ) -> None:
-    from harness.errors import DataError
-
     with pytest.raises((UsageError, DataError), match=said):
         bench.run(vary)
     assert not bench.engines
@@ -267,8 +292,6 @@ def test_another_base_in_the_same_folder_is_refused_before_sampling(bench: Bench
 
 
 def test_samples_that_end_in_error_are_counted_and_left_out(bench: Bench) -> None:
-    from harness.errors import EngineError
-
     def fail(request: Request) -> Completion:
         if request.index == 2 and request.sampling.temperature == 1.0:
             raise EngineError("no luck")
@@ -373,8 +396,8 @@ def test_the_command_prints_writes_and_draws(
     config, output = str(bench.folder / "sweep.yaml"), bench.folder / "sweep"
     assert _run(["sweep", config, "-o", str(output), "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "96 samples in 2 runs; nothing was drawn" in said
-    assert "max_tokens=20: computed from the base's stored samples" in said
+    assert "96 samples to draw in 2 runs; nothing was drawn" in said
+    assert "from the base's stored samples: max_tokens=20" in said
     assert not output.exists()
     assert _run(["sweep", config, "-o", str(output)]) == 0
     assert "temperature" in capsys.readouterr().out
@@ -392,8 +415,6 @@ def test_the_command_prints_writes_and_draws(
 def test_a_sweep_with_errors_exits_4_and_is_mended(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from harness.errors import EngineError
-
     def fail(request: Request) -> Completion:
         if request.index == 5:
             raise EngineError("no luck")
@@ -406,6 +427,29 @@ def test_a_sweep_with_errors_exits_4_and_is_mended(
     assert "8 samples ended in error and are left out" in capsys.readouterr().out
     bench.reply = reply
     assert _run(command) == 0
+
+
+@pytest.mark.slow
+def test_a_lower_cap_computed_equals_one_drawn_by_the_practice_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one seed a sample, a lower cap draws the beginning of the same samples."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    rows = []
+    for cap in (128, 45):
+        base = {"model": "examples/practice-model/late", "tasks": f"{TASK},practice_math", "k": 4,
+                "limit": 12, "seeded": True, "max_tokens": cap}  # fmt: skip
+        config, output = tmp_path / f"{cap}.yaml", tmp_path / str(cap)
+        config.write_text(json.dumps({"base": base, "vary": {"max_tokens": [45, 30]}}))
+        assert _run(["sweep", str(config), "-o", str(output)]) == 0
+        rows.append(json.loads((output / "sweep.json").read_text())["effects"])
+    computed, drawn = (
+        {(r["task"], r["value"]): (r["score"], r["se_sampling"], r["truncated_share"],
+                                   r["mean_tokens"]) for r in found if r["factor"] == "max_tokens"}
+        for found in rows
+    )  # fmt: skip
+    assert computed == drawn
+    assert len({score for score, *_ in computed.values()}) > 2
 
 
 @pytest.mark.slow
