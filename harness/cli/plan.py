@@ -161,7 +161,7 @@ def _sentences(planned: TaskPlan, k: int) -> Iterator[str]:
     wish = planned.wish
     if wish is None:
         return
-    drop = f"A drop of {100 * wish.drop:g} points"
+    drop = f"A drop of {100 * wish.drop:g} point{'s' * (wish.drop != 0.01)}"
     if wish.step is not None:
         yield f"{drop} needs k {wish.k:,}{base}: {_cost([wish.step])}."
     elif wish.n_problems is not None:
@@ -208,4 +208,8 @@ def _tokens(count: float | None) -> str:
 
 
 def _hours(hours: float | None) -> str:
-    return "–" if hours is None else f"{hours:.1f}" if hours >= 1 else f"{hours:.2g}"
+    if hours is None:
+        return "–"
+    if hours < 0.01:
+        return "<0.01"
+    return f"{hours:,.1f}" if hours >= 1 else f"{hours:.2f}"

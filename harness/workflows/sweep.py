@@ -14,50 +14,30 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from harness import effects
-from harness.config import RunSettings, configure
+from harness.config import RunSettings
 from harness.effects import Effect, Outcome, Pairing, Source
-from harness.errors import DataError, UsageError
-from harness.exam import make_exam
+from harness.errors import UsageError
 from harness.grading import GradingPool
 from harness.parts import Engine
 from harness.prompts import derive_seed
 from harness.runner import Observer, TaskRun, plan
 from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
-from harness.types import Grade, Sample, Task, Verdict
+from harness.types import Grade, Task, Verdict
+from harness.workflows.cells import Cell, make_cell
 from harness.workflows.evaluate import (
     Prepared,
-    check_ready,
     load_engine,
     next_start,
     prepare,
     run_engine,
 )
-from harness.workflows.imports import KINDS
 from harness.workflows.regrade import grade_again
 from harness.workflows.variants import BASE, Variant
 
-How = Literal["base", "sampled", "extended", "first", "capped", "regraded"]
-"""Where a value's outcomes come from: the base as it is; samples of its own; the base's samples
-beyond its k; or the stored ones: the first k, cut at a lower cap, graded in another way."""
-
 Observe = Callable[[Sequence[TaskRun]], Observer]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One value of one factor on one task."""
-
-    variant: Variant
-    prepared: Prepared
-    how: How
-
-    @property
-    def stored(self) -> bool:
-        """Whether the base's stored samples tell its outcomes."""
-        return self.how in ("first", "capped", "regraded")
 
 
 @dataclass(slots=True)
@@ -134,7 +114,7 @@ def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant
         found = [
             cell
             for task, item in zip(tasks, prepared, strict=True)
-            if (cell := _cell(task, item, variant)) is not None
+            if (cell := make_cell(task, item, variant)) is not None
         ]
         if not found:
             names = ", ".join(task.name for task in tasks)
@@ -244,79 +224,6 @@ def _measure(
     return effects.measure(
         found, task=item.task.name, factor=factor, value=value, source=source, k=k, n_expected=n
     )
-
-
-def _cell(task: Task, base: Prepared, variant: Variant) -> Cell | None:
-    """What a value means for a task; None where it does not apply to it."""
-    if variant.grader is not None:
-        varied = _graded_as(base, variant.grader)
-    elif not _applies(variant.factor, base.task):
-        return None
-    else:
-        varied = _configured(task, base, variant)
-    if varied is None:
-        return None
-    check_ready(varied.task.grader)
-    return Cell(variant, varied, _how(base, varied, variant))
-
-
-def _applies(factor: str, task: Task) -> bool:
-    if factor == "choice_order":
-        return task.choice_order is not None
-    if factor in ("extract", "scoring"):
-        return hasattr(task.grader, factor)
-    return True
-
-
-def _configured(task: Task, base: Prepared, variant: Variant) -> Prepared:
-    settings = variant.settings
-    try:
-        varied, sampling = configure(task, settings)
-    except UsageError as error:
-        raise UsageError(f"{variant.name}: {error}") from error
-    exam = make_exam(
-        varied,
-        (),
-        sampling,
-        thinking=settings.thinking,
-        think_end=settings.think_end,
-        extract=settings.extract,
-        source=base.exam.source,
-    )
-    # The problems are the base's: their hashes run over every test and are not computed again.
-    exam = replace(exam, problems=base.exam.problems)
-    return Prepared(varied, sampling, base.problems, exam)
-
-
-def _graded_as(base: Prepared, kind: str) -> Prepared | None:
-    """The base under the grader of another kind of answer; None where it cannot read the task."""
-    if any(bool(problem.choices) != (kind == "choice") for problem in base.problems):
-        return None
-    grader: Any = KINDS[kind].grader
-    if hasattr(base.task.grader, "extract"):
-        grader = replace(grader, extract=base.task.grader.extract)
-    nothing = Sample(problem_id="", index=0, thought=None, response=None, finish_reason="stop")
-    try:
-        for problem in base.problems:
-            grader.grade(problem, nothing)
-    except DataError:  # a reference answer that is none of this kind
-        return None
-    exam = replace(base.exam, grader=grader.version)
-    return Prepared(replace(base.task, grader=grader), base.sampling, base.problems, exam)
-
-
-def _how(base: Prepared, varied: Prepared, variant: Variant) -> How:
-    same_grader = variant.grader is None or varied.task.grader == base.task.grader
-    if varied.exam.hash == base.exam.hash and varied.sampling == base.sampling and same_grader:
-        return "base"
-    if variant.factor == "k":
-        return "first" if varied.sampling.k < base.sampling.k else "extended"
-    if variant.factor in ("extract", "scoring", "grader"):
-        return "regraded"
-    cap = base.sampling.max_tokens
-    if variant.factor == "max_tokens" and (cap is None or (varied.sampling.max_tokens or 0) < cap):
-        return "capped"
-    return "sampled"
 
 
 def _draws(base: RunSettings, prepared: Sequence[Prepared], cells: Sequence[Cell]) -> list[Draw]:
