@@ -80,7 +80,7 @@ def make_settings(options: Mapping[str, Any], config: Path | None = None) -> Run
         UsageError: an unknown name or a bad value; the message names it.
         DataError: the file cannot be read.
     """
-    values = read_config(config) if config is not None else {}
+    values = read_config(config, "--config ") if config is not None else {}
     values.update({name: value for name, value in options.items() if value is not None})
     return check(RunSettings, values, config, prefix="--")
 
@@ -161,16 +161,18 @@ def _prompt(text: str, task: Task) -> str:
     return text
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file, by field name. DataError when it cannot be read."""
+def read_config(path: Path, option: str = "") -> dict[str, Any]:
+    """The settings in a YAML file, by field name; DataError names `option` where it came by one."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+        raise DataError(f"{option}{path}: cannot be read ({error})") from error
     except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+        raise DataError(
+            f"{option}{path}: not valid YAML ({' '.join(str(error).split())})"
+        ) from error
     if not isinstance(values, dict):
-        raise DataError(f"{path}: a mapping of option names to values is needed")
+        raise DataError(f"{option}{path}: a mapping of option names to values is needed")
     return by_field(values)
 
 

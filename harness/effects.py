@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from harness.comparison import Difference, compare, rate
 from harness.errors import DataError
+from harness.metrics import tallies
 from harness.types import Grade, Sample, Tally, Verdict
 from harness.uncertainty import (
     Interval,
@@ -160,15 +161,6 @@ def cut_responses(found: Iterable[Outcome], cap: int) -> int:
         and (outcome.n_thought_tokens or 0) < cap < (outcome.n_tokens or 0)
         for outcome in found
     )
-
-
-def tallies(found: Iterable[Outcome]) -> dict[str, Tally]:
-    """Graded samples by problem; a problem whose samples all ended in `error` is left out."""
-    counts: dict[str, list[bool]] = {}
-    for outcome in found:
-        if outcome.verdict is not Verdict.ERROR:
-            counts.setdefault(outcome.problem_id, []).append(outcome.verdict is Verdict.CORRECT)
-    return {id: Tally(len(right), sum(right)) for id, right in counts.items()}
 
 
 def measure(

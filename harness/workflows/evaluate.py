@@ -23,7 +23,7 @@ from harness.parts import Engine
 from harness.prompts import derive_seed
 from harness.runner import Observer, Runner, TaskRun
 from harness.selection import in_words
-from harness.store import MANIFEST, Manifest, RunFolder, RunWriter
+from harness.store import MANIFEST, Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
 from harness.workflows.rounds import Gate, forget
 
@@ -40,6 +40,17 @@ class Prepared:
     problems: Sequence[Problem]
     exam: Exam
     only: frozenset[tuple[str, int]] | None = None
+
+    def run(self, folder: TaskFolder) -> TaskRun:
+        """The task in its folder."""
+        return TaskRun(
+            task=self.task,
+            exam=self.exam,
+            problems={problem.id: problem for problem in self.problems},
+            sampling=self.sampling,
+            folder=folder,
+            only=self.only,
+        )
 
 
 def check_ready(grader: Any) -> None:
@@ -146,15 +157,7 @@ async def run_engine(
         {**start_record(), **start, "versions": fingerprint.get("versions", {})},
     )
     runs = [
-        TaskRun(
-            task=item.task,
-            exam=item.exam,
-            problems={problem.id: problem for problem in item.problems},
-            sampling=item.sampling,
-            folder=writer.add_task(item.exam, item.problems, item.sampling.k),
-            only=item.only,
-        )
-        for item in prepared
+        item.run(writer.add_task(item.exam, item.problems, item.sampling.k)) for item in prepared
     ]
     if gate is None:
         for run in runs:

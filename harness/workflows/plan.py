@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness import power, sequential
 from harness.datasets import load_problems
-from harness.effects import outcomes, tallies
 from harness.errors import DataError, UsageError
+from harness.metrics import tallies
 from harness.store import RunFolder
 from harness.types import Task
 from harness.uncertainty import mean
@@ -251,12 +251,11 @@ def throughput(run: Path) -> float | None:
 
 def _from_run(folder: RunFolder, name: str, stated: Assumptions) -> Basis:
     task = folder.task(name)
-    drawn = outcomes(task.samples(), task.grades())
-    graded = list(tallies(drawn).values())
+    graded = list(tallies(task.grades()).values())
     if not graded:
         raise DataError(f"{task.path} has no graded sample to plan from; complete it first")
     k = folder.manifest().k.get(name) or max(tally.n for tally in graded)
-    lengths = [outcome.n_tokens for outcome in drawn if outcome.n_tokens is not None]
+    lengths = [sample.n_tokens for sample in task.samples() if sample.n_tokens is not None]
     measured = mean(lengths) if lengths else None
     origin = f"{folder.path}, {len(graded):,} problems with {k:,} samples"
     if stated.rate is not None:

@@ -50,16 +50,7 @@ class Draw:
 
     def runs(self) -> list[TaskRun]:
         """Its tasks, for looking at what is there."""
-        return [
-            TaskRun(
-                task=item.task,
-                exam=item.exam,
-                problems={problem.id: problem for problem in item.problems},
-                sampling=item.sampling,
-                folder=TaskFolder(self.path / item.task.name),
-            )
-            for item in self.prepared
-        ]
+        return [item.run(TaskFolder(self.path / item.task.name)) for item in self.prepared]
 
     def samples(self) -> int:
         """Samples that it holds when it is complete."""

@@ -81,10 +81,15 @@ def read_sweep(
     """
     config = check(SweepConfig, read_config(path), path)
     if "output" in config.base:
-        raise UsageError(f"{path}: base has an output; -o DIR says where a sweep goes")
+        raise UsageError(f"{path}: base.output: -o DIR says where a sweep goes; leave it out")
     given = {name: value for name, value in options.items() if value is not None}
     values = {**by_field(config.base), **given, "output": output / BASE}
     base = check(RunSettings, values, path, prefix="base.")
+    if base.until is not None or base.base is not None:
+        raise UsageError(
+            f"{path}: base.until and base.base: all values of a sweep have the same k, so that "
+            "they compare; leave them out"
+        )
     variants = [
         _variant(base, factor, label, value, output, path)
         for factor, given in config.vary.items()

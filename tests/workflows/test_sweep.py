@@ -19,6 +19,7 @@ from harness.cli import _run
 from harness.datasets import load_problems
 from harness.effects import Effect
 from harness.errors import DataError, EngineError, ExamMismatch, UsageError
+from harness.metrics import tallies
 from harness.registry import find_tasks
 from harness.runner import Observer, TaskRun
 from harness.store import RunFolder
@@ -284,6 +285,25 @@ def test_a_bad_value_is_found_before_anything_is_sampled(
     assert not (bench.folder / "sweep").exists()
 
 
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ({"until": "decided"}, "base.until and base.base"),
+        ({"output": "there"}, "base.output: -o DIR says"),
+        ({"temprature": 1}, "no setting 'base.temprature'"),
+        ({"tasks": "practise_integer"}, "did you mean practice_integer"),
+        ({"k": 0}, "k is 0"),
+        ({"limit": 0}, "base.limit 0"),
+    ],
+)
+def test_a_bad_base_is_found_before_anything_is_sampled(
+    bench: Bench, base: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        bench.run({"temperature": [1.0]}, **base)
+    assert not bench.engines
+
+
 def test_another_base_in_the_same_folder_is_refused_before_sampling(bench: Bench) -> None:
     bench.run({"temperature": [1.0]})
     with pytest.raises(ExamMismatch, match=r"top p: 0\.95 against 0\.5"):
@@ -338,7 +358,7 @@ def test_pairing_by_sample_matches_the_spread_of_repeated_draws() -> None:
         values.append(-float(lost.mean()))
         errors.append(sum(found[0]) ** 0.5 / 20)
         _, interval = effects._sampling(
-            effects.compare(effects.tallies(base), effects.tallies(new)), base, new, "samples"
+            effects.compare(tallies(base), tallies(new)), base, new, "samples"
         )
         covered += interval is not None and interval.low <= truth <= interval.high
     assert np.std(values) == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=0.06)
@@ -354,7 +374,7 @@ def test_a_nested_k_has_the_error_of_the_samples_that_it_lacks() -> None:
     for _ in range(2000):
         right = random.random((20, 12)) < rates[:, None]
         base = [outcome(i, j, bool(right[i, j])) for i in range(20) for j in range(12)]
-        found = effects._nested(effects.tallies(effects.first(base, 3)), effects.tallies(base))
+        found = effects._nested(tallies(effects.first(base, 3)), tallies(base))
         values.append(right[:, :3].mean() - right.mean())
         squares.append(sum(found[0]) / 400)
     assert np.std(values) == pytest.approx(np.sqrt(np.mean(squares)), rel=0.06)
