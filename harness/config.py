@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +15,8 @@ from harness.errors import DataError, UsageError
 from harness.prompts import fields
 from harness.selection import Selection, Window
 from harness.types import ChoiceOrdering, Sampling, Task
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class RunSettings(BaseModel):
@@ -78,12 +80,29 @@ def make_settings(options: Mapping[str, Any], config: Path | None = None) -> Run
         UsageError: an unknown name or a bad value; the message names it.
         DataError: the file cannot be read.
     """
-    values = _read_config(config) if config is not None else {}
+    values = read_config(config, "--config ") if config is not None else {}
     values.update({name: value for name, value in options.items() if value is not None})
+    return check(RunSettings, values, config, prefix="--")
+
+
+def check(
+    model: type[Checked], values: Mapping[str, Any], config: Path | None, *, prefix: str = ""
+) -> Checked:
+    """Values as a model of settings.
+
+    Args:
+        model: what they are checked by.
+        values: by field name.
+        config: the file that they came from, if any.
+        prefix: what stands before a field's name where a user writes it.
+
+    Raises:
+        UsageError: an unknown name or a bad value; the message names it.
+    """
     try:
-        return RunSettings(**values)
+        return model(**values)
     except ValidationError as error:
-        raise UsageError(_in_words(error, config)) from error
+        raise UsageError(_in_words(error, model, config, prefix)) from error
 
 
 def configure(task: Task, settings: RunSettings) -> tuple[Task, Sampling]:
@@ -142,29 +161,42 @@ def _prompt(text: str, task: Task) -> str:
     return text
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path, option: str = "") -> dict[str, Any]:
+    """The settings in a YAML file, by field name; DataError names `option` where it came by one."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"--config {path}: cannot be read ({error})") from error
+        raise DataError(f"{option}{path}: cannot be read ({error})") from error
     except yaml.YAMLError as error:
         raise DataError(
-            f"--config {path}: not valid YAML ({' '.join(str(error).split())})"
+            f"{option}{path}: not valid YAML ({' '.join(str(error).split())})"
         ) from error
     if not isinstance(values, dict):
-        raise DataError(f"--config {path}: a mapping of option names to values is needed")
-    if isinstance(values.get("tasks"), list):
-        values["tasks"] = ",".join(map(str, values["tasks"]))
-    return {str(name).replace("-", "_"): value for name, value in values.items()}
+        raise DataError(f"{option}{path}: a mapping of option names to values is needed")
+    return by_field(values)
 
 
-def _in_words(error: ValidationError, config: Path | None) -> str:
+def by_field(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Settings by field name, as YAML may spell them: with hyphens, and with a list of tasks."""
+    found = {str(name).replace("-", "_"): value for name, value in values.items()}
+    if isinstance(found.get("tasks"), list):
+        found["tasks"] = ",".join(map(str, found["tasks"]))
+    return found
+
+
+def _in_words(
+    error: ValidationError, model: type[BaseModel], config: Path | None, prefix: str
+) -> str:
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"]).replace("_", "-")
-    place = f" (from the command line or {config})" if config else ""
+    name = prefix + ".".join(str(part) for part in first["loc"] if part != "[key]").replace(
+        "_", "-"
+    )
+    command_line = prefix == "--"
+    place = f" (from the command line or {config})" if config and command_line else ""
     if first["type"] == "missing":
-        return f"--{name} is needed{place}"
+        return f"{name} is needed{place}"
     if first["type"] == "extra_forbidden":
-        known = ", ".join(field.replace("_", "-") for field in RunSettings.model_fields)
-        return f"{config}: there is no setting {name!r}; there are {known}"
-    return f"--{name} {first['input']!r}: {first['msg']}{place}"
+        known = ", ".join(field.replace("_", "-") for field in model.model_fields)
+        return f"{config}: there is no setting {name.removeprefix('--')!r}; there are {known}"
+    message = f"{name} {first['input']!r}: {first['msg']}{place}"
+    return message if command_line or config is None else f"{config}: {message}"

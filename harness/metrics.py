@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import UsageError
 from harness.types import Grade, Tally, Verdict, Vote
@@ -44,7 +44,21 @@ def tally(grades: Sequence[Grade], classes: Sequence[Hashable], *, seed: int = 0
     )
 
 
-def tallies(grades: Iterable[Grade]) -> dict[str, Tally]:
+class Graded(Protocol):
+    """A grade, or whatever else has the verdict on a sample of a problem."""
+
+    @property
+    def problem_id(self) -> str:
+        """Whose sample it is."""
+        ...
+
+    @property
+    def verdict(self) -> Verdict:
+        """How it ended."""
+        ...
+
+
+def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
     """Each problem's graded samples and how many are right, without votes; `error` does not count."""
     graded, right = Counter[str](), Counter[str]()
     for grade in grades:

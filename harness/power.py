@@ -30,9 +30,13 @@ ALPHA = 0.05
 POWER = 0.8
 """Chance of seeing a drop from which a comparison counts as able to see it."""
 
-_MOST = 4096  # samples a problem that anyone may be told to draw
+SPREAD = 0.55
+"""Intraclass correlation of rates where nothing tells it: no samples, or one a problem."""
+
+MOST = 4096
+"""Samples a problem that anyone may be told to draw."""
+
 _GRID = 9  # rates that stand for one problem's posterior
-_SPREAD = 0.55  # intraclass correlation where one sample a problem tells nothing of it
 
 
 class Beta(NamedTuple):
@@ -59,7 +63,7 @@ def fit_rates(tallies: Sequence[Tally]) -> Beta:
     centre = min(max(mean(shares), 0.5 / (total + 1)), 1 - 0.5 / (total + 1))
     n = len(tallies) / math.fsum(1 / t.n for t in tallies)  # the harmonic mean
     if n <= 1 or len(tallies) < 2:
-        return Beta.spread(centre, _SPREAD)
+        return Beta.spread(centre, SPREAD)
     variance = math.fsum((share - centre) ** 2 for share in shares) / (len(shares) - 1)
     correlation = (n * variance / (centre * (1 - centre)) - 1) / (n - 1)
     return Beta.spread(centre, min(max(correlation, 0.01), 0.99))
@@ -168,23 +172,27 @@ def detectable_drop(
     )
 
 
-def k_needed(rates: Rates, drop: float, *, alpha: float = ALPHA) -> int | None:
-    """Samples a problem, of base and new alike, that see a drop with power 0.8; None beyond 4,096.
+def k_needed(
+    rates: Rates, drop: float, *, k_base: int | None = None, alpha: float = ALPHA
+) -> int | None:
+    """Samples a problem that see a drop with power 0.8; None where not even 4,096 do.
 
-    One sample a problem is a test of its own and may do where two do not: k from 2 on is meant.
+    Of base and new alike, unless the base has its own `k_base`. One sample a problem is a test of
+    its own and may do where two do not: k from 2 on is meant.
     """
+
+    def sees(k: int) -> bool:
+        return power_at(rates, k_base or k, k, drop, alpha=alpha) >= POWER
+
     k = 2
-    while power_at(rates, k, k, drop, alpha=alpha) < POWER:
+    while not sees(k):
         k *= 2
-        if k > _MOST:
+        if k > MOST:
             return None
     low = k // 2
     while k - low > 1:
         middle = (low + k) // 2
-        if power_at(rates, middle, middle, drop, alpha=alpha) < POWER:
-            low = middle
-        else:
-            k = middle
+        low, k = (low, middle) if sees(middle) else (middle, k)
     return k
 
 

@@ -223,7 +223,7 @@ def _paths(
         full = fftconvolve(alive, chances / chances.sum())
         alive = np.maximum(full[start : start + len(grid)], 0.0)
         over = grid >= reach
-        crossed += float(alive[over].sum())
+        crossed += float(alive[over].sum() + full[start + len(grid) :].sum())
         alive[over] = 0.0
         if futility is not None:
             alive[futility[0] * time - grid >= futility[1]] = 0.0

@@ -180,6 +180,12 @@ class RunWriter:
         self.write_manifest(stored)
         return stored
 
+    def end_start(self, facts: Mapping[str, Any]) -> None:
+        """Add to the record of the last start what is known only at its end."""
+        manifest = RunFolder(self.path).manifest()
+        manifest.starts[-1].update(facts)
+        self.write_manifest(manifest)
+
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manifest.json in one step."""
         write_json(self.path / MANIFEST, asdict(manifest))

@@ -134,8 +134,12 @@ def csp_hash(text: str) -> str:
 
 def render_markdown(report: Report) -> str:
     """The same tables, GitHub-flavoured."""
-    text = environment().get_template("report.md.jinja").render(report=report)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return _markdown_page("report.md.jinja", report=report)
+
+
+def render_tables(title: str, tables: Sequence[Table]) -> str:
+    """Tables that are no report of runs, as Markdown under one heading."""
+    return _markdown_page("tables.md.jinja", title=title, tables=tables)
 
 
 def render_json(report: Report) -> str:
@@ -182,11 +186,27 @@ def print_report(report: Report, console: Console) -> None:
     notes: dict[str, None] = {}
     for section in report.sections:
         console.rule(section.task, align="left")
-        for table in (section.summary, section.outcomes, section.beside):
-            shared = table.notes if table.rows else ()
-            print_table(replace(table, notes=() if shared else table.notes), console)
-            notes.update(dict.fromkeys(shared))
-            console.print()
+        notes |= _print_without_notes((section.summary, section.outcomes, section.beside), console)
+    _print_notes(notes, console)
+
+
+def print_tables(tables: Sequence[Table], console: Console) -> None:
+    """Tables one after another; a note that several share is printed once, at the end."""
+    _print_notes(_print_without_notes(tables, console), console)
+
+
+def _print_without_notes(tables: Sequence[Table], console: Console) -> dict[str, None]:
+    """Print tables and return the notes of those that have rows."""
+    notes: dict[str, None] = {}
+    for table in tables:
+        shared = table.notes if table.rows else ()
+        print_table(replace(table, notes=() if shared else table.notes), console)
+        notes.update(dict.fromkeys(shared))
+        console.print()
+    return notes
+
+
+def _print_notes(notes: Iterable[str], console: Console) -> None:
     for note in notes:
         console.print(note, style="dim", markup=False, highlight=False)
 
@@ -236,6 +256,11 @@ def environment() -> Environment:
     )
     templates.filters["md"] = _markdown
     return templates
+
+
+def _markdown_page(template: str, **values: object) -> str:
+    text = environment().get_template(template).render(**values)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def _markdown(text: str) -> str:

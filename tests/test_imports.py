@@ -32,6 +32,7 @@ LAYERS = (
         "power",
         "sequential",
         "gate",
+        "effects",
         "contest",
         "selection",
         "breakdown",
@@ -59,7 +60,7 @@ BESIDE = {
     "tasks": {"types", "errors", "parts", "prompts", "datasets", "judge", "graders", "metrics"},
     "reports": {"types", "errors", "answers", "prompts", "metrics", "uncertainty", "curves",
                 "comparison", "power", "sequential", "gate", "contest", "selection", "exam", "files",
-                "store"},
+                "store", "effects"},
 }  # fmt: skip
 HEAVY = {
     "antlr4", "datasets", "huggingface_hub", "latex2sympy2_extended", "lm_eval", "math_verify",

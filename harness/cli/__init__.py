@@ -18,6 +18,8 @@ COMMANDS = {
     "score": ("grade", "Compute the scores of a run again."),
     "report": ("report", "Set runs beside published baselines, or into a paper's tables."),
     "compare": ("compare", "Is a run worse than another, or is it noise?"),
+    "plan": ("plan", "What a run will cost and what drop it can show, before it is run."),
+    "sweep": ("sweep", "Vary one setting at a time around a base, and show what it does."),
     "judge": ("judge", "Run one program against tests, or a batch of them."),
     "match": ("match", "Compare one answer with its reference, or a batch of them."),
     "rating": ("rating", "Codeforces rating and percentile of a run."),

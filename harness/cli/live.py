@@ -52,20 +52,25 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def task_progress(*, sampling: bool) -> Iterator[Callable[[Sequence[TaskRun]], Observer]]:
+def task_progress(
+    *, sampling: bool, several: bool = False
+) -> Iterator[Callable[[Sequence[TaskRun]], Observer]]:
     """Progress of a run on stderr: a live bar a task on a terminal, else a line now and then.
 
     Args:
         sampling: count samples towards k per problem; else count grades of stored samples.
+        several: there is more than one run folder, so that each line names its own.
     """
     console = Console(stderr=True)
     if console.is_terminal:
-        yield from _bars(console, sampling)
+        yield from _bars(console, sampling, several)
     else:
-        yield lambda runs: _Lines(runs, sampling).event
+        yield lambda runs: _Lines(runs, sampling, several).event
 
 
-def _bars(console: Console, sampling: bool) -> Iterator[Callable[[Sequence[TaskRun]], Observer]]:
+def _bars(
+    console: Console, sampling: bool, several: bool
+) -> Iterator[Callable[[Sequence[TaskRun]], Observer]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -76,10 +81,10 @@ def _bars(console: Console, sampling: bool) -> Iterator[Callable[[Sequence[TaskR
     with Progress(*columns, console=console) as progress:
 
         def begin(runs: Sequence[TaskRun]) -> Observer:
-            counts = [_Count(run, sampling) for run in runs]
+            counts = [_Count(run, sampling, several) for run in runs]
             bars = {
                 count.name: progress.add_task(
-                    count.name, total=count.total, completed=count.done, note=""
+                    count.label, total=count.total, completed=count.done, note=""
                 )
                 for count in counts
             }
@@ -98,8 +103,9 @@ def _bars(console: Console, sampling: bool) -> Iterator[Callable[[Sequence[TaskR
 class _Count:
     """How far one task has come."""
 
-    def __init__(self, run: TaskRun, sampling: bool) -> None:
+    def __init__(self, run: TaskRun, sampling: bool, several: bool) -> None:
         self.name = run.task.name
+        self.label = f"{run.folder.path.parent.name} {self.name}" if several else self.name
         self._sampling = sampling
         self.graded = self.correct = self.failed = 0
         stored = sum(1 for _ in run.folder.samples())
@@ -126,8 +132,8 @@ class _Count:
 class _Lines:
     """Progress as plain lines, for logs."""
 
-    def __init__(self, runs: Sequence[TaskRun], sampling: bool) -> None:
-        self._counts = {run.task.name: _Count(run, sampling) for run in runs}
+    def __init__(self, runs: Sequence[TaskRun], sampling: bool, several: bool) -> None:
+        self._counts = {run.task.name: _Count(run, sampling, several) for run in runs}
         self._next = time.monotonic() + _LINE_SECONDS
 
     def event(self, what: str, task: str, verdict: Verdict | None) -> None:
@@ -136,5 +142,5 @@ class _Lines:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _LINE_SECONDS
-        parts = [f"{c.name} {c.done}/{c.total} {c.note()}".strip() for c in self._counts.values()]
+        parts = [f"{c.label} {c.done}/{c.total} {c.note()}".strip() for c in self._counts.values()]
         sys.stderr.write(" | ".join(parts) + "\n")

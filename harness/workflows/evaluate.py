@@ -23,7 +23,7 @@ from harness.parts import Engine
 from harness.prompts import derive_seed
 from harness.runner import Observer, Runner, TaskRun
 from harness.selection import in_words
-from harness.store import MANIFEST, Manifest, RunFolder, RunWriter
+from harness.store import MANIFEST, Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
 from harness.workflows.rounds import Gate, forget
 
@@ -40,6 +40,17 @@ class Prepared:
     problems: Sequence[Problem]
     exam: Exam
     only: frozenset[tuple[str, int]] | None = None
+
+    def run(self, folder: TaskFolder) -> TaskRun:
+        """The task in its folder."""
+        return TaskRun(
+            task=self.task,
+            exam=self.exam,
+            problems={problem.id: problem for problem in self.problems},
+            sampling=self.sampling,
+            folder=folder,
+            only=self.only,
+        )
 
 
 def check_ready(grader: Any) -> None:
@@ -105,15 +116,7 @@ async def evaluate(
         number = next_start(settings.output)
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
-        engine = await asyncio.to_thread(
-            make_engine,
-            settings.engine,
-            settings.model,
-            revision=settings.revision,
-            seed=seed,
-            think_end=settings.think_end,
-            options=settings.engine_arg,
-        )
+        engine = await asyncio.to_thread(load_engine, settings, seed)
         try:
             start = {"seed": settings.seed, "engine_seed": seed}
             return await run_engine(
@@ -121,6 +124,18 @@ async def evaluate(
             )
         finally:
             await engine.close()
+
+
+def load_engine(settings: RunSettings, seed: int) -> Engine:
+    """The engine of a run, with the seed of its own draws. UsageError and DataError."""
+    return make_engine(
+        settings.engine,
+        settings.model,
+        revision=settings.revision,
+        seed=seed,
+        think_end=settings.think_end,
+        options=settings.engine_arg,
+    )
 
 
 async def run_engine(
@@ -142,22 +157,16 @@ async def run_engine(
         {**start_record(), **start, "versions": fingerprint.get("versions", {})},
     )
     runs = [
-        TaskRun(
-            task=item.task,
-            exam=item.exam,
-            problems={problem.id: problem for problem in item.problems},
-            sampling=item.sampling,
-            folder=writer.add_task(item.exam, item.problems, item.sampling.k),
-            only=item.only,
-        )
-        for item in prepared
+        item.run(writer.add_task(item.exam, item.problems, item.sampling.k)) for item in prepared
     ]
     if gate is None:
         for run in runs:
             forget(run.folder, run.sampling.k)
     decided = None if gate is None else gate.watch(runs)
     runner = Runner(runs, engine, concurrency=concurrency, observe=observe(runs), decided=decided)
+    began = time.monotonic()
     results = await runner.run()
+    writer.end_start({"seconds": time.monotonic() - began})
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result["k"])
     return results

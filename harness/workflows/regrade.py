@@ -104,8 +104,13 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
     ]
 
 
-async def grade_again(run: TaskRun, pool: GradingPool, observe: Observer = silent) -> list[Grade]:
-    """The grades that every stored sample has by the task's grader, by key; nothing is written."""
+async def grade_again(
+    run: TaskRun, pool: GradingPool, observe: Observer = silent, *, k: int | None = None
+) -> list[Grade]:
+    """The grades of the stored samples by the task's grader, by key; nothing is written.
+
+    `k` means only the first k samples of each problem.
+    """
     grades: list[Grade] = []
 
     def done(grade: Grade) -> None:
@@ -113,7 +118,8 @@ async def grade_again(run: TaskRun, pool: GradingPool, observe: Observer = silen
         observe("graded", run.task.name, grade.verdict)
 
     for sample in run.folder.samples():
-        await pool.put(Job(run.task.grader, run.problems[sample.problem_id], sample, done))
+        if k is None or sample.index < k:
+            await pool.put(Job(run.task.grader, run.problems[sample.problem_id], sample, done))
     await pool.drain()
     return sorted(grades, key=lambda grade: grade.key)
 

@@ -1,0 +1,113 @@
+"""`harness sweep`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.live import run_async, task_progress
+from harness.errors import Incomplete
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.effects import Effect
+    from harness.workflows.sweep import Sweep
+
+
+@click.command(short_help="Vary one setting at a time around a base.")
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False), metavar="CONFIG.yaml")
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              required=True, help="Folder of the sweep. An existing one is completed: the same "
+              "command resumes.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only check it, and say what would be sampled.")
+@click.option("--model", metavar="MODEL", help="Instead of the base's model.")
+@click.option("--tasks", metavar="T[,T..]", help="Instead of the base's tasks.")
+@click.option("--k", type=int, metavar="N", help="Instead of the base's k.")
+@click.option("--limit", type=int, metavar="N", help="Only the first N problems of each task.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", envvar="HARNESS_DATA",
+              help="Your own copies of the datasets.")  # fmt: skip
+@click.option("--take-over", is_flag=True, default=None,
+              help="Take folders that a dead process on another host left locked.")  # fmt: skip
+def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
+    """Vary one setting at a time around a base, and show what it does to the score.
+
+    CONFIG.yaml has two parts: base, the settings of `harness run`, and vary, values for any of
+    temperature, top_p, prompt, system_prompt, max_tokens, choice_order, extract, scoring, grader
+    (integer, math, choice) and k. Temperature 0 is drawn with k 1.
+
+    \b
+    base: {model: examples/practice-model/late, tasks: practice_integer, k: 8}
+    vary:
+      temperature: [0.3, 1.0]
+      max_tokens: [32, 64]
+      prompt: {terse: "{statement}"}
+
+    Each value that must be sampled becomes a run folder in DIR. A lower max_tokens, a smaller k,
+    extract, scoring and grader are computed from the base's stored samples. DIR/sweep.json, .md,
+    .svg and .pdf hold the effects, paired with the base problem by problem.
+    """
+    from harness.registry import find_tasks
+    from harness.workflows.sweep import draw_samples, lay_out, measure_effects
+    from harness.workflows.variants import read_sweep
+
+    base, variants = read_sweep(config, output, options)
+    planned = lay_out(find_tasks(base.tasks), base, variants)
+    if dry_run:
+        _print_dry(planned)
+        return
+    click.echo(f"{_in_words(planned)} -> {output}", err=True)
+    with task_progress(sampling=True, several=True) as observe:
+        run_async(draw_samples(planned, observe=observe))
+    with task_progress(sampling=False, several=True) as observe:
+        effects = run_async(measure_effects(planned, observe=observe))
+    _write(planned, effects, output)
+    errors = sum(effect.errors for effect in effects)
+    if errors:
+        raise Incomplete(
+            f"{errors} samples ended in error, see {output}/*/*/errors.jsonl; the same command "
+            "tries them again"
+        )
+
+
+def _print_dry(planned: Sweep) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("run", overflow="fold")
+    for name in ("to draw", "samples"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("tasks", overflow="fold")
+    for draw in planned.draws:
+        tasks = ", ".join(f"{item.task.name} (k={item.sampling.k})" for item in draw.prepared)
+        table.add_row(str(draw.path), f"{draw.missing():,}", f"{draw.samples():,}", tasks)
+    console = Console(highlight=False)
+    console.print(table)
+    stored = dict.fromkeys(cell.variant.name for cell in planned.cells if cell.stored)
+    if stored:
+        console.print(f"from the base's stored samples: {', '.join(stored)}")
+    console.print(f"{_in_words(planned)}; nothing was drawn")
+
+
+def _in_words(planned: Sweep) -> str:
+    runs = len(planned.draws)
+    missing = sum(draw.missing() for draw in planned.draws)
+    return f"{missing:,} samples to draw in {runs} run{'s' * (runs > 1)}"
+
+
+def _write(planned: Sweep, effects: Sequence[Effect], output: Path) -> None:
+    from rich.console import Console
+
+    from harness.files import write_json
+    from harness.reports.effects import effect_tables, render_markdown, write_figures
+    from harness.reports.page import print_tables, write_text
+
+    tables = effect_tables(effects, {item.task.name: item.exam for item in planned.base})
+    write_json(output / "sweep.json", planned.to_json(effects))
+    write_text(output / "sweep.md", render_markdown(tables))
+    write_figures(effects, [output / "sweep.svg", output / "sweep.pdf"])
+    print_tables(tables, Console())
+    click.echo(f"wrote {output}/sweep.json, .md, .svg and .pdf", err=True)

@@ -1,0 +1,114 @@
+"""One value of one factor on one task: what it changes, and where its outcomes come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from harness.config import configure
+from harness.errors import DataError, UsageError
+from harness.exam import make_exam
+from harness.types import Sample, Task
+from harness.workflows.evaluate import Prepared, check_ready
+from harness.workflows.imports import KINDS
+from harness.workflows.variants import Variant
+
+How = Literal["base", "sampled", "extended", "first", "capped", "regraded"]
+"""Where a value's outcomes come from: the base as it is; samples of its own; the base's samples
+beyond its k; or the stored ones: the first k, cut at a lower cap, graded in another way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of one factor on one task."""
+
+    variant: Variant
+    prepared: Prepared
+    how: How
+
+    @property
+    def stored(self) -> bool:
+        """Whether the base's stored samples tell its outcomes."""
+        return self.how in ("first", "capped", "regraded")
+
+
+def make_cell(task: Task, base: Prepared, variant: Variant) -> Cell | None:
+    """What a value means for a task; None where it does not apply to it.
+
+    Args:
+        task: as the registry has it.
+        base: the same under the base's settings.
+        variant: the value.
+
+    Raises:
+        UsageError: a value that cannot be honoured.
+    """
+    if variant.grader is not None:
+        varied = _graded_as(base, variant.grader)
+    elif not _applies(variant.factor, base.task):
+        return None
+    else:
+        varied = _configured(task, base, variant)
+    if varied is None:
+        return None
+    check_ready(varied.task.grader)
+    return Cell(variant, varied, _how(base, varied, variant))
+
+
+def _applies(factor: str, task: Task) -> bool:
+    if factor == "choice_order":
+        return task.choice_order is not None
+    if factor in ("extract", "scoring"):
+        return hasattr(task.grader, factor)
+    return True
+
+
+def _configured(task: Task, base: Prepared, variant: Variant) -> Prepared:
+    settings = variant.settings
+    try:
+        varied, sampling = configure(task, settings)
+    except UsageError as error:
+        raise UsageError(f"{variant.name}: {error}") from error
+    exam = make_exam(
+        varied,
+        (),
+        sampling,
+        thinking=settings.thinking,
+        think_end=settings.think_end,
+        extract=settings.extract,
+        source=base.exam.source,
+    )
+    # The problems are the base's: their hashes run over every test and are not computed again.
+    exam = replace(exam, problems=base.exam.problems)
+    return Prepared(varied, sampling, base.problems, exam)
+
+
+def _graded_as(base: Prepared, kind: str) -> Prepared | None:
+    """The base under the grader of another kind of answer; None where it cannot read the task."""
+    if any(bool(problem.choices) != (kind == "choice") for problem in base.problems):
+        return None
+    grader: Any = KINDS[kind].grader
+    if hasattr(base.task.grader, "extract"):
+        grader = replace(grader, extract=base.task.grader.extract)
+    nothing = Sample(problem_id="", index=0, thought=None, response=None, finish_reason="stop")
+    try:
+        for problem in base.problems:
+            grader.grade(problem, nothing)
+    except DataError:  # a reference answer that is none of this kind
+        return None
+    exam = replace(base.exam, grader=grader.version)
+    return Prepared(replace(base.task, grader=grader), base.sampling, base.problems, exam)
+
+
+def _how(base: Prepared, varied: Prepared, variant: Variant) -> How:
+    same_grader = variant.grader is None or varied.task.grader == base.task.grader
+    if varied.exam.hash == base.exam.hash and varied.sampling == base.sampling and same_grader:
+        return "base"
+    if variant.factor == "k":
+        return "first" if varied.sampling.k < base.sampling.k else "extended"
+    if variant.factor in ("extract", "scoring", "grader"):
+        return "regraded"
+    cap = base.sampling.max_tokens
+    if variant.factor == "max_tokens" and (cap is None or (varied.sampling.max_tokens or 0) < cap):
+        return "capped"
+    return "sampled"

@@ -1,0 +1,248 @@
+"""Sweep: one factor at a time around a base protocol. What `harness sweep` does.
+
+    DIR/base                  the base, an ordinary run folder
+    DIR/temperature=1.0       one more for each value that must be sampled
+
+What the base's stored samples tell is not sampled again: a smaller k, a lower length cap, another
+extraction rule or grader. A larger k extends the base. Everything on disk is an ordinary run, so
+the same command completes a sweep that was interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness import effects
+from harness.config import RunSettings
+from harness.effects import Effect, Outcome, Pairing, Source
+from harness.errors import UsageError
+from harness.grading import GradingPool
+from harness.parts import Engine
+from harness.prompts import derive_seed
+from harness.runner import Observer, TaskRun, plan
+from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
+from harness.types import Grade, Task, Verdict
+from harness.workflows.cells import Cell, make_cell
+from harness.workflows.evaluate import (
+    Prepared,
+    load_engine,
+    next_start,
+    prepare,
+    run_engine,
+)
+from harness.workflows.regrade import grade_again
+from harness.workflows.variants import BASE, Variant
+
+Observe = Callable[[Sequence[TaskRun]], Observer]
+
+
+@dataclass(slots=True)
+class Draw:
+    """One run folder and what is sampled into it."""
+
+    path: Path
+    settings: RunSettings
+    prepared: list[Prepared]
+
+    def runs(self) -> list[TaskRun]:
+        """Its tasks, for looking at what is there."""
+        return [item.run(TaskFolder(self.path / item.task.name)) for item in self.prepared]
+
+    def samples(self) -> int:
+        """Samples that it holds when it is complete."""
+        return sum(len(item.problems) * item.sampling.k for item in self.prepared)
+
+    def missing(self) -> int:
+        """Samples that are still to be drawn."""
+        return sum(len(plan(run)) for run in self.runs())
+
+    def complete(self) -> bool:
+        """Whether every sample is there and graded."""
+        for run in self.runs():
+            if plan(run) or len(run.folder.grades()) < len(run.problems) * run.sampling.k:
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is to be done, fixed before anything is sampled."""
+
+    base: Sequence[Prepared]
+    cells: Sequence[Cell]
+    draws: Sequence[Draw]
+
+    def to_json(self, effects: Sequence[Effect]) -> dict[str, Any]:
+        """The base's exams, k and every effect, as written to sweep.json."""
+        bases = {}
+        for item in self.base:
+            exam = {
+                name: value for name, value in item.exam.to_json().items() if name != "problems"
+            }
+            bases[item.task.name] = {**exam, "n_problems": len(item.problems), "k": item.sampling.k}
+        return {
+            "model": self.draws[0].settings.model,
+            "base": bases,
+            "effects": [effect.to_json() for effect in effects],
+        }
+
+
+def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant]) -> Sweep:
+    """Decide for every task and value where its outcomes come from.
+
+    Raises:
+        UsageError: a value that cannot be honoured, or that applies to none of the tasks.
+        ExamMismatch: a folder of the sweep holds another exam.
+        DataError: the problems cannot be read.
+    """
+    prepared = prepare(tasks, base)
+    cells = []
+    for variant in variants:
+        found = [
+            cell
+            for task, item in zip(tasks, prepared, strict=True)
+            if (cell := make_cell(task, item, variant)) is not None
+        ]
+        if not found:
+            names = ", ".join(task.name for task in tasks)
+            raise UsageError(f"{variant.name}: applies to none of {names}; leave it out")
+        cells += found
+    draws = _draws(base, prepared, cells)
+    for draw in draws:
+        _check_folder(draw)
+    return Sweep(prepared, cells, draws)
+
+
+async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
+    """Complete every run folder of a sweep with one engine, loaded only if something is missing.
+
+    Raises:
+        EngineDown: the engine cannot go on; every finished sample is kept.
+    """
+    waiting = [draw for draw in sweep.draws if not draw.complete()]
+    if not waiting:
+        return
+    settings = waiting[0].settings
+    # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
+    starts = sum(next_start(draw.path) for draw in sweep.draws)
+    seed = derive_seed("engine", settings.seed, "sweep", starts)
+    engine = await asyncio.to_thread(load_engine, settings, seed)
+    try:
+        for draw in waiting:
+            await _draw(draw, engine, seed, observe)
+    finally:
+        await engine.close()
+
+
+async def _draw(draw: Draw, engine: Engine, seed: int, observe: Observe) -> None:
+    settings = draw.settings
+    start = {"seed": settings.seed, "engine_seed": seed}
+    with RunWriter(draw.path, take_over=settings.take_over) as writer:
+        await run_engine(
+            writer, settings.model, engine, draw.prepared, observe, start, settings.concurrency
+        )
+
+
+async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
+    """The effect of every value, from the run folders; the base's own score first for each task.
+
+    Raises:
+        DataError: a task has no graded sample under some value.
+    """
+    found = []
+    for item, run in zip(sweep.base, sweep.draws[0].runs(), strict=True):
+        drawn = effects.outcomes(run.folder.samples(), run.folder.grades())
+        base = effects.first(drawn, item.sampling.k)
+        found.append(_measure(item, base, factor=BASE, value="", source="base"))
+        for cell in sweep.cells:
+            if cell.prepared.task.name == item.task.name:
+                found.append(await _effect(cell, run, base, drawn, observe))
+    return found
+
+
+async def _effect(
+    cell: Cell,
+    run: TaskRun,
+    base: Sequence[Outcome],
+    drawn: Sequence[Outcome],
+    observe: Observe,
+) -> Effect:
+    """One cell's score and its difference to the base; `drawn` is `base` and what lies beyond k."""
+    item, variant, how = cell.prepared, cell.variant, cell.how
+    k, cap = item.sampling.k, item.sampling.max_tokens or 0
+    pairing: Pairing = "samples"
+    source: Source = "stored" if cell.stored else "sampled"
+    if how == "base":
+        return _measure(item, base, factor=variant.factor, value=variant.label, source="base")
+    if how == "sampled":
+        folder = TaskFolder(variant.settings.output / item.task.name)
+        new = effects.outcomes(folder.samples(), folder.grades(), k=k)
+        pairing = "problems"
+    elif how == "capped":
+        new = effects.capped(base, cap)
+    elif how == "regraded":
+        again = replace(run, task=item.task)
+        grades = _graded_before(run, variant)
+        if grades is None:
+            async with GradingPool() as pool:
+                grades = await grade_again(again, pool, observe([again]), k=k)
+        new = effects.outcomes(run.folder.samples(), grades, k=k)
+    else:
+        new, pairing = effects.first(drawn, k), "nested"
+    effect = _measure(item, new, factor=variant.factor, value=variant.label, source=source)
+    if how == "capped":
+        effect = replace(effect, cut_responses=effects.cut_responses(base, cap))
+    return effects.against(effect, base, new, pairing)
+
+
+def _graded_before(run: TaskRun, variant: Variant) -> list[Grade] | None:
+    """The grades by another scoring where the stored ones hold it: judging programs takes hours."""
+    name, grades = variant.label, run.folder.grades()
+    if variant.factor != "scoring" or not all(name in grade.also for grade in grades):
+        return None
+    return [replace(grade, verdict=Verdict(grade.also[name])) for grade in grades]
+
+
+def _measure(
+    item: Prepared, found: Sequence[Outcome], *, factor: str, value: str, source: Source
+) -> Effect:
+    k = item.sampling.k
+    n = k * len(item.problems)
+    return effects.measure(
+        found, task=item.task.name, factor=factor, value=value, source=source, k=k, n_expected=n
+    )
+
+
+def _draws(base: RunSettings, prepared: Sequence[Prepared], cells: Sequence[Cell]) -> list[Draw]:
+    """The base, drawn up to the largest k of any value, and one folder a value to be sampled."""
+    largest = {item.task.name: item.sampling.k for item in prepared}
+    draws: dict[Path, Draw] = {}
+    for cell in cells:
+        item, settings = cell.prepared, cell.variant.settings
+        name, k = item.task.name, item.sampling.k
+        if cell.how == "extended":
+            largest[name] = max(largest[name], k)
+        elif cell.how == "sampled":
+            draw = draws.setdefault(settings.output, Draw(settings.output, settings, []))
+            draw.prepared.append(_at_least(item, k, settings.output))
+    whole = [_at_least(item, largest[item.task.name], base.output) for item in prepared]
+    return [Draw(base.output, base, whole), *draws.values()]
+
+
+def _at_least(item: Prepared, k: int, path: Path) -> Prepared:
+    """A task with k samples a problem, or with as many as its folder holds already."""
+    if (path / MANIFEST).exists():
+        k = max(k, RunFolder(path).manifest().k.get(item.task.name, 0))
+    return replace(item, sampling=replace(item.sampling, k=k))
+
+
+def _check_folder(draw: Draw) -> None:
+    """Refuse a folder that holds another exam, before anything is sampled."""
+    if (draw.path / MANIFEST).exists():
+        with RunWriter(draw.path, take_over=draw.settings.take_over) as writer:
+            for item in draw.prepared:
+                writer.check_task(item.exam, item.sampling.k)

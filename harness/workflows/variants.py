@@ -1,0 +1,150 @@
+"""What a sweep varies: a base protocol, and values of one factor at a time. Read and checked here.
+
+base: {model: .., tasks: .., k: 8}         settings of `harness run`
+vary:
+  temperature: [0.3, 1.0]
+  prompt: {terse: "{statement}"}           names for values that are too long to be one
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.config import RunSettings, by_field, check, read_config
+from harness.errors import UsageError
+from harness.workflows.imports import KINDS
+
+Factor = Literal[
+    "temperature",
+    "top_p",
+    "prompt",
+    "system_prompt",
+    "max_tokens",
+    "choice_order",
+    "extract",
+    "scoring",
+    "grader",
+    "k",
+]
+"""`grader` takes a kind of answer: the samples are graded as if they were of that kind."""
+
+FACTORS: tuple[Factor, ...] = get_args(Factor)
+BASE = "base"
+_TEXTS = ("prompt", "system_prompt")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+
+
+class SweepConfig(BaseModel):
+    """The configuration file of a sweep."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: dict[str, Any]
+    vary: dict[Factor, list[Any] | dict[str, Any]] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The base with one value of one factor; `label` stands for the value, also in folder names."""
+
+    factor: Factor
+    label: str
+    settings: RunSettings
+    grader: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder and the words for it: temperature=0.3."""
+        return f"{self.factor}={self.label}"
+
+
+def read_sweep(
+    path: Path, output: Path, options: Mapping[str, Any]
+) -> tuple[RunSettings, list[Variant]]:
+    """The base settings and the variants of a configuration file, in its order.
+
+    Args:
+        path: the file.
+        output: the folder of the sweep.
+        options: settings of the base that win over the file's; None where not given.
+
+    Raises:
+        UsageError: an unknown name, a value that its setting cannot take, or a value given twice.
+        DataError: the file cannot be read.
+    """
+    config = check(SweepConfig, read_config(path), path)
+    if "output" in config.base:
+        raise UsageError(f"{path}: base.output: -o DIR says where a sweep goes; leave it out")
+    given = {name: value for name, value in options.items() if value is not None}
+    values = {**by_field(config.base), **given, "output": output / BASE}
+    base = check(RunSettings, values, path, prefix="base.")
+    if base.until is not None or base.base is not None:
+        raise UsageError(
+            f"{path}: base.until and base.base: all values of a sweep have the same k, so that "
+            "they compare; leave them out"
+        )
+    variants = [
+        _variant(base, factor, label, value, output, path)
+        for factor, given in config.vary.items()
+        for label, value in _labelled(factor, given, path)
+    ]
+    seen: set[str] = set()
+    for variant in variants:
+        if variant.name in seen:
+            raise UsageError(f"{path}: vary.{variant.factor} holds {variant.label} twice")
+        seen.add(variant.name)
+    return base, variants
+
+
+def _labelled(
+    factor: Factor, given: list[Any] | Mapping[str, Any], path: Path
+) -> Iterator[tuple[str, Any]]:
+    if not given:
+        raise UsageError(f"{path}: vary.{factor} holds no value; list some, or leave it out")
+    if isinstance(given, Mapping):
+        for name, value in given.items():
+            if not _NAME.fullmatch(str(name)):
+                raise UsageError(
+                    f"{path}: vary.{factor} {str(name)!r}: it names a folder, so it takes letters, "
+                    "digits and . _ + - (64 at most)"
+                )
+            yield str(name), value
+        return
+    for value in given:
+        yield _label(factor, value), value
+
+
+def _label(factor: Factor, value: Any) -> str:
+    """A value as a folder name: itself where it is short, a file's stem, or a text's hash."""
+    text = str(value)
+    if factor not in _TEXTS:
+        return (
+            str(float(value)) if type(value) is int and factor in ("temperature", "top_p") else text
+        )
+    if text.startswith("@") and _NAME.fullmatch(Path(text[1:]).stem):
+        return Path(text[1:]).stem
+    return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else "none"
+
+
+def _variant(
+    base: RunSettings, factor: Factor, label: str, value: Any, output: Path, path: Path
+) -> Variant:
+    place = f"vary.{factor}"
+    if value is None:
+        raise UsageError(f"{path}: {place} has an empty value; name one, or leave it out")
+    if factor == "grader":
+        if value not in KINDS:
+            raise UsageError(f"{path}: {place} {value!r}: there are {', '.join(KINDS)}")
+        return Variant(factor, label, base, value)
+    changes = {factor: value, "output": output / f"{factor}={label}"}
+    if changes.get("temperature") == 0:
+        changes["k"] = 1  # greedy decoding has one sample to give
+    settings = check(RunSettings, {**base.model_dump(), **changes}, path, prefix="vary.")
+    return Variant(factor, label, settings)
