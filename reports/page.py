@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -19,6 +20,8 @@ from harness.types import Verdict
 
 from .baselines import Cell
 from .beside import beside
+from .browser import Browser, for_script, gather
+from .chunks import PAGE_BYTES, Chunks
 from .protocol import exam_table, runs_table
 from .results import Rate, Result, by_task, scores_json
 from .tables import Table, breakdowns, outcomes, problems, summary
@@ -27,6 +30,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_STATIC = Path(__file__).parent / "static"
+SCRIPTS = ("text.js", "samples.js", "detail.js", "browser.js")
+"""Parts of one script, in this order."""
+
+TEMML = "temml.min.js"
+"""The renderer of mathematics in samples; fetched when the package is built, never needed."""
+
 _WIDE = 100  # columns of a terminal from which on details are shown
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|$~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
@@ -96,6 +106,7 @@ class Report:
     sections: tuple[Section, ...]
     runs: Table
     results: tuple[Result, ...]
+    show_masked: bool = False
 
 
 def build(results: Sequence[Result], cells: Sequence[Cell], *, show_masked: bool = False) -> Report:
@@ -115,17 +126,54 @@ def build(results: Sequence[Result], cells: Sequence[Cell], *, show_masked: bool
         sections=tuple(_section(group, cells, show_masked) for group in groups.values()),
         runs=runs_table(results),
         results=tuple(results),
+        show_masked=show_masked,
     )
 
 
-def render_html(report: Report) -> str:
-    """One self-contained page; its policy lets nothing run and nothing load."""
+def render_html(report: Report, chunks: Chunks | None = None) -> str:
+    """One page that opens without a network; its policy lets nothing run but its own scripts.
+
+    Args:
+        report: what to show.
+        chunks: where the texts of samples go; by default all of them into the page.
+    """
+    chunks = chunks or Chunks()
+    browser = gather(report.results, chunks, show_masked=report.show_masked)
+    page = _html(report, browser, chunks)
+    if len(page) > PAGE_BYTES and not chunks.beside:
+        chunks.move_beside()
+        page = _html(report, browser, chunks)
+    return page
+
+
+def _html(report: Report, browser: Browser, chunks: Chunks) -> str:
     environment = _environment()
     style = environment.get_template("style.css.jinja").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    script = "".join((_STATIC / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    script = f'"use strict";\n(() => {{\n{script}}})();\n'
+    mathematics = _STATIC / TEMML
+    renderer = mathematics.read_text(encoding="utf-8") if mathematics.exists() else ""
     return environment.get_template("report.html.jinja").render(
-        report=report, style=style, style_hash=f"sha256-{digest}", version=harness.__version__
+        report=report,
+        browser=browser,
+        chunks=chunks,
+        files=for_script(
+            {"names": chunks.names, "folder": quote(chunks.folder.name)}
+            if chunks.beside and chunks.folder
+            else None
+        ),
+        style=style,
+        script=script,
+        renderer=renderer,
+        style_hash=_digest(style),
+        script_hashes=" ".join(f"'{_digest(text)}'" for text in (renderer, script) if text),
+        version=harness.__version__,
+        verdicts=tuple(Verdict),
     )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def render_markdown(report: Report) -> str:
@@ -158,14 +206,21 @@ def check_format(path: Path) -> None:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report in the format that the file's ending names."""
+    """Write a report in the format that the file's ending names.
+
+    A page whose texts are too many for one file gets a folder beside it: r.html and r_files/.
+    """
     check_format(path)
-    text = FORMATS[path.suffix.lower()](report)
+    suffix = path.suffix.lower()
+    chunks = Chunks(path.with_name(f"{path.stem}_files")) if suffix == ".html" else None
+    text = render_html(report, chunks) if chunks else FORMATS[suffix](report)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    if chunks:
+        chunks.finish()
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -81,7 +81,10 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One task of one run. `scored` is None, and `status` says why, where scores are missing."""
+    """One task of one run. `scored` is None, and `status` says why, where scores are missing.
+
+    `folder` is where its samples are.
+    """
 
     run: str
     manifest: Manifest
@@ -92,6 +95,7 @@ class Result:
     scored: Scored | None
     status: str
     faults: Mapping[str, int] = field(default_factory=dict)
+    folder: TaskFolder | None = None
 
     @property
     def task(self) -> str:
@@ -204,6 +208,7 @@ def _result(
         scored=scored,
         status=_status(folder, exam, scored, len(grades), faults.total()),
         faults=faults,
+        folder=folder,
     )
 
 

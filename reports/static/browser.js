@@ -1,0 +1,376 @@
+// The browser itself: filters, list, one sample, addresses and keys.
+
+const PAGE = 100;
+const NO_FILTERS = { run: "", task: "", verdict: "", problem: "", split: "", order: "", q: "" };
+const by = (id) => document.getElementById(id);
+const state = {
+  filters: { ...NO_FILTERS }, found: natural, page: 0, current: null, hits: null, searching: 0,
+  written: false, unfolded: false, scroll: 0,
+};
+
+// The list
+
+function rowOf(n) {
+  const answer = answerOf(n);
+  const program = PROGRAM.test(answer ?? "");
+  const short = program ? words(verdictOf(n)) : answer === null ? "–" : answer.slice(0, 200).replace(/\s+/g, " ");
+  return element("li", {},
+    element("a", { href: addressOf(n), "aria-current": n === state.current && "true" },
+      swatch(verdictOf(n)),
+      element("span", { class: program ? "answer word" : "answer" },
+        element("span", { class: "unseen" }, program ? "" : `${words(verdictOf(n))}: `), ...plainNodes(short)),
+      element("span", { class: "which" }, runs.length > 1
+        ? `${runs[samples.run[n]].name} #${samples.index[n]}` : `#${samples.index[n]}`),
+      element("span", { class: "tokens" }, samples.tokens[n] === null ? "" : number(samples.tokens[n]))));
+}
+
+// The rows of a page under the problems that they belong to.
+function* rowsOf(numbers) {
+  let before = null;
+  for (const n of numbers) {
+    const place = samples.problem[n];
+    if (place !== before) {
+      const problem = problems[place];
+      const { right, of } = rateOf(place);
+      yield element("li", { class: "group" },
+        element("span", { class: "id" }, ...plainNodes(problem.id)),
+        element("span", { class: "rate" }, `${right}/${of} right`),
+        element("span", { class: "excerpt" }, ...plainNodes((problem.statement ?? "").slice(0, 200).replace(/\s+/g, " "))));
+      before = place;
+    }
+    yield rowOf(n);
+  }
+}
+
+function showList() {
+  const { found } = state;
+  const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
+  state.page = Math.min(state.page, last);
+  const from = state.page * PAGE;
+  by("samples").replaceChildren(...rowsOf(found.slice(from, from + PAGE)));
+  by("pages").hidden = last === 0;
+  by("earlier").disabled = state.page === 0;
+  by("later").disabled = state.page === last;
+  by("pages").querySelector("span").textContent =
+    `${number(Math.min(from + 1, found.length))}–${number(Math.min(from + PAGE, found.length))}`;
+  tellCount();
+}
+
+function tellCount() {
+  const of = new Set(state.found.map((n) => samples.problem[n])).size;
+  by("count").textContent = state.found.length === 0 ? "No sample matches."
+    : `${plural(state.found.length, "sample")} of ${plural(of, "problem")}`;
+}
+
+const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+function turnTo(n, { first = false } = {}) {
+  const place = state.found.indexOf(n);
+  const turned = place >= 0 && Math.floor(place / PAGE) !== state.page;
+  if (turned) {
+    state.page = Math.floor(place / PAGE);
+    showList();
+  }
+  for (const link of by("samples").querySelectorAll("a")) {
+    const here = n !== null && link.getAttribute("href") === addressOf(n);
+    if (here) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+    if (here) link.scrollIntoView({ block: turned || first ? "center" : "nearest" });
+  }
+}
+
+// Filters
+
+function apply({ keepPage = false } = {}) {
+  state.found = select(state.filters, state.hits);
+  if (!keepPage) state.page = 0;
+  for (const name of ["run", "task", "verdict", "problem", "split", "order"]) {
+    by(`f-${name}`).value = state.filters[name];
+  }
+  if (by("query").value.trim() !== state.filters.q) by("query").value = state.filters.q;
+  by("in-texts").disabled = state.filters.q === "";
+  by("clear").hidden = Object.values(state.filters).every((value) => value === "");
+  showList();
+  if (!keepPage) by("list").scrollTop = 0;
+}
+
+function change(name, value) {
+  state.filters = { ...state.filters, [name]: value };
+  if (name === "task") {
+    offerProblems();
+    if (!problems.some((p) => p.id === state.filters.problem && (value === "" || p.task === value))) {
+      state.filters.problem = "";
+    }
+  }
+  forgetTexts();
+  apply();
+  turnTo(state.current);
+  if (state.current === null) history.replaceState(null, "", listAddress());
+}
+
+function forgetTexts() {
+  state.hits = null;
+  state.searching += 1;
+}
+
+function listAddress() {
+  const set = Object.entries(state.filters).filter(([, value]) => value !== "");
+  return set.length ? `#b?${new URLSearchParams(set)}` : "#b";
+}
+
+function offer(id, values, label = (value) => value) {
+  const select = by(id);
+  select.replaceChildren(element("option", { value: "" }, "all"),
+    ...values.map((value) => element("option", { value }, label(value))));
+  select.parentElement.hidden = values.length < 2;
+}
+
+function offerProblems() {
+  const { task } = state.filters;
+  const ids = problems.filter((p) => task === "" || p.task === task).map((p) => p.id);
+  offer("f-problem", [...new Set(ids)]);
+}
+
+async function lookInTexts() {
+  if (state.filters.q === "") return;
+  forgetTexts();
+  const turn = state.searching;
+  try {
+    const hits = await searchTexts(state.filters, (done, of, found) => {
+      if (turn !== state.searching) return false;
+      by("count").textContent = `Searching texts: ${done} of ${of} parts, ${plural(found, "sample")} so far`;
+      return true;
+    });
+    if (hits === null) return;
+    state.hits = hits;
+    apply();
+    turnTo(state.current);
+    by("count").textContent += `, ${number(hits.size)} by their texts`;
+  } catch (error) {
+    by("count").textContent = error.message;
+  }
+}
+
+// One sample
+
+async function open(n, { focus = false } = {}) {
+  const first = state.current === null;
+  state.current = n;
+  document.body.classList.add("reading");
+  turnTo(n, { first });
+  const detail = by("detail");
+  const problem = problems[samples.problem[n]];
+  const head = element("header", {},
+    element("a", { href: listAddress(), class: "to-list" }, "All samples"),
+    element("div", { class: "line" },
+      element("p", { class: "path" }, `${problem.task} · ${runs[samples.run[n]].name}`),
+      problem.statement === null ? null : writtenButton()),
+    element("div", { class: "headline" }, element("h2", {}, ...plainNodes(problem.id),
+      element("span", { class: "quiet" }, ` #${samples.index[n]}`)), badge(verdictOf(n))),
+    siblings(n));
+  detail.replaceChildren(head);
+  detail.setAttribute("aria-label", `Sample ${samples.index[n]} of ${problem.id}`);
+  detail.scrollTop = 0;
+  if (focus) detail.focus({ preventScroll: true });
+  document.title = `${problem.id} #${samples.index[n]} · ${pageTitle}`;
+  try {
+    const texts = await textsOf(n);
+    if (state.current !== n) return;
+    detail.append(...bodyOf(n, texts, {
+      written: state.written, unfolded: state.unfolded,
+      folded: (isOpen) => { state.unfolded = isOpen; },
+    }));
+  } catch (error) {
+    if (state.current === n) detail.append(element("p", { class: "alert", role: "alert" }, error.message));
+  }
+}
+
+function writtenButton() {
+  const button = element("button", {
+    type: "button", id: "as-written", "aria-pressed": String(state.written),
+  }, "As written");
+  button.addEventListener("click", toggleWritten);
+  return button;
+}
+
+async function toggleWritten() {
+  if (state.current === null) return;
+  state.written = !state.written;
+  const focused = document.activeElement?.id === "as-written";
+  await open(state.current);
+  if (focused) by("as-written").focus();
+}
+
+function step(way) {
+  const place = state.found.indexOf(state.current);
+  const next = state.found[place < 0 ? 0 : place + way];
+  if (next !== undefined) location.hash = addressOf(next);
+}
+
+// Addresses: # is the report, #b the list with its filters, #s/.. one sample.
+
+const pageTitle = document.title;
+
+function follow() {
+  const { hash } = location;
+  const [kind, query] = hash.split("?", 2);
+  const browsing = kind === "#b" || hash.startsWith("#s/");
+  if (browsing && by("browser").hidden) state.scroll = window.scrollY;
+  const cameBack = !browsing && !by("browser").hidden;
+  by("browser").hidden = !browsing;
+  document.body.classList.toggle("browsing", browsing);
+  if (!browsing) {
+    document.title = pageTitle;
+    if (cameBack && hash === "") window.scrollTo(0, state.scroll);
+    else if (cameBack) document.getElementById(decodeURIComponent(hash.slice(1)))?.scrollIntoView();
+    return;
+  }
+  if (kind === "#b") showListAt(query);
+  else showSampleAt(hash);
+}
+
+function showListAt(query) {
+  const asked = Object.fromEntries(new URLSearchParams(query ?? ""));
+  const filters = Object.fromEntries(Object.keys(NO_FILTERS).map((name) => [name, asked[name] ?? ""]));
+  if (filters.q !== state.filters.q) forgetTexts();
+  state.filters = filters;
+  state.current = null;
+  offerProblems();
+  document.body.classList.remove("reading");
+  document.title = `Samples · ${pageTitle}`;
+  by("detail").replaceChildren(element("p", { class: "empty" }, "Choose a sample, or press ",
+    element("kbd", {}, "j"), "."));
+  by("detail").setAttribute("aria-label", "Sample");
+  apply({ keepPage: true });
+}
+
+function showSampleAt(hash) {
+  let n = byAddress.get(hash);
+  if (n === undefined) { // written by hand, or encoded by another hand
+    const same = (part) => { try { return decodeURIComponent(part); } catch { return part; } };
+    n = byAddress.get(`#s/${hash.slice(3).split("/").map((p) => encodeURIComponent(same(p))).join("/")}`);
+  }
+  if (by("samples").childElementCount === 0) apply();
+  if (n !== undefined) {
+    open(n, { focus: document.activeElement === document.body || narrow.matches });
+    return;
+  }
+  state.current = null;
+  document.body.classList.add("reading");
+  by("detail").replaceChildren(element("header", {},
+    element("a", { href: "#b", class: "to-list" }, "All samples"),
+    element("p", { class: "alert", role: "alert" }, "This page has no such sample.")));
+}
+
+const narrow = window.matchMedia("(max-width: 52rem)");
+
+// Keys
+
+const typing = (node) => node instanceof HTMLElement && node.matches("input, select, textarea");
+
+function back() {
+  if (state.current !== null || document.body.classList.contains("reading")) {
+    const before = state.current;
+    location.hash = listAddress();
+    queueMicrotask(() => before !== null && focusRow(before));
+  } else location.hash = "#";
+}
+
+function focusRow(n) {
+  const row = [...by("samples").querySelectorAll("a")].find((a) => a.getAttribute("href") === addressOf(n));
+  row?.focus();
+}
+
+const KEYS = {
+  j: () => step(1),
+  k: () => step(-1),
+  t: () => {
+    const fold = by("detail").querySelector("details.thought");
+    if (fold) fold.open = !fold.open;
+  },
+  m: toggleWritten,
+  "/": () => {
+    by("query").focus();
+    by("query").select();
+  },
+  "?": () => by("help").showModal(),
+  Escape: back,
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || by("browser").hidden || by("help").open) return;
+  if (typing(event.target)) {
+    if (event.key === "Escape") event.target.blur();
+    if (event.key === "Enter" && event.target === by("query")) lookInTexts();
+    return;
+  }
+  const action = Object.hasOwn(KEYS, event.key) ? KEYS[event.key] : null;
+  if (action === null) return;
+  event.preventDefault();
+  action();
+});
+
+// Light and dark: as the system says until a reader chooses.
+
+const systemDark = window.matchMedia("(prefers-color-scheme: dark)");
+
+function storedTheme(value) {
+  try { // storage may be refused to a page from a folder
+    if (value !== undefined) localStorage.setItem("harness-theme", value);
+    return localStorage.getItem("harness-theme");
+  } catch {
+    return value ?? null;
+  }
+}
+
+function showTheme(theme) {
+  if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
+  const dark = (document.documentElement.dataset.theme ?? (systemDark.matches ? "dark" : "light")) === "dark";
+  for (const button of document.querySelectorAll("button.theme")) button.textContent = dark ? "Light" : "Dark";
+  return dark;
+}
+
+for (const button of document.querySelectorAll("button.theme")) {
+  button.addEventListener("click", () => {
+    const next = button.textContent === "Dark" ? "dark" : "light";
+    storedTheme(next);
+    showTheme(next);
+  });
+}
+systemDark.addEventListener("change", () => showTheme());
+showTheme(storedTheme());
+
+// Start
+
+offer("f-run", runs.map(({ name }) => name));
+offer("f-task", [...new Set(problems.map(({ task }) => task))]);
+const seen = new Set(samples.verdict);
+offer("f-verdict", verdicts.filter((_, verdict) => seen.has(verdict)), words);
+offerProblems();
+by("f-split").querySelector("[value=runs]").hidden = runs.length < 2;
+for (const name of ["run", "task", "verdict", "problem", "split", "order"]) {
+  by(`f-${name}`).addEventListener("change", (event) => change(name, event.target.value));
+}
+by("query").addEventListener("input", (event) => change("q", event.target.value.trim()));
+by("in-texts").addEventListener("click", lookInTexts);
+by("clear").addEventListener("click", () => {
+  state.filters = { ...NO_FILTERS };
+  offerProblems();
+  change("q", "");
+});
+by("more-filters").addEventListener("click", () => {
+  const isOpen = by("choices").classList.toggle("open");
+  by("more-filters").setAttribute("aria-expanded", String(isOpen));
+});
+for (const [id, way] of [["earlier", -1], ["later", 1]]) {
+  by(id).addEventListener("click", () => {
+    state.page += way;
+    showList();
+    by("list").scrollTop = 0;
+  });
+}
+by("keys").addEventListener("click", KEYS["?"]);
+by("close-help").addEventListener("click", () => by("help").close());
+for (const node of document.querySelectorAll(".scripted")) node.hidden = false;
+window.addEventListener("hashchange", follow);
+follow();
