@@ -141,7 +141,7 @@ def gather(results: Sequence[Result], chunks: Chunks, *, show_masked: bool = Fal
             columns.tokens.append(sample["n_tokens"])
             now.add(dump(sample))
     now.close()
-    index = {
+    known = {
         "runs": [{"name": name, "model": model} for name, model in runs.of],
         "tasks": [{"name": name, "hidden": hidden} for name, hidden in tasks.of],
         "verdicts": list(verdicts.of),
@@ -150,7 +150,7 @@ def gather(results: Sequence[Result], chunks: Chunks, *, show_masked: bool = Fal
         "samples": {name: getattr(now.columns, name) for name in _Columns.__slots__},
         "starts": now.starts,
     }
-    return Browser(for_script(index), tuple(s for _, s in now.shown), len(now.columns.index))
+    return Browser(for_script(known), tuple(s for _, s in now.shown), len(now.columns.index))
 
 
 def for_script(value: object) -> str:
@@ -204,7 +204,9 @@ def _decision(grade: Grade | None, problem: Problem) -> dict[str, Any]:
         decision["also"] = dict(grade.also)
     named = _FAILED_TEST.match(grade.detail)
     if named and 0 < int(named[1]) <= len(problem.tests):
-        decision["test"] = _test(int(named[1]), len(problem.tests), problem.tests[int(named[1]) - 1])
+        decision["test"] = _test(
+            int(named[1]), len(problem.tests), problem.tests[int(named[1]) - 1]
+        )
     return decision
 
 
@@ -224,7 +226,8 @@ def _cut(text: str) -> dict[str, Any]:
 
 def _places(path: Path) -> dict[tuple[str, int], tuple[int, int]]:
     """Where each sample's line begins and its number; a later line replaces an earlier one."""
-    places, offset = {}, 0
+    places: dict[tuple[str, int], tuple[int, int]] = {}
+    offset = 0
     if not path.exists():
         return places
     try:

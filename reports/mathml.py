@@ -10,20 +10,22 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from html import escape, unescape
-from xml.etree.ElementTree import Element  # noqa: S405 - a type; nothing is parsed with it
+from xml.etree.ElementTree import Element
 
 LONGEST = 4000
 """Characters of a formula that is rendered; a longer one stays as written."""
 
-_ELEMENTS = frozenset(
-    "math mrow mi mn mo ms mtext mspace msqrt mroot mfrac msub msup msubsup munder mover "
-    "munderover mmultiscripts mprescripts mtable mtr mtd mstyle mpadded mphantom".split()
-)
-_ATTRIBUTES = frozenset(
-    "display displaystyle scriptlevel mathvariant stretchy lspace rspace fence separator form "
-    "symmetric movablelimits largeop accent accentunder linethickness columnalign rowspacing "
-    "columnspacing width height depth voffset minsize maxsize".split()
-)
+_ELEMENTS = {
+    "math", "mrow", "mi", "mn", "mo", "ms", "mtext", "mspace", "msqrt", "mroot", "mfrac",
+    "msub", "msup", "msubsup", "munder", "mover", "munderover", "mmultiscripts",
+    "mprescripts", "mtable", "mtr", "mtd", "mstyle", "mpadded", "mphantom",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "display", "displaystyle", "scriptlevel", "mathvariant", "stretchy", "lspace", "rspace",
+    "fence", "separator", "form", "symmetric", "movablelimits", "largeop", "accent",
+    "accentunder", "linethickness", "columnalign", "rowspacing", "columnspacing", "width",
+    "height", "depth", "voffset", "minsize", "maxsize",
+}  # fmt: skip
 _VALUE = re.compile(r"[-+\w.% ]{1,80}")
 _NOT_OURS = re.compile(r"\\(?:href|url|class|style|includegraphics|html\w*)(?![a-zA-Z])")
 
