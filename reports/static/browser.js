@@ -180,6 +180,7 @@ async function open(n, { focus = false } = {}) {
       written: state.written, unfolded: state.unfolded,
       folded: (isOpen) => { state.unfolded = isOpen; },
     }));
+    for (const node of detail.querySelectorAll(".prose")) reachable(node);
   } catch (error) {
     if (state.current === n) detail.append(element("p", { class: "alert", role: "alert" }, error.message));
   }

@@ -250,8 +250,14 @@ function fillText(target, text, { written = false } = {}) {
       if (node) span.replaceChildren(node);
     }
     if (waiting.length && target.isConnected) setTimeout(work);
+    reachable(target);
   };
   if (setsMathematics) work();
+}
+
+// What scrolls sideways can be reached, and so scrolled, by keyboard.
+function reachable(target) {
+  if (target.isConnected && target.scrollWidth > target.clientWidth) target.tabIndex = 0;
 }
 
 // An extracted answer: LaTeX without delimiters where it looks like it.
