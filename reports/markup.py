@@ -44,12 +44,20 @@ def answer_markup(text: str) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    end = 0
+    end, block = 0, False
     for found in _SPLIT.finditer(text):
-        yield _plain(text[end : found.start()])
-        yield _special(found)
-        end = found.end()
-    yield _plain(text[end:])
+        before, special = text[end : found.start()], _special(found)
+        opens = special.startswith(("<pre>", '<math display="block">'))
+        yield _plain(_beside_blocks(before, after=block, before=opens))
+        yield special
+        end, block = found.end(), opens
+    yield _plain(_beside_blocks(text[end:], after=block, before=False))
+
+
+def _beside_blocks(text: str, *, after: bool, before: bool) -> str:
+    """Text without the line breaks beside a block, whose margins stand for them."""
+    text = text.lstrip() if after else text
+    return text.rstrip() if before else text
 
 
 def _plain(text: str) -> str:

@@ -27,6 +27,7 @@ _ATTRIBUTES = {
     "height", "depth", "voffset", "minsize", "maxsize",
 }  # fmt: skip
 _VALUE = re.compile(r"[-+\w.% ]{1,80}")
+_BAR = "\u2015"
 _NOT_OURS = re.compile(r"\\(?:href|url|class|style|includegraphics|html\w*)(?![a-zA-Z])")
 
 
@@ -45,6 +46,11 @@ def mathml(latex: str, *, display: bool = False) -> str | None:
 
 
 def _markup(node: Element) -> Iterator[str]:
+    children = list(node)
+    if node.tag == "mover" and unescape(children[1].text or "") == _BAR:
+        # Browsers do not stretch that character: the line is drawn by the style sheet.
+        yield from ('<mrow class="tml-overline">', *_markup(children[0]), "</mrow>")
+        return
     known = node.tag in _ELEMENTS
     if known:
         attributes = "".join(
@@ -55,7 +61,7 @@ def _markup(node: Element) -> Iterator[str]:
         yield f"<{node.tag}{attributes}>"
     # Its text holds character references (&#x0002B;) that it expects to be written unescaped.
     yield escape(unescape(node.text or ""))
-    for child in node:
+    for child in children:
         yield from _markup(child)
     if known:
         yield f"</{node.tag}>"

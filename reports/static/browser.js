@@ -170,6 +170,7 @@ async function open(n, { focus = false } = {}) {
     siblings(n));
   detail.replaceChildren(head);
   detail.setAttribute("aria-label", `Sample ${samples.index[n]} of ${problem.id}`);
+  detail.querySelector(".square[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   detail.scrollTop = 0;
   if (focus) detail.focus({ preventScroll: true });
   document.title = `${problem.id} #${samples.index[n]} · ${pageTitle}`;
@@ -348,6 +349,7 @@ offer("f-task", [...new Set(problems.map(({ task }) => task))]);
 const seen = new Set(samples.verdict);
 offer("f-verdict", verdicts.filter((_, verdict) => seen.has(verdict)), words);
 offerProblems();
+by("samples").classList.toggle("no-tokens", samples.tokens.every((count) => count === null));
 by("f-split").querySelector("[value=runs]").hidden = runs.length < 2;
 for (const name of ["run", "task", "verdict", "problem", "split", "order"]) {
   by(`f-${name}`).addEventListener("change", (event) => change(name, event.target.value));

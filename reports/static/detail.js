@@ -16,9 +16,9 @@ function factsOf(texts) {
   else if (all !== null) facts.push(["Length", `${number(all)} tokens`]);
   if (texts.n_prompt_tokens !== null) facts.push(["Prompt", `${number(texts.n_prompt_tokens)} tokens`]);
   if (seconds !== null) facts.push(["Time", `${seconds.toFixed(seconds < 10 ? 2 : 0)} s`]);
-  facts.push(["Ended", { stop: "by itself", length: "at the cap" }[finish] ?? "not said"]);
+  if (finish !== "unknown") facts.push(["Ended", { stop: "by itself", length: "at the cap" }[finish] ?? finish]);
   if (texts.seed !== null) facts.push(["Seed", String(texts.seed)]);
-  return element("dl", { class: "facts" }, ...facts.map(([name, value]) =>
+  return facts.length === 0 ? null : element("dl", { class: "facts" }, ...facts.map(([name, value]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }
 
@@ -165,7 +165,7 @@ function bodyOf(n, texts, options) {
   const hidden = problems[samples.problem[n]].statement === null;
   if (hidden) {
     return [factsOf(texts), element("p", { class: "quiet" },
-      "Statements, answers and texts of this task are hidden; --show-masked shows them.")];
+      "Statements, answers and texts of this task are hidden; --show-masked shows them.")].filter(Boolean);
   }
   return [
     factsOf(texts),

@@ -228,21 +228,20 @@ function fillText(target, text, { written = false } = {}) {
   }
   text = text.replace(/^(?:[ \t]*\r?\n)+|\s+$/g, "");
   const waiting = [];
-  let afterCode = false; // a block has margins: the line breaks beside it would double them
+  let block = false; // a block has margins, which stand for the line breaks beside it
   for (const piece of pieces(text)) {
-    if (piece.kind === "code") {
-      const last = target.lastChild;
-      if (last?.nodeType === Node.TEXT_NODE) last.data = last.data.replace(/\s{0,1000}$/, "");
-      target.append(codeNode(piece.text, piece.tag));
-    } else if (piece.kind === "text") {
-      target.append(...plainNodes(afterCode ? piece.text.replace(/^\s+/, "") : piece.text));
-    }
-    else {
+    const before = block;
+    block = piece.kind === "code" || (piece.kind === "math" && piece.display && setsMathematics);
+    const last = target.lastChild;
+    if (block && last?.nodeType === Node.TEXT_NODE) last.data = last.data.trimEnd();
+    if (piece.kind === "code") target.append(codeNode(piece.text, piece.tag));
+    else if (piece.kind === "text") {
+      target.append(...plainNodes(before ? piece.text.trimStart() : piece.text));
+    } else {
       const span = element("span", { class: "formula" }, ...plainNodes(piece.source));
       waiting.push([span, piece]);
       target.append(span);
     }
-    afterCode = piece.kind === "code";
   }
   const work = () => {
     for (const [span, piece] of waiting.splice(0, SLICE)) {

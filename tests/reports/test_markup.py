@@ -85,6 +85,15 @@ def test_what_cannot_be_read_is_none_or_set_in_part_but_never_an_exception(latex
     assert mathml(latex) is None or "<" not in bare(mathml(latex) or "")
 
 
+def test_a_bar_over_letters_is_drawn_as_wide_as_they_are() -> None:
+    assert '<mrow class="tml-overline"><mrow><mi>A</mi>' in text_markup(r"$\overline{AB}$")
+
+
+def test_blocks_stand_for_the_line_breaks_beside_them() -> None:
+    markup = text_markup("Let\n\n$$x$$\n\nand\n```python\nx\n```\nend")
+    assert re.fullmatch(r"Let<math.*</math>and<pre>.*</pre>end", markup, re.DOTALL)
+
+
 def test_answers_need_no_delimiters() -> None:
     assert "<mfrac>" in answer_markup(r"\frac{1}{2}")
     assert answer_markup("42") == "42"
