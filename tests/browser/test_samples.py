@@ -141,9 +141,7 @@ def test_search_finds_ids_statements_answers_and_texts(
     page.fill("#query", "needle (IN")
     assert count(page) == 0
     page.press("#query", "Enter")
-    page.wait_for_function(
-        "document.getElementById('count').textContent.includes('by their texts')"
-    )
+    page.locator("#count", has_text="by their texts").wait_for()
     assert count(page) == 1
     page.locator("#samples a").click()
     assert shown(page) == sample("early", first, 2)
@@ -159,11 +157,9 @@ def test_a_deep_link_opens_its_sample(address: str, opened: Open) -> None:
     assert page.locator("#samples a[aria-current]").count() == 1
     assert page.locator(".square").count() == 6
     page.locator(".square").first.click()
-    page.wait_for_function(
-        "document.querySelector('#detail .badge').textContent === 'Wrong answer'"
-    )
+    page.locator("#detail .badge", has_text="Wrong answer").wait_for()
     page.go_back()
-    page.wait_for_function("document.querySelector('#detail .badge').textContent === 'Correct'")
+    page.locator("#detail .badge", has_text="Correct").wait_for()
 
 
 def test_an_address_of_no_sample_says_so(address: str, opened: Open) -> None:
@@ -178,7 +174,7 @@ def test_keys_walk_fold_search_and_go_back(address: str, opened: Open) -> None:
     page = opened(f"{address}#b")
     for key, due in (("j", 0), ("j", 1), ("j", 2), ("k", 1), ("k", 0), ("k", 0)):
         page.keyboard.press(key)
-        page.wait_for_function(f"location.hash.endsWith('/{due}')")
+        page.locator("#detail h2", has_text=f"#{due}").wait_for()
         assert shown(page) == sample("early", first, due)
     assert not page.evaluate("document.querySelector('details.thought').open")
     page.keyboard.press("t")
@@ -196,7 +192,7 @@ def test_keys_walk_fold_search_and_go_back(address: str, opened: Open) -> None:
     page.keyboard.press("Escape")
     assert page.get_by_role("dialog").is_hidden()
     page.keyboard.press("Escape")
-    page.wait_for_function("location.hash.startsWith('#b')")
+    page.locator("#detail .empty").wait_for()
     page.keyboard.press("Escape")
     assert page.locator("main").is_visible()
 
@@ -211,7 +207,7 @@ def test_walking_past_the_end_of_a_page_of_the_list_turns_it(
     page.locator("#samples a").last.click()
     shown(page)
     page.keyboard.press("j")
-    page.wait_for_function("document.querySelector('#pages span').textContent === '201–256'")
+    page.locator("#pages", has_text="201–256").wait_for()
     assert page.locator("#samples a[aria-current]").count() == 1
 
 
@@ -230,10 +226,12 @@ def test_mathematics_and_code_of_a_sample_are_set(
     assert body.locator("pre .c").inner_text() == "# <b>"
     assert "costs $5 or $6:" in body.inner_text()
     page.keyboard.press("m")
-    page.wait_for_function("document.querySelectorAll('#detail math').length === 0")
+    page.locator("#as-written[aria-pressed=true]").wait_for()
+    shown(page)
+    assert page.locator("#detail math").count() == 0
     assert body.locator(".prose").inner_text() == response
     page.keyboard.press("m")
-    page.wait_for_function("document.querySelectorAll('#detail math').length > 0")
+    page.locator("#detail math").first.wait_for()
 
 
 def test_a_failed_test_shows_its_input_and_the_difference(
@@ -300,7 +298,7 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
     assert "abc RLOgnp.exePDF LRIxPDI U+0000 שלום end" in detail.inner_text()
     assert "<img src=x onerror=alert(4)>" in detail.locator(".answers").inner_text()
     page.keyboard.press("j")
-    page.wait_for_function("location.hash.endsWith('/1')")
+    page.locator("#detail h2", has_text="#1").wait_for()
     shown(page)
     # as much as was written, and nothing of it an element
     assert len(detail.locator("details .prose").text_content() or "") > 100_000
@@ -360,9 +358,7 @@ def test_texts_beside_the_page_are_loaded_when_they_are_needed(
     page.get_by_role("heading", name="Response").wait_for()
     page.fill("#query", f"aloud {problem.id} 2")
     page.press("#query", "Enter")
-    page.wait_for_function(
-        "document.getElementById('count').textContent.includes('by their texts')"
-    )
+    page.locator("#count", has_text="by their texts").wait_for()
     assert count(page) == 2
     files[0].unlink()
     page = opened(address + sample("early", problem, 0), complains=True)
