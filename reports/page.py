@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-import harness
 from harness.errors import DataError, UsageError
 from harness.types import Verdict
 
 from .baselines import Cell
 from .beside import beside
-from .browser import Browser, for_script, gather
-from .chunks import PAGE_BYTES, Chunks
+from .chunks import Chunks
+from .html import render_html, templates
 from .protocol import exam_table, runs_table
 from .results import Rate, Result, by_task, scores_json
 from .tables import Table, breakdowns, outcomes, problems, summary
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_TEMPLATES = Path(__file__).parent / "templates"
-_STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("text.js", "samples.js", "detail.js", "browser.js")
-"""Parts of one script, in this order."""
-
-TEMML = "temml.min.js"
-"""The renderer of mathematics in samples; fetched when the package is built, never needed."""
 
 _WIDE = 100  # columns of a terminal from which on details are shown
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|$~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -130,55 +117,11 @@ def build(results: Sequence[Result], cells: Sequence[Cell], *, show_masked: bool
     )
 
 
-def render_html(report: Report, chunks: Chunks | None = None) -> str:
-    """One page that opens without a network; its policy lets nothing run but its own scripts.
-
-    Args:
-        report: what to show.
-        chunks: where the texts of samples go; by default all of them into the page.
-    """
-    chunks = chunks or Chunks()
-    browser = gather(report.results, chunks, show_masked=report.show_masked)
-    page = _html(report, browser, chunks)
-    if len(page) > PAGE_BYTES and not chunks.beside:
-        chunks.move_beside()
-        page = _html(report, browser, chunks)
-    return page
-
-
-def _html(report: Report, browser: Browser, chunks: Chunks) -> str:
-    environment = _environment()
-    style = environment.get_template("style.css.jinja").render()
-    script = "".join((_STATIC / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    script = f'"use strict";\n(() => {{\n{script}}})();\n'
-    mathematics = _STATIC / TEMML
-    renderer = mathematics.read_text(encoding="utf-8") if mathematics.exists() else ""
-    return environment.get_template("report.html.jinja").render(
-        report=report,
-        browser=browser,
-        chunks=chunks,
-        files=for_script(
-            {"names": chunks.names, "folder": quote(chunks.folder.name)}
-            if chunks.beside and chunks.folder
-            else None
-        ),
-        style=style,
-        script=script,
-        renderer=renderer,
-        style_hash=_digest(style),
-        script_hashes=" ".join(f"'{_digest(text)}'" for text in (renderer, script) if text),
-        version=harness.__version__,
-        verdicts=tuple(Verdict),
-    )
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
 def render_markdown(report: Report) -> str:
     """The same tables, GitHub-flavoured."""
-    text = _environment().get_template("report.md.jinja").render(report=report)
+    environment = templates()
+    environment.filters["md"] = _markdown
+    text = environment.get_template("report.md.jinja").render(report=report)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -269,18 +212,6 @@ def print_table(table: Table, console: Console) -> None:
     for style, lines in (("yellow", table.alerts), ("dim", table.notes)):
         for line in lines:
             console.print(Text(line, style))
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["md"] = _markdown
-    return environment
 
 
 def _markdown(text: str) -> str:

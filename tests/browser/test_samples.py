@@ -139,12 +139,18 @@ def test_search_finds_ids_statements_answers_and_texts(
         page.fill("#query", query)
         assert count(page) == due
     page.fill("#query", "needle (IN")
-    assert count(page) == 0
+    assert (
+        page.locator("#count").inner_text() == "No sample matches; Enter searches their texts too"
+    )
     page.press("#query", "Enter")
     page.locator("#count", has_text="by their texts").wait_for()
     assert count(page) == 1
     page.locator("#samples a").click()
     assert shown(page) == sample("early", first, 2)
+    page.select_option("#f-run", "late")  # texts are searched again under other filters
+    page.locator("#count", has_text="0 by their texts").wait_for()
+    page.select_option("#f-run", "early")
+    page.locator("#count", has_text="1 by their texts").wait_for()
 
 
 def test_a_deep_link_opens_its_sample(address: str, opened: Open) -> None:
@@ -326,7 +332,7 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
 def test_without_the_renderer_mathematics_stays_as_written(
     two_runs: list[Path], make_page: MakePage, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.reports.page.TEMML", "absent.js")
+    monkeypatch.setattr("harness.reports.html.TEMML", "absent.js")
     page = opened(make_page(*two_runs) + sample("late", practice(TASK, 1)[0], 0))
     shown(page)
     assert page.locator("section.part .prose").last.inner_text() == "\\boxed{1}"
@@ -347,7 +353,7 @@ def test_a_masked_task_shows_how_samples_ended_alone(
 def test_texts_beside_the_page_are_loaded_when_they_are_needed(
     two_runs: list[Path], make_page: MakePage, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.reports.page.PAGE_BYTES", 1000)
+    monkeypatch.setattr("harness.reports.html.PAGE_BYTES", 1000)
     monkeypatch.setattr("harness.reports.browser.RAW_BYTES", 1000)
     address = make_page(*two_runs)
     folder = Path(address.removeprefix("file://")).with_name("report_files")

@@ -177,7 +177,7 @@ def test_a_small_page_holds_its_texts(write_run: WriteRun, tmp_path: Path) -> No
     assert not (tmp_path / "r_files").exists()
 
 
-@pytest.mark.parametrize("where", ["harness.reports.page.PAGE_BYTES", "limit"])
+@pytest.mark.parametrize("where", ["harness.reports.html.PAGE_BYTES", "limit"])
 def test_texts_go_beside_a_page_that_would_be_too_large(
     write_run: WriteRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -208,7 +208,7 @@ def test_a_new_report_removes_what_an_earlier_one_left(
 ) -> None:
     page, folder = tmp_path / "r.html", tmp_path / "r_files"
     report = build(read_results([write_run([[C, W]])]), ())
-    monkeypatch.setattr("harness.reports.page.PAGE_BYTES", 1000)
+    monkeypatch.setattr("harness.reports.html.PAGE_BYTES", 1000)
     folder.mkdir()
     (folder / "0099-0123456789ab.js").write_text("old")
     (folder / "notes.txt").write_text("mine")
