@@ -4,7 +4,9 @@
 
 const LONGEST = { "$": 1000, "\\(": 1000, "$$": 4000, "\\[": 4000 };
 const CLOSES = { "$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]" };
-const SLICE = 60; // formulas that are set before the page may react again
+const SLICE = 12; // milliseconds of setting formulas before the page may react again
+const MOST_FORMULAS = 4000; // of one text; what follows stays as written
+const MOST_MARKS = 2000;
 
 function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
@@ -17,24 +19,30 @@ function element(name, attributes = {}, ...children) {
 }
 
 // Controls that move or hide what follows are shown by name, in the order of the text.
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+const CONTROLS = /([\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff])\1*/g;
 const NAMES = {
   "\u061c": "ALM", "\u200b": "ZWSP", "\u200e": "LRM", "\u200f": "RLM", "\u202a": "LRE",
   "\u202b": "RLE", "\u202c": "PDF", "\u202d": "LRO", "\u202e": "RLO", "\u2060": "WJ",
   "\u2066": "LRI", "\u2067": "RLI", "\u2068": "FSI", "\u2069": "PDI", "\ufeff": "BOM",
 };
 
-function plainNodes(text) {
+const nameOf = (character) => NAMES[character] ??
+  `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+
+function plainNodes(written) {
+  const text = written.replaceAll("\r\n", "\n");
+  if ((text.match(CONTROLS)?.length ?? 0) > MOST_MARKS) {
+    return [document.createTextNode(text.replace(CONTROLS, (_, character) => `[${nameOf(character)}]`))];
+  }
   const nodes = [];
   let end = 0;
   for (const found of text.matchAll(CONTROLS)) {
-    const character = found[0];
-    if (character === "\r" && text[found.index + 1] === "\n") continue;
+    const character = found[1];
+    const times = found[0].length;
     if (found.index > end) nodes.push(document.createTextNode(text.slice(end, found.index)));
-    const code = character.codePointAt(0);
-    const name = NAMES[character] ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
-    nodes.push(element("span", { class: "control" }, name));
-    end = found.index + 1;
+    const name = nameOf(character);
+    nodes.push(element("span", { class: "control" }, times > 1 ? `${name} ×${times}` : name));
+    end = found.index + times;
   }
   if (end < text.length) nodes.push(document.createTextNode(text.slice(end)));
   return nodes;
@@ -45,11 +53,12 @@ function* pieces(text) {
   const special = /[$\\`~]/g;
   let start = 0;
   let at = 0;
+  let formulas = 0;
   const upTo = (end) => ({ kind: "text", text: text.slice(start, end) });
   while (at < text.length) {
     special.lastIndex = at;
     const next = special.exec(text);
-    if (next === null) break;
+    if (next === null || formulas > MOST_FORMULAS) break;
     at = next.index;
     const piece = fenceAt(text, at) ?? formulaAt(text, at);
     if (piece === null) {
@@ -58,6 +67,7 @@ function* pieces(text) {
     }
     if (at > start) yield upTo(at);
     yield piece;
+    formulas += piece.kind === "math";
     start = at = at + piece.source.length;
   }
   if (start < text.length) yield upTo(text.length);
@@ -66,8 +76,10 @@ function* pieces(text) {
 function fenceAt(text, at) {
   const mark = text[at];
   if (mark !== "`" && mark !== "~") return null;
-  const before = text.slice(Math.max(0, text.lastIndexOf("\n", at - 1) + 1, at - 4), at);
-  if (before.trim() !== "" || before.length > 3) return null;
+  // At most three blanks before it on its line; never more than those are looked at.
+  let first = at;
+  while (first > 0 && at - first < 4 && text[first - 1] === " ") first--;
+  if (at - first > 3 || (first > 0 && text[first - 1] !== "\n")) return null;
   let width = 0;
   while (text[at + width] === mark) width++;
   if (width < 3) return null;
@@ -243,15 +255,18 @@ function fillText(target, text, { written = false } = {}) {
       target.append(span);
     }
   }
+  let next = 0;
   const work = () => {
-    for (const [span, piece] of waiting.splice(0, SLICE)) {
+    for (const until = performance.now() + SLICE; next < waiting.length && performance.now() < until; next++) {
+      const [span, piece] = waiting[next];
       const node = span.parentNode && mathNode(piece.text, piece.display);
       if (node) span.replaceChildren(node);
     }
-    if (waiting.length && target.isConnected) setTimeout(work);
-    reachable(target);
+    if (next === waiting.length) reachable(target);
+    else if (next === 0 || target.isConnected) setTimeout(work);
   };
   if (setsMathematics) work();
+  else reachable(target);
 }
 
 // What scrolls sideways can be reached, and so scrolled, by keyboard.

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -281,7 +282,7 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
     long = "so $x$ <b> \\(y\\) `$ " * 15_000  # 300 kB
     broken = b"bad \\xff\\xfe bytes".decode("unicode_escape").encode("latin-1")
     changes = {
-        0: {"response": HOSTILE, "thought": "abc \u202egnp.exe\u202c \u2066x\u2069 \x00 שלום end"},
+        0: {"response": HOSTILE, "thought": "one\r\ntwo\r\nabc \u202egnp.exe\u202c \u2066x\u2069 \x00 שלום end"},
         1: {"response": "short", "thought": long},
     }
     task = "practice_integer"
@@ -301,7 +302,7 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
         "<script>alert(1)</script> </textarea> <img src=x"
         in detail.locator(".prose").last.inner_text()
     )
-    assert "abc RLOgnp.exePDF LRIxPDI U+0000 שלום end" in detail.inner_text()
+    assert "one\ntwo\nabc RLOgnp.exePDF LRIxPDI U+0000 שלום end" in detail.inner_text()
     assert "<img src=x onerror=alert(4)>" in detail.locator(".answers").inner_text()
     page.keyboard.press("j")
     page.locator("#detail h2", has_text="#1").wait_for()
@@ -327,6 +328,25 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
         "[...document.querySelectorAll('#browser a')].map(a => a.getAttribute('href'))"
     )
     assert all(link.startswith("#") for link in links)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["a` ", "\\(", "$\\$", "\\[x ", "``` `\n", " ~~~\n", "\u202e\u202d", "\x00", "{$}$", "$x$ "],
+    ids=repr,
+)
+def test_a_long_text_of_one_mark_does_not_hang_the_page(
+    write_run: WriteRun, make_page: MakePage, opened: Open, unit: str
+) -> None:
+    run = write_run([[C, W]])
+    change_samples(
+        run, "practice_integer", {("p00", 0): {"response": unit * (300_000 // len(unit))}}
+    )
+    page = opened(f"{make_page(run)}#s/late/practice_integer/p00/0")
+    started = time.monotonic()
+    shown(page)
+    assert page.evaluate("1 + 1") == 2  # it reacts
+    assert time.monotonic() - started < 8
 
 
 def test_without_the_renderer_mathematics_stays_as_written(
