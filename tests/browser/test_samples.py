@@ -228,6 +228,7 @@ def test_mathematics_and_code_of_a_sample_are_set(
     page = opened(f"{make_page(run)}{sample('late', practice(TASK, 1)[0], 0)}")
     shown(page)
     body = page.locator("section.part").last
+    body.locator("math").nth(1).wait_for()
     assert body.locator("math").count() == 2
     assert body.locator("pre .k").all_inner_texts() == ["for", "in", "pass"]
     assert body.locator("pre .c").inner_text() == "# <b>"
@@ -282,7 +283,10 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
     long = "so $x$ <b> \\(y\\) `$ " * 15_000  # 300 kB
     broken = b"bad \\xff\\xfe bytes".decode("unicode_escape").encode("latin-1")
     changes = {
-        0: {"response": HOSTILE, "thought": "one\r\ntwo\r\nabc \u202egnp.exe\u202c \u2066x\u2069 \x00 שלום end"},
+        0: {
+            "response": HOSTILE,
+            "thought": "one\r\ntwo\r\nabc \u202egnp.exe\u202c \u2066x\u2069 \x00 שלום end",
+        },
         1: {"response": "short", "thought": long},
     }
     task = "practice_integer"
@@ -431,7 +435,7 @@ def test_published_responses_can_be_read(
         page.goto(f"{page.url.split('#')[0]}#s/published/math/{rows[problem]['id']}/3")
         page.get_by_role("heading", name=f"{rows[problem]['id']} #3").wait_for()
         shown(page)
-        assert page.locator("section.part").last.locator("math").count() > 0
+        page.locator("section.part").last.locator("math").first.wait_for()
         page.keyboard.press("m")
         page.locator("#as-written[aria-pressed=true]").wait_for()
         shown(page)
