@@ -91,15 +91,16 @@ def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
                    score_task(exam, k, grader, metrics, grades, set(), statistics))  # fmt: skip
 
 
-def build(run: Path, page: Path) -> tuple[float, float]:
-    """(seconds, peak memory in MB) of `harness report` on one core."""
+def build(run: Path, page: Path) -> tuple[float, float, float]:
+    """(seconds, CPU seconds, peak memory in MB) of `harness report` on one core."""
     command = [sys.executable, "-m", "harness", "report", str(run), "-o", str(page)]
     core = {min(os.sched_getaffinity(0))}
     started = time.perf_counter()
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL,
                    preexec_fn=lambda: os.sched_setaffinity(0, core))  # fmt: skip
     seconds = time.perf_counter() - started
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
 
 
 def opened(page: Path) -> dict[str, float] | None:
@@ -145,8 +146,9 @@ def main() -> None:
             write_run(run, options.problems, options.k, options.bytes)
         total = (run / "made_up" / "samples.jsonl").stat().st_size
         print(f"{options.problems * options.k:,} samples, {total / 1e6:,.0f} MB")
-        seconds, memory = build(run, page)
-        print(f"built in {seconds:.1f} s on one core, peak memory {memory:,.0f} MB")
+        seconds, cpu, memory = build(run, page)
+        print(f"built in {seconds:.1f} s on one core ({cpu:.1f} s of CPU), "
+              f"peak memory {memory:,.0f} MB")  # fmt: skip
         beside = list(page.with_name("report_files").glob("*.js"))
         size = sum(path.stat().st_size for path in beside)
         print(
