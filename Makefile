@@ -9,24 +9,25 @@ RUNS ?= runs
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
-SETUP = setup.cfg pyproject.toml
+SETUP = setup.cfg setup.py pyproject.toml
 MODEL = examples/practice-model
 DEMO_TASKS = practice_integer,practice_math,practice_choice
 
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help demo test test-slow lint format fuzz bench clean
+.PHONY: help demo test test-slow test-browser lint format fuzz bench clean
 .DEFAULT_GOAL = help
 
 help:
-	@echo "make demo       sample, grade and report two checkpoints of the practice model (CPU, offline)"
-	@echo "make test       the tests, under 5 minutes once the environment is built"
-	@echo "make test-slow  the slow set: built wheel, kills and resumes, a short training"
-	@echo "make lint       ruff and mypy"
-	@echo "make format     rewrite the code in the project's format"
-	@echo "make fuzz       200,000 random answers through the graders"
-	@echo "make bench      every benchmark that the README quotes"
-	@echo "make clean      remove the environment, builds and caches; runs/ stays"
+	@echo "make demo          sample, grade and report two checkpoints of the practice model (CPU, offline)"
+	@echo "make test          the tests, under 5 minutes once the environment is built"
+	@echo "make test-slow     the slow set: built wheel, kills and resumes, a short training"
+	@echo "make test-browser  the report page in Chromium"
+	@echo "make lint          ruff and mypy"
+	@echo "make format        rewrite the code in the project's format"
+	@echo "make fuzz          200,000 random answers through the graders"
+	@echo "make bench         every benchmark that the README quotes"
+	@echo "make clean         remove the environment, builds and caches; runs/ stays"
 	@echo
 	@echo "Options: PYTHON=python3.12  VENV=.venv"
 	@echo "TORCH says which torch pip installs, '$(TORCH)' by default. A CPU build:"
@@ -78,6 +79,20 @@ test: $(VENV)/.developer sandbox
 
 test-slow: $(VENV)/.developer sandbox tex
 	@$(BIN)/python -m pytest -m slow
+
+$(VENV)/.browser: $(VENV)/.developer
+	@$(PIP) --editable ".[transformers,dev,browser]"
+	@touch $@
+
+# Playwright drives the system's Chromium and downloads none of its own.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || ! command -v apt-get >/dev/null || test "$$(id -u)" != 0 || \
+	  { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
+	@command -v chromium >/dev/null || { echo "install Chromium first (apt install chromium)"; exit 1; }
+
+test-browser: $(VENV)/.browser chromium
+	@$(BIN)/python -m pytest -m browser
 
 fuzz: $(VENV)/.developer
 	@$(BIN)/python -m pytest -m fuzz

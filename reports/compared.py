@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 from harness.gate import Change, Comparison, Ruling, TaskComparison
 from harness.uncertainty import Interval
 
-from .page import environment, print_table
+from .page import print_table
 from .tables import Column, Row, Table
+from .templating import markdown_page
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,8 +46,7 @@ def headline(found: Comparison) -> str:
 
 def to_markdown(found: Comparison) -> str:
     """For a CI summary: the verdicts, with the details folded."""
-    template = environment().get_template("compare.md.jinja")
-    return template.render(shown=lay_out(found)).strip() + "\n"
+    return markdown_page("compare.md.jinja", shown=lay_out(found))
 
 
 def to_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:

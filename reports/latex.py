@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .page import environment
 from .paper_text import GridRow
+from .templating import environment
 
 _SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},

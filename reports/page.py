@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-import harness
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.types import Verdict
 
 from .baselines import Cell
 from .beside import beside
+from .chunks import Chunks
+from .html import render_html
 from .protocol import exam_table, runs_table
 from .results import Rate, Result, by_task, scores_json
 from .tables import Table, breakdowns, outcomes, problems, summary
+from .templating import markdown_page, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _WIDE = 100  # columns of a terminal from which on details are shown
-_MARKDOWN = re.compile(r"[\\`*\[\]<>|$~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +92,7 @@ class Report:
     sections: tuple[Section, ...]
     runs: Table
     results: tuple[Result, ...]
+    show_masked: bool = False
 
 
 def build(results: Sequence[Result], cells: Sequence[Cell], *, show_masked: bool = False) -> Report:
@@ -115,31 +112,18 @@ def build(results: Sequence[Result], cells: Sequence[Cell], *, show_masked: bool
         sections=tuple(_section(group, cells, show_masked) for group in groups.values()),
         runs=runs_table(results),
         results=tuple(results),
+        show_masked=show_masked,
     )
-
-
-def render_html(report: Report) -> str:
-    """One self-contained page; its policy lets nothing run and nothing load."""
-    templates = environment()
-    style = templates.get_template("style.css.jinja").render()
-    return templates.get_template("report.html.jinja").render(
-        report=report, style=style, style_hash=csp_hash(style), version=harness.__version__
-    )
-
-
-def csp_hash(text: str) -> str:
-    """What a Content-Security-Policy calls an inline style or script that it admits."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def render_markdown(report: Report) -> str:
     """The same tables, GitHub-flavoured."""
-    return _markdown_page("report.md.jinja", report=report)
+    return markdown_page("report.md.jinja", report=report)
 
 
 def render_tables(title: str, tables: Sequence[Table]) -> str:
     """Tables that are no report of runs, as Markdown under one heading."""
-    return _markdown_page("tables.md.jinja", title=title, tables=tables)
+    return markdown_page("tables.md.jinja", title=title, tables=tables)
 
 
 def render_json(report: Report) -> str:
@@ -167,18 +151,16 @@ def check_format(path: Path, formats: Iterable[str] = FORMATS) -> None:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report in the format that the file's ending names."""
+    """Write a report in the format that the file's ending names.
+
+    A page whose texts are too many for one file gets a folder beside it: r.html and r_files/.
+    """
     check_format(path)
-    write_text(path, FORMATS[path.suffix.lower()](report))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, and the folders above it. DataError where that cannot be done."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    suffix = path.suffix.lower()
+    chunks = Chunks(path.with_name(f"{path.stem}_files")) if suffix == ".html" else None
+    write_text(path, render_html(report, chunks) if chunks else FORMATS[suffix](report))
+    if chunks:
+        chunks.finish()
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -243,29 +225,6 @@ def print_table(table: Table, console: Console) -> None:
     for style, lines in (("yellow", table.alerts), ("dim", table.notes)):
         for line in lines:
             console.print(Text(line, style))
-
-
-def environment() -> Environment:
-    """The templates, with the filter `md` for text in Markdown."""
-    templates = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["md"] = _markdown
-    return templates
-
-
-def _markdown_page(template: str, **values: object) -> str:
-    text = environment().get_template(template).render(**values)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _markdown(text: str) -> str:
-    """Text that GitHub shows as it is, on one line of a table."""
-    return "<br>".join(_MARKDOWN.sub(r"\\\g<0>", line) for line in text.strip().splitlines())
 
 
 def _section(group: Sequence[Result], cells: Sequence[Cell], show_masked: bool) -> Section:

@@ -13,10 +13,11 @@ import orjson
 import harness
 
 from . import latex
-from .page import check_format, csp_hash, environment, print_table, write_text
+from .page import check_format, print_table
 from .paper import PaperTable
 from .paper_notes import LEGEND, alerts, notes
 from .paper_text import Grid, grid, records, verdict_table
+from .templating import csp_hash, environment, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -94,6 +94,7 @@ class Result:
     """One task of one run. `scored` is None, and `status` says why, where scores are missing.
 
     `stands_for` names the published model that the run reproduces, where its own name does not.
+    `folder` is where its samples are.
     """
 
     run: str
@@ -106,6 +107,7 @@ class Result:
     status: str
     faults: Mapping[str, int] = field(default_factory=dict)
     stands_for: str | None = None
+    folder: TaskFolder | None = None
 
     @property
     def task(self) -> str:
@@ -254,6 +256,7 @@ def _result(
         scored=scored,
         status=_status(folder, exam, scored, len(grades), faults.total()),
         faults=faults,
+        folder=folder,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import venv
@@ -31,8 +32,10 @@ def test_the_wheel_holds_one_top_level_name(wheel: Path) -> None:
         "harness/tasks/aime.py",
         "harness/tasks/data/practice_integer.jsonl",
         "harness/reports/templates/report.html.jinja",
+        "harness/reports/static/browser.js",
     ):
         assert needed in names
+    assert "harness/reports/static/temml.min.js" in names or shutil.which("npm") is None
     assert any(n.startswith("harness/reports/baselines/") and n.endswith(".yaml") for n in names)
 
 

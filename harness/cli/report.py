@@ -58,7 +58,9 @@ def report(
 ) -> None:
     """Report on one or more runs, beside published scores.
 
-    Needs nothing but the run folders: no GPU, no engine, no network.
+    Needs nothing but the run folders: no GPU, no engine, no network. A page whose
+    samples are more than 20 MB keeps their texts in a folder beside it
+    (r.html, r_files/); move the two together.
 
     \b
     harness report runs/NAME --table r1-table5 --margin 3 -o table.tex

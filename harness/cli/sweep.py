@@ -103,7 +103,8 @@ def _write(planned: Sweep, effects: Sequence[Effect], output: Path) -> None:
 
     from harness.files import write_json
     from harness.reports.effects import effect_tables, render_markdown, write_figures
-    from harness.reports.page import print_tables, write_text
+    from harness.reports.page import print_tables
+    from harness.reports.templating import write_text
 
     tables = effect_tables(effects, {item.task.name: item.exam for item in planned.base})
     write_json(output / "sweep.json", planned.to_json(effects))

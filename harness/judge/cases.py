@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.judge import checkers
+from harness.judge.difference import first_difference
 from harness.judge.languages import language
 from harness.judge.submission import Submission
 from harness.judge.worker import Job, Outcome, Worker, encoded, last_line, sealed
@@ -107,6 +108,8 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
         verdict, detail = _verdict(outcome, case)
         if verdict is None:
             verdict = _checked(worker, case, test, outcome.output)
+            if verdict is Verdict.WRONG_ANSWER and not isinstance(case.checker, ProgramChecker):
+                detail = first_difference(outcome.output, encoded(test.output))
         if verdict is not Verdict.CORRECT:
             if not last:
                 worker.end_submission()

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,7 +26,7 @@ from harness.types import Problem, Verdict
 C, W, T, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED, Verdict.ERROR
 WriteRun = Callable[..., Path]
 HOSTILE = "</style><script>alert(1)</script> <img src=x onerror=y> a|b `c` **d** {{ 7 * 7 }} \u202e"
-VOID = {"meta", "rect"}
+VOID = {"meta", "rect", "input"}
 
 
 class Page(HTMLParser):
@@ -36,6 +37,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text: list[str] = []
         self.style = ""
+        self.scripts: list[str] = []
         self._open: list[str] = []
         self.feed(html)
         self.close()
@@ -45,6 +47,8 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self._open.append(tag)
+        if tag == "script" and dict(attrs).get("type") is None:
+            self.scripts.append("")
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
@@ -53,12 +57,21 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] == "style":
             self.style += data
+        elif self._open and self._open[-1] == "script":
+            if self.tags[-1][1].get("type") is None:
+                self.scripts[-1] += data
         else:
             self.text.append(data)
 
 
 def page_of(*runs: Path, show_masked: bool = False) -> str:
     return render_html(build(read_results(runs), load().cells, show_masked=show_masked))
+
+
+def texts_of(html: str) -> str:
+    payloads = re.findall(r'id="chunk-\d+">([^<]*)</script>', html)
+    assert payloads
+    return "".join(zlib.decompress(base64.b64decode(payload)).decode() for payload in payloads)
 
 
 def call(command: object, *args: object) -> Result:
@@ -69,25 +82,47 @@ def test_the_page_is_well_formed_and_self_contained(write_run: WriteRun) -> None
     runs = [write_run([[C, W, T, E]] * 3, name=name, task="aime24") for name in ("early", "late")]
     page = Page(page_of(*runs))
     names = {tag for tag, _ in page.tags}
-    assert not names & {"script", "link", "img", "iframe", "object", "form"}
+    assert not names & {"link", "img", "iframe", "object", "form", "base"}
     for _, attributes in page.tags:
         assert not {name for name in attributes if name.startswith("on") or name == "style"}
         assert not attributes.get("src")
         assert (attributes.get("href") or "#").startswith("#")
+    browser = {"#", "#b"}
     ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     targets = {a["href"] for tag, a in page.tags if tag == "a"}
-    assert targets <= {f"#{id}" for id in ids}
+    assert {t for t in targets if t and not t.startswith("#b?")} <= {
+        f"#{id}" for id in ids
+    } | browser
 
 
-def test_the_policy_admits_this_style_and_nothing_else(write_run: WriteRun) -> None:
+def test_the_policy_admits_this_style_these_scripts_and_nothing_else(write_run: WriteRun) -> None:
     page = Page(page_of(write_run([[C, W]])))
     (policy,) = [
         a["content"] or "" for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"
     ]
-    digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
-    assert policy.startswith("default-src 'none'; ")
-    assert f"style-src 'sha256-{digest}'" in policy
-    assert "unsafe" not in policy
+    rules = dict(rule.split(maxsplit=1) for rule in policy.split("; "))
+    assert rules.pop("default-src") == "'none'"
+    assert rules.pop("style-src") == f"'{digest(page.style)}'"
+    assert rules.pop("script-src").split() == [f"'{digest(s)}'" for s in page.scripts] + [
+        "'strict-dynamic'"
+    ]
+    assert rules == {
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "harness",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+
+
+def digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def test_a_page_without_samples_runs_nothing(write_run: WriteRun) -> None:
+    html = page_of(write_run([[None, E]]))
+    assert "script-src" not in html
+    assert "<script" not in html
+    assert 'href="#b' not in html
 
 
 def test_hostile_text_stays_text(write_run: WriteRun) -> None:
@@ -95,8 +130,9 @@ def test_hostile_text_stays_text(write_run: WriteRun) -> None:
     run = write_run([[C, W]], problems=[problem], model="x/<script>evil</script>")
     html = page_of(run)
     page = Page(html)
-    assert "<script" not in html
-    assert not {tag for tag, _ in page.tags} & {"script", "img", "b", "i"}
+    assert "<script>alert" not in html
+    assert "<script>evil" not in html
+    assert not {tag for tag, _ in page.tags} & {"img", "b", "i"}
     text = "".join(page.text)
     assert HOSTILE in text
     assert "<i>gold</i>" in text
@@ -124,6 +160,7 @@ def test_a_masked_page_hides_texts_unless_asked(write_run: WriteRun) -> None:
     secret = Problem("q", "SECRET STATEMENT", answer="SECRET ANSWER")
     run = write_run([[C, W]], problems=[secret], masked=True)
     assert "SECRET" not in page_of(run)
+    assert "thinking aloud" not in texts_of(page_of(run))
     assert {"SECRET STATEMENT", "SECRET ANSWER"} <= set(Page(page_of(run, show_masked=True)).text)
 
 

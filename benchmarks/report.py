@@ -1,0 +1,168 @@
+"""A report over many long samples: seconds and memory to build it, seconds until it opens.
+
+    python benchmarks/report.py [--problems 500] [--k 64] [--bytes 20000] [--keep FOLDER]
+
+Writes a run of made-up samples, builds its page on one core with `harness report`, and, where
+Playwright and Chromium are installed, opens the page, its list of samples, and one sample.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.datasets import PackagedDataset
+from harness.exam import make_exam
+from harness.files import Appender, write_json
+from harness.graders.integer import Integer
+from harness.metrics import pass_at
+from harness.scoring import SampleStatistics, score_task
+from harness.store import Manifest, RunWriter
+from harness.types import Grade, Problem, Sample, Sampling, Task, Verdict
+
+BARS = {"build": 40.0, "memory": 1000.0, "open": 2.0}
+
+
+def corpus(rng: random.Random, size: int) -> str:
+    """Text of made-up words, numbers and formulas, about as compressible as a thought."""
+    letters = "etaoinshrdlucmfwypvbgkjqxz"
+    words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(6000)]
+    words += [f"{rng.randint(0, 9999)}" for _ in range(600)]
+    words += [f"$x_{{{i}}}^2 + {i}$" for i in range(300)]
+    words += ["so\n", "Wait,", "Let me check.\n\n"] * 60
+    rng.shuffle(words)
+    often = [1 / rank for rank in range(1, len(words) + 1)]  # as in any language
+    return " ".join(rng.choices(words, often, k=size // 4))
+
+
+def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
+    """A graded and scored run, as the harness writes it."""
+    rng = random.Random(0)
+    text = corpus(rng, max(4_000_000, 3 * n_bytes))
+    grader, metrics = Integer(0, 999), (pass_at(1),)
+    problems = [
+        Problem(f"p{i:04}", f"Find ${i} + {i}^2$ as an integer.", answer=str((i + i * i) % 1000))
+        for i in range(n_problems)
+    ]
+    task = Task(name="made_up", dataset=PackagedDataset("none.jsonl", package="none"),
+                parse=lambda row: problems[0], prompt="{statement}", grader=grader,
+                metrics=metrics, sampling=Sampling(k=k, temperature=0.6))  # fmt: skip
+    statistics, grades = SampleStatistics(), []
+
+    def samples() -> Iterator[Sample]:
+        # As an engine ends them: the samples of several problems mixed.
+        keys = [(problem, index) for problem in problems for index in range(k)]
+        for at in range(0, len(keys), 512):
+            batch = keys[at : at + 512]
+            rng.shuffle(batch)
+            for problem, index in batch:
+                start = rng.randrange(len(text) - n_bytes)
+                right = rng.random() < 0.6
+                answer = problem.answer if right else "7"
+                verdict = Verdict.CORRECT if right else Verdict.WRONG_ANSWER
+                grades.append(Grade(problem.id, index, verdict, answer, "integer"))
+                thought = text[start : start + n_bytes - 30]
+                yield Sample(problem.id, index, thought, f"So \\boxed{{{answer}}}.", "stop",
+                             n_prompt_tokens=20, n_thought_tokens=n_bytes // 4,
+                             n_tokens=n_bytes // 4 + 8, seconds=60.0)  # fmt: skip
+
+    with RunWriter(path) as run:
+        run.begin(Manifest("made-up-model", {"engine": "recorded"}, harness="0"), {"command": []})
+        exam = make_exam(task, problems, task.sampling, source="made up")
+        folder = run.add_task(exam, problems, k)
+        file = Appender(folder.path / "samples.jsonl")
+        for sample in samples():
+            statistics.add(sample)
+            file.append([sample])
+        file.close()
+        file = Appender(folder.path / "grades.jsonl")
+        file.append(grades)
+        file.close()
+        write_json(folder.path / "scores.json",
+                   score_task(exam, k, grader, metrics, grades, set(), statistics))  # fmt: skip
+
+
+def build(run: Path, page: Path) -> tuple[float, float, float]:
+    """(seconds, CPU seconds, peak memory in MB) of `harness report` on one core."""
+    command = [sys.executable, "-m", "harness", "report", str(run), "-o", str(page)]
+    core = {min(os.sched_getaffinity(0))}
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL,
+                   preexec_fn=lambda: os.sched_setaffinity(0, core))  # fmt: skip
+    seconds = time.perf_counter() - started
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+
+
+def opened(page: Path) -> dict[str, float] | None:
+    """Seconds until the page, its list and one sample can be read; None without a browser."""
+    chromium = shutil.which("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return None
+    if chromium is None:
+        return None
+    seconds = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page()
+        for name, address, seen in (
+            ("the page", "", "main h2"),
+            ("its list of samples", "#b", "#samples a"),
+            ("one sample", "#s/run/made_up/p0003/5", "details.thought"),
+        ):
+            tab.goto("about:blank")
+            started = time.perf_counter()
+            tab.goto(f"{page.as_uri()}{address}")
+            tab.wait_for_selector(seen)
+            seconds[name] = time.perf_counter() - started
+        browser.close()
+    return seconds
+
+
+def main() -> None:
+    """Measure, print, and fail where a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--problems", type=int, default=500)
+    parser.add_argument("--k", type=int, default=64)
+    parser.add_argument("--bytes", type=int, default=20_000)
+    parser.add_argument("--keep", type=Path, help="keep the run and its page in this folder")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        run, page = folder.resolve() / "run", folder.resolve() / "report.html"
+        if not run.exists():
+            write_run(run, options.problems, options.k, options.bytes)
+        total = (run / "made_up" / "samples.jsonl").stat().st_size
+        print(f"{options.problems * options.k:,} samples, {total / 1e6:,.0f} MB")
+        seconds, cpu, memory = build(run, page)
+        print(f"built in {seconds:.1f} s on one core ({cpu:.1f} s of CPU), "
+              f"peak memory {memory:,.0f} MB")  # fmt: skip
+        beside = list(page.with_name("report_files").glob("*.js"))
+        size = sum(path.stat().st_size for path in beside)
+        print(
+            f"page {page.stat().st_size / 1e6:.1f} MB, {len(beside)} files beside it {size / 1e6:,.0f} MB"
+        )
+        times = opened(page)
+        for name, value in (times or {}).items():
+            print(f"{name} opens in {value:.2f} s in Chromium")
+        if times is None:
+            print("no browser: Playwright or Chromium is missing")
+    missed = [seconds > BARS["build"], memory > BARS["memory"],
+              max((times or {"": 0}).values()) > BARS["open"]]  # fmt: skip
+    sys.exit(int(any(missed)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+// What the page knows of its samples: the index, the texts in pieces, filters and search.
+
+const index = JSON.parse(document.getElementById("index").textContent);
+const files = JSON.parse(document.getElementById("files").textContent);
+const { runs, problems, verdicts, answers, samples, starts } = index;
+const total = samples.index.length;
+const CORRECT = verdicts.indexOf("correct");
+const KEPT_PIECES = 8;
+
+const PROGRAM = /^(python|cpp\d*):[0-9a-f]{16}$/; // what a grade names in place of a submission
+
+const answerOf = (n) => (samples.answer[n] < 0 ? null : answers[samples.answer[n]]);
+const taskOf = (n) => problems[samples.problem[n]].task;
+const words = (verdict) => verdict[0].toUpperCase() + verdict.slice(1).replaceAll("_", " ");
+
+// The way to a sample, and back.
+function addressOf(n) {
+  const parts = [runs[samples.run[n]].name, taskOf(n), problems[samples.problem[n]].id, samples.index[n]];
+  return `#s/${parts.map((part) => encodeURIComponent(part)).join("/")}`;
+}
+
+const byAddress = new Map();
+for (let n = 0; n < total; n++) byAddress.set(addressOf(n), n);
+
+// Texts. A piece is in the page, or in a script beside it that calls harnessChunk.
+
+const pieceOf = (n) => {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (starts[middle] <= n) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+};
+
+const expected = new Map();
+const policy = window.trustedTypes?.createPolicy("harness", { createScriptURL: (url) => url });
+
+window.harnessChunk = (name, payload) => expected.get(name)?.(payload);
+
+function beside(number) {
+  const name = files.names[number];
+  return new Promise((resolve, reject) => {
+    const url = `${files.folder}/${name}.js`;
+    const script = document.createElement("script");
+    const done = (settle, value) => {
+      expected.delete(name);
+      script.remove();
+      settle(value);
+    };
+    expected.set(name, (payload) => done(resolve, payload));
+    script.onerror = () => done(reject, new Error(
+      `${decodeURIComponent(files.folder)}/${name}.js is missing: keep that folder beside this page.`));
+    script.src = policy ? policy.createScriptURL(url) : url;
+    document.head.append(script);
+  });
+}
+
+async function unpack(payload) {
+  const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+const kept = new Map();
+
+function piece(number) {
+  let rows = kept.get(number);
+  kept.delete(number);
+  if (rows === undefined) {
+    const payload = files === null
+      ? Promise.resolve(document.getElementById(`chunk-${number}`).textContent)
+      : beside(number);
+    rows = payload.then(unpack);
+    rows.catch(() => kept.delete(number));
+  }
+  kept.set(number, rows);
+  if (kept.size > KEPT_PIECES) kept.delete(kept.keys().next().value);
+  return rows;
+}
+
+async function textsOf(n) {
+  const number = pieceOf(n);
+  return (await piece(number))[n - starts[number]];
+}
+
+// Agreement: of each problem, how many samples of each run are right.
+
+const rates = problems.map(() => new Map());
+for (let n = 0; n < total; n++) {
+  const rate = rates[samples.problem[n]];
+  const run = rate.get(samples.run[n]) ?? { right: 0, of: 0 };
+  run.right += samples.verdict[n] === CORRECT;
+  run.of += 1;
+  rate.set(samples.run[n], run);
+}
+
+// Of a problem's samples, of one run or of all, how many there are and how many are right.
+function rateOf(problem, run = null) {
+  const sum = { right: 0, of: 0 };
+  for (const [number, rate] of rates[problem]) {
+    if (run !== null && number !== run) continue;
+    sum.right += rate.right;
+    sum.of += rate.of;
+  }
+  return sum;
+}
+
+function samplesDisagree(problem, run) {
+  const { right, of } = rateOf(problem, run);
+  return right > 0 && right < of;
+}
+
+// One run mostly right where another is mostly wrong.
+function runsDisagree(problem) {
+  const shares = [...rates[problem].values()].map((rate) => rate.right / rate.of);
+  return shares.some((share) => share > 0.5) && shares.some((share) => share < 0.5);
+}
+
+// Filters and search.
+
+const lower = (text) => (text ?? "").toLowerCase();
+const problemWords = problems.map(({ id, task, statement, answer }) =>
+  [id, task, statement, answer].map(lower).join("\n"));
+const answerWords = answers.map(lower);
+const runWords = runs.map(({ name, model }) => lower(`${name}\n${model}`));
+
+// In the order of the page: by task and problem, the runs of a problem beside each other.
+const natural = Array.from({ length: total }, (_, n) => n).sort((a, b) =>
+  samples.problem[a] - samples.problem[b] || samples.run[a] - samples.run[b] ||
+  samples.index[a] - samples.index[b]);
+
+function passes(filters) {
+  const run = filters.run === "" ? null : runs.findIndex(({ name }) => name === filters.run);
+  const verdict = filters.verdict === "" ? null : verdicts.indexOf(filters.verdict);
+  const chosen = problems.map(({ id, task }, problem) =>
+    (filters.task === "" || task === filters.task) &&
+    (filters.problem === "" || id === filters.problem) &&
+    (filters.split !== "samples" || samplesDisagree(problem, run)) &&
+    (filters.split !== "runs" || runsDisagree(problem)));
+  return (n) => chosen[samples.problem[n]] &&
+    (run === null || samples.run[n] === run) && (verdict === null || samples.verdict[n] === verdict);
+}
+
+function select(filters, inTexts) {
+  const query = lower(filters.q.trim());
+  const passing = passes(filters);
+  const inProblem = problemWords.map((text) => text.includes(query));
+  const inAnswer = answerWords.map((text) => text.includes(query));
+  const inRun = runWords.map((text) => text.includes(query));
+  const found = natural.filter((n) => passing(n) && (query === "" || inProblem[samples.problem[n]] ||
+    inRun[samples.run[n]] || (samples.answer[n] >= 0 && inAnswer[samples.answer[n]]) ||
+    (inTexts?.has(n) ?? false)));
+  if (filters.order === "long") {
+    found.sort((a, b) => (samples.tokens[b] ?? -1) - (samples.tokens[a] ?? -1));
+  } else if (filters.order === "hard") {
+    const shares = problems.map((_, problem) => rateOf(problem).right / rateOf(problem).of);
+    found.sort((a, b) => shares[samples.problem[a]] - shares[samples.problem[b]]);
+  }
+  return found;
+}
+
+// The numbers of the samples whose texts hold the query; `tell` hears of progress and may stop it.
+async function searchTexts(filters, tell) {
+  const passing = passes(filters);
+  const wanted = new Map();
+  for (const n of natural) {
+    if (!passing(n)) continue;
+    const number = pieceOf(n);
+    if (!wanted.has(number)) wanted.set(number, []);
+    wanted.get(number).push(n);
+  }
+  const literal = filters.q.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const query = new RegExp(literal, "iu");
+  const hits = new Set();
+  let done = 0;
+  for (const [number, numbers] of [...wanted].sort((a, b) => a[0] - b[0])) {
+    if (!tell(done++, wanted.size, hits.size)) return null;
+    const rows = await piece(number);
+    for (const n of numbers) {
+      const { thought, response } = rows[n - starts[number]];
+      if (query.test(thought ?? "") || query.test(response ?? "")) hits.add(n);
+    }
+  }
+  return hits;
+}
