@@ -111,6 +111,11 @@ def write_json(path: Path, value: object) -> None:
     _replace(path, [dump(value, orjson.OPT_INDENT_2), b"\n"])
 
 
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file in one step; broken Unicode in it is replaced too."""
+    _replace(path, [text.encode("utf-8", "replace")])
+
+
 def _replace(path: Path, chunks: Iterable[bytes]) -> None:
     try:
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -7,12 +7,13 @@ ragged sample counts after errors give no problem more weight than another.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
+from harness.prompts import derive_seed
 from harness.types import Grade, Tally, Verdict, Vote
 
 if TYPE_CHECKING:
@@ -41,6 +42,25 @@ def tally(grades: Sequence[Grade], classes: Sequence[Hashable], *, seed: int = 0
         votes=tuple(Vote(len(right), sum(right)) for right in votes.values()),
         seed=seed,
     )
+
+
+def tally_problem(
+    problem_id: str,
+    grades: Sequence[Grade],
+    classes: Callable[[Sequence[str]], list[int]] | None,
+) -> Tally:
+    """Count the grades of one problem, its answers put into classes by the grader's `classes`.
+
+    Args:
+        problem_id: names the seed for the bootstrap of cons@k.
+        grades: all of this problem in the order of their index, none with verdict `error`.
+        classes: None where no metric looks at votes: each answer is then a class of its own.
+    """
+    numbers: Sequence[int] = range(len(grades))
+    if classes is not None:
+        found = iter(classes([grade.answer for grade in grades if grade.answer is not None]))
+        numbers = [-1 if grade.answer is None else next(found) for grade in grades]
+    return tally(grades, numbers, seed=derive_seed("bootstrap", problem_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from harness.types import Verdict
 
 from .baselines import Cell
 from .beside import beside
+from .drawing import Plot
 from .protocol import exam_table, runs_table
 from .results import Rate, Result, by_task, scores_json
 from .tables import Table, breakdowns, outcomes, problems, summary
@@ -77,6 +78,7 @@ class Section:
     protocol: Table
     mixes: tuple[Mix, ...]
     strips: tuple[Strip, ...]
+    figures: tuple[Plot, ...] = ()
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -96,31 +98,49 @@ class Report:
     sections: tuple[Section, ...]
     runs: Table
     results: tuple[Result, ...]
+    home: str | None = None
 
 
-def build(results: Sequence[Result], cells: Sequence[Cell], *, show_masked: bool = False) -> Report:
+def build(
+    results: Sequence[Result],
+    cells: Sequence[Cell],
+    *,
+    show_masked: bool = False,
+    figures: Mapping[str, Sequence[Plot]] | None = None,
+    home: str | None = None,
+) -> Report:
     """Lay out a report.
 
     Args:
         results: what was read from the run folders.
         cells: the baselines to set beside them.
         show_masked: show statements and answers of tasks that ask to hide them.
+        figures: by task, those to draw on the page.
+        home: address of the page that lists all runs, where there is one.
     """
+    drawn = figures or {}
     groups = by_task(results)
     return Report(
         title=", ".join(dict.fromkeys(result.run for result in results)),
         models=tuple(dict.fromkeys(result.model for result in results)),
         warnings=tuple(f"{r.task}, {r.run}: {r.status}." for r in results if not r.complete),
         summary=summary(groups),
-        sections=tuple(_section(group, cells, show_masked) for group in groups.values()),
+        sections=tuple(
+            replace(
+                _section(group, cells, show_masked),
+                figures=tuple(plot for plot in drawn.get(task, ()) if plot.on_page),
+            )
+            for task, group in groups.items()
+        ),
         runs=runs_table(results),
         results=tuple(results),
+        home=home,
     )
 
 
 def render_html(report: Report) -> str:
     """One self-contained page; its policy lets nothing run and nothing load."""
-    environment = _environment()
+    environment = templates()
     style = environment.get_template("style.css.jinja").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("report.html.jinja").render(
@@ -130,7 +150,7 @@ def render_html(report: Report) -> str:
 
 def render_markdown(report: Report) -> str:
     """The same tables, GitHub-flavoured."""
-    text = _environment().get_template("report.md.jinja").render(report=report)
+    text = templates().get_template("report.md.jinja").render(report=report)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -216,7 +236,8 @@ def print_table(table: Table, console: Console) -> None:
             console.print(Text(line, style))
 
 
-def _environment() -> Environment:
+def templates() -> Environment:
+    """The templates of reports, HTML ones escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,

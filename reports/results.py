@@ -92,6 +92,7 @@ class Result:
     scored: Scored | None
     status: str
     faults: Mapping[str, int] = field(default_factory=dict)
+    folder: TaskFolder | None = None
 
     @property
     def task(self) -> str:
@@ -204,6 +205,7 @@ def _result(
         scored=scored,
         status=_status(folder, exam, scored, len(grades), faults.total()),
         faults=faults,
+        folder=folder,
     )
 
 

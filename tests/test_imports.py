@@ -34,7 +34,7 @@ LAYERS = (
         "graders",
         "engines",
     },
-    {"files", "store", "grading", "runner"},
+    {"files", "store", "progress", "grading", "runner"},
     {"workflows"},
     {"registry", "cli"},
 )

@@ -17,6 +17,8 @@ COMMANDS = {
     "grade": ("grade", "Grade a run again from its stored samples."),
     "score": ("grade", "Compute the scores of a run again."),
     "report": ("report", "Set runs beside published baselines: HTML, Markdown, JSON."),
+    "site": ("site", "A static site over all runs: trends, comparisons, run pages."),
+    "watch": ("watch", "Follow a run in the terminal while it is being sampled."),
     "judge": ("judge", "Run one program against tests, or a batch of them."),
     "match": ("match", "Compare one answer with its reference, or a batch of them."),
     "rating": ("rating", "Codeforces rating and percentile of a run."),

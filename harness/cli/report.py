@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.errors import UsageError
+
 if TYPE_CHECKING:
     from harness.reports.baselines import Baselines, Cell
+    from harness.reports.drawing import Plot
+    from harness.reports.results import Result
 
 _FILE = click.Path(path_type=Path)
 _own_baselines = click.option(
@@ -35,12 +39,37 @@ _own_baselines = click.option(
 @click.option("--window", metavar="M..M", help="Only problems of these months, both included, "
               "in tasks whose problems have dates: 2024-08..2025-01.")  # fmt: skip
 @click.option("--show-masked", is_flag=True, help="Show statements and answers of masked tasks.")
+@click.option(
+    "--figures",
+    "figures_dir",
+    metavar="DIR",
+    type=_FILE,
+    help="Write every figure as SVG and PDF into this folder.",
+)
+@click.option(
+    "--cutoff",
+    metavar="MONTH",
+    help="Mark the last month that the model knows, such as 2024-07, in pass@1 by month.",
+)
+@click.option(
+    "--training",
+    metavar="LOG.jsonl",
+    type=_FILE,
+    help="Draw the runs as checkpoints over the steps of this training log.",
+)
+@click.option("--steps", metavar="RUN=STEP", multiple=True,
+              help="The training step of a run, where neither the log nor its name says it; may "
+              "be repeated.")  # fmt: skip
 def report(
     runs: tuple[Path, ...],
     output: Path | None,
     extra: tuple[Path, ...],
     window: str | None,
     show_masked: bool,
+    figures_dir: Path | None,
+    cutoff: str | None,
+    training: Path | None,
+    steps: tuple[str, ...],
 ) -> None:
     """Report on one or more runs, beside published scores.
 
@@ -57,16 +86,54 @@ def report(
         check_format(output)
     months = Window.parse(window) if window else None
     results = read_results(runs, months, lambda path, w: scores_in_window(path, task_named, w))
-    built = build(results, load(extra).cells, show_masked=show_masked)
+    cells = load(extra).cells
+    figures: dict[str, tuple[Plot, ...]] = {}
+    if figures_dir is not None or (output is not None and output.suffix.lower() == ".html"):
+        figures = drawn(results, cells, cutoff=cutoff, training=training, steps=steps)
+    built = build(results, cells, show_masked=show_masked, figures=figures)
+    if figures_dir is not None:
+        from harness.reports.drawing import write_plots
+
+        written = write_plots([plot for plots in figures.values() for plot in plots], figures_dir)
+        click.echo(f"wrote {len(written)} files to {figures_dir}", err=True)
     if output is not None:
         write_report(built, output)
         for warning in built.warnings:
             click.echo(f"warning: {warning}", err=True)
         click.echo(f"wrote {output}", err=True)
+    if output is not None or figures_dir is not None:
         return
     from rich.console import Console
 
     print_report(built, Console())
+
+
+def drawn(
+    results: Sequence[Result],
+    cells: Sequence[Cell],
+    *,
+    cutoff: str | None = None,
+    training: Path | None = None,
+    steps: Sequence[str] = (),
+) -> dict[str, tuple[Plot, ...]]:
+    """Every figure of these results by task, those over training steps first."""
+    from harness.reports.plots import figures
+    from harness.reports.training import parse_steps, read_log, training_figures
+
+    log = read_log(training) if training else []
+    over_steps = training_figures(results, cells, log, parse_steps(steps))
+    plots = figures(results, cells, classes=answer_classes, cutoff=cutoff)
+    return {task: (*over_steps.get(task, ()), *plots[task]) for task in plots}
+
+
+def answer_classes(task: str) -> Callable[[Sequence[str]], list[int]] | None:
+    """What numbers the equivalence classes of a task's answers; None where its plugin is gone."""
+    from harness.cli.lookup import task_named
+
+    try:
+        return task_named(task).grader.classes
+    except UsageError:
+        return None
 
 
 @click.command()

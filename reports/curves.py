@@ -1,0 +1,204 @@
+"""What more samples or more tokens buy: pass@k and cons@k over k, accuracy over a token budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.metrics import cons_at, pass_at
+from harness.parts import Metric
+from harness.types import Tally
+from harness.uncertainty import mean, sampling_error
+
+from .drawing import INK, SERIES, Plot, label, legend, panel, percent_axis, thousands
+from .observations import Length, Observations
+from .results import Result
+from .tables import value_text
+
+Z95 = 1.96
+_EVERY = 16  # up to this n there is a point for every k, above for powers of 2 and those between
+_STEPS = 64  # budgets at which accuracy is computed
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value over k or over a budget, with its sampling error where there is one."""
+
+    x: int
+    value: float
+    error: float | None
+
+
+def curve(
+    metric: Callable[[int], Metric], tallies: Sequence[Tally], ks: Sequence[int]
+) -> list[Point]:
+    """A metric over k. Every problem counts at every k, so `ks` goes no further than the least n."""
+    points = []
+    for k in ks:
+        at = metric(k)
+        known: dict[tuple[object, ...], float] = {}
+        values = []
+        for tally in tallies:
+            same = (tally.n, tally.correct, tally.votes if at.votes else ())
+            if same not in known:
+                known[same] = at.value(tally)
+            values.append(known[same])
+        points.append(Point(k, mean(values), sampling_error([at.variance(t) for t in tallies])))
+    return points
+
+
+def ks_up_to(n: int) -> list[int]:
+    """Every k where there are few samples, else 1, 2, 3, 4, 6, 8, 12 .. and n itself."""
+    if n <= _EVERY:
+        return list(range(1, n + 1))
+    steps = {2**i for i in range(n.bit_length())} | {3 * 2**i for i in range(n.bit_length())}
+    return sorted({k for k in steps if k <= n} | {n})
+
+
+def vote_and_pass_plots(
+    seen: Mapping[str, Observations],
+    classes: Callable[[Sequence[str]], list[int]] | None,
+    stem: str,
+) -> list[Plot]:
+    """pass@k over every k, and cons@k where the grader says which answers are the same."""
+    tallies = {run: found.tallies(classes) for run, found in seen.items()}
+    least = {run: min((t.n for t in found), default=0) for run, found in tallies.items()}
+    usable = {run: found for run, found in tallies.items() if least[run] >= 2}
+    if not usable:
+        return []
+    passes = {run: curve(pass_at, found, range(1, least[run] + 1)) for run, found in usable.items()}
+    plots = [
+        _curve_plot("pass@k", passes, stem, "Dashed from k = n/2 on: too few samples for an error.")
+    ]
+    if classes is not None:
+        votes = {run: curve(cons_at, found, ks_up_to(least[run])) for run, found in usable.items()}
+        plots.append(_curve_plot("cons@k", votes, stem, "cons@k: the most frequent answer of k."))
+    return plots
+
+
+def budget_plot(
+    seen: Mapping[str, Observations], group: Sequence[Result], stem: str
+) -> Plot | None:
+    """pass@1 where a sample counts only if it ended within L tokens, over L."""
+    curves = {run: budget_curve(found.lengths) for run, found in seen.items() if found.lengths}
+    curves = {run: points for run, points in curves.items() if len(points) > 1}
+    if not curves:
+        return None
+    figure, axes = panel()
+    longest = max(points[-1].x for points in curves.values())
+    shortest = min(points[0].x for points in curves.values())
+    caps = [cap for r in group if (cap := r.exam.max_tokens) and cap <= 4 * longest]
+    end = max([longest, *caps])
+    for number, (run, points) in enumerate(curves.items()):
+        color, drawn = SERIES[number], [*points, replace(points[-1], x=end)]
+        axes.plot([p.x for p in drawn], [p.value for p in drawn], drawstyle="steps-post",
+                  color=color, label=label(run))  # fmt: skip
+        _band(axes, drawn, color, step="post")
+    axes.set_xscale("log", base=2)
+    for cap in dict.fromkeys(caps):
+        axes.axvline(cap, color=INK, linestyle=(0, (4, 3)), linewidth=0.9)
+    axes.set_xticks(_doublings(shortest, end))
+    axes.minorticks_off()
+    thousands(axes)
+    axes.set_ylim(0, min(1.02, 1.12 * max(points[-1].value for points in curves.values())) or 1)
+    axes.set_xlabel("token budget L, thought included")
+    axes.set_ylabel("pass@1 within L")
+    percent_axis(axes)
+    legend(axes)
+    words = "; ".join(
+        f"{run}: half of its {value_text('pass@1', points[-1].value)} within "
+        f"{_half_way(points):,} tokens, all of it within {_all_the_way(points):,}"
+        for run, points in curves.items()
+        if points[-1].value
+    )
+    title = "Accuracy against token budget"
+    note = (
+        "A sample counts as right if it is and took at most L tokens; a model told to be brief "
+        "might do better. Band: 95 % interval of the sampling error. Dashed: the cap of the run."
+    )
+    return Plot(f"{stem}-budget", title, f"{title}. {words or 'No sample is right'}.", note, figure)
+
+
+def budget_curve(lengths: Sequence[Length]) -> list[Point]:
+    """The mean over problems of the share of samples that are right within L tokens.
+
+    L runs over the quantiles of the lengths, from the shortest sample to the longest.
+    """
+    ordered = sorted(length.tokens for length in lengths)
+    last = len(ordered) - 1
+    budgets = sorted({ordered[round(i * last / _STEPS)] for i in range(_STEPS + 1)})
+    counts: dict[str, int] = {}
+    right: dict[str, list[int]] = {}
+    for length in lengths:
+        counts[length.problem_id] = counts.get(length.problem_id, 0) + 1
+        if length.correct:
+            right.setdefault(length.problem_id, []).append(length.tokens)
+    metric = pass_at(1)
+    points = []
+    for budget in budgets:
+        tallies = [
+            Tally(n, sum(tokens <= budget for tokens in right.get(id, ())))
+            for id, n in counts.items()
+        ]
+        error = sampling_error([metric.variance(tally) for tally in tallies])
+        points.append(Point(budget, mean([metric.value(tally) for tally in tallies]), error))
+    return points
+
+
+def _curve_plot(name: str, curves: Mapping[str, list[Point]], stem: str, remark: str) -> Plot:
+    figure, axes = panel()
+    for number, (run, points) in enumerate(curves.items()):
+        color = SERIES[number]
+        sure = [p for p in points if p.error is not None]
+        unsure = points[max(len(sure) - 1, 0) :]
+        axes.plot([p.x for p in sure], [p.value for p in sure], "-", color=color, label=label(run))
+        if len(unsure) > 1:
+            axes.plot([p.x for p in unsure], [p.value for p in unsure], "--", color=color,
+                      linewidth=1.2, label=None if sure else label(run))  # fmt: skip
+        few = [p for p in points if p.x & (p.x - 1) == 0]
+        axes.plot([p.x for p in few], [p.value for p in few], "o", color=color, markersize=3.5)
+        _band(axes, sure, color)
+    longest = max(points[-1].x for points in curves.values())
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([2**i for i in range(longest.bit_length())])
+    axes.minorticks_off()
+    thousands(axes)
+    axes.set_xlabel("k")
+    axes.set_ylabel(name)
+    percent_axis(axes)
+    legend(axes)
+    words = "; ".join(
+        f"{run}: {value_text(name, points[0].value)} at k=1, "
+        f"{value_text(name, points[-1].value)} at k={points[-1].x}"
+        for run, points in curves.items()
+    )
+    note = f"Band: 95 % interval of the sampling error. {remark}"
+    return Plot(
+        f"{stem}-{name.replace('@', '-at-')}", f"{name} over k", f"{name} over k. {words}.",
+        note, figure,
+    )  # fmt: skip
+
+
+def _band(axes: object, points: Sequence[Point], color: str, step: str | None = None) -> None:
+    known = [(p.x, p.value, Z95 * p.error) for p in points if p.error is not None]
+    axes.fill_between(  # type: ignore[attr-defined]
+        [x for x, _, _ in known],
+        [max(value - error, 0.0) for _, value, error in known],
+        [min(value + error, 1.0) for _, value, error in known],
+        color=color, alpha=0.18, linewidth=0, step=step,
+    )  # fmt: skip
+
+
+def _doublings(low: int, high: int) -> list[int]:
+    first, last = math.floor(math.log2(max(low, 1))), math.ceil(math.log2(max(high, 2)))
+    step = max(1, -(-(last - first) // 7))
+    return [2**i for i in range(first, last + 1, step)]
+
+
+def _half_way(points: Sequence[Point]) -> int:
+    return next(p.x for p in points if p.value >= points[-1].value / 2)
+
+
+def _all_the_way(points: Sequence[Point]) -> int:
+    return next(p.x for p in points if p.value >= points[-1].value - 1e-12)
