@@ -240,6 +240,21 @@ class RunProgress:
         """Whether every sample of every task is graded."""
         return bool(self.tasks) and all(task.complete for task in self.tasks.values())
 
+    @property
+    def sampled(self) -> int:
+        """Samples of all tasks."""
+        return sum(task.sampled for task in self.tasks.values())
+
+    @property
+    def asked(self) -> int:
+        """Samples that all tasks are to hold."""
+        return sum(task.asked for task in self.tasks.values())
+
+    def left(self) -> float | None:
+        """Seconds until the last sample, at the pace of all tasks together; None where unknown."""
+        rates = [rate[0] for task in self.tasks.values() if (rate := task.rate())]
+        return (self.asked - self.sampled) / sum(rates) if sum(rates) > 0 else None
+
     def writer(self) -> str | None:
         """Who writes here now, in words; None where nobody does.
 

@@ -108,19 +108,29 @@ def view(progress: RunProgress, width: int) -> RenderableType:
         state, style = f"sampled by {writer}", "green"
     else:
         state, style = ("complete", "green") if progress.complete else ("nobody samples", "yellow")
-    since = f", {_span(time.time() - progress.since)} so far" if writer and progress.since else ""
     head = Text.assemble(
-        (progress.path.resolve().name, "bold"), f"  {progress.model}",
-        (f"  {progress.engine}" if progress.engine else "", _PALE), "  ",
-        (state + since, style),
+        (progress.path.resolve().name, "bold"), f"  {progress.model}  ",
+        (f"{progress.engine}  ", _PALE), (state, style),
     )  # fmt: skip
-    rows: list[RenderableType] = [head, Text(), _table(progress, width), Text()]
+    if writer:
+        share = progress.sampled / progress.asked if progress.asked else 0.0
+        head.append(f"\n{share:.0%} of {progress.asked:,} samples", "bold")
+        left = progress.left()
+        times = [f"{_span(time.time() - progress.since)} so far"] if progress.since else []
+        times += [f"about {_span(left)} left"] if left else []
+        head.append("".join(f", {text}" for text in times))
+    rows: list[RenderableType] = [
+        head,
+        Text(),
+        _table(progress, width, running=writer is not None),
+        Text(),
+    ]
     rows.append(_endings(progress))
     notes = _notes(progress)
     return Group(*rows, *([Text(), Text(notes, _PALE)] if notes else []))
 
 
-def _table(progress: RunProgress, width: int) -> Table:
+def _table(progress: RunProgress, width: int, *, running: bool) -> Table:
     from rich import box
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -140,14 +150,15 @@ def _table(progress: RunProgress, width: int) -> Table:
         table.add_column("Truncated", justify="right", no_wrap=True)
     table.add_column("Errors", justify="right", no_wrap=True)
     for task in progress.tasks.values():
-        rate = task.rate() if task.sampled < task.asked else None
+        rate = task.rate() if running and task.sampled < task.asked else None
         samples = f"{task.sampled:,}/{task.asked:,}"
         truncated = f"{task.capped / task.sampled:.1%}" if task.sampled else "–"
         tokens = f"{rate[1]:,.0f}" if rate and rate[1] and task.counted else ""
         cells: list[RenderableType] = [
             task.name, samples,
             *([ProgressBar(max(task.asked, 1), task.sampled, 16)] if wide else []),
-            _left(task), f"{rate[0]:,.1f}" if rate and rate[0] else "",
+            _left(task) if running or task.sampled >= task.asked else "–",
+            f"{rate[0]:,.1f}" if rate and rate[0] else "",
             *([tokens] if wide else []),
             _score(task),
             *([truncated] if wide else []),
