@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.metrics import cons_at, pass_at
-from harness.parts import Metric
 from harness.types import Tally
 from harness.uncertainty import mean, sampling_error
 
-from .drawing import INK, SERIES, Plot, label, legend, panel, percent_axis, thousands
+from .drawing import INK, SERIES, Plot, doublings, label, legend, panel, percent_axis, thousands
 from .observations import Length, Observations
 from .results import Result
 from .tables import value_text
@@ -31,7 +29,7 @@ class Point:
 
 
 def curve(
-    metric: Callable[[int], Metric], tallies: Sequence[Tally], ks: Sequence[int]
+    metric: type[pass_at | cons_at], tallies: Sequence[Tally], ks: Sequence[int]
 ) -> list[Point]:
     """A metric over k. Every problem counts at every k, so `ks` goes no further than the least n."""
     points = []
@@ -98,7 +96,7 @@ def budget_plot(
     axes.set_xscale("log", base=2)
     for cap in dict.fromkeys(caps):
         axes.axvline(cap, color=INK, linestyle=(0, (4, 3)), linewidth=0.9)
-    axes.set_xticks(_doublings(shortest, end))
+    axes.set_xticks(doublings(shortest, end))
     axes.minorticks_off()
     thousands(axes)
     axes.set_ylim(0, min(1.02, 1.12 * max(points[-1].value for points in curves.values())) or 1)
@@ -188,12 +186,6 @@ def _band(axes: object, points: Sequence[Point], color: str, step: str | None = 
         [min(value + error, 1.0) for _, value, error in known],
         color=color, alpha=0.18, linewidth=0, step=step,
     )  # fmt: skip
-
-
-def _doublings(low: int, high: int) -> list[int]:
-    first, last = math.floor(math.log2(max(low, 1))), math.ceil(math.log2(max(high, 2)))
-    step = max(1, -(-(last - first) // 7))
-    return [2**i for i in range(first, last + 1, step)]
 
 
 def _half_way(points: Sequence[Point]) -> int:

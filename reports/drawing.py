@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import re
 import unicodedata
 import warnings
@@ -160,10 +161,12 @@ def legend(axes: Axes, columns: int = 2) -> None:
         return
     if sum(len(text) + 6 for text in labels) <= _LEGEND_ROW:
         columns = len(labels)
+    elif columns * (max(map(len, labels)) + 6) > _LEGEND_ROW + 6:
+        columns = 1
+    # matplotlib fills column by column
     rows = -(-len(labels) // columns)
-    by_row = [i * columns + j for j in range(columns) for i in range(rows)]
-    order = [i for i in by_row if i < len(labels)] if len(labels) == rows * columns else None
-    order = order or list(range(len(labels)))
+    order = [i * columns + j for j in range(columns) for i in range(rows)]
+    order = [i for i in order if i < len(labels)]
     axes.figure.legend(
         [handles[i] for i in order], [labels[i] for i in order],
         loc="outside upper left", ncols=columns,
@@ -185,6 +188,13 @@ def thousands(axes: Axes, which: str = "x") -> None:
 
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def doublings(low: float, high: float) -> list[int]:
+    """Ticks of a logarithmic axis: at most eight powers of 2 that span the values."""
+    first, last = math.floor(math.log2(max(low, 1))), math.ceil(math.log2(max(high, 2)))
+    step = max(1, -(-(last - first) // 7))
+    return [2**i for i in range(first, last + 1, step)]
 
 
 def label(text: str, longest: int = 34) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.uncertainty import mean, sampling_error
 
-from .drawing import RIGHT, WRONG, Plot, label, legend, panel, thousands
+from .drawing import RIGHT, WRONG, Plot, doublings, label, legend, panel, thousands
 from .observations import Length, Observations
 
 _CENTILES = (5, 25, 50, 75, 95)
@@ -37,9 +37,10 @@ def lengths_plot(seen: Mapping[str, Observations], stem: str) -> Plot | None:
     axes.set_ylim(len(runs) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    everything = [tokens[i] for _, _, tokens in rows for i in (0, -1)]
-    if max(everything) > 20 * max(min(everything), 1):
-        axes.set_xscale("log")
+    everything = [round(x) for *_, tokens in rows for x in centiles(tokens)]
+    if max(everything) > 8 * max(min(everything), 1):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(doublings(min(everything), max(everything)))
         axes.minorticks_off()
     thousands(axes)
     axes.set_xlabel("tokens a sample, thought included")

@@ -79,7 +79,13 @@ def observe(result: Result, *, words: bool = False) -> Observations:
 
 def count_words(text: str) -> Counter[str]:
     """How often each reflection word stands in a text."""
-    return Counter(" ".join(found[0].lower().split()) for found in _pattern().finditer(text))
+    low = text.lower()
+    return Counter(
+        " ".join(found[0].split())
+        for found in _pattern().finditer(low)
+        if not found.start()
+        or not (low[found.start() - 1].isalnum() or low[found.start() - 1] in "_-")
+    )
 
 
 @cache
@@ -93,4 +99,6 @@ def reflection_words() -> tuple[str, ...]:
 def _pattern() -> re.Pattern[str]:
     longest_first = sorted(reflection_words(), key=len, reverse=True)
     choices = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest_first)
-    return re.compile(rf"(?<![\w-])(?:{choices})(?![\w-])", re.IGNORECASE)
+    # What stands before a word is looked at afterwards: a pattern that begins with a choice of
+    # letters is searched for several times as fast.
+    return re.compile(rf"(?:{choices})(?![\w-])")

@@ -146,7 +146,7 @@ def month_plot(group: Sequence[Result], stem: str, cutoff: str | None) -> Plot |
                       elinewidth=0.9, markersize=4)  # fmt: skip
         if cutoff:
             _sides(axes, rows, place, cutoff, SERIES[number])
-    step = max(1, -(-len(months) // 8))
+    step = max(1, -(-len(months) // 5))
     axes.set_xticks(range(0, len(months), step), months[::step])
     if cutoff:
         axes.axvline(_after(months, cutoff) - 0.5, color=INK, linestyle=(0, (4, 3)), linewidth=0.9)
@@ -197,24 +197,21 @@ def _score_plot(
     stem: str,
 ) -> Plot:
     metric = ours[0][1].metric
-    dots: dict[tuple[str, str], set[float]] = {}
+    by_model: dict[str, list[Cell]] = {}
     for cell in published:
-        dots.setdefault((cell.model, cell.source), set()).add(cell.value)
-    sources = {model: {s for m, s in dots if m == model} for model, _ in dots}
-    rows: list[tuple[float, str, Score | set[float]]] = [
+        by_model.setdefault(cell.model, []).append(cell)
+    rows: list[tuple[float, str, Score | list[Cell]]] = [
         (score.value, label(result.run, 30), score) for result, score in ours
     ]
-    for (model, source), values in dots.items():
-        name = f"{model}, {source}" if len(sources[model]) > 1 else model
-        rows.append((max(values), label(name), values))
+    rows += [(max(c.value for c in found), label(model), found)
+             for model, found in by_model.items()]  # fmt: skip
     rows.sort(key=lambda row: row[0])
     figure, axes = panel(0.62 + _ROW * max(len(rows), 2))
     for y, (_, _, what) in enumerate(rows):
         if isinstance(what, Score):
             _interval(axes, what, y)
         else:
-            axes.plot(sorted(what), [y] * len(what), "o", markersize=4, markeredgecolor=INK,
-                      markerfacecolor="none", markeredgewidth=0.8, alpha=0.65)  # fmt: skip
+            _published(axes, what, y)
     _names_on_y(axes, [name for _, name, _ in rows], top_first=False)
     for text, (_, _, what) in zip(axes.get_yticklabels(), rows, strict=True):
         text.set_fontweight("bold" if isinstance(what, Score) else "normal")
@@ -226,13 +223,22 @@ def _score_plot(
     words = "; ".join(f"{result.run}: {_interval_words(score)}" for result, score in ours)
     if published:
         low, high = (f(c.value for c in published) for f in (min, max))
-        words += (f". Beside {len(dots)} published scores from {value_text(metric, low)} "
-                  f"to {value_text(metric, high)}")  # fmt: skip
-    beside = " beside published scores" if published else ""
-    title = f"{metric}{beside}"
-    hollow = " Hollow: published, without an interval." if published else ""
+        words += (f". Beside published scores of {len(by_model)} models from "
+                  f"{value_text(metric, low)} to {value_text(metric, high)}")  # fmt: skip
+    title = metric + (" beside published scores" if published else "")
+    note = BANDS + (" Ring: published; cross: measured again by others." if published else "")
     name = f"{stem}-scores-{file_stem(metric)}"
-    return Plot(name, title, f"{task}, {title}. {words}.", BANDS + hollow, figure)
+    return Plot(name, title, f"{task}, {title}. {words}.", note, figure)
+
+
+def _published(axes: Axes, cells: Sequence[Cell], y: float) -> None:
+    """One model's published values, joined by a hair line where sources say different things."""
+    for kind, marker in (("published", "o"), ("reproduction", "x")):
+        values = sorted({cell.value for cell in cells if cell.kind == kind})
+        axes.plot(values, [y] * len(values), marker, color=INK, markersize=4, alpha=0.65,
+                  markerfacecolor="none", markeredgewidth=0.8)  # fmt: skip
+    ends = [cell.value for cell in cells]
+    axes.plot([min(ends), max(ends)], [y, y], color=INK, linewidth=0.5, alpha=0.4)
 
 
 def _interval(axes: Axes, score: Score, y: float) -> None:

@@ -130,16 +130,16 @@ def training_figures(
     drawn = {}
     with house_style():
         for task, group in by_task(results).items():
-            points = sorted(
-                (
-                    Measured(step, result, observe(result, words=True))
-                    for result in group
-                    if (step := step_of(result, log, given)) is not None
-                ),
-                key=lambda point: point.step,
-            )
+            steps = {r.run: s for r in group if (s := step_of(r, log, given)) is not None}
             lines = [(line.step, line.tasks[task]) for line in log if task in line.tasks]
-            if len({step for step, _ in lines} | {point.step for point in points}) > 1:
+            if len({step for step, _ in lines} | set(steps.values())) > 1:
+                several = len(set(steps.values())) > 1  # else there is no course of the words
+                measured = (
+                    Measured(steps[result.run], result, observe(result, words=several))
+                    for result in group
+                    if result.run in steps
+                )
+                points = sorted(measured, key=lambda point: point.step)
                 plots = (
                     accuracy_over_steps(task, points, lines, cells),
                     length_over_steps(task, points, lines),
@@ -174,6 +174,7 @@ def accuracy_over_steps(
                 across = [other for other in across if other is not cell]
                 break
     axes.set_xlabel("training steps")
+    axes.locator_params(axis="x", nbins=6)
     axes.set_ylabel("accuracy")
     axes.set_ylim(0, 1.02)
     axes.set_xlim(0, None)
@@ -211,6 +212,7 @@ def length_over_steps(
     axes.set_ylim(0, 1.12 * max([v for _, v in logged] + [v for _, v, _ in means]))
     axes.set_xlim(0, None)
     axes.set_xlabel("training steps")
+    axes.locator_params(axis="x", nbins=6)
     axes.set_ylabel("mean tokens a sample")
     thousands(axes)
     thousands(axes, "y")
@@ -239,6 +241,7 @@ def words_over_steps(task: str, points: Sequence[Measured]) -> Plot | None:
     axes.set_ylim(0, None)
     axes.set_xlim(0, None)
     axes.set_xlabel("training steps")
+    axes.locator_params(axis="x", nbins=6)
     axes.set_ylabel("times in 1,000 thoughts")
     thousands(axes)
     thousands(axes, "y")

@@ -136,11 +136,12 @@ def test_scores_stand_beside_the_published_ones(write_run: WriteRun) -> None:
     rows = {text.get_text(): text.get_position()[1] for text in axes.get_yticklabels()}
     published = {cell.model: cell.value for cell in load().cells
                  if cell.task == "aime24" and cell.metric == "pass@1" and cell.kind == "published"}  # fmt: skip
-    assert {"o1-mini", "DeepSeek-R1", "QwQ-32B-Preview, r1-readme"} <= rows.keys()
+    assert {"o1-mini", "DeepSeek-R1", "DeepSeek-R1-Distill-Qwen-32B"} <= rows.keys()
     dots = {
         (round(x, 6), y) for line in axes.get_lines() for x, y in zip(*line.get_data(), strict=True)
     }
     assert (published["DeepSeek-R1"], rows["DeepSeek-R1"]) in dots
+    assert {x for x, y in dots if y == rows["QwQ-32B-Preview"]} == {0.5, 0.44}  # paper and README
     assert (0.75, rows["late"]) in dots
 
 
