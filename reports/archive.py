@@ -19,7 +19,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.files import read_json
 from harness.store import MANIFEST, RunFolder
-from harness.types import Score, Verdict
+from harness.types import Score
 
 from .results import Result, read_results
 
@@ -48,6 +48,16 @@ class TaskFacts:
     truncated: float = 0.0
     errors: int = 0
 
+    @property
+    def missing(self) -> str:
+        """What is not there yet, in words; empty where the task is complete."""
+        if self.status == "complete":
+            return ""
+        if self.samples >= self.asked:
+            return self.status
+        failed = f", {self.errors:,} ended in error" if self.errors else ""
+        return f"{self.samples:,} of {self.asked:,} samples graded{failed}"
+
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
@@ -69,6 +79,11 @@ class RunFacts:
         """Its name in addresses: letters, digits and hyphens, one a path."""
         plain = re.sub(r"[^a-z0-9]+", "-", self.path.lower()).strip("-")[:60]
         return f"{plain}-{hashlib.sha256(self.path.encode()).hexdigest()[:8]}"
+
+    @property
+    def open_tasks(self) -> str:
+        """What is missing where, in words; empty where nothing is."""
+        return "; ".join(f"{task.task}: {task.missing}" for task in self.tasks if task.missing)
 
     @property
     def complete(self) -> bool:
@@ -199,7 +214,10 @@ def histories(
     acceptances: Sequence[Acceptance],
     compare: Compare,
 ) -> list[History]:
-    """Each task's runs, newest first, each beside the run before it of the same exam."""
+    """Each task's runs, newest first, each beside the run before it of the same exam.
+
+    Those that began after the accepted baseline are compared with it too.
+    """
     by_task: dict[str, list[tuple[RunFacts, TaskFacts]]] = {}
     for run in sorted(runs, key=lambda run: (run.time, run.path)):
         for facts in run.tasks:
@@ -209,22 +227,22 @@ def histories(
         chosen = accepted.get(task)
         base = next((f for r, f in by_task[task] if chosen in (r.path, r.name) and f.metric), None)
         before: dict[tuple[str, str | None], tuple[RunFacts, TaskFacts]] = {}
-        entries = []
+        entries, accepted_seen = [], False
         for run, facts in by_task[task]:
             key = (facts.exam, facts.metric)
             previous = before.get(key) if facts.metric else None
-            same_as_base = base is not None and base is not facts and facts.metric == base.metric
+            like_base = base is not None and accepted_seen and key == (base.exam, base.metric)
             entries.append(
                 Entry(
                     run, facts,
                     previous=previous[0] if previous else None,
                     change=compare(previous[1], facts) if previous else None,
-                    against_accepted=compare(base, facts)
-                    if base is not None and same_as_base and base.exam == facts.exam else None,
+                    against_accepted=compare(base, facts) if base and like_base else None,
                     accepted=base is facts,
                 )
             )  # fmt: skip
             before[key] = (run, facts)
+            accepted_seen |= base is facts
         told = tuple(a for a in acceptances if a.task == task)
         found.append(History(task, tuple(reversed(entries)), told))
     return found
@@ -273,17 +291,17 @@ def _time(text: object, folder: Path) -> str:
 
 def _task_facts(result: Result) -> TaskFacts:
     graded = sum(rate.graded for rate in result.rates.values())
-    asked = result.k * len(result.problems)
+    asked, errors = result.k * len(result.problems), sum(result.faults.values())
     scored = result.scored
     score: Score | None = None
     if scored is not None:
         score = next((s for s in scored.scores if s.scoring == scored.scoring), None)
     if scored is None or score is None:
-        return TaskFacts(result.task, result.exam.hash, result.status, graded, asked)
+        return TaskFacts(result.task, result.exam.hash, result.status, graded, asked, errors=errors)
     return TaskFacts(
         result.task, result.exam.hash, result.status, graded, asked,
         metric=score.metric, value=score.value, se_sampling=score.se_sampling,
         se_problems=score.se_problems, n_problems=score.n_problems, k=score.k,
         whole=score.complete, truncated=scored.truncated_share,
-        errors=scored.verdicts.get(Verdict.ERROR, 0),
+        errors=errors,
     )  # fmt: skip

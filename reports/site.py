@@ -184,8 +184,8 @@ def _write_index(
     )  # fmt: skip
 
 
-def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tuple[str, str, str]]:
-    """What a reader should look at first: (kind, what, the run's path)."""
+def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tuple[str, str]]:
+    """What a reader should look at first: its kind, and a line."""
     for view in views:
         latest = view.latest
         if latest is None:
@@ -198,16 +198,13 @@ def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tup
             if change is not None and change.real:
                 way = "below" if change.value < 0 else "above"
                 size = change_text(Difference(abs(change.value), change.error), latest, sign=False)
-                yield way, f"{view.history.task}: {latest.run.name} is {size} {way} {other}.", (
-                    latest.run.path
-                )  # fmt: skip
+                yield way, f"{view.history.task}: {latest.run.name} is {size} {way} {other}."
                 break
     for run in runs:
         if run.fault:
-            yield "fault", f"{run.path}: {run.fault}", run.path
-        for task in run.tasks:
-            if task.status != "complete":
-                yield "open", f"{run.path}, {task.task}: {task.status}.", run.path
+            yield "fault", f"{run.path}: {run.fault}"
+        elif run.open_tasks:
+            yield "open", f"{run.path} is not complete: {run.open_tasks}."
 
 
 def change_text(change: Difference, entry: Entry, *, sign: bool = True) -> str:

@@ -158,6 +158,7 @@ def test_the_accepted_baseline_is_marked_and_compared_with(
     index = Text(tmp_path / "site" / "index.html").text
     assert "new is 50.0 ±7.9 below the accepted base." in index
     page = Text(tmp_path / "site" / "tasks" / "practice-integer.html").text
+    assert page.count("\u221250.0 ±7.9") == 3  # mid against both, new against the accepted one
     assert "accepted baseline: base" in page
     assert "base, accepted 2026-11-01 09:00" in page
     (runs / "accepted.json").write_text('{"accepted": [1]}')
@@ -214,7 +215,10 @@ def test_a_run_that_cannot_be_read_is_shown_and_stops_nothing(
     index = Text(output / "index.html")
     assert index.text.count("cannot be read") == 2
     assert "torn/practice_integer/exam.json: not valid JSON" in index.text
-    assert "half, practice_integer: incomplete: 4 pending, 4 ended in error" in index.text
+    assert (
+        "half is not complete: practice_integer: 4 of 12 samples graded, 4 ended in error."
+        in index.text
+    )
     assert half.name in index.words
     assert len(list((output / "runs").iterdir())) == 2
 
