@@ -21,9 +21,8 @@ from harness.files import read_json
 from harness.store import MANIFEST, RunFolder
 from harness.types import Score
 
-from .results import Result, read_results
+from .results import Z95, Result, read_results
 
-Z95 = 1.96
 ACCEPTED = "accepted.json"
 _NOT_READ = {".lock"}
 _CLOCK = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z")

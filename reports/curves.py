@@ -11,10 +11,9 @@ from harness.uncertainty import mean, sampling_error
 
 from .drawing import INK, SERIES, Plot, doublings, label, legend, panel, percent_axis, thousands
 from .observations import Length, Observations
-from .results import Result
+from .results import Z95, Result
 from .tables import value_text
 
-Z95 = 1.96
 _EVERY = 16  # up to this n there is a point for every k, above for powers of 2 and those between
 _STEPS = 64  # budgets at which accuracy is computed
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
@@ -29,13 +30,12 @@ from .drawing import (
 )
 from .lengths import lengths_plot
 from .observations import Classes, observe
-from .results import Result, Scored, by_task
+from .results import Z95, Result, Scored, by_task
 from .tables import metric_label, value_text, verdict_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Z95 = 1.96
 BANDS = (
     "Thick: 95 % interval of the sampling error; thin: of the problems error, which contains it."
 )
@@ -73,7 +73,10 @@ def figures(
                 verdict_plot(group, stem),
                 month_plot(group, stem, cutoff),
             ]
-            drawn[task] = tuple(plot for plot in plots if plot is not None)
+            found = [plot for plot in plots if plot is not None]
+            if len(group) > MOST_SERIES:
+                found = [_of_the_first(plot, len(group)) for plot in found]
+            drawn[task] = tuple(found)
     return drawn
 
 
@@ -184,6 +187,13 @@ def _sample_plots(
         budget_plot(seen, group, stem),
         lengths_plot(seen, stem),
     ]
+
+
+def _of_the_first(plot: Plot, count: int) -> Plot:
+    """Says so where a figure with a line a run shows only the first ones."""
+    if "-scores-" in plot.name or not plot.on_page:
+        return plot
+    return replace(plot, note=f"{plot.note} The first {MOST_SERIES} of {count} runs.".strip())
 
 
 def _main(scored: Scored) -> list[Score]:

@@ -25,8 +25,8 @@ from .baselines import Cell
 from .drawing import SERIES, Plot, house_style, label, legend, panel, percent_axis, thousands
 from .lengths import mean_length
 from .observations import Observations, observe, reflection_words
-from .plots import Z95, file_stem
-from .results import Result, by_task
+from .plots import file_stem
+from .results import Z95, Result, by_task
 from .tables import value_text
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .archive import Z95, Entry, History
+from .archive import Entry, History
 from .drawing import INK, SERIES, WRONG, Plot, house_style, panel, percent_axis
+from .results import Z95
 from .tables import value_text
 
 SHOWN_RUNS = 60  # the newest ones

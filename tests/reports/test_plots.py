@@ -82,6 +82,14 @@ def test_a_run_has_every_figure_that_its_data_allow(write_run: WriteRun) -> None
     assert set(plots_of(write_run([[C], [W]], name="one"))) >= {"scores-pass-1", "verdicts"}
 
 
+def test_a_figure_of_many_runs_says_how_many_it_shows(write_run: WriteRun) -> None:
+    plots = plots_of(*(write_run([[C, W]], name=f"n{i}") for i in range(9)))
+    assert plots["pass-at-k"].note.endswith("The first 8 of 9 runs.")
+    assert len(lines_of(plots["pass-at-k"])) == 8
+    (axes,) = plots["scores-pass-1"].figure.axes
+    assert len(axes.get_yticklabels()) == 9
+
+
 def test_without_the_graders_classes_there_is_no_vote(write_run: WriteRun) -> None:
     results = read_results([write_run([[C, W, T, C], [W, W, C, C]])])
     (plots,) = figures(results, []).values()
