@@ -18,7 +18,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +100,8 @@ def build_site(
         raise UsageError(f"{runs_dir} is not a folder of runs")
     accepted, acceptances = read_accepted(runs_dir)
     before = _read_state(output)
-    known = {} if rebuild or before.get("maker") != _maker() else before.get("runs", {})
-    cells = load(baselines).cells
+    cells, maker = load(baselines).cells, _maker(baselines)
+    known = {} if rebuild or before.get("maker") != maker else before.get("runs", {})
     runs: list[RunFacts] = []
     state: dict[str, Any] = {}
     written = 0
@@ -121,7 +120,7 @@ def build_site(
     written += _write_index(runs, views, runs_dir, output)
     stems = [view.stem for view in views]
     _remove_gone(before, {run.slug for run in runs if not run.fault}, set(stems), output)
-    write_json(output / STATE, {"maker": _maker(), "runs": state, "tasks": stems})
+    write_json(output / STATE, {"maker": maker, "runs": state, "tasks": stems})
     return written
 
 
@@ -291,11 +290,11 @@ def _make(folder: Path) -> None:
         raise DataError(f"{folder}: cannot be made ({error.strerror})") from error
 
 
-@cache
-def _maker() -> str:
-    """Changes with the program that makes pages: version, code and templates of reports."""
+def _maker(baselines: Sequence[Path]) -> str:
+    """Changes with what makes pages: version, code, templates, baselines, the user's own too."""
     digest = hashlib.sha256(harness.__version__.encode())
     here = Path(__file__).parent
-    for path in sorted([*here.glob("*.py"), *here.glob("templates/*"), *here.glob("baselines/*")]):
+    shipped = [*here.glob("*.py"), *here.glob("templates/*"), *here.glob("baselines/*")]
+    for path in [*sorted(shipped), *baselines]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -184,6 +184,24 @@ def test_only_what_changed_is_made_again(runs: Path, write_run: WriteRun, tmp_pa
     assert built(runs, output) == 1
 
 
+def test_other_baselines_make_the_pages_of_runs_again(
+    runs: Path, write_run: WriteRun, tmp_path: Path
+) -> None:
+    add(runs, write_run, "a", GOOD, day=1)
+    built(runs, tmp_path / "site")
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "source: ours\ntitle: Our own\nscale: percent\nprotocols: {p: {}}\n"
+        "columns: {c: {task: practice_integer, metric: pass@1, protocol: p, "
+        "availability: reproducible}}\n"
+        "tables: [{printed: notes, columns: [c], rows: [{model: small-model, values: [50.0]}]}]\n"
+    )
+    assert built(runs, tmp_path / "site", baselines=(own,)) == 1
+    assert built(runs, tmp_path / "site", baselines=(own,)) == 0
+    (page,) = (tmp_path / "site" / "runs").glob("*/index.html")
+    assert "● small-model" in page.read_text()
+
+
 def test_pages_of_runs_that_are_gone_go_and_nothing_else_does(
     runs: Path, write_run: WriteRun, tmp_path: Path
 ) -> None:
