@@ -17,7 +17,8 @@ from harness.uncertainty import (
     sampling_interval,
 )
 
-_DRAWS = 2000  # orders of a problem's samples: a point of cons@k is then good to about 0.2 points
+_DRAWS = 60_000  # orders of samples over all problems: a point of cons@k is good to 0.2 points
+_LEAST, _MOST = 200, 2000  # orders of one problem's samples
 _EXACT = 16  # samples a problem up to which cons@k is computed over all subsets
 
 
@@ -40,13 +41,10 @@ def pass_curve(tallies: Sequence[Tally]) -> list[Point]:
     variance of the estimate under binomial draws at the rate (c + 1/2) / (n + 1), which is never 0.
     """
     points = []
-    for k in range(1, min(t.n for t in tallies) + 1):
-        metric = pass_at(k)
-        variances = [
-            metric.variance(t) if t.n >= 2 * k else _binomial_variance(metric, t) for t in tallies
-        ]
-        values = [metric.value(t) for t in tallies]
-        points.append(_point(k, values, variances, [max(t.n // k, 1) for t in tallies]))
+    for k in range(1, min((t.n for t in tallies), default=0) + 1):
+        known = {(t.n, t.correct): _at(pass_at(k), t) for t in tallies}
+        found = [known[t.n, t.correct] for t in tallies]
+        points.append(_point(k, tallies, [value for value, _ in found], [v for _, v in found]))
     return points
 
 
@@ -57,10 +55,9 @@ def cons_curve(tallies: Sequence[Tally]) -> list[Point]:
     seeded random orders of the samples. The sampling variance is that of `metrics.cons_at`: k/n
     times the variance of one vote of k draws with replacement.
     """
-    n = min(t.n for t in tallies)
-    if n < 1:
-        return []
-    voted = [_votes(t, n) for t in tallies]
+    n = min((t.n for t in tallies), default=0)
+    draws = min(_MOST, max(_LEAST, _DRAWS // max(len(tallies), 1)))
+    voted = [_votes(t, n, draws) for t in tallies]
     points = []
     for k in range(1, n + 1):
         exact = n <= _EXACT or k in (1, n)
@@ -72,13 +69,24 @@ def cons_curve(tallies: Sequence[Tally]) -> list[Point]:
             None if t.n < 2 else found[1][k - 1] * k / t.n
             for t, found in zip(tallies, voted, strict=True)
         ]
-        points.append(_point(k, values, variances, [max(t.n // k, 1) for t in tallies]))
+        points.append(_point(k, tallies, values, variances))
     return points
 
 
+def _at(metric: pass_at, tally: Tally) -> tuple[float, float | None]:
+    """One problem's value and its variance."""
+    enough = tally.n >= 2 * metric.k
+    variance = metric.variance(tally) if enough else _binomial_variance(metric, tally)
+    return metric.value(tally), variance
+
+
 def _point(
-    k: int, values: Sequence[float], variances: Sequence[float | None], trials: Sequence[int]
+    k: int,
+    tallies: Sequence[Tally],
+    values: Sequence[float],
+    variances: Sequence[float | None],
 ) -> Point:
+    trials = [max(t.n // k, 1) for t in tallies]
     return Point(
         k=k,
         value=mean(values),
@@ -100,7 +108,7 @@ def _binomial_variance(metric: pass_at, tally: Tally) -> float | None:
     return math.fsum(p * (v - centre) ** 2 for p, v in zip(chances, values, strict=True))
 
 
-def _votes(tally: Tally, n: int) -> tuple[list[float], list[float]]:
+def _votes(tally: Tally, n: int, draws: int) -> tuple[list[float], list[float]]:
     """Per k, the mean over random orders of one vote of k, and the variance of k draws' vote."""
     import numpy as np
 
@@ -110,12 +118,12 @@ def _votes(tally: Tally, n: int) -> tuple[list[float], list[float]]:
     shares = np.array([vote.correct / vote.count for vote in tally.votes])
     classes = np.repeat(np.arange(len(counts) + 1), [*counts, tally.n - sum(counts)])
     random = np.random.default_rng(tally.seed)
-    orders = random.permuted(np.tile(classes, (_DRAWS, 1)), axis=1)[:, :n]
-    draws = random.choice(classes, size=(_DRAWS, n))
+    orders = random.permuted(np.tile(classes, (draws, 1)), axis=1)[:, :n]
+    anew = random.choice(classes, size=(draws, n))
     means: list[float] = []
     variances: list[float] = []
-    for drawn, found in ((orders, means), (draws, variances)):
-        seen = np.zeros((_DRAWS, len(counts)))
+    for drawn, found in ((orders, means), (anew, variances)):
+        seen = np.zeros((draws, len(counts)))
         for k in range(n):
             seen += drawn[:, k, None] == np.arange(len(counts))
             top = seen.max(axis=1, keepdims=True)

@@ -111,6 +111,22 @@ def write_json(path: Path, value: object) -> None:
     _replace(path, [dump(value, orjson.OPT_INDENT_2), b"\n"])
 
 
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file in one step, with the folders above it; broken Unicode is replaced too.
+
+    What is no plain file (/dev/stdout) is written to as it is.
+    """
+    data = text.encode("utf-8", "replace")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    _replace(path, [data])
+
+
 def _replace(path: Path, chunks: Iterable[bytes]) -> None:
     try:
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

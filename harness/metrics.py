@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import UsageError
+from harness.prompts import derive_seed
 from harness.types import Grade, Tally, Verdict, Vote
 
 if TYPE_CHECKING:
@@ -66,6 +67,25 @@ def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
             graded[grade.problem_id] += 1
             right[grade.problem_id] += grade.verdict is Verdict.CORRECT
     return {id: Tally(n, right[id]) for id, n in graded.items()}
+
+
+def tally_problem(
+    problem_id: str,
+    grades: Sequence[Grade],
+    classes: Callable[[Sequence[str]], list[int]] | None,
+) -> Tally:
+    """Count the grades of one problem, its answers put into classes by the grader's `classes`.
+
+    Args:
+        problem_id: names the seed for the bootstrap of cons@k.
+        grades: all of this problem in the order of their index, none with verdict `error`.
+        classes: None where no metric looks at votes: each answer is then a class of its own.
+    """
+    numbers: Sequence[int] = range(len(grades))
+    if classes is not None:
+        found = iter(classes([grade.answer for grade in grades if grade.answer is not None]))
+        numbers = [-1 if grade.answer is None else next(found) for grade in grades]
+    return tally(grades, numbers, seed=derive_seed("bootstrap", problem_id))
 
 
 @dataclass(frozen=True, slots=True)

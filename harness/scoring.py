@@ -17,9 +17,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.exam import Exam
-from harness.metrics import tally
+from harness.metrics import tally_problem
 from harness.parts import Grader, Metric
-from harness.prompts import derive_seed
 from harness.types import Grade, Sample, Score, Tally, Verdict
 from harness.uncertainty import (
     mean,
@@ -143,16 +142,11 @@ def _further(
 def _tallies(
     by_problem: Mapping[str, Mapping[int, Grade]], grader: Grader, *, votes: bool
 ) -> list[Tally]:
-    tallies = []
-    for problem_id, found in by_problem.items():
-        grades = [found[index] for index in sorted(found)]
-        classes: Sequence[int] = range(len(grades))
-        if votes:
-            answers = [grade.answer for grade in grades if grade.answer is not None]
-            numbers = iter(grader.classes(answers))
-            classes = [-1 if grade.answer is None else next(numbers) for grade in grades]
-        tallies.append(tally(grades, classes, seed=derive_seed("bootstrap", problem_id)))
-    return tallies
+    return [
+        tally_problem(id, [found[index] for index in sorted(found)],
+                      grader.classes if votes else None)
+        for id, found in by_problem.items()
+    ]  # fmt: skip
 
 
 def _score(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 import orjson
 
 from harness.errors import UsageError
+from harness.files import write_text
 from harness.types import Verdict
 
 from .baselines import Cell
 from .beside import beside
 from .chunks import Chunks
+from .drawing import Plot
 from .html import render_html
 from .protocol import exam_table, runs_table
 from .results import Rate, Result, by_task, scores_json
 from .tables import Table, breakdowns, outcomes, problems, summary
-from .templating import markdown_page, write_text
+from .templating import markdown_page
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,6 +75,7 @@ class Section:
     protocol: Table
     mixes: tuple[Mix, ...]
     strips: tuple[Strip, ...]
+    figures: tuple[Plot, ...] = ()
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -93,26 +96,44 @@ class Report:
     runs: Table
     results: tuple[Result, ...]
     show_masked: bool = False
+    home: str | None = None
 
 
-def build(results: Sequence[Result], cells: Sequence[Cell], *, show_masked: bool = False) -> Report:
+def build(
+    results: Sequence[Result],
+    cells: Sequence[Cell],
+    *,
+    show_masked: bool = False,
+    figures: Mapping[str, Sequence[Plot]] | None = None,
+    home: str | None = None,
+) -> Report:
     """Lay out a report.
 
     Args:
         results: what was read from the run folders.
         cells: the baselines to set beside them.
         show_masked: show statements and answers of tasks that ask to hide them.
+        figures: by task, those to draw on the page.
+        home: address of the page that lists all runs, where there is one.
     """
+    drawn = figures or {}
     groups = by_task(results)
     return Report(
         title=", ".join(dict.fromkeys(result.run for result in results)),
         models=tuple(dict.fromkeys(result.model for result in results)),
         warnings=tuple(f"{r.task}, {r.run}: {r.status}." for r in results if not r.complete),
         summary=summary(groups),
-        sections=tuple(_section(group, cells, show_masked) for group in groups.values()),
+        sections=tuple(
+            replace(
+                _section(group, cells, show_masked),
+                figures=tuple(plot for plot in drawn.get(task, ()) if plot.on_page),
+            )
+            for task, group in groups.items()
+        ),
         runs=runs_table(results),
         results=tuple(results),
         show_masked=show_masked,
+        home=home,
     )
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 import harness
+from harness.files import write_text
 
 from . import latex
 from .page import check_format, print_table
 from .paper import PaperTable
 from .paper_notes import LEGEND, alerts, notes
 from .paper_text import Grid, grid, records, verdict_table
-from .templating import csp_hash, environment, write_text
+from .templating import csp_hash, environment
 
 if TYPE_CHECKING:
     from rich.console import Console

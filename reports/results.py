@@ -15,6 +15,9 @@ from harness.selection import Window
 from harness.store import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Problem, Score, Verdict
 
+Z95 = 1.96
+"""Standard errors to either side of a 95 % interval."""
+
 _SCORE_FIELDS = tuple(field.name for field in fields(Score))
 _NEEDED = {field.name for field in fields(Score) if field.default is MISSING}
 

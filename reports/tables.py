@@ -96,7 +96,12 @@ def metric_label(score: Score, *, several: bool = False) -> str:
 
 def n_text(score: Score) -> str:
     """Samples per problem: n=64, or n≤64 where some are missing."""
-    return f"n={score.k}" if score.complete else f"n≤{score.k}"
+    return n_label(score.k, score.complete)
+
+
+def n_label(k: int, complete: bool) -> str:
+    """n=64, or n≤64 where some samples are missing."""
+    return f"n={k}" if complete else f"n≤{k}"
 
 
 def score_text(score: Score) -> str:

@@ -1,4 +1,4 @@
-"""What every written report shares: the templates, policy hashes, and writing a file."""
+"""What every written report shares: the templates, and the hashes of a page's policy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-from harness.errors import DataError
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|$~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -37,15 +35,6 @@ def markdown_page(template: str, **values: object) -> str:
 def csp_hash(text: str) -> str:
     """What a Content-Security-Policy calls an inline style or script that it admits."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, and the folders above it. DataError where that cannot be done."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _markdown(text: str) -> str:

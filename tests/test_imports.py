@@ -48,7 +48,7 @@ LAYERS = (
         "graders",
         "engines",
     },
-    {"files", "store", "grading", "runner"},
+    {"files", "store", "progress", "grading", "runner"},
     {"workflows"},
     {"registry", "cli"},
 )

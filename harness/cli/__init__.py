@@ -20,6 +20,8 @@ COMMANDS = {
     "compare": ("compare", "Is a run worse than another, or is it noise?"),
     "plan": ("plan", "What a run will cost and what drop it can show, before it is run."),
     "sweep": ("sweep", "Vary one setting at a time around a base, and show what it does."),
+    "site": ("site", "A static site over all runs: trends, comparisons, run pages."),
+    "watch": ("watch", "Follow a run in the terminal while it is being sampled."),
     "judge": ("judge", "Run one program against tests, or a batch of them."),
     "match": ("match", "Compare one answer with its reference, or a batch of them."),
     "rating": ("rating", "Codeforces rating and percentile of a run."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.live import run_async
-from harness.errors import DataError, ExamMismatch, HarnessError
+from harness.errors import ExamMismatch, HarnessError
 
 if TYPE_CHECKING:
     from harness.gate import Comparison
@@ -86,13 +86,13 @@ def write_comparison(
     json_file: Path | None,
 ) -> None:
     """Write the reports that were asked for."""
-    from harness.files import write_json
+    from harness.files import write_json, write_text
     from harness.reports.compared import to_junit, to_markdown
 
     if junit is not None:
-        _write(junit, to_junit(found, fail_on_rise=fail_on_rise))
+        write_text(junit, to_junit(found, fail_on_rise=fail_on_rise))
     if markdown is not None:
-        _write(markdown, to_markdown(found))
+        write_text(markdown, to_markdown(found))
     if json_file is not None:
         code = found.exit_code(fail_on_rise=fail_on_rise)
         write_json(json_file, {**found.to_json(), "exit_code": code})
@@ -102,20 +102,13 @@ def write_mismatch(
     error: HarnessError, *, junit: Path | None, markdown: Path | None, json_file: Path | None
 ) -> None:
     """Write the reports of a comparison that could not be made."""
-    from harness.files import write_json
+    from harness.files import write_json, write_text
     from harness.reports.compared import junit_error
 
     if junit is not None:
-        _write(junit, junit_error(str(error)))
+        write_text(junit, junit_error(str(error)))
     if markdown is not None:
-        _write(markdown, f"## not the same exam\n\n{error}\n")
+        write_text(markdown, f"## not the same exam\n\n{error}\n")
     if json_file is not None:
         write_json(json_file, {"verdict": "not the same exam", "why": str(error),
                                "exit_code": error.exit_code})  # fmt: skip
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error

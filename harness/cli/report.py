@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from harness.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.reports.baselines import Baselines, Cell
+    from harness.reports.drawing import Plot
+    from harness.reports.results import Result
 
 Document = TypeVar("Document")
 _FILE = click.Path(path_type=Path)
@@ -46,6 +50,27 @@ _own_baselines = click.option(
 @click.option("--window", metavar="M..M", help="Only problems of these months, both included, "
               "in tasks whose problems have dates: 2024-08..2025-01.")  # fmt: skip
 @click.option("--show-masked", is_flag=True, help="Show statements and answers of masked tasks.")
+@click.option(
+    "--figures",
+    "figures_dir",
+    metavar="DIR",
+    type=_FILE,
+    help="Write every figure as SVG and PDF into this folder.",
+)
+@click.option(
+    "--cutoff",
+    metavar="MONTH",
+    help="Mark the last month that the model knows, such as 2024-07, in pass@1 by month.",
+)
+@click.option(
+    "--training",
+    metavar="LOG.jsonl",
+    type=_FILE,
+    help="Draw the runs as checkpoints over the steps of this training log.",
+)
+@click.option("--steps", metavar="RUN=STEP", multiple=True,
+              help="The training step of a run, where neither the log nor its name says it; may "
+              "be repeated.")  # fmt: skip
 def report(
     runs: tuple[Path, ...],
     output: Path | None,
@@ -55,6 +80,10 @@ def report(
     extra: tuple[Path, ...],
     window: str | None,
     show_masked: bool,
+    figures_dir: Path | None,
+    cutoff: str | None,
+    training: Path | None,
+    steps: tuple[str, ...],
 ) -> None:
     """Report on one or more runs, beside published scores.
 
@@ -86,8 +115,14 @@ def report(
         laid_out = lay_out(layout, results, cells, margin=share)
         _deliver(output, laid_out, paper_output.write_paper_table, paper_output.print_paper_table)
     else:
-        built = page.build(results, cells, show_masked=show_masked)
-        _deliver(output, built, page.write_report, page.print_report)
+        figures: dict[str, tuple[Plot, ...]] = {}
+        if figures_dir is not None or (output is not None and output.suffix.lower() == ".html"):
+            figures = drawn(results, cells, cutoff=cutoff, training=training, steps=steps)
+        if figures_dir is not None:
+            _write_figures(figures, figures_dir)
+        if output is not None or figures_dir is None:
+            built = page.build(results, cells, show_masked=show_masked, figures=figures)
+            _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
         for result in results:
             if not result.complete:
@@ -108,6 +143,41 @@ def _deliver(
     from rich.console import Console
 
     show(document, Console())
+
+
+def _write_figures(figures: Mapping[str, Sequence[Plot]], folder: Path) -> None:
+    from harness.reports.drawing import write_plots
+
+    written = write_plots([plot for plots in figures.values() for plot in plots], folder)
+    click.echo(f"wrote {len(written)} files to {folder}", err=True)
+
+
+def drawn(
+    results: Sequence[Result],
+    cells: Sequence[Cell],
+    *,
+    cutoff: str | None = None,
+    training: Path | None = None,
+    steps: Sequence[str] = (),
+) -> dict[str, tuple[Plot, ...]]:
+    """Every figure of these results by task, those over training steps first."""
+    from harness.reports.plots import figures
+    from harness.reports.training import parse_steps, read_log, training_figures
+
+    log = read_log(training) if training else []
+    over_steps = training_figures(results, cells, log, parse_steps(steps))
+    plots = figures(results, cells, classes=answer_classes, cutoff=cutoff)
+    return {task: (*over_steps.get(task, ()), *plots[task]) for task in plots}
+
+
+def answer_classes(task: str) -> Callable[[Sequence[str]], list[int]] | None:
+    """What numbers the equivalence classes of a task's answers; None where its plugin is gone."""
+    from harness.cli.lookup import task_named
+
+    try:
+        return task_named(task).grader.classes
+    except UsageError:
+        return None
 
 
 @click.command()

@@ -1,0 +1,47 @@
+"""`harness site`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("runs_dir", metavar="RUNS_DIR", type=_FOLDER)
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=_FOLDER,
+    required=True,
+    help="The site's folder: plain files for any web server, or to open as they are.",
+)
+@click.option(
+    "--baselines",
+    metavar="FILE",
+    type=_FOLDER,
+    multiple=True,
+    help="Add published scores of your own (YAML); may be repeated.",
+)
+@click.option("--rebuild", is_flag=True, help="Make every page again.")  # fmt: skip
+def site(runs_dir: Path, output: Path, baselines: tuple[Path, ...], rebuild: bool) -> None:
+    """A site over every run below a folder: trends, comparisons, a page a run.
+
+    Only what changed since the last time is made again, so a nightly job can call it.
+    RUNS_DIR/accepted.json, where it is there, names the baseline of each task.
+    """
+    written = build(runs_dir, output, baselines=baselines, rebuild=rebuild)
+    click.echo(f"wrote {written} pages; open {output / 'index.html'}", err=True)
+
+
+def build(
+    runs_dir: Path, output: Path, *, baselines: tuple[Path, ...] = (), rebuild: bool = False
+) -> int:
+    """Bring the site up to date, its pages with every figure; the number of pages written."""
+    from harness.cli.report import drawn
+    from harness.reports.site import build_site
+
+    return build_site(runs_dir, output, draw=drawn, baselines=baselines, rebuild=rebuild)

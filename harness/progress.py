@@ -1,0 +1,289 @@
+"""How far a run has come, read from its folder while another process writes there.
+
+Files are followed from where the last look ended, so a look costs what was written since. Nothing
+is locked and nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.errors import DataError
+from harness.metrics import pass_at
+from harness.store import RunFolder, TaskFolder
+from harness.types import Tally, Verdict
+from harness.uncertainty import mean, problems_error, sampling_error
+
+_WINDOW = 60.0  # seconds over which a rate is taken
+_SETTLED = 10.0  # seconds of watching after which what was before no longer counts
+_LAST = 5  # problems that are remembered as the last ones finished
+
+
+@dataclass(slots=True)
+class Tail:
+    """Follows a JSON-lines file. A file that was replaced or cut is read from its start again."""
+
+    path: Path
+    _offset: int = 0
+    _inode: int = 0
+
+    def restarted(self) -> bool:
+        """Whether the file is no longer the one that was read; what was counted is void then."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return self._offset > 0
+        return self._offset > 0 and (status.st_ino != self._inode or status.st_size < self._offset)
+
+    def reset(self) -> None:
+        """Begin at the start again."""
+        self._offset = self._inode = 0
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every whole line that was added since the last call; a torn last one is left for later.
+
+        Raises:
+            DataError: a line that is not JSON.
+        """
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            self._inode = os.fstat(file.fileno()).st_ino
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._offset += len(line)
+                try:
+                    row = orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    raise DataError(f"{self.path}: a line is not valid JSON ({error})") from error
+                if isinstance(row, dict):
+                    yield row
+
+
+@dataclass(slots=True)
+class TaskProgress:
+    """One task: what was asked for, what is there, and what came of it."""
+
+    name: str
+    problems: int
+    k: int
+    _samples: Tail
+    _grades: Tail
+    _errors: Tail
+    sampled: int = 0
+    tokens: int = 0
+    counted: bool = False
+    capped: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST))
+    _found: dict[str, list[int]] = field(default_factory=dict)
+    _faults: set[tuple[str, int]] = field(default_factory=set)
+    _graded: set[tuple[str, int]] = field(default_factory=set)
+    _past: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    @classmethod
+    def of(cls, folder: TaskFolder, k: int) -> TaskProgress:
+        """A task of a run, nothing read yet but its exam."""
+        samples, grades, errors = (
+            Tail(folder.path / f"{name}.jsonl") for name in ("samples", "grades", "errors")
+        )
+        return cls(folder.name, len(folder.exam().problems), k, samples, grades, errors)
+
+    @property
+    def asked(self) -> int:
+        """Samples that the run is to hold."""
+        return self.k * self.problems
+
+    @property
+    def graded(self) -> int:
+        """Samples with a verdict of the grader's."""
+        return len(self._graded)
+
+    @property
+    def errors(self) -> int:
+        """Samples that failed for a reason of ours and have no grade yet."""
+        return len(self._faults - self._graded)
+
+    @property
+    def correct(self) -> dict[str, tuple[int, int]]:
+        """Per problem with a grade, how many are right of how many."""
+        return {id: (found[0], found[1]) for id, found in self._found.items()}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sample asked for is graded."""
+        return self.graded >= self.asked
+
+    def score(self) -> tuple[float, float | None, bool] | None:
+        """pass@1 so far, its standard error, and whether that is the sampling error.
+
+        The mean is over the problems that have a grade. Where some of them have a single one, the
+        error is the one over problems, which contains the sampling error.
+        """
+        if not self._found:
+            return None
+        metric = pass_at(1)
+        tallies = [Tally(n, correct) for correct, n in self._found.values()]
+        values = [metric.value(tally) for tally in tallies]
+        error = sampling_error([metric.variance(tally) for tally in tallies])
+        if error is not None:
+            return mean(values), error, True
+        return mean(values), problems_error(values), False
+
+    def rate(self) -> tuple[float, float] | None:
+        """Samples and tokens a second over the last minute, at first since the run began.
+
+        None after a single look at a run that was started more than once.
+        """
+        if len(self._past) < 2:
+            return None
+        (start, samples, tokens), (end, now, tokens_now) = self._past[0], self._past[-1]
+        if end <= start:
+            return None
+        return (now - samples) / (end - start), (tokens_now - tokens) / (end - start)
+
+    def look(self, now: float, began: float | None = None) -> None:
+        """Read what was written since the last look.
+
+        Args:
+            now: seconds of a clock that only goes forward.
+            began: when there was no sample yet on that clock, where it is known.
+        """
+        if any(tail.restarted() for tail in (self._samples, self._grades, self._errors)):
+            self._forget()
+        for row in self._samples.rows():
+            self.sampled += 1
+            self.capped += row.get("finish_reason") == "length"
+            if row.get("n_tokens") is not None:
+                self.counted = True
+                self.tokens += row["n_tokens"]
+        for row in self._errors.rows():
+            self._faults.add((row.get("problem_id", ""), row.get("index", -1)))
+        for row in self._grades.rows():
+            self._add_grade(row)
+        if not self._past and began is not None and began < now:
+            self._past.append((began, 0, 0))
+        self._past.append((now, self.sampled, self.tokens))
+        while len(self._past) > 2 and (
+            self._past[1][0] < now - _WINDOW
+            or (self._past[0][0] < now - _WINDOW and self._past[1][0] < now - _SETTLED)
+        ):
+            self._past.popleft()
+
+    def _add_grade(self, row: dict[str, Any]) -> None:
+        key, verdict = (row.get("problem_id", ""), row.get("index", -1)), row.get("verdict", "")
+        if verdict == Verdict.ERROR or key in self._graded:
+            return
+        self._graded.add(key)
+        self.verdicts[verdict] += 1
+        found = self._found.setdefault(key[0], [0, 0])
+        found[0] += verdict == Verdict.CORRECT
+        found[1] += 1
+        if found[1] == self.k:
+            self.last.append(key[0])
+
+    def _forget(self) -> None:
+        for tail in (self._samples, self._grades, self._errors):
+            tail.reset()
+        self.sampled = self.tokens = self.capped = 0
+        for counts in (self.verdicts, self.last, self._found, self._faults, self._graded,
+                       self._past):  # fmt: skip
+            counts.clear()
+
+
+@dataclass(slots=True)
+class RunProgress:
+    """A run, followed. `look` reads what is new; tasks that are added later are found."""
+
+    path: Path
+    tasks: dict[str, TaskProgress] = field(default_factory=dict)
+    model: str = ""
+    engine: str = ""
+    since: float | None = None
+
+    def look(self, now: float | None = None) -> None:
+        """Read what was written since the last look. DataError when the folder is no run."""
+        folder = RunFolder(self.path)
+        manifest = folder.manifest()
+        self.model = manifest.model.rstrip("/").rpartition("/")[2]
+        self.engine = str(manifest.fingerprint.get("engine", ""))
+        starts = manifest.starts
+        self.since = _seconds(starts[-1].get("time")) if starts else None
+        for task in folder.tasks():
+            k = manifest.k.get(task.name, 1)
+            if task.name not in self.tasks:
+                self.tasks[task.name] = TaskProgress.of(task, k)
+            self.tasks[task.name].k = k
+        moment = time.monotonic() if now is None else now
+        began = None
+        if len(starts) == 1 and self.since is not None:
+            began = moment - (time.time() - self.since)
+        for found in self.tasks.values():
+            found.look(moment, began)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sample of every task is graded."""
+        return bool(self.tasks) and all(task.complete for task in self.tasks.values())
+
+    @property
+    def sampled(self) -> int:
+        """Samples of all tasks."""
+        return sum(task.sampled for task in self.tasks.values())
+
+    @property
+    def asked(self) -> int:
+        """Samples that all tasks are to hold."""
+        return sum(task.asked for task in self.tasks.values())
+
+    def left(self) -> float | None:
+        """Seconds until the last sample, at the pace of all tasks together; None where unknown."""
+        rates = [rate[0] for task in self.tasks.values() if (rate := task.rate())]
+        return (self.asked - self.sampled) / sum(rates) if sum(rates) > 0 else None
+
+    def writer(self) -> str | None:
+        """Who writes here now, in words; None where nobody does.
+
+        A holder on another host is believed: whether it still lives cannot be seen from here.
+        """
+        try:
+            holder = orjson.loads((self.path / ".lock").read_bytes() or b"{}")
+        except (OSError, orjson.JSONDecodeError):
+            return None
+        if not isinstance(holder, dict) or not isinstance(holder.get("pid"), int):
+            return None
+        if holder.get("host") != socket.gethostname():
+            return f"process {holder['pid']} on {holder.get('host', 'another host')}"
+        return f"process {holder['pid']}" if _alive(holder["pid"]) else None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _seconds(text: object) -> float | None:
+    """A time of a manifest as seconds since 1970."""
+    try:
+        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except ValueError:
+        return None
