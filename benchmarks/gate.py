@@ -130,7 +130,7 @@ def gate(known: dict[str, list[Tally]], nights: int, random: np.random.Generator
     print("alarms where nothing changed / at the drop that plan promises / at twice that drop, in "
           "percent; share of the fixed gate's samples; bias of the mean at the stop and coverage of "
           "its confidence sequence, in points and percent")  # fmt: skip
-    print(f"{'setting':58}{'promised':>9}{'fixed gate':>20}{'sequential':>20}{'samples':>18}"
+    print(f"{'setting':58}{'promised':>9}{'fixed gate':>22}{'sequential':>22}{'samples':>22}"
           f"{'bias':>18}{'covered':>9}")  # fmt: skip
     for label, m, k, pool in settings(known):
         rows = [night(pool, m, k, random) for _ in range(nights)]
@@ -143,7 +143,7 @@ def gate(known: dict[str, list[Tally]], nights: int, random: np.random.Generator
             early = share = bias = covered = "-"
         else:
             covered = f"{100 * fmean(fmean(row['covered']) for row in rows):.1f}"
-        print(f"{label:58}{100 * promised:9.1f}{fixed:>20}{early:>20}{share:>18}{bias:>18}"
+        print(f"{label:58}{100 * promised:9.1f}{fixed:>22}{early:>22}{share:>22}{bias:>18}"
               f"{covered:>9}", flush=True)  # fmt: skip
 
 
