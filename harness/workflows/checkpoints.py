@@ -1,0 +1,150 @@
+"""Checkpoints that a training run leaves behind: where they are, in which order, and which are new.
+
+A checkpoint is a folder with a config.json. It is new until RUNS/history.jsonl has a complete line
+for its run; that line also tells whether the folder's files are still those that were evaluated.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.engines.checkpoint import digest, weights_hash
+from harness.errors import DataError, ExamMismatch, UsageError
+from harness.workflows.accept import CLOCK
+
+NAME_FIELDS = ("checkpoint", "parent", "content")
+_SMALL = ("*.json", "*.jinja", "*.model", "*.txt")  # what stands beside the weights
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model folder and the name of its run."""
+
+    path: Path
+    run: str
+
+
+def find_checkpoints(patterns: Sequence[str]) -> list[Path]:
+    """The model folders that paths, folders and globs name; those of one pattern oldest first.
+
+    Where every path of a pattern holds a number, the last number in it is the order (step-900
+    before step-1000), else the time at which config.json was written.
+
+    Raises:
+        DataError: a pattern that names no model folder.
+    """
+    found: dict[Path, Path] = {}  # a link to another one found counts once
+    for pattern in patterns:
+        places = [Path(pattern)]
+        if not places[0].exists() and glob.has_magic(pattern):
+            places = [Path(match) for match in glob.glob(pattern, recursive=True)]
+        folders = {folder for place in places for folder in _model_folders(place)}
+        if not folders:
+            raise DataError(f"checkpoints: {pattern!r} names no folder with a config.json in it")
+        for folder in oldest_first(folders):
+            found.setdefault(folder.resolve(), folder)
+    return list(found.values())
+
+
+def _model_folders(place: Path) -> list[Path]:
+    if (place / "config.json").is_file():
+        return [place]
+    return [config.parent for config in place.rglob("config.json")]
+
+
+def oldest_first(folders: set[Path]) -> list[Path]:
+    """By the last number in the path where all have one, else by time; equals by name."""
+    numbers = {folder: re.findall(r"\d+", str(folder)) for folder in folders}
+    numbered = all(numbers.values())
+
+    def order(folder: Path) -> tuple[float, float, str]:
+        number = int(numbers[folder][-1]) if numbered else 0
+        return number, (folder / "config.json").stat().st_mtime, str(folder)
+
+    return sorted(folders, key=order)
+
+
+def name_runs(paths: Sequence[Path], pattern: str) -> list[Checkpoint]:
+    """Give each checkpoint's run its name.
+
+    Raises:
+        UsageError: a name that leads nowhere, or the same one for two checkpoints.
+    """
+    named: dict[str, Path] = {}
+    for path in paths:
+        name = _name(path, pattern)
+        if name in named:
+            raise UsageError(
+                f"name {pattern!r}: {named[name]} and {path} would both be the run {name!r}; "
+                "a pattern such as '{parent}-{checkpoint}' tells them apart"
+            )
+        named[name] = path
+    return [Checkpoint(path, name) for name, path in named.items()]
+
+
+def _name(path: Path, pattern: str) -> str:
+    place = path.resolve()
+    values = {"checkpoint": place.name, "parent": place.parent.name}
+    if "{content}" in pattern:
+        values["content"] = content(path)[:8]
+    name = pattern.format(**values)
+    if not name or Path(name).is_absolute() or {".", ".."} & set(Path(name).parts):
+        raise UsageError(f"name {pattern!r}: {name!r} is no folder below runs")
+    return name
+
+
+def content(folder: Path) -> str:
+    """Sixteen hex digits over a checkpoint's files; of large weights their ends only."""
+    small = sorted(path for pattern in _SMALL for path in folder.glob(pattern))
+    try:
+        parts = [weights_hash(folder) or ""]
+        parts += [f"{path.name} {digest(path.read_bytes())}" for path in small]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+    return digest("\0".join(parts).encode())
+
+
+def is_new(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> bool:
+    """Whether this checkpoint, as it is now, has still to be evaluated to its end.
+
+    Args:
+        checkpoint: the folder and its run.
+        line: the last one in the history about this run.
+    """
+    return line is None or not line["complete"] or _changed(checkpoint.path, line) is not None
+
+
+def check_unchanged(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> None:
+    """Refuse to hold a finished run for one of what the folder holds now.
+
+    Raises:
+        ExamMismatch: the run was made of other files.
+    """
+    now = _changed(checkpoint.path, line) if line is not None and line["complete"] else None
+    if line is not None and now is not None:
+        raise ExamMismatch(
+            f"{checkpoint.path} holds other files than those that the run {checkpoint.run!r} was "
+            f"made of ({line['content']} against {now}); '{{content}}' in the name pattern gives "
+            "each state a run of its own"
+        )
+
+
+def _changed(folder: Path, line: Mapping[str, Any]) -> str | None:
+    """The content of a folder that is not what it was; None where it is."""
+    if _untouched_since(folder, str(line["time"])):
+        return None
+    now = content(folder)
+    return None if now == line["content"] else now
+
+
+def _untouched_since(folder: Path, moment: str) -> bool:
+    """By the times of the folder and its files, so that most are known without being read."""
+    stats = [path.stat() for path in (folder, *folder.iterdir())]
+    last = max(max(stat.st_mtime, stat.st_ctime) for stat in stats)
+    return last < datetime.strptime(moment, CLOCK).timestamp()
