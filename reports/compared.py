@@ -51,7 +51,12 @@ def to_markdown(found: Comparison) -> str:
 
 def to_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
     """One test case a task: a regression fails, an underpowered one is skipped with its reason."""
-    suite = _suite(len(found.tasks))
+    return written(comparison_suite(found, fail_on_rise=fail_on_rise))
+
+
+def comparison_suite(found: Comparison, *, fail_on_rise: bool = False) -> ElementTree.Element:
+    """The test suite of one comparison."""
+    suite = new_suite()
     for task in found.tasks:
         ruling = task.ruling
         case = ElementTree.SubElement(
@@ -64,19 +69,15 @@ def to_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
             ElementTree.SubElement(case, "skipped", message=_clean(text))
         ElementTree.SubElement(case, "system-out").text = _clean(text)
     for line in found.incomplete:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname="harness.compare", name="complete"
-        )
-        ElementTree.SubElement(case, "error", message=_clean(line))
-    return _written(suite)
+        add_error(suite, "complete", line)
+    return suite
 
 
 def junit_error(message: str) -> str:
     """A report of a comparison that could not be made."""
-    suite = _suite(1)
-    case = ElementTree.SubElement(suite, "testcase", classname="harness.compare", name="same exam")
-    ElementTree.SubElement(case, "error", message=_clean(message))
-    return _written(suite)
+    suite = new_suite()
+    add_error(suite, "same exam", message)
+    return written(suite)
 
 
 def print_comparison(found: Comparison, console: Console) -> None:
@@ -102,13 +103,11 @@ def sentences(ruling: Ruling) -> list[str]:
     lines = [
         f"{ruling.verdict}: {points(difference.base, sign=False)} -> "
         f"{points(difference.new, sign=False)}, {points(difference.value)} points "
-        f"(95 % {_range(difference.interval)} by the {by} error), p of a drop {_p_text(ruling.p_drop)}"
+        f"(95 % {range_text(difference.interval)} by the {by} error), p of a drop {_p_text(ruling.p_drop)}"
     ]
     if ruling.rise:
-        lines.append(
-            f"a significant rise (p {_p_text(ruling.p_rise)}): is the extraction the same?"
-        )
-    lines.append(_power_text(ruling))
+        lines.append(rise_text(ruling))
+    lines.append(power_text(ruling))
     if ruling.look is not None:
         low, high = ruling.look.interval
         lines.append(
@@ -126,11 +125,18 @@ def points(value: float | None, *, sign: bool = True) -> str:
     return f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
 
 
-def _range(interval: Interval) -> str:
+def rise_text(ruling: Ruling) -> str:
+    """What to think of when a score has risen."""
+    return f"a significant rise (p {_p_text(ruling.p_rise)}): is the extraction the same?"
+
+
+def range_text(interval: Interval) -> str:
+    """An interval in points."""
     return f"{points(interval.low)} to {points(interval.high)}"
 
 
-def _power_text(ruling: Ruling) -> str:
+def power_text(ruling: Ruling) -> str:
+    """What drop the run can show, and what it would take where that is too little."""
     text = (
         f"smallest detectable drop {points(ruling.detectable, sign=False)} points (power 0.8); "
         f"power {ruling.power:.2f} at the margin of {points(ruling.margin, sign=False)}"
@@ -160,7 +166,7 @@ def _verdicts(found: Comparison) -> Table:
         told = (line for line in sentences(task.ruling)[1:] if not line.startswith("smallest"))
         alerts += [f"{task.ruling.task}: {line}" for line in (*task.notes, *told)]
         if task.ruling.verdict == "underpowered":
-            alerts.append(f"{task.ruling.task}: {_power_text(task.ruling)}")
+            alerts.append(f"{task.ruling.task}: {power_text(task.ruling)}")
     note = (
         "In points. 95 %: of the change, by the sampling error (by problems with one sample a "
         "problem). p drop: one-sided, Holm-adjusted over the tasks; p sign-flip: two-sided, over "
@@ -180,8 +186,8 @@ def _verdict_row(ruling: Ruling) -> Row:
         points(difference.base, sign=False),
         points(difference.new, sign=False),
         points(difference.value),
-        _range(difference.interval),
-        _range(problems) if problems else "–",
+        range_text(difference.interval),
+        range_text(problems) if problems else "–",
         _p_text(ruling.p_drop),
         _p_text(difference.p_sign_flip),
         points(ruling.detectable, sign=False),
@@ -233,17 +239,25 @@ def _problems(tasks: Sequence[TaskComparison]) -> Table:
     return Table("Problems with the largest changes", columns, tuple(rows), notes=tuple(notes))
 
 
-def _suite(tests: int) -> ElementTree.Element:
-    return ElementTree.Element("testsuite", name="harness compare", tests=str(tests))
+def new_suite(name: str = "harness compare") -> ElementTree.Element:
+    """A test suite without any case yet."""
+    return ElementTree.Element("testsuite", name=name)
 
 
-def _written(suite: ElementTree.Element) -> str:
-    failures: Sequence[ElementTree.Element] = suite.findall("*/failure")
-    suite.set("failures", str(len(failures)))
-    suite.set("errors", str(len(suite.findall("*/error"))))
-    suite.set("skipped", str(len(suite.findall("*/skipped"))))
-    ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+def add_error(suite: ElementTree.Element, name: str, message: str) -> None:
+    """Add a test case that could not be decided."""
+    case = ElementTree.SubElement(suite, "testcase", classname="harness.compare", name=name)
+    ElementTree.SubElement(case, "error", message=_clean(message))
+
+
+def written(root: ElementTree.Element) -> str:
+    """A test suite, or several in one element, as a JUnit file with its counts."""
+    for suite in root.iter("testsuite"):
+        suite.set("tests", str(len(suite.findall("testcase"))))
+        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            suite.set(name, str(len(suite.findall(f"*/{tag}"))))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _clean(text: str) -> str:

@@ -33,6 +33,7 @@ LAYERS = (
         "sequential",
         "gate",
         "effects",
+        "nights",
         "contest",
         "selection",
         "breakdown",
@@ -59,8 +60,8 @@ IO = {"asyncio", "io", "os", "shutil", "socket", "subprocess", "sys", "tempfile"
 BESIDE = {
     "tasks": {"types", "errors", "parts", "prompts", "datasets", "judge", "graders", "metrics"},
     "reports": {"types", "errors", "answers", "prompts", "metrics", "uncertainty", "curves",
-                "comparison", "power", "sequential", "gate", "contest", "selection", "exam", "files",
-                "store", "effects"},
+                "comparison", "power", "sequential", "gate", "nights", "contest", "selection", "exam",
+                "files", "store", "effects"},
 }  # fmt: skip
 HEAVY = {
     "antlr4", "datasets", "huggingface_hub", "latex2sympy2_extended", "lm_eval", "math_verify",

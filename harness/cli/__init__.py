@@ -22,6 +22,8 @@ COMMANDS = {
     "sweep": ("sweep", "Vary one setting at a time around a base, and show what it does."),
     "site": ("site", "A static site over all runs: trends, comparisons, run pages."),
     "watch": ("watch", "Follow a run in the terminal while it is being sampled."),
+    "nightly": ("nightly", "Evaluate new checkpoints against the accepted baseline."),
+    "accept": ("nightly", "Make a run the baseline that nightly runs are held against."),
     "judge": ("judge", "Run one program against tests, or a batch of them."),
     "match": ("match", "Compare one answer with its reference, or a batch of them."),
     "rating": ("rating", "Codeforces rating and percentile of a run."),

@@ -122,7 +122,9 @@ def what_is_missing(task: TaskFolder) -> str:
     """What keeps a task from being a baseline, in words; "" where it is whole."""
     if not task.has_scores():
         return "no scores.json, it was interrupted before it was scored"
-    scores = task.scores()
+    scores, stopping = task.scores(), task.stopping()
+    if stopping is not None and stopping["round"] < stopping["k"]:
+        return f"its sampling stopped early, after round {stopping['round']} of {stopping['k']}"
     counts = {"pending": scores["pending"], "ended in error": scores["errors"]}
     return ", ".join(f"{count:,} samples {what}" for what, count in counts.items() if count)
 

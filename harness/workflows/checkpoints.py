@@ -6,28 +6,19 @@ for its run; that line also tells whether the folder's files are still those tha
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from harness.engines.checkpoint import digest, weights_hash
 from harness.errors import DataError, ExamMismatch, UsageError
+from harness.nights import Checkpoint
 from harness.workflows.accept import CLOCK
 
 NAME_FIELDS = ("checkpoint", "parent", "content")
 _SMALL = ("*.json", "*.jinja", "*.model", "*.txt")  # what stands beside the weights
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A model folder and the name of its run."""
-
-    path: Path
-    run: str
 
 
 def find_checkpoints(patterns: Sequence[str]) -> list[Path]:
@@ -41,15 +32,19 @@ def find_checkpoints(patterns: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, Path] = {}  # a link to another one found counts once
     for pattern in patterns:
-        places = [Path(pattern)]
-        if not places[0].exists() and glob.has_magic(pattern):
-            places = [Path(match) for match in glob.glob(pattern, recursive=True)]
-        folders = {folder for place in places for folder in _model_folders(place)}
+        folders = {folder for place in _places(Path(pattern)) for folder in _model_folders(place)}
         if not folders:
             raise DataError(f"checkpoints: {pattern!r} names no folder with a config.json in it")
         for folder in oldest_first(folders):
             found.setdefault(folder.resolve(), folder)
     return list(found.values())
+
+
+def _places(pattern: Path) -> list[Path]:
+    """The path itself if it is there, else what it matches as a glob."""
+    if pattern.exists() or not set("*?[") & set(str(pattern)):
+        return [pattern]
+    return list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
 
 
 def _model_folders(place: Path) -> list[Path]:

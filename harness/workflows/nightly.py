@@ -2,7 +2,7 @@
 
     checkpoint -> run folder -> comparison with the accepted run of each task -> history.jsonl
 
-RUNS/history.jsonl gets one line a checkpoint, see `Night.line`; a later line about the same run
+RUNS/history.jsonl gets one line a checkpoint, see `harness.nights.Outcome.line`; a later line about the same run
 replaces an earlier one. Nothing here moves the baseline: `harness.workflows.accept` does.
 """
 
@@ -10,24 +10,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.config import RunSettings, by_field, check, read_config
-from harness.errors import DataError, ExamMismatch, HarnessError, Incomplete, Interrupted
+from harness.config import RunSettings, by_field, check, configure, read_config
+from harness.errors import DataError, ExamMismatch, HarnessError
 from harness.files import Appender, read_lines
-from harness.gate import Comparison, TaskComparison
+from harness.gate import Comparison
+from harness.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
 from harness.runner import Observer, TaskRun
 from harness.store import MANIFEST
 from harness.types import Task
-from harness.workflows.accept import CLOCK, Ledger
+from harness.workflows.accept import CLOCK, LEDGER, read_ledger
 from harness.workflows.checkpoints import (
     NAME_FIELDS,
-    Checkpoint,
     check_unchanged,
     content,
     find_checkpoints,
@@ -38,8 +38,7 @@ from harness.workflows.compare import compare_runs
 from harness.workflows.evaluate import evaluate
 
 HISTORY = "history.jsonl"
-_WORST_FIRST = (1, 70, 2, 3, 4, 5, 0)
-_GIVEN_BY_THE_NIGHT = ("model", "output")
+_ITS_OWN = ("model", "output", "until", "base", "margin")
 
 
 class NightSettings(BaseModel):
@@ -52,6 +51,7 @@ class NightSettings(BaseModel):
     runs: Path = Path("runs")
     name: str = "{checkpoint}"
     margin: float = Field(0.05, gt=0, lt=1)
+    until: Literal["decided"] | None = None
     allow: tuple[str, ...] = ()
     fail_on_rise: bool = False
     site: Path | None = None
@@ -60,6 +60,16 @@ class NightSettings(BaseModel):
     @classmethod
     def _one_is_a_list(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("run")
+    @classmethod
+    def _not_what_the_night_sets(cls, value: dict[str, Any]) -> dict[str, Any]:
+        value = by_field(value)
+        for name in _ITS_OWN:
+            if name in value:
+                place = "a setting beside run" if name in cls.model_fields else "set for each run"
+                raise ValueError(f"{name} does not belong here, it is {place}")
+        return value
 
     @field_validator("name")
     @classmethod
@@ -80,7 +90,6 @@ def read_night(config: Path) -> NightSettings:
         DataError: the file cannot be read.
     """
     settings = check(NightSettings, read_config(config), config)
-    settings = settings.model_copy(update={"run": by_field(settings.run)})
     run_settings(settings, Checkpoint(Path("checkpoint"), "run"), config)
     return settings
 
@@ -88,6 +97,171 @@ def read_night(config: Path) -> NightSettings:
 def run_settings(
     settings: NightSettings, checkpoint: Checkpoint, config: Path | None = None
 ) -> RunSettings:
-    """What `harness run` would be told to evaluate this checkpoint."""
+    """What `harness run` would be told to evaluate this checkpoint, each time in full."""
     given = {"model": str(checkpoint.path), "output": settings.runs / checkpoint.run}
     return check(RunSettings, {**settings.run, **given}, config, prefix="run: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a night has to do, before a model is loaded.
+
+    `bases` is the accepted run of each task that has one, as a folder below `settings.runs`;
+    `history` the last line about each run.
+    """
+
+    settings: NightSettings
+    tasks: Sequence[Task]
+    due: Sequence[Checkpoint]
+    bases: Mapping[str, str]
+    history: Mapping[str, Mapping[str, Any]]
+
+
+def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] = ()) -> Plan:
+    """Decide what is to be evaluated and against what; nothing is written.
+
+    Args:
+        settings: of the night.
+        tasks: those that the settings of its runs name, from the registry.
+        chosen: checkpoints to be held against the baseline, evaluated before or not; by default
+            the new ones of the configuration.
+
+    Raises:
+        DataError: no checkpoint there, an accepted run that is gone, a file that is damaged.
+        UsageError: two checkpoints whose runs would have the same name, or an option that a task
+            cannot honour.
+    """
+    ledger, history = read_ledger(settings.runs), read_history(settings.runs)
+    bases = {t.name: ledger.accepted[t.name].run for t in tasks if t.name in ledger.accepted}
+    for name, run in bases.items():
+        if not (settings.runs / run / MANIFEST).is_file():
+            raise DataError(
+                f"{settings.runs / LEDGER}: the accepted run of {name}, {settings.runs / run}, is "
+                "not there; bring it back, or accept another one"
+            )
+    found = name_runs(find_checkpoints(chosen or settings.checkpoints), settings.name)
+    for task in tasks:
+        configure(task, run_settings(settings, found[0]))
+    due = found if chosen else [item for item in found if is_new(item, history.get(item.run))]
+    return Plan(settings, tasks, due, bases, history)
+
+
+def read_history(runs: Path) -> dict[str, dict[str, Any]]:
+    """The last line of the history about each run, by the run's name."""
+    path = runs / HISTORY
+    if not path.exists():
+        return {}
+    try:
+        return {line["run"]: line for _, line in read_lines(path)}
+    except (TypeError, KeyError) as error:
+        raise DataError(f"{path}: not what harness nightly writes ({error!r})") from error
+
+
+async def hold(
+    plan: Plan,
+    checkpoint: Checkpoint,
+    task_named: Callable[[str], Task],
+    *,
+    observe: Callable[[Sequence[TaskRun]], Observer],
+    full: bool = False,
+) -> Outcome:
+    """Evaluate one checkpoint, compare it with the accepted runs, and write the history's line.
+
+    What makes this one impossible to evaluate is its outcome, so that the night goes on.
+
+    Args:
+        plan: of the night.
+        checkpoint: a due one.
+        task_named: finds a task by name, for grading again.
+        observe: as in `harness.workflows.evaluate.evaluate`.
+        full: draw every sample, also where the configuration says `until: decided`.
+    """
+    settings = plan.settings
+    known: dict[str, Any] = {"checkpoint": checkpoint, "time": time.strftime(CLOCK),
+                             "fail_on_rise": settings.fail_on_rise}  # fmt: skip
+    mark = ""
+    try:
+        mark = content(checkpoint.path)
+        check_unchanged(checkpoint, plan.history.get(checkpoint.run))
+        results = await _evaluate(plan, checkpoint, observe, full)
+        scores = dict(zip((task.name for task in plan.tasks), results, strict=True))
+        tasks, comparison = await _compare(plan, checkpoint.run, scores, task_named)
+        outcome = Outcome(**known, content=mark, tasks=tasks, comparison=comparison)
+    except HarnessError as error:
+        outcome = Outcome(**known, content=mark, failure=error)
+    _remember(settings.runs, outcome)
+    return outcome
+
+
+async def _evaluate(
+    plan: Plan,
+    checkpoint: Checkpoint,
+    observe: Callable[[Sequence[TaskRun]], Observer],
+    full: bool,
+) -> list[dict[str, Any]]:
+    settings = run_settings(plan.settings, checkpoint)
+    if plan.settings.until is None or full:
+        return await evaluate(plan.tasks, settings, observe=observe)
+    gated = settings.model_copy(update={"until": "decided", "margin": plan.settings.margin})
+    bases = {task: plan.settings.runs / run for task, run in plan.bases.items()}
+    return await evaluate(plan.tasks, gated, observe=observe, bases=bases)
+
+
+async def _compare(
+    plan: Plan, run: str, scores: Mapping[str, Mapping[str, Any]], task_named: Callable[[str], Task]
+) -> tuple[tuple[TaskOutcome, ...], Comparison | None]:
+    """Every task with its verdict, and the comparison of those that have one."""
+    runs, settings = plan.settings.runs, plan.settings
+    held = {
+        task: runs / plan.bases[task]
+        for task in scores
+        if plan.bases.get(task, run) != run and scores[task]["scores"]
+    }
+
+    async def compared(bases: Mapping[str, Path]) -> Comparison:
+        return await compare_runs(
+            bases, runs / run, task_named, margin=settings.margin, allow=settings.allow
+        )
+
+    other: dict[str, str] = {}
+    try:
+        found = await compared(held) if held else None
+    except ExamMismatch:  # of some task: the others are compared all the same
+        for task, base in held.items():
+            try:
+                await compared({task: base})
+            except ExamMismatch as error:
+                other[task] = str(error)
+        same = {task: base for task, base in held.items() if task not in other}
+        found = await compared(same) if same else None
+    compared_tasks = {task.ruling.task: task for task in found.tasks} if found is not None else {}
+    outcomes = []
+    for task, result in scores.items():
+        verdict: Verdict = _without_comparison(task, run, plan.bases)
+        if task in compared_tasks:
+            verdict = compared_tasks[task].ruling.verdict
+        elif task in other:
+            verdict = "not the same exam"
+        outcomes.append(
+            TaskOutcome(task=task, scores=result, verdict=verdict, base=plan.bases.get(task),
+                        comparison=compared_tasks.get(task), why=other.get(task, ""))
+        )  # fmt: skip
+    return tuple(outcomes), found
+
+
+def _without_comparison(task: str, run: str, bases: Mapping[str, str]) -> WithoutComparison:
+    if task not in bases:
+        return "no baseline"
+    return "is the baseline" if bases[task] == run else "not graded"
+
+
+def _remember(runs: Path, outcome: Outcome) -> None:
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{runs}: cannot be made ({error.strerror})") from error
+    history = Appender(runs / HISTORY)
+    try:
+        history.append([outcome.line()])
+    finally:
+        history.close()

@@ -1,0 +1,209 @@
+"""`harness nightly` and `harness accept`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli import cli
+from harness.cli.compare import names
+from harness.cli.live import run_async, task_progress
+from harness.errors import HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from harness.nights import Outcome
+    from harness.workflows.accept import Acceptance
+    from harness.workflows.nightly import NightSettings, Plan
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(short_help="Evaluate new checkpoints against the accepted baseline.")
+@click.argument("config", metavar="CONFIG.yaml", type=_FILE)
+@click.option("--checkpoint", "chosen", metavar="PATH", multiple=True,
+              help="This checkpoint instead of the new ones, evaluated before or not; a folder "
+              "or a glob as in the file; may be repeated.")  # fmt: skip
+@click.option("--full", is_flag=True,
+              help="Draw every sample in spite of `until: decided`: a run that is to be the "
+              "baseline needs them.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only list what would be evaluated.")
+@click.option("--json", "json_file", type=_FILE, metavar="FILE",
+              help="Write everything as JSON, every problem included.")  # fmt: skip
+@click.option("--markdown", type=_FILE, metavar="FILE", help="Write Markdown, for a CI summary.")
+@click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
+def nightly(
+    config: Path,
+    chosen: Sequence[str],
+    full: bool,
+    dry_run: bool,
+    json_file: Path | None,
+    markdown: Path | None,
+    junit: Path | None,
+) -> None:
+    """Evaluate each new checkpoint and hold it against the accepted runs.
+
+    Exits as `harness compare` does, with the worst of the night: 1 regression, 2 a checkpoint
+    that cannot be read, 3 not the same exam, 4 incomplete, 5 underpowered, 0 otherwise, also
+    where there is nothing new or no baseline yet. After an interruption the same command goes on.
+    Only `harness accept` moves the baseline.
+
+    \b
+    CONFIG.yaml, paths relative to where the command is run:
+      checkpoints: out/step-*      a path, folder or glob, or a list of them
+      runs: runs/nightly           run folders, history.jsonl, accepted.json
+      run: {tasks: [aime24], k: 16}    options of `harness run`
+      name: "{checkpoint}"         of a run; also {parent}, {content}
+      margin: 0.05                 the drop that must be excluded
+      until: decided               stop sampling when the question is decided
+      fail_on_rise: false          exit 1 on a significant rise too
+      allow: []                    parts of the exam that may differ
+      site: site                   rebuild the site into this folder
+    """
+    from harness.nights import worst
+    from harness.workflows.nightly import read_night
+
+    settings = read_night(config)
+    found = _plan(settings, chosen)
+    if dry_run:
+        _print_plan(found)
+        return
+    if not found.due:
+        click.echo("no new checkpoint")
+    outcomes: list[Outcome] = []
+    with _reports(outcomes, settings.runs, json_file, markdown, junit):
+        for outcome in _outcomes(found, full):
+            outcomes.append(outcome)
+    codes = [outcome.exit_code for outcome in outcomes]
+    if settings.site is not None and settings.runs.is_dir():
+        codes += _rebuild(settings.runs, settings.site)
+    click.get_current_context().exit(worst(codes))
+
+
+def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:
+    from harness.registry import find_tasks
+    from harness.workflows.nightly import plan
+
+    return plan(settings, find_tasks(str(settings.run["tasks"])), chosen)
+
+
+def _print_plan(found: Plan) -> None:
+    """What a night would do, one line a checkpoint."""
+    held = [f"{task} against {run}" for task, run in found.bases.items()]
+    held += [f"{task.name} has no baseline yet" for task in found.tasks
+             if task.name not in found.bases]  # fmt: skip
+    for checkpoint in found.due:
+        run = found.settings.runs / checkpoint.run
+        state = ", to be completed" if run.exists() else ""
+        click.echo(f"{checkpoint.path} -> {run}{state}")
+    click.echo(f"{len(found.due)} to be evaluated; {'; '.join(held)}")
+
+
+def _outcomes(found: Plan, full: bool) -> Iterator[Outcome]:
+    """Each checkpoint's outcome, printed as soon as it is there: a later one may be cut short."""
+    from rich.console import Console
+
+    from harness.cli.lookup import task_named
+    from harness.reports.nights import print_outcome
+    from harness.workflows.nightly import hold
+
+    runs = found.settings.runs
+    for number, checkpoint in enumerate(found.due, 1):
+        click.echo(f"{number}/{len(found.due)} {checkpoint.path} -> {runs / checkpoint.run}",
+                   err=True)  # fmt: skip
+        with task_progress(sampling=True) as observe:
+            outcome = run_async(hold(found, checkpoint, task_named, observe=observe, full=full))
+        print_outcome(outcome, runs, Console())
+        yield outcome
+
+
+@contextmanager
+def _reports(
+    outcomes: list[Outcome],
+    runs: Path,
+    json_file: Path | None,
+    markdown: Path | None,
+    junit: Path | None,
+) -> Iterator[None]:
+    """Write the reports that were asked for at the end, also where the night was cut short."""
+    from harness.files import write_json, write_text
+    from harness.nights import worst
+    from harness.reports.nights import headline, to_junit, to_markdown
+
+    try:
+        yield
+    finally:
+        if json_file is not None:
+            code = worst([outcome.exit_code for outcome in outcomes])
+            rows = [outcome.to_json() for outcome in outcomes]
+            write_json(json_file, {"exit_code": code, "checkpoints": rows})
+        if markdown is not None:
+            write_text(markdown, to_markdown(outcomes, runs))
+        if junit is not None:
+            write_text(junit, to_junit(outcomes))
+        if len(outcomes) > 1:
+            click.echo(f"\n{headline(outcomes)}")
+
+
+def _rebuild(runs: Path, site: Path) -> list[int]:
+    """Rebuild the site; the exit code of what went wrong, which must not hide a regression."""
+    context = click.get_current_context()
+    command = cli.get_command(context, "site")
+    if command is None:
+        raise UsageError("site: this version has no `harness site`")
+    try:
+        context.invoke(command, runs_dir=runs, output=site)
+    except HarnessError as error:
+        click.echo(f"error: site: {error}", err=True)
+        return [error.exit_code]
+    return []
+
+
+@click.command(short_help="Make a run the baseline of its tasks.")
+@click.argument("run", type=_FOLDER, required=False)
+@click.option("--task", "tasks", metavar="T[,T..]", help="Only these tasks; all of RUN by default.")
+@click.option("--note", default="", metavar="TEXT", help="Why, for those who read it later.")
+@click.option("--force", is_flag=True, help="Although samples are missing.")
+@click.option("--list", "show", is_flag=True, help="Only list what is accepted now.")
+@click.option("--runs", type=_FOLDER, metavar="DIR",
+              help="The folder of runs that the baseline is for; the one above RUN by default, "
+              "`runs` for --list.")  # fmt: skip
+def accept(
+    run: Path | None, tasks: str | None, note: str, force: bool, show: bool, runs: Path | None
+) -> None:
+    """Make RUN what `harness nightly` holds new checkpoints against.
+
+    Writes DIR/accepted.json, with every acceptance before. A run that lacks samples is refused.
+
+    \b
+    harness accept runs/nightly/step-400 --note "new data mix, seen by all"
+    harness accept --list --runs runs/nightly
+    """
+    from harness.workflows.accept import accept as accept_run
+    from harness.workflows.accept import read_ledger
+
+    if show:
+        if run is not None:
+            raise UsageError("--list takes no RUN; --runs names the folder of runs")
+        ledger = read_ledger(runs or Path("runs"))
+        for entry in ledger.accepted.values():
+            click.echo(f"{entry.task}: {_accepted(entry)}")
+        if not ledger.accepted:
+            click.echo(f"{runs or 'runs'}: nothing was accepted yet")
+        return
+    if run is None:
+        raise UsageError("RUN is needed: the folder of the run to accept")
+    before = read_ledger(runs or run.resolve().parent).accepted
+    for entry in accept_run(run, runs=runs, tasks=names(tasks) or (), note=note, force=force):
+        old = f", in place of {_accepted(before[entry.task])}" if entry.task in before else ""
+        lacks = f" although {entry.missing}" if entry.missing else ""
+        click.echo(f"{entry.task}: accepted {entry.run}{lacks}{old}")
+
+
+def _accepted(entry: Acceptance) -> str:
+    note = f" ({entry.note})" if entry.note else ""
+    return f"{entry.run}, accepted {entry.time}{note}"
