@@ -203,7 +203,9 @@ async def _evaluate(
     if plan.settings.until is None or full:
         return await evaluate(plan.tasks, settings, observe=observe)
     gated = settings.model_copy(update={"until": "decided", "margin": plan.settings.margin})
-    bases = {task: plan.settings.runs / run for task, run in plan.bases.items()}
+    bases = {
+        task: plan.settings.runs / run for task, run in plan.bases.items() if run != checkpoint.run
+    }
     return await evaluate(plan.tasks, gated, observe=observe, bases=bases)
 
 

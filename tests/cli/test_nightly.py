@@ -1,0 +1,162 @@
+"""`harness nightly` and `harness accept` as a script sees them: exit codes, output, files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.cli import _run
+from harness.errors import Interrupted
+from tests.workflows.test_nightly import Trained, save
+
+CONFIG = """\
+checkpoints: out/*
+run: {tasks: practice_integer, k: 4, limit: 8}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _night(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(
+        "harness.workflows.evaluate.make_engine", lambda _, model, **__: Trained(model)
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    Path("night.yaml").write_text(CONFIG)
+
+
+def harness(*arguments: str) -> int:
+    return _run(list(arguments))
+
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_regression_exits_1_and_every_report_says_what_changed(capsys: Captured) -> None:
+    save("step-1", 0.95)
+    assert harness("nightly", "night.yaml") == 0
+    assert (
+        "no baseline yet for practice_integer: harness accept runs/step-1"
+        in capsys.readouterr().out
+    )
+    assert harness("accept", "runs/step-1", "--note", "a good one") == 0
+    assert "practice_integer: accepted step-1" in capsys.readouterr().out
+    save("step-2", 0.1, chat_template="wrong")
+    reports = ("--json", "n.json", "--markdown", "n.md", "--junit", "n.xml")
+    assert harness("nightly", "night.yaml", *reports) == 1
+    out = capsys.readouterr().out
+    told = "made in another way: chat_template plain against wrong"
+    assert "step-2: regression against step-1" in out
+    assert told in out
+    assert "pass@1 in points, n=4 against n=4" in out
+    document = json.loads(Path("n.json").read_text())
+    assert document["exit_code"] == 1
+    (night,) = document["checkpoints"]
+    assert night["fingerprint"]["chat_template"] == ["plain", "wrong"]
+    assert len(night["comparison"]["tasks"][0]["problems"]) == 8
+    markdown = Path("n.md").read_text()
+    assert "### step-2: regression against step-1" in markdown
+    assert told.replace("_", "\\_") in markdown or told in markdown
+    suites = ElementTree.parse("n.xml").getroot()
+    (suite,) = suites
+    assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("step-2", "1", "1")
+    assert (suite[0].get("name"), suite[0][0].tag) == ("practice_integer", "failure")
+
+
+def test_nothing_new_exits_0_and_still_writes_the_reports(capsys: Captured) -> None:
+    save("step-1")
+    harness("nightly", "night.yaml")
+    reports = ("--json", "n.json", "--markdown", "n.md", "--junit", "n.xml")
+    assert harness("nightly", "night.yaml", *reports) == 0
+    assert "no new checkpoint" in capsys.readouterr().out
+    assert json.loads(Path("n.json").read_text()) == {"exit_code": 0, "checkpoints": []}
+    assert Path("n.md").read_text() == "## no new checkpoint\n"
+    assert list(ElementTree.parse("n.xml").getroot()) == []
+
+
+def test_a_dry_run_lists_and_writes_nothing(capsys: Captured) -> None:
+    save("step-1")
+    save("step-2")
+    assert harness("nightly", "night.yaml", "--dry-run") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:2] == ["out/step-1 -> runs/step-1", "out/step-2 -> runs/step-2"]
+    assert out[2] == "2 to be evaluated; practice_integer has no baseline yet"
+    assert not Path("runs").exists()
+
+
+def test_what_was_found_before_an_interruption_is_told(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save("step-1", 0.95)
+    harness("nightly", "night.yaml")
+    harness("accept", "runs/step-1")
+    save("step-2", 0.1)
+    save("step-3")
+    from harness.cli import nightly
+
+    real = nightly.run_async
+    calls: list[object] = []
+
+    def interrupted(work):
+        calls.append(work)
+        if len(calls) == 2:
+            work.close()
+            raise Interrupted("interrupted", 143)
+        return real(work)
+
+    monkeypatch.setattr(nightly, "run_async", interrupted)
+    capsys.readouterr()
+    assert harness("nightly", "night.yaml", "--json", "n.json") == 143
+    assert "step-2: regression" in capsys.readouterr().out
+    assert [c["run"] for c in json.loads(Path("n.json").read_text())["checkpoints"]] == ["step-2"]
+    monkeypatch.setattr(nightly, "run_async", real)
+    assert harness("nightly", "night.yaml", "--dry-run") == 0
+    assert "out/step-3 -> runs/step-3" in capsys.readouterr().out
+
+
+def test_a_failed_checkpoint_is_told_with_the_others(capsys: Captured) -> None:
+    save("step-1", None)
+    save("step-2")
+    assert harness("nightly", "night.yaml", "--junit", "n.xml") == 2
+    out = capsys.readouterr().out
+    assert "step-1: failed" in out
+    assert "the model cannot be loaded" in out
+    assert out.strip().endswith("2 checkpoints; failed: step-1; no baseline: step-2")
+    suites = ElementTree.parse("n.xml").getroot()
+    assert [suite.get("errors") for suite in suites] == ["1", "0"]
+
+
+def test_accept_refuses_lists_and_says_what_it_replaced(capsys: Captured) -> None:
+    assert harness("accept", "--list") == 0
+    assert "nothing was accepted yet" in capsys.readouterr().out
+    save("step-1", broken=True)
+    save("step-2")
+    assert harness("nightly", "night.yaml") == 4
+    assert harness("accept", "runs/step-1") == 4
+    assert "practice_integer: 32 samples ended in error" in capsys.readouterr().err
+    assert harness("accept", "runs/step-1", "--force") == 0
+    assert "although 32 samples ended in error" in capsys.readouterr().out
+    assert harness("accept", "runs/step-2", "--task", "practice_integer", "--note", "whole") == 0
+    assert "accepted step-2, in place of step-1" in capsys.readouterr().out
+    assert harness("accept", "--list") == 0
+    assert "practice_integer: step-2, accepted 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("accept",), "RUN is needed"),
+        (("accept", "runs/nothing"), "is not a run folder"),
+        (("accept", "runs/x", "--list"), "--list takes no RUN"),
+        (("nightly", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
+        (("nightly", "night.yaml"), "names no folder with a config.json"),
+        (("nightly", "night.yaml", "--checkpoint", "out/step-9"), "'out/step-9' names no folder"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:
+    assert harness(*arguments) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert words in line

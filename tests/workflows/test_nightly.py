@@ -1,0 +1,335 @@
+"""Nights with an engine whose checkpoints are as good as their config.json says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.datasets import load_problems
+from harness.errors import DataError, EngineError, ExamMismatch, UsageError
+from harness.nights import Checkpoint, Outcome, worst
+from harness.prompts import derive_seed
+from harness.registry import find_tasks
+from harness.store import RunFolder
+from harness.types import Completion, Request
+from harness.workflows.accept import accept
+from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs
+from harness.workflows.nightly import HISTORY, NightSettings, hold, plan, read_history, read_night
+from tests.fakes import FakeEngine, answer
+
+TASK = "practice_integer"
+(INTEGER,) = find_tasks(TASK)
+ANSWERS = {problem.id: str(problem.answer) for problem in load_problems(INTEGER, None, None)}
+
+
+class Trained(FakeEngine):
+    """A checkpoint as good as its config.json says; one that says nothing cannot be loaded."""
+
+    def __init__(self, model: str) -> None:
+        self._config = json.loads((Path(model) / "config.json").read_text())
+        if "accuracy" not in self._config:
+            raise DataError(f"{model}: the model cannot be loaded")
+        self._seed = str(model)
+        super().__init__(self._answer)
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        return {"engine": "fake", "chat_template": self._config.get("chat_template", "plain")}
+
+    def _answer(self, request: Request) -> Completion:
+        if self._config.get("broken"):
+            raise EngineError("the engine failed")
+        draw = derive_seed("fake", self._seed, request.problem_id, request.index) % 1000 / 1000
+        right = draw < self._config["accuracy"]
+        return answer(ANSWERS[request.problem_id] if right else "999")
+
+
+@pytest.fixture(autouse=True)
+def _fake_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(
+        "harness.workflows.evaluate.make_engine", lambda _, model, **__: Trained(model)
+    )
+    monkeypatch.chdir(tmp_path)
+
+
+def save(name: str, accuracy: float | None = 0.8, **config: Any) -> Path:
+    """What a training run leaves behind."""
+    folder = Path("out") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    values = config if accuracy is None else {"accuracy": accuracy, **config}
+    (folder / "config.json").write_text(json.dumps(values))
+    return folder
+
+
+def settings(**changes: Any) -> NightSettings:
+    values: dict[str, Any] = {"checkpoints": "out/*", "run": {"tasks": TASK, "k": 8, "limit": 12}}
+    return NightSettings(**{**values, **changes})
+
+
+def night(given: NightSettings, *chosen: str, full: bool = False) -> list[Outcome]:
+    found = plan(given, [INTEGER], chosen)
+    return [
+        asyncio.run(
+            hold(found, item, lambda _: INTEGER, observe=lambda _: lambda *_: None, full=full)
+        )
+        for item in found.due
+    ]
+
+
+def lines() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (Path("runs") / HISTORY).read_text().splitlines()]
+
+
+# The story
+
+
+def test_without_a_baseline_a_night_scores_and_exits_0() -> None:
+    save("step-1")
+    (outcome,) = night(settings())
+    assert (outcome.verdict, outcome.exit_code, outcome.complete) == ("no baseline", 0, True)
+    (line,) = lines()
+    task = line["tasks"][TASK]
+    assert task["score"] == RunFolder(Path("runs/step-1")).task(TASK).scores()["scores"][0]["value"]
+    assert (task["base"], task["k"], task["errors"]) == (None, 8, 0)
+    assert not Path("runs/accepted.json").exists(), "nothing is accepted by itself"
+    assert night(settings()) == []
+
+
+def test_a_drop_a_rise_and_what_changed_are_told_apart() -> None:
+    save("step-1")
+    night(settings())
+    accept(Path("runs/step-1"))
+    save("step-2", 0.99)
+    save("step-3", 0.3, chat_template="wrong")
+    better, worse = night(settings())
+    assert (better.verdict, better.exit_code) == ("no regression", 0)
+    assert better.comparison is not None
+    assert better.comparison.rises == [TASK]
+    assert (worse.verdict, worse.exit_code) == ("regression", 1)
+    assert worse.fingerprint["chat_template"] == ("plain", "wrong")
+    task = lines()[-1]["tasks"][TASK]
+    assert task["base"] == "step-1"
+    assert task["difference"] < -0.3
+    low, high = task["interval"]
+    assert low < task["difference"] < high < 0
+    (risen,) = night(settings(fail_on_rise=True), "out/step-2")
+    assert (risen.verdict, risen.exit_code) == ("rise", 1)
+
+
+def test_the_baseline_moves_only_by_acceptance() -> None:
+    for number, accuracy in enumerate((0.5, 0.95, 0.5), 1):
+        save(f"step-{number}", accuracy)
+    night(settings(), "out/step-1")
+    accept(Path("runs/step-1"))
+    assert 1 not in [outcome.exit_code for outcome in night(settings())]
+    assert plan(settings(), [INTEGER]).bases == {TASK: "step-1"}
+    accept(Path("runs/step-2"))
+    assert [outcome.exit_code for outcome in night(settings(), "out/step-3")] == [1]
+    (itself,) = night(settings(), "out/step-2")
+    assert (itself.verdict, itself.exit_code) == ("is the baseline", 0)
+
+
+def test_another_exam_is_told_and_the_run_is_kept_for_a_new_baseline() -> None:
+    save("step-1")
+    night(settings())
+    accept(Path("runs/step-1"))
+    save("step-2")
+    warmer = settings(run={"tasks": TASK, "k": 8, "limit": 12, "temperature": 0.9})
+    (outcome,) = night(warmer)
+    assert (outcome.verdict, outcome.exit_code) == ("not the same exam", 3)
+    assert "temperature: 0.6 against 0.9" in outcome.tasks[0].why
+    accept(Path("runs/step-2"))
+    allowed = warmer.model_copy(update={"allow": ("temperature",)})
+    accept(Path("runs/step-1"))
+    assert night(allowed, "out/step-2")[0].exit_code in (0, 5)
+
+
+def test_a_stopped_early_run_is_completed_to_be_a_baseline() -> None:
+    save("step-1", 0.95)
+    night(settings())
+    accept(Path("runs/step-1"))
+    save("step-2", 0.1)
+    gated = settings(until="decided")
+    (outcome,) = night(gated)
+    assert outcome.exit_code == 1
+    assert outcome.tasks[0].scores["k"] < 8
+    with pytest.raises(Exception, match="stopped early"):
+        accept(Path("runs/step-2"))
+    (outcome,) = night(gated, "out/step-2", full=True)
+    assert outcome.tasks[0].scores["k"] == 8
+    accept(Path("runs/step-2"))
+
+
+# What goes wrong
+
+
+def test_a_checkpoint_that_cannot_be_loaded_does_not_end_the_night_and_is_tried_again() -> None:
+    save("step-1", None)
+    save("step-2")
+    broken, fine = night(settings())
+    assert (broken.verdict, broken.exit_code, broken.complete) == ("failed", 2, False)
+    assert fine.exit_code == 0
+    assert "cannot be loaded" in lines()[0]["failure"]
+    save("step-1")
+    (mended,) = night(settings())
+    assert (mended.checkpoint.run, mended.exit_code) == ("step-1", 0)
+
+
+def test_samples_that_ended_in_error_make_the_next_night_try_again() -> None:
+    path = save("step-1", broken=True)
+    (outcome,) = night(settings())
+    assert (outcome.verdict, outcome.exit_code) == ("incomplete", 4)
+    assert outcome.tasks[0].line()["errors"] == 12 * 8
+    save("step-1")
+    (outcome,) = night(settings())
+    assert (outcome.exit_code, outcome.complete) == (0, True)
+    assert read_history(Path("runs"))["step-1"]["complete"]
+    assert path.exists()
+
+
+def test_an_interrupted_night_is_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    save("step-1")
+    save("step-2")
+    seen: list[str] = []
+
+    def stop(event: str, *_: object) -> None:
+        seen.append(event)
+        if len(seen) == 20:
+            raise KeyboardInterrupt
+
+    found = plan(settings(), [INTEGER])
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(hold(found, found.due[0], lambda _: INTEGER, observe=lambda _: stop))
+    kept = len(list(RunFolder(Path("runs/step-1")).task(TASK).samples()))
+    assert 0 < kept < 12 * 8
+    assert [outcome.checkpoint.run for outcome in night(settings())] == ["step-1", "step-2"]
+    assert len(RunFolder(Path("runs/step-1")).manifest().starts) == 2
+
+
+def test_files_that_changed_under_a_finished_run_are_noticed() -> None:
+    save("latest", 0.8)
+    night(settings())
+    save("latest", 0.3)
+    (outcome,) = night(settings())
+    assert isinstance(outcome.failure, ExamMismatch)
+    assert "'{content}' in the name pattern" in str(outcome.failure)
+    named = settings(name="{checkpoint}-{content}")
+    (outcome,) = night(named)
+    assert outcome.complete
+    assert night(named) == []
+
+
+def test_an_accepted_run_that_is_gone_is_named_before_anything_is_sampled() -> None:
+    save("step-1")
+    night(settings())
+    accept(Path("runs/step-1"))
+    Path("runs/step-1").rename("runs/moved")
+    with pytest.raises(
+        DataError, match="the accepted run of practice_integer, runs/step-1, is not"
+    ):
+        plan(settings(), [INTEGER])
+
+
+def test_the_worst_exit_code_is_that_of_the_night() -> None:
+    assert worst([]) == 0
+    assert worst([0, 5, 4]) == 4
+    assert worst([3, 4, 0, 5]) == 3
+    assert worst([5, 3, 1, 2]) == 1
+
+
+# Checkpoints
+
+
+def test_checkpoints_come_by_number_or_else_by_time() -> None:
+    for name in ("step-900", "step-1000", "step-2"):
+        save(name)
+    expected = ["step-2", "step-900", "step-1000"]
+    for pattern in ("out", "out/step-*", str(Path.cwd() / "out" / "st*")):
+        assert [path.name for path in find_checkpoints([pattern])] == expected
+    for seconds, name in enumerate(("late", "early"), 1):
+        folder = save(f"named/{name}")
+        os.utime(folder / "config.json", (seconds, seconds))
+    assert [path.name for path in find_checkpoints(["out/named"])] == ["late", "early"]
+    assert [path.name for path in find_checkpoints(["out/step-2", "out/step-900"])] == expected[:2]
+
+
+def test_a_link_to_a_checkpoint_is_not_another_one() -> None:
+    folder = save("step-1")
+    (folder.parent / "newest").symlink_to(folder.resolve())
+    assert len(find_checkpoints(["out/*"])) == 1
+
+
+@pytest.mark.parametrize("pattern", ["out", "out/*", "nowhere"])
+def test_a_pattern_that_names_nothing_is_an_error(pattern: str) -> None:
+    Path("out").mkdir()
+    with pytest.raises(DataError, match="names no folder with a config.json"):
+        find_checkpoints([pattern])
+
+
+def test_runs_of_two_checkpoints_need_two_names() -> None:
+    paths = [save("a/last"), save("b/last")]
+    with pytest.raises(UsageError, match="'{parent}-{checkpoint}' tells them apart"):
+        name_runs(paths, "{checkpoint}")
+    assert [c.run for c in name_runs(paths, "{parent}-{checkpoint}")] == ["a-last", "b-last"]
+    with pytest.raises(UsageError, match="no folder below runs"):
+        name_runs(paths, "../{parent}")
+
+
+def test_an_untouched_checkpoint_is_known_without_being_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    item = Checkpoint(save("step-1"), "step-1")
+    later = {"time": "2999-01-01T00:00:00+0000", "content": "x", "complete": True}
+    monkeypatch.setattr("harness.workflows.checkpoints.content", lambda _: 1 / 0)
+    assert not is_new(item, later)
+    assert is_new(item, {**later, "complete": False})
+    assert is_new(item, None)
+
+
+# The configuration
+
+
+def write(text: str) -> Path:
+    path = Path("night.yaml")
+    path.write_text(text)
+    return path
+
+
+GOOD = "checkpoints: out/*\nrun:\n  tasks: [practice_integer, practice_math]\n  max-tokens: 99\n"
+
+
+def test_a_configuration_is_read_as_runs_spell_it() -> None:
+    found = read_night(write(GOOD + "fail-on-rise: true\nallow: grader\n"))
+    assert found.checkpoints == ("out/*",)
+    assert found.run == {"tasks": "practice_integer,practice_math", "max_tokens": 99}
+    assert (found.fail_on_rise, found.allow, found.runs) == (True, ("grader",), Path("runs"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("run: {tasks: aime24}\n", "checkpoints is needed"),
+        ("checkpoints: out\n", "run is needed"),
+        ("checkpoints: []\nrun: {tasks: aime24}\n", "checkpoints"),
+        (GOOD + "colour: red\n", "there is no setting 'colour'; there are checkpoints, run, runs"),
+        (GOOD + "margin: 5\n", "margin 5"),
+        (GOOD + "until: tired\n", "until 'tired'"),
+        (GOOD + 'name: "{date}"\n', "there is no field {date}; there are {checkpoint}, {parent}"),
+        (GOOD + "  k: many\n", "run: k 'many'"),
+        (GOOD + "  kk: 3\n", "kk"),
+        (GOOD + "  model: x\n", "model does not belong here"),
+        (GOOD + "  margin: 0.1\n", "margin does not belong here, it is a setting beside run"),
+        ("checkpoints: out\nrun: {k: 3}\n", "run: tasks is needed"),
+        ("checkpoints: out\nrun: aime24\n", "run 'aime24'"),
+    ],
+)
+def test_a_mistake_is_named_on_one_line(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_night(write(text))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
