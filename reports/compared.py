@@ -178,22 +178,29 @@ def _verdicts(found: Comparison) -> Table:
 
 
 def _verdict_row(ruling: Ruling) -> Row:
-    difference = ruling.difference
-    problems = difference.interval_problems
+    problems = ruling.difference.interval_problems
     cells = (
+        *verdict_cells(ruling),
+        range_text(problems) if problems else "–",
+        _p_text(ruling.p_drop),
+        _p_text(ruling.difference.p_sign_flip),
+        points(ruling.detectable, sign=False),
+        f"{ruling.power:.2f}",
+    )
+    return Row(cells, "run" if ruling.verdict == "regression" else "")
+
+
+def verdict_cells(ruling: Ruling) -> tuple[str, ...]:
+    """A ruling as cells: task, verdict, base, new, change, 95 %."""
+    difference = ruling.difference
+    return (
         ruling.task,
         ruling.verdict + (", rise" if ruling.rise else ""),
         points(difference.base, sign=False),
         points(difference.new, sign=False),
         points(difference.value),
         range_text(difference.interval),
-        range_text(problems) if problems else "–",
-        _p_text(ruling.p_drop),
-        _p_text(difference.p_sign_flip),
-        points(ruling.detectable, sign=False),
-        f"{ruling.power:.2f}",
     )
-    return Row(cells, "run" if ruling.verdict == "regression" else "")
 
 
 def _p_text(p: float) -> str:

@@ -17,8 +17,8 @@ from .compared import (
     new_suite,
     points,
     power_text,
-    range_text,
     rise_text,
+    verdict_cells,
     written,
 )
 from .page import environment, print_table
@@ -128,38 +128,38 @@ def _row(task: TaskOutcome) -> Row:
         figures = "–", points(score, sign=False), "–", "–"
         return Row((task.task, task.verdict, *figures, task.base or "–"))
     ruling = task.comparison.ruling
-    difference = ruling.difference
-    cells = (
-        task.task,
-        ruling.verdict + (", rise" if ruling.rise else ""),
-        points(difference.base, sign=False),
-        points(difference.new, sign=False),
-        points(difference.value),
-        range_text(difference.interval),
-        task.base or "–",
-    )
-    return Row(cells, "run" if ruling.verdict == "regression" else "")
+    kind = "run" if ruling.verdict == "regression" else ""
+    return Row((*verdict_cells(ruling), task.base or "–"), kind)
 
 
 def _alerts(outcome: Outcome) -> Iterator[str]:
     """What a reader must know before believing the verdict."""
     if outcome.failure is not None:
         yield str(outcome.failure)
+    if outcome.comparison is not None:
+        yield from outcome.comparison.incomplete
     for task in outcome.tasks:
-        if task.why:
-            yield f"{task.task}: {task.why}"
-        lacking = {"pending": task.scores["pending"], "ended in error": task.scores["errors"]}
-        for what, count in lacking.items():
-            if count:
-                yield f"{task.task}: {count:,} samples {what}; the same command completes them"
-        ruling = task.comparison.ruling if task.comparison is not None else None
-        if ruling is not None and ruling.rise:
-            yield f"{task.task}: {rise_text(ruling)}"
-        if ruling is not None and ruling.verdict == "underpowered":
-            yield f"{task.task}: {power_text(ruling)}"
+        for line in _task_alerts(task):
+            yield f"{task.task}: {line}"
     for name, (base, new) in outcome.fingerprint.items():
         if name not in _ALWAYS_DIFFER:
             yield f"made in another way: {name} {base} against {new}"
+
+
+def _task_alerts(task: TaskOutcome) -> Iterator[str]:
+    if task.why:
+        yield task.why
+    if task.comparison is None:
+        lacking = {"pending": task.scores["pending"], "ended in error": task.scores["errors"]}
+        for what, count in lacking.items():
+            if count:
+                yield f"{count:,} samples {what}; the same command completes them"
+        return
+    ruling = task.comparison.ruling
+    if ruling.rise:
+        yield rise_text(ruling)
+    if ruling.verdict == "underpowered":
+        yield power_text(ruling)
 
 
 def _next_steps(outcome: Outcome, runs: Path) -> Iterator[str]:

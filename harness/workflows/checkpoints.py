@@ -110,9 +110,9 @@ def is_new(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> bool:
 
     Args:
         checkpoint: the folder and its run.
-        line: the last one in the history about this run.
+        line: the last complete one in the history about this run.
     """
-    return line is None or not line["complete"] or _changed(checkpoint.path, line) is not None
+    return line is None or _changed(checkpoint.path, line) is not None
 
 
 def check_unchanged(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> None:
@@ -121,7 +121,7 @@ def check_unchanged(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> N
     Raises:
         ExamMismatch: the run was made of other files.
     """
-    now = _changed(checkpoint.path, line) if line is not None and line["complete"] else None
+    now = None if line is None else _changed(checkpoint.path, line)
     if line is not None and now is not None:
         raise ExamMismatch(
             f"{checkpoint.path} holds other files than those that the run {checkpoint.run!r} was "

@@ -2,8 +2,8 @@
 
     checkpoint -> run folder -> comparison with the accepted run of each task -> history.jsonl
 
-RUNS/history.jsonl gets one line a checkpoint, see `harness.nights.Outcome.line`; a later line about the same run
-replaces an earlier one. Nothing here moves the baseline: `harness.workflows.accept` does.
+RUNS/history.jsonl gets a line each time a checkpoint is held, see `harness.nights.Outcome.line`.
+Nothing here moves the baseline: `harness.workflows.accept` does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.files import Appender, read_lines
 from harness.gate import Comparison
 from harness.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
 from harness.runner import Observer, TaskRun
-from harness.store import MANIFEST
+from harness.store import MANIFEST, RunFolder
 from harness.types import Task
 from harness.workflows.accept import CLOCK, LEDGER, read_ledger
 from harness.workflows.checkpoints import (
@@ -107,7 +107,7 @@ class Plan:
     """What a night has to do, before a model is loaded.
 
     `bases` is the accepted run of each task that has one, as a folder below `settings.runs`;
-    `history` the last line about each run.
+    `history` the last complete line about each run.
     """
 
     settings: NightSettings
@@ -147,12 +147,12 @@ def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] =
 
 
 def read_history(runs: Path) -> dict[str, dict[str, Any]]:
-    """The last line of the history about each run, by the run's name."""
+    """The last complete line of the history about each run, by the run's name."""
     path = runs / HISTORY
     if not path.exists():
         return {}
     try:
-        return {line["run"]: line for _, line in read_lines(path)}
+        return {line["run"]: line for _, line in read_lines(path) if line["complete"]}
     except (TypeError, KeyError) as error:
         raise DataError(f"{path}: not what harness nightly writes ({error!r})") from error
 
@@ -202,6 +202,10 @@ async def _evaluate(
     settings = run_settings(plan.settings, checkpoint)
     if plan.settings.until is None or full:
         return await evaluate(plan.tasks, settings, observe=observe)
+    stored = plan.history.get(checkpoint.run, {"tasks": ()})["tasks"]
+    if all(task.name in stored for task in plan.tasks):  # decided, perhaps against another base
+        run = RunFolder(settings.output)
+        return [run.task(task.name).scores() for task in plan.tasks]
     gated = settings.model_copy(update={"until": "decided", "margin": plan.settings.margin})
     bases = {
         task: plan.settings.runs / run for task, run in plan.bases.items() if run != checkpoint.run

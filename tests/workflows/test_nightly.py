@@ -160,6 +160,8 @@ def test_a_stopped_early_run_is_completed_to_be_a_baseline() -> None:
     assert outcome.tasks[0].scores["k"] < 8
     with pytest.raises(Exception, match="stopped early"):
         accept(Path("runs/step-2"))
+    (again,) = night(gated, "out/step-2")
+    assert again.tasks[0].scores == outcome.tasks[0].scores, "decided once, not sampled again"
     (outcome,) = night(gated, "out/step-2", full=True)
     assert outcome.tasks[0].scores["k"] == 8
     accept(Path("runs/step-2"))
@@ -218,6 +220,7 @@ def test_files_that_changed_under_a_finished_run_are_noticed() -> None:
     (outcome,) = night(settings())
     assert isinstance(outcome.failure, ExamMismatch)
     assert "'{content}' in the name pattern" in str(outcome.failure)
+    assert [again.exit_code for again in night(settings())] == [3], "not only the first time"
     named = settings(name="{checkpoint}-{content}")
     (outcome,) = night(named)
     assert outcome.complete
@@ -267,13 +270,13 @@ def test_a_link_to_a_checkpoint_is_not_another_one() -> None:
 @pytest.mark.parametrize("pattern", ["out", "out/*", "nowhere"])
 def test_a_pattern_that_names_nothing_is_an_error(pattern: str) -> None:
     Path("out").mkdir()
-    with pytest.raises(DataError, match="names no folder with a config.json"):
+    with pytest.raises(DataError, match=r"names no folder with a config\.json"):
         find_checkpoints([pattern])
 
 
 def test_runs_of_two_checkpoints_need_two_names() -> None:
     paths = [save("a/last"), save("b/last")]
-    with pytest.raises(UsageError, match="'{parent}-{checkpoint}' tells them apart"):
+    with pytest.raises(UsageError, match="tells them apart"):
         name_runs(paths, "{checkpoint}")
     assert [c.run for c in name_runs(paths, "{parent}-{checkpoint}")] == ["a-last", "b-last"]
     with pytest.raises(UsageError, match="no folder below runs"):
@@ -287,7 +290,6 @@ def test_an_untouched_checkpoint_is_known_without_being_read(
     later = {"time": "2999-01-01T00:00:00+0000", "content": "x", "complete": True}
     monkeypatch.setattr("harness.workflows.checkpoints.content", lambda _: 1 / 0)
     assert not is_new(item, later)
-    assert is_new(item, {**later, "complete": False})
     assert is_new(item, None)
 
 
