@@ -80,7 +80,7 @@ def nightly(
             outcomes.append(outcome)
     codes = [outcome.exit_code for outcome in outcomes]
     if settings.site is not None and settings.runs.is_dir():
-        codes += _rebuild(settings.runs, settings.site)
+        codes.append(_rebuild(settings.runs, settings.site))
     click.get_current_context().exit(worst(codes))
 
 
@@ -149,18 +149,21 @@ def _reports(
             click.echo(f"\n{headline(outcomes)}")
 
 
-def _rebuild(runs: Path, site: Path) -> list[int]:
+def _rebuild(runs: Path, site: Path) -> int:
     """Rebuild the site; the exit code of what went wrong, which must not hide a regression."""
     context = click.get_current_context()
     command = cli.get_command(context, "site")
-    if command is None:
-        raise UsageError("site: this version has no `harness site`")
     try:
+        if command is None:
+            raise UsageError("this version has no `harness site`")
         context.invoke(command, runs_dir=runs, output=site)
     except HarnessError as error:
         click.echo(f"error: site: {error}", err=True)
-        return [error.exit_code]
-    return []
+        return error.exit_code
+    except Exception as error:
+        click.echo(f"a fault of harness itself: site: {error!r}", err=True)
+        return 70
+    return 0
 
 
 @click.command(short_help="Make a run the baseline of its tasks.")

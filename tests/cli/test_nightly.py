@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import click
 import pytest
 
 from harness.cli import _run
@@ -127,6 +128,33 @@ def test_a_failed_checkpoint_is_told_with_the_others(capsys: Captured) -> None:
     assert out.strip().endswith("2 checkpoints; failed: step-1; no baseline: step-2")
     suites = ElementTree.parse("n.xml").getroot()
     assert [suite.get("errors") for suite in suites] == ["1", "0"]
+
+
+def test_a_site_that_cannot_be_built_does_not_hide_a_regression(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[tuple[Path, Path]] = []
+
+    def command(_: object, name: str) -> click.Command:
+        assert name == "site"
+        return click.Command(
+            "site", callback=lambda runs_dir, output: built.append((runs_dir, output))
+        )
+
+    Path("night.yaml").write_text(CONFIG + "site: pages\n")
+    save("step-1", 0.95)
+    from harness.cli import nightly
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nightly.cli, "get_command", command)
+        assert nightly.nightly.main(["night.yaml"], standalone_mode=False) == 0
+    assert built == [(Path("runs"), Path("pages"))]
+    harness("accept", "runs/step-1")
+    save("step-2", 0.1)
+    Path("pages").write_text("in the way")
+    assert harness("nightly", "night.yaml") == 1
+    assert "site: " in capsys.readouterr().err
+    assert harness("nightly", "night.yaml") != 0
 
 
 def test_accept_refuses_lists_and_says_what_it_replaced(capsys: Captured) -> None:
