@@ -21,8 +21,9 @@ from .compared import (
     verdict_cells,
     written,
 )
-from .page import environment, print_table
+from .page import print_table
 from .tables import Column, Row, Table
+from .templating import environment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -142,7 +143,7 @@ def _alerts(outcome: Outcome) -> Iterator[str]:
         for line in _task_alerts(task):
             yield f"{task.task}: {line}"
     for name, (base, new) in outcome.fingerprint.items():
-        if name not in _ALWAYS_DIFFER:
+        if name not in _ALWAYS_DIFFER and not name.startswith("k of "):  # that is n=.. below
             yield f"made in another way: {name} {base} against {new}"
 
 
@@ -155,6 +156,7 @@ def _task_alerts(task: TaskOutcome) -> Iterator[str]:
             if count:
                 yield f"{count:,} samples {what}; the same command completes them"
         return
+    yield from task.comparison.notes
     ruling = task.comparison.ruling
     if ruling.rise:
         yield rise_text(ruling)
@@ -176,5 +178,5 @@ def _next_steps(outcome: Outcome, runs: Path) -> Iterator[str]:
         sizes = {(t.comparison.ruling.k_base, t.comparison.ruling.k_new) for t in compared
                  if t.comparison is not None}  # fmt: skip
         n = ", ".join(f"n={base} against n={new}" for base, new in sorted(sizes))
-        yield f"pass@1 in points, {n}; 95 % by the sampling error."
+        yield f"pass@1 in points, {n}; 95 % by the sampling error (by problems at n=1)."
         yield f"The problems behind it: harness compare {runs / str(compared[0].base)} {run}"

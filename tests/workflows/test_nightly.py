@@ -16,6 +16,7 @@ from harness.errors import DataError, EngineError, ExamMismatch, UsageError
 from harness.nights import Checkpoint, Outcome, worst
 from harness.prompts import derive_seed
 from harness.registry import find_tasks
+from harness.reports.nights import to_table
 from harness.store import RunFolder
 from harness.types import Completion, Request
 from harness.workflows.accept import accept
@@ -158,10 +159,14 @@ def test_a_stopped_early_run_is_completed_to_be_a_baseline() -> None:
     (outcome,) = night(gated)
     assert outcome.exit_code == 1
     assert outcome.tasks[0].scores["k"] < 8
+    alerts = to_table(outcome, Path("runs")).alerts
+    assert any("stopped early, after round" in line for line in alerts)
+    assert not any("k of" in line for line in alerts)
     with pytest.raises(Exception, match="stopped early"):
         accept(Path("runs/step-2"))
     (again,) = night(gated, "out/step-2")
-    assert again.tasks[0].scores == outcome.tasks[0].scores, "decided once, not sampled again"
+    assert again.tasks[0].scores["k"] == outcome.tasks[0].scores["k"]
+    assert len(RunFolder(Path("runs/step-2")).manifest().starts) == 1, "decided, not sampled again"
     (outcome,) = night(gated, "out/step-2", full=True)
     assert outcome.tasks[0].scores["k"] == 8
     accept(Path("runs/step-2"))
