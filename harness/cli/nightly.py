@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli import cli
 from harness.cli.compare import names
 from harness.cli.live import run_async, task_progress
 from harness.errors import HarnessError, UsageError
@@ -151,12 +150,10 @@ def _reports(
 
 def _rebuild(runs: Path, site: Path) -> int:
     """Rebuild the site; the exit code of what went wrong, which must not hide a regression."""
-    context = click.get_current_context()
-    command = cli.get_command(context, "site")
+    from harness.cli.site import build
+
     try:
-        if command is None:
-            raise UsageError("this version has no `harness site`")
-        context.invoke(command, runs_dir=runs, output=site)
+        build(runs, site)
     except HarnessError as error:
         click.echo(f"error: site: {error}", err=True)
         return error.exit_code

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-import click
 import pytest
 
 from harness.cli import _run
@@ -135,19 +134,11 @@ def test_a_site_that_cannot_be_built_does_not_hide_a_regression(
 ) -> None:
     built: list[tuple[Path, Path]] = []
 
-    def command(_: object, name: str) -> click.Command:
-        assert name == "site"
-        return click.Command(
-            "site", callback=lambda runs_dir, output: built.append((runs_dir, output))
-        )
-
     Path("night.yaml").write_text(CONFIG + "site: pages\n")
     save("step-1", 0.95)
-    from harness.cli import nightly
-
     with monkeypatch.context() as patch:
-        patch.setattr(nightly.cli, "get_command", command)
-        assert nightly.nightly.main(["night.yaml"], standalone_mode=False) == 0
+        patch.setattr("harness.cli.site.build", lambda *places: built.append(places))
+        assert harness("nightly", "night.yaml") == 0
     assert built == [(Path("runs"), Path("pages"))]
     harness("accept", "runs/step-1")
     save("step-2", 0.1)

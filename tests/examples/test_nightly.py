@@ -74,6 +74,7 @@ def test_a_damaged_checkpoint_is_caught_and_the_message_says_what_changed(
     project: Path, practice_model: Path
 ) -> None:
     pytest.importorskip("torch")
+    pytest.importorskip("matplotlib")
     training = project / "runs" / "practice-training"
     summary = workflow(project)
     assert "step-300: no baseline" in summary
@@ -98,6 +99,7 @@ def test_a_damaged_checkpoint_is_caught_and_the_message_says_what_changed(
     runs = [line["run"] for line in history(project)]
     assert runs == ["step-300", "step-400", "step-500"]
 
+    assert (project / "runs" / "nightly-site" / "index.html").is_file()
     loud = cron(project)
     assert (loud.returncode, loud.stdout) == (0, ""), "nothing is new, nothing is said"
     again = call(project, ".venv/bin/harness", "nightly", "examples/nightly/nightly.yaml",
