@@ -49,7 +49,7 @@ LAYERS = (
         "graders",
         "engines",
     },
-    {"files", "store", "progress", "grading", "runner"},
+    {"files", "store", "progress", "planning", "grading", "runner"},
     {"workflows"},
     {"registry", "cli"},
 )

@@ -18,7 +18,8 @@ from harness.errors import DataError, EngineDown, EngineError
 from harness.exam import make_exam
 from harness.grading import GradingPool, Job
 from harness.metrics import cons_at, pass_at
-from harness.runner import Runner, TaskRun, make_request, make_sample, plan
+from harness.planning import TaskRun, make_request, make_sample, plan
+from harness.runner import Runner
 from harness.store import Manifest, RunWriter, TaskFolder
 from harness.types import (
     Completion,

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from harness.errors import Interrupted
-from harness.runner import Observer, TaskRun
+from harness.planning import TaskRun
+from harness.runner import Observer
 from harness.types import Verdict
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ExamMismatch, UsageError
+from harness.errors import DataError, ExamMismatch, UsageError
 from harness.exam import COMPARED, differences
 from harness.gate import (
     Case,
@@ -20,7 +20,7 @@ from harness.gate import (
 )
 from harness.grading import GradingPool
 from harness.metrics import tallies
-from harness.runner import TaskRun
+from harness.planning import TaskRun
 from harness.store import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Verdict
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
@@ -55,44 +55,50 @@ async def compare_runs(
         UsageError: an unknown part or task, or a margin that is no share.
         DataError: a folder that is no run, or has no scores.
     """
-    if not 0 < margin < 1:
-        raise UsageError(f"--margin {margin}: a share between 0 and 1 is needed, 0.05 is 5 points")
-    for part in allow:
-        if part not in COMPARED:
-            raise UsageError(f"--allow {part}: there is no such part; {', '.join(COMPARED)}")
-    now = RunFolder(new)
+    _check_options(margin, allow)
     before = _base_folders(base, tasks)
-    known = {folder.name: folder for folder in now.tasks()}
-    missing = [name for name in before if name not in known]
-    if missing:
-        raise ExamMismatch(
-            f"{new} has no {', '.join(missing)}, which the base has; run it, or name the tasks to "
-            "compare with --tasks"
-        )
-    pairs = {name: (RunFolder(path).task(name), known[name]) for name, path in before.items()}
+    pairs = _pairs(before, new)
     _check_exams(pairs, {*allow, *_GRADER_ONLY})
     grades = await _grades(before, new, pairs, task_named)
     _check_exams({n: p for n, p in pairs.items() if n not in grades}, set(allow))
-    sides = {
-        name: tuple(grades.get(name) or [folder.grades() for folder in pair])
+    cases = [
+        _case(name, grades.get(name) or [folder.grades() for folder in pair], pair[1])
         for name, pair in pairs.items()
-    }
-    cases = [_case(name, sides[name], pairs[name][1]) for name in pairs]
+    ]
     rulings = rule(cases, margin=margin)
-    paths = sorted({str(path) for path in before.values()})
-    extra = [name for name in known if name not in before]
+    extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
     return Comparison(
-        base=", ".join(paths),
+        base=", ".join(sorted({str(path) for path in before.values()})),
         new=str(new),
         margin=margin,
         tasks=tuple(
             _task(ruling, case, before[ruling.task], pairs[ruling.task])
             for ruling, case in zip(rulings, cases, strict=True)
         ),
-        fingerprint=_fingerprints(before.values(), now),
+        fingerprint=_fingerprints(before.values(), RunFolder(new)),
         notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
         incomplete=tuple(_incomplete(pairs)),
     )
+
+
+def _check_options(margin: float, allow: Sequence[str]) -> None:
+    if not 0 < margin < 1:
+        raise UsageError(f"--margin {margin}: a share between 0 and 1 is needed, 0.05 is 5 points")
+    for part in allow:
+        if part not in COMPARED:
+            raise UsageError(f"--allow {part}: there is no such part; {', '.join(COMPARED)}")
+
+
+def _pairs(before: Mapping[str, Path], new: Path) -> dict[str, tuple[TaskFolder, TaskFolder]]:
+    """Each task of the base with the same one of the new run, which must have them all."""
+    known = {folder.name: folder for folder in RunFolder(new).tasks()}
+    missing = [name for name in before if name not in known]
+    if missing:
+        raise ExamMismatch(
+            f"{new} has no {', '.join(missing)}, which the base has; run it, or name the tasks to "
+            "compare with --tasks"
+        )
+    return {name: (RunFolder(path).task(name), known[name]) for name, path in before.items()}
 
 
 def _base_folders(base: Path | Mapping[str, Path], tasks: Sequence[str] | None) -> dict[str, Path]:
@@ -154,7 +160,10 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
     if record is not None and record["decision"] is not None:
         stopping = Stopping(record["k"], record["margin"], record["alpha"], record["round"])
         now = [grade for grade in now if grade.index < stopping.round]
-    return Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
+    case = Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
+    if not case.base.keys() & case.new.keys():
+        raise DataError(f"{new.path}: no problem has a graded sample in both runs; is it finished?")
+    return case
 
 
 def _task(

@@ -20,8 +20,9 @@ from harness.engines import make_engine
 from harness.errors import DataError, UsageError
 from harness.exam import Exam, make_exam
 from harness.parts import Engine
+from harness.planning import TaskRun
 from harness.prompts import derive_seed
-from harness.runner import Observer, Runner, TaskRun
+from harness.runner import Observer, Runner
 from harness.selection import in_words
 from harness.store import MANIFEST, Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task

@@ -16,8 +16,9 @@ from harness.graders.choice import Choice
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.metrics import cons_at, pass_at
+from harness.planning import TaskRun
 from harness.readers import read_rows
-from harness.runner import Observer, TaskRun
+from harness.runner import Observer
 from harness.selection import Selection, in_words
 from harness.store import RunWriter
 from harness.types import FinishReason, Problem, Row, Sampling, Task

@@ -22,7 +22,8 @@ from harness.errors import DataError, ExamMismatch, HarnessError
 from harness.files import Appender, read_lines
 from harness.gate import Comparison
 from harness.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
-from harness.runner import Observer, TaskRun
+from harness.planning import TaskRun
+from harness.runner import Observer
 from harness.store import MANIFEST, RunFolder
 from harness.types import Task
 from harness.workflows.accept import CLOCK, LEDGER, read_ledger

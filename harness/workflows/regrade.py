@@ -11,7 +11,8 @@ from harness.errors import DataError, UsageError
 from harness.exam import narrowed
 from harness.files import Appender, write_json, write_lines
 from harness.grading import GradingPool, Job
-from harness.runner import Observer, TaskRun, compute_scores, record_fault, silent, write_scores
+from harness.planning import TaskRun
+from harness.runner import Observer, compute_scores, record_fault, silent, write_scores
 from harness.selection import Window, month_of
 from harness.store import RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Sampling, Task, Verdict

@@ -21,8 +21,8 @@ from harness.errors import ExamMismatch, UsageError
 from harness.exam import Exam, differences
 from harness.files import write_json
 from harness.metrics import tallies
+from harness.planning import TaskRun
 from harness.power import ALPHA
-from harness.runner import TaskRun
 from harness.sequential import Design, Look, look
 from harness.store import STOPPING, RunFolder, TaskFolder
 from harness.types import Tally

@@ -22,8 +22,9 @@ from harness.effects import Effect, Outcome, Pairing, Source
 from harness.errors import UsageError
 from harness.grading import GradingPool
 from harness.parts import Engine
+from harness.planning import TaskRun, plan
 from harness.prompts import derive_seed
-from harness.runner import Observer, TaskRun, plan
+from harness.runner import Observer
 from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Task, Verdict
 from harness.workflows.cells import Cell, make_cell

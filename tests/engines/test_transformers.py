@@ -15,9 +15,9 @@ from harness.engines.decoding import add_noise
 from harness.engines.transformers import Options, TransformersEngine
 from harness.errors import EngineError
 from harness.exam import make_exam
+from harness.planning import make_sample
 from harness.prompts import render
 from harness.registry import tasks
-from harness.runner import make_sample
 from harness.types import Completion, Prompt, Request, Sampling
 
 torch = pytest.importorskip("torch")

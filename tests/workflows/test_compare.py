@@ -206,3 +206,12 @@ def test_two_uneven_tasks_are_corrected_for(write_run: WriteRun, tmp_path: Path)
     both = rule([Case(task="a", base=base, new=new), Case(task="b", base=base, new=base)])
     assert both[0].p_drop == pytest.approx(2 * alone.p_drop)
     assert both[0].power < alone.power
+
+
+def test_runs_without_a_problem_in_common_say_so(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = [[None] * 4 for _ in range(3)]
+    base, new = write_run(verdicts([4] * 3, k=4), name="a"), write_run(nothing, name="b")
+    assert compare(base, new) == 2
+    assert "no problem has a graded sample in both runs" in capsys.readouterr().err

@@ -15,8 +15,9 @@ from harness.cli import _run
 from harness.config import RunSettings
 from harness.errors import EngineDown, ExamMismatch, UsageError
 from harness.files import read_json
+from harness.planning import TaskRun
 from harness.registry import find_tasks
-from harness.runner import TaskRun, silent
+from harness.runner import silent
 from harness.store import RunFolder
 from harness.types import Completion, Request
 from harness.workflows import evaluate as workflow

@@ -20,8 +20,9 @@ from harness.datasets import load_problems
 from harness.effects import Effect
 from harness.errors import DataError, EngineError, ExamMismatch, UsageError
 from harness.metrics import tallies
+from harness.planning import TaskRun
 from harness.registry import find_tasks
-from harness.runner import Observer, TaskRun
+from harness.runner import Observer
 from harness.store import RunFolder
 from harness.types import Completion, Request, Verdict
 from harness.uncertainty import Interval
