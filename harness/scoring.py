@@ -21,6 +21,7 @@ from harness.metrics import tally_problem
 from harness.parts import Grader, Metric
 from harness.types import Grade, Sample, Score, Tally, Verdict
 from harness.uncertainty import (
+    Interval,
     mean,
     problems_error,
     problems_interval,
@@ -171,6 +172,11 @@ def _score(
         k=k,
         verdicts=dict(sorted(verdicts.items())),
         complete=all(tally.n >= k for tally in tallies),
-        interval_sampling=sampling_interval(values, variances, trials),
-        interval_problems=problems_interval(values),
+        interval_sampling=_ends(sampling_interval(values, variances, trials)),
+        interval_problems=_ends(problems_interval(values)),
     )
+
+
+def _ends(interval: Interval | None) -> list[float] | None:
+    """As JSON has it."""
+    return None if interval is None else list(interval)
