@@ -62,9 +62,10 @@ class Ruling:
     """The verdict on one task, with what it rests on.
 
     `p_drop` and `p_rise` are Holm-adjusted. `detectable` is the smallest drop seen with power 0.8,
-    `power` the chance of seeing a drop of the margin. `lower` is the one-sided 95 % bound that
-    the rule goes by. `k_needed` and `problems_needed` would see the margin; None where the power
-    is there, or where no k up to 4,096 does. `look` is set where sampling stopped early.
+    None where there is none; `power` the chance of seeing a drop of the margin. `lower` is the
+    one-sided 95 % bound that the rule goes by. `k_needed` and `problems_needed` would see the
+    margin; None where the power is there, or where none in reason does. `look` is set where
+    sampling stopped early: detectable drop and power are then those of a fixed number of samples.
     """
 
     task: str
@@ -75,7 +76,7 @@ class Ruling:
     p_rise: float
     lower: float
     margin: float
-    detectable: float
+    detectable: float | None
     power: float
     k_base: int
     k_new: int
@@ -231,6 +232,8 @@ def _ruling(
         max(1, round(len(shared) / sum(1 / side[id].n for id in shared)))
         for side in (case.base, case.new)
     )
+    if difference.test == "sign-flip" and min(k_base, k_new) > 1:
+        k_base = k_new = 1  # a few problems with one sample decide which test is used
     level = alpha / tasks
     power = power_at(rates, k_base, k_new, margin, alpha=level)
     lower = difference.lower if seen is None else seen.low
@@ -242,6 +245,7 @@ def _ruling(
     elif lower > -margin or power >= POWER:
         verdict = "no regression"
     able = power >= POWER
+    detectable = detectable_drop(rates, k_base, k_new, alpha=level)
     return Ruling(
         task=case.task,
         difference=difference,
@@ -251,7 +255,7 @@ def _ruling(
         p_rise=p_rise,
         lower=lower,
         margin=margin,
-        detectable=detectable_drop(rates, k_base, k_new, alpha=level),
+        detectable=detectable if detectable < float(rates.mean()) else None,
         power=power,
         k_base=k_base,
         k_new=k_new,

@@ -35,6 +35,7 @@ SPREAD = 0.55
 
 MOST = 4096
 """Samples a problem that anyone may be told to draw."""
+_MOST_PROBLEMS = 100_000  # that anyone may be told to write
 
 _GRID = 9  # rates that stand for one problem's posterior
 
@@ -128,14 +129,13 @@ def power_at(rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float
 
     The test is that over samples (`comparison.stratified`), or over problems where either k is 1:
     by normal approximation, with half a step of its lattice taken off, since an exact test stays
-    below its level by about that. With one sample on both sides it is summed up exactly.
+    below its level by about that. With one sample on both sides it is summed up exactly. Where the
+    mean cannot fall so far, its fall to 0 is meant.
     """
     from scipy import stats
 
-    try:
-        after = lowered(rates, drop)
-    except ValueError:
-        return 1.0
+    drop = min(drop, float(rates.mean()) * (1 - 1e-6))
+    after = lowered(rates, drop)
     m = len(rates)
     actual = sampling_variance(rates) / k_base + sampling_variance(after) / k_new
     if k_base == k_new == 1:
@@ -198,10 +198,24 @@ def k_needed(
 
 def problems_needed(
     rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float = ALPHA
-) -> int:
-    """Problems like these that see a drop with power 0.8 at these k: errors shrink as 1/sqrt(m)."""
-    detectable = detectable_drop(rates, k_base, k_new, alpha=alpha)
-    return math.ceil(len(rates) * max(1.0, detectable / drop) ** 2)
+) -> int | None:
+    """Problems like these that see a drop with power 0.8 at these k; None beyond 100,000."""
+    import numpy as np
+
+    def sees(m: int) -> bool:
+        more = np.resize(rates, (m, rates.shape[1]))
+        return power_at(more, k_base, k_new, drop, alpha=alpha) >= POWER
+
+    m = len(rates)
+    while not sees(m):
+        m *= 2
+        if m > _MOST_PROBLEMS:
+            return None
+    low = m // 2
+    while m - low > max(1, m // 100):  # good to a percent: it is an order of magnitude
+        middle = (low + m) // 2
+        low, m = (low, middle) if sees(middle) else (middle, m)
+    return m
 
 
 def smallest_drop(rates: Rates, power_of: Callable[[float], float], power: float) -> float:

@@ -137,14 +137,22 @@ def range_text(interval: Interval) -> str:
 
 def power_text(ruling: Ruling) -> str:
     """What drop the run can show, and what it would take where that is too little."""
+    smallest = "none"
+    if ruling.detectable is not None:
+        smallest = f"{points(ruling.detectable, sign=False)} points"
     text = (
-        f"smallest detectable drop {points(ruling.detectable, sign=False)} points (power 0.8); "
+        f"smallest detectable drop {smallest} (power 0.8); "
         f"power {ruling.power:.2f} at the margin of {points(ruling.margin, sign=False)}"
     )
     if ruling.verdict != "underpowered":
         return text
     needs = f"k={ruling.k_needed} on both sides" if ruling.k_needed else "no k up to 4,096"
-    return f"{text}; to see it: {needs}, or {ruling.problems_needed:,} problems like these"
+    more = (
+        "no number of problems"
+        if not ruling.problems_needed
+        else (f"{ruling.problems_needed:,} problems")
+    )
+    return f"{text}; to see it: {needs}, or {more} like these"
 
 
 def _verdicts(found: Comparison) -> Table:
@@ -184,9 +192,11 @@ def _verdict_row(ruling: Ruling) -> Row:
         range_text(problems) if problems else "–",
         _p_text(ruling.p_drop),
         _p_text(ruling.difference.p_sign_flip),
-        points(ruling.detectable, sign=False),
+        "none" if ruling.detectable is None else points(ruling.detectable, sign=False),
         f"{ruling.power:.2f}",
     )
+    if ruling.look is not None:  # those two are of a fixed number of samples
+        cells = (*cells[:-2], "–", "–")
     return Row(cells, "run" if ruling.verdict == "regression" else "")
 
 
@@ -199,7 +209,9 @@ def verdict_cells(ruling: Ruling) -> tuple[str, ...]:
         points(difference.base, sign=False),
         points(difference.new, sign=False),
         points(difference.value),
-        range_text(difference.interval),
+        range_text(difference.interval)
+        if ruling.look is None
+        else f"at least {points(ruling.look.low)}",
     )
 
 

@@ -95,9 +95,23 @@ def test_k_and_problems_that_would_do_do_and_one_less_does_not() -> None:
     assert k is not None
     assert power_at(rates, k, k, 0.03) >= 0.8 > power_at(rates, k - 1, k - 1, 0.03)
     m = problems_needed(rates, 4, 4, 0.05)
+    assert m is not None
     more = np.repeat(rates, math.ceil(m / 40), axis=0)[:m]
     assert power_at(more, 4, 4, 0.05) == pytest.approx(0.8, abs=0.05)
     assert k_needed(np.full((2, 1), 0.5), 0.001) is None
+
+
+def test_the_number_of_problems_that_would_do_does_from_a_hopeless_start() -> None:
+    rates = posterior_rates([Tally(1, 1)] * 3 + [Tally(1, 0)] * 2)
+    m = problems_needed(rates, 1, 1, 0.05)
+    assert m is not None
+    assert power_at(np.resize(rates, (m, rates.shape[1])), 1, 1, 0.05) >= 0.8
+
+
+def test_a_fall_that_cannot_be_is_a_fall_to_nothing() -> None:
+    rates = posterior_rates([Tally(1, 0)] * 29 + [Tally(1, 1)])
+    assert power_at(rates, 1, 1, 0.5) == pytest.approx(power_at(rates, 1, 1, rates.mean()))
+    assert power_at(rates, 1, 1, 0.5) < 0.2
 
 
 def test_five_problems_with_one_sample_see_next_to_nothing() -> None:

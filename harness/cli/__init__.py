@@ -111,6 +111,8 @@ def _run(arguments: list[str] | None) -> int:
     except BrokenPipeError:  # the reader of a pipe went away: `harness tasks | head`
         sys.stdout = None
         return 0
+    except SystemExit:  # so rich ends where its reader went away; 1 would be a verdict
+        return 141
     except HarnessError as error:
         _show(error, f"error: {error}", meta)
         return error.exit_code

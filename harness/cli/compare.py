@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.live import run_async
-from harness.errors import ExamMismatch, HarnessError
+from harness.errors import DataError, ExamMismatch, HarnessError, Incomplete, UsageError
 
 if TYPE_CHECKING:
     from harness.gate import Comparison
@@ -19,8 +19,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 def names(value: str | None) -> list[str] | None:
-    """A comma-separated list; None where nothing was given."""
-    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+    """A comma-separated list; None where nothing was given. UsageError for an empty one."""
+    if value is None:
+        return None
+    found = [part.strip() for part in value.split(",") if part.strip()]
+    if not found:
+        raise UsageError(f"{value!r} names no task; leave the option out for all of them")
+    return found
 
 
 @click.command(short_help="Is a run worse than another, or is it noise?")
@@ -68,13 +73,19 @@ def compare(
         found = run_async(
             compare_runs(base, new, task_named, margin=margin, allow=allow, tasks=names(tasks))
         )
-    except ExamMismatch as error:
+    except (ExamMismatch, Incomplete) as error:
         write_mismatch(error, junit=junit, markdown=markdown, json_file=json_file)
         raise
-    write_comparison(found, fail_on_rise=fail_on_rise, junit=junit, markdown=markdown,
-                     json_file=json_file)  # fmt: skip
     print_comparison(found, Console())
-    click.get_current_context().exit(found.exit_code(fail_on_rise=fail_on_rise))
+    code = found.exit_code(fail_on_rise=fail_on_rise)
+    try:
+        write_comparison(found, fail_on_rise=fail_on_rise, junit=junit, markdown=markdown,
+                         json_file=json_file)  # fmt: skip
+    except DataError as error:
+        if code != 1:
+            raise
+        click.echo(f"error: {error}", err=True)  # which must not hide a regression
+    click.get_current_context().exit(code)
 
 
 def write_comparison(
@@ -108,7 +119,8 @@ def write_mismatch(
     if junit is not None:
         write_text(junit, junit_error(str(error)))
     if markdown is not None:
-        write_text(markdown, f"## not the same exam\n\n{error}\n")
+        write_text(markdown, f"## not compared\n\n{error}\n")
     if json_file is not None:
-        write_json(json_file, {"verdict": "not the same exam", "why": str(error),
+        verdict = "not the same exam" if error.exit_code == 3 else "incomplete"
+        write_json(json_file, {"verdict": verdict, "why": str(error),
                                "exit_code": error.exit_code})  # fmt: skip

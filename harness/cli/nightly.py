@@ -11,7 +11,7 @@ import click
 
 from harness.cli.compare import names
 from harness.cli.live import run_async, task_progress
-from harness.errors import HarnessError, UsageError
+from harness.errors import DataError, HarnessError, UsageError
 
 if TYPE_CHECKING:
     from harness.nights import Outcome
@@ -74,10 +74,15 @@ def nightly(
     if not found.due:
         click.echo("no new checkpoint")
     outcomes: list[Outcome] = []
-    with _reports(outcomes, settings.runs, json_file, markdown, junit):
-        for outcome in _outcomes(found, full):
-            outcomes.append(outcome)
-    codes = [outcome.exit_code for outcome in outcomes]
+    codes: list[int] = []
+    try:
+        with _reports(outcomes, settings.runs, json_file, markdown, junit):
+            for outcome in _outcomes(found, full):
+                outcomes.append(outcome)
+    except DataError as error:  # of a report, which must not hide a regression
+        click.echo(f"error: {error}", err=True)
+        codes.append(error.exit_code)
+    codes += [outcome.exit_code for outcome in outcomes]
     if settings.site is not None and settings.runs.is_dir():
         codes.append(_rebuild(settings.runs, settings.site))
     click.get_current_context().exit(worst(codes))

@@ -69,6 +69,7 @@ def plan(
     """
     from harness.cli.lookup import task_named
     from harness.files import write_json
+    from harness.power import ALPHA
     from harness.workflows.plan import Assumptions, bases, plan_task, throughput
 
     stated = Assumptions(rate=rate, spread=spread, length=length, tokens_per_second=speed)
@@ -78,7 +79,7 @@ def plan(
         speed = throughput(run)
     plans = [
         plan_task(basis, k=k, base_k=base_k, margin=margin, tokens_per_second=speed,
-                  detect=None if detect is None else detect / 100)
+                  detect=None if detect is None else detect / 100, alpha=ALPHA / len(found))
         for basis in found
     ]  # fmt: skip
     if document is not None:
@@ -136,7 +137,7 @@ def _table(planned: TaskPlan, k: int) -> Table:
     notes = (
         "Standard errors and drops in points of pass@1. ± samp.: on the same problems again; "
         "± prob.: on other problems like these. Drop seen: the smallest that a comparison sees "
-        "with power 0.8 at one-sided 5 %. Until decided: the same where k is the most that is "
+        "with power 0.8 at one-sided 5 %, shared among the tasks. Until decided: the same where k is the most that is "
         "drawn, and the share of those samples that it needs on average when nothing changed.",
     )
     title = f"{basis.task}: pass@1 {100 * float(basis.rates.mean()):.1f}, from {basis.origin}"
@@ -170,6 +171,8 @@ def _sentences(planned: TaskPlan, k: int) -> Iterator[str]:
             f"problems like these ({planned.basis.n_problems:,} now) would do at "
             f"k {wish.k_problems}."
         )
+    elif wish.drop < mean:
+        yield f"{drop} is out of reach of any k up to {MOST:,}{base}, and of any number of problems."
     else:
         yield f"{drop} cannot happen: the mean is {100 * mean:.1f}."
 

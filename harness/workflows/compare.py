@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError, ExamMismatch, UsageError
+from harness.errors import ExamMismatch, Incomplete, UsageError
 from harness.exam import COMPARED, differences
 from harness.gate import (
     Case,
@@ -23,6 +23,7 @@ from harness.metrics import tallies
 from harness.planning import TaskRun
 from harness.store import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Verdict
+from harness.workflows.evaluate import check_ready
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
 
 _GRADER_ONLY = {"grader"}
@@ -61,10 +62,11 @@ async def compare_runs(
     _check_exams(pairs, {*allow, *_GRADER_ONLY})
     grades = await _grades(before, new, pairs, task_named)
     _check_exams({n: p for n, p in pairs.items() if n not in grades}, set(allow))
-    cases = [
-        _case(name, grades.get(name) or [folder.grades() for folder in pair], pair[1])
+    sides = {
+        name: grades.get(name) or [folder.grades() for folder in pair]
         for name, pair in pairs.items()
-    ]
+    }
+    cases = [_case(name, sides[name], pair[1]) for name, pair in pairs.items()]
     rulings = rule(cases, margin=margin)
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
     return Comparison(
@@ -72,12 +74,12 @@ async def compare_runs(
         new=str(new),
         margin=margin,
         tasks=tuple(
-            _task(ruling, case, before[ruling.task], pairs[ruling.task])
+            _task(ruling, case, before[ruling.task], pairs[ruling.task], ruling.task in grades)
             for ruling, case in zip(rulings, cases, strict=True)
         ),
         fingerprint=_fingerprints(before.values(), RunFolder(new)),
         notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
-        incomplete=tuple(_incomplete(pairs)),
+        incomplete=tuple(_incomplete(pairs, sides)),
     )
 
 
@@ -120,7 +122,11 @@ def _base_folders(base: Path | Mapping[str, Path], tasks: Sequence[str] | None) 
 def _check_exams(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: set[str]) -> None:
     faults = []
     for name, (before, after) in pairs.items():
-        parts = differences(before.exam(), after.exam())
+        old, new = before.exam(), after.exam()
+        parts = differences(old, new)
+        if not old.problems.keys() & new.problems.keys():
+            faults.append(f"{name}: no problem in common")
+            continue
         faults += [
             f"{name}: {words} (--allow {part} compares all the same)"
             for part, words in parts.items()
@@ -142,6 +148,7 @@ async def _grades(
         if old.exam().grader == now.exam().grader:
             continue
         runs = [_stored(path, name, task_named) for path in (before[name], new)]
+        check_ready(runs[0].task.grader)
         if runs[0].exam.grader != runs[1].exam.grader:
             continue  # two scorings, not two versions of one
         async with GradingPool() as pool:
@@ -162,12 +169,14 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
         now = [grade for grade in now if grade.index < stopping.round]
     case = Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
     if not case.base.keys() & case.new.keys():
-        raise DataError(f"{new.path}: no problem has a graded sample in both runs; is it finished?")
+        raise Incomplete(
+            f"{new.path}: no problem has a graded sample in both runs; complete them first"
+        )
     return case
 
 
 def _task(
-    ruling: Ruling, case: Case, base: Path, pair: tuple[TaskFolder, TaskFolder]
+    ruling: Ruling, case: Case, base: Path, pair: tuple[TaskFolder, TaskFolder], again: bool
 ) -> TaskComparison:
     shared = [ProblemChange(id, tally, case.new[id])
               for id, tally in case.base.items() if id in case.new]  # fmt: skip
@@ -180,10 +189,18 @@ def _task(
             f"sampling of the new run stopped early, after round {case.stopping.round} of "
             f"{case.stopping.k}; its test and bound hold at any round"
         )
+    stopped = pair[0].stopping()
+    if stopped is not None and stopped["decision"] is not None:
+        notes.append(
+            f"sampling of the base stopped early, after round {stopped['round']} of "
+            f"{stopped['k']}: its mean leans towards what stopped it"
+        )
     allowed = differences(*(folder.exam() for folder in pair))
-    notes += [f"compared although {words}" for part, words in allowed.items() if part != "grader"]
-    if "grader" in allowed:
-        notes.append(f"both graded again from the stored samples ({allowed['grader']})")
+    for part, words in allowed.items():
+        if part == "grader" and again:
+            notes.append(f"both graded again from the stored samples ({words})")
+        else:
+            notes.append(f"compared although {words}")
     return TaskComparison(
         ruling=ruling,
         base_run=RunFolder(base).name,
@@ -243,14 +260,25 @@ def _flat(manifest: Manifest) -> dict[str, str]:
     return {name: "none" if value is None else str(value) for name, value in values.items()}
 
 
-def _incomplete(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]]) -> list[str]:
+def _incomplete(
+    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
+    sides: Mapping[str, Sequence[Sequence[Grade]]],
+) -> list[str]:
+    """What is missing of either run, a line a task; nothing is pending of published responses."""
     lines = []
     for name, pair in pairs.items():
-        for folder in pair:
-            scores = folder.scores()
-            if not scores["complete"]:
+        for folder, grades in zip(pair, sides[name], strict=True):
+            run = folder.path.parent
+            scores, recorded = folder.scores(), RunFolder(run).manifest().fingerprint
+            failed = sum(grade.verdict is Verdict.ERROR for grade in grades)
+            pending = 0 if recorded.get("engine") == "recorded" else scores["pending"]
+            if pending or scores["errors"]:
                 lines.append(
-                    f"{name}, {folder.path.parent}: {scores['pending']} samples pending, "
-                    f"{scores['errors']} ended in error; the run's own command completes it"
+                    f"{name}, {run}: {pending} samples pending, {scores['errors']} ended in error; "
+                    "the run's own command completes it"
+                )
+            elif failed:
+                lines.append(
+                    f"{name}, {run}: grading again failed on {failed} samples; see harness grade"
                 )
     return lines

@@ -17,7 +17,7 @@ import harness
 from harness.config import RunSettings, configure
 from harness.datasets import select_problems
 from harness.engines import make_engine
-from harness.errors import DataError, UsageError
+from harness.errors import DataError
 from harness.exam import Exam, make_exam
 from harness.parts import Engine
 from harness.planning import TaskRun
@@ -26,7 +26,7 @@ from harness.runner import Observer, Runner
 from harness.selection import in_words
 from harness.store import MANIFEST, Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
-from harness.workflows.rounds import Gate, forget
+from harness.workflows.rounds import Gate, forget, make_gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ async def evaluate(
     *,
     observe: Callable[[Sequence[TaskRun]], Observer],
     bases: Mapping[str, Path] | None = None,
+    allow: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Complete a run: create it or take it up where it ended.
 
@@ -97,7 +98,9 @@ async def evaluate(
         settings: of the run.
         observe: given the tasks about to be worked on, returns who is told of every event.
         bases: the run that each task is held against with `until: decided`; by default
-            `settings.base` for all of its tasks. A task without one is sampled in full.
+            `settings.base` for all of its tasks. A task without one is sampled in full, and so is
+            one whose base, given here, is another exam or has too few samples.
+        allow: parts of the exam in which such a base may differ.
 
     Returns:
         What each task's scores.json holds, in the order of `tasks`.
@@ -107,10 +110,7 @@ async def evaluate(
         EngineDown: the engine cannot go on; every finished sample is kept.
     """
     prepared = prepare(tasks, settings)
-    gate = make_gate(settings, bases)
-    for item in prepared:
-        if gate is not None:
-            gate.check(item.exam, item.sampling.k)
+    gate = make_gate(settings, [(item.exam, item.sampling.k) for item in prepared], bases, allow)
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
             writer.check_task(item.exam, item.sampling.k)
@@ -160,8 +160,8 @@ async def run_engine(
     runs = [
         item.run(writer.add_task(item.exam, item.problems, item.sampling.k)) for item in prepared
     ]
-    if gate is None:
-        for run in runs:
+    for run in runs:
+        if gate is None or run.task.name not in gate.bases:
             forget(run.folder, run.sampling.k)
     decided = None if gate is None else gate.watch(runs)
     runner = Runner(runs, engine, concurrency=concurrency, observe=observe(runs), decided=decided)
@@ -171,19 +171,6 @@ async def run_engine(
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result["k"])
     return results
-
-
-def make_gate(settings: RunSettings, bases: Mapping[str, Path] | None) -> Gate | None:
-    """What `until: decided` holds the run against; None where the number of samples is fixed."""
-    if settings.until is None:
-        if settings.base is not None:
-            raise UsageError("--base goes with --until decided")
-        return None
-    if bases is None:
-        if settings.base is None:
-            raise UsageError("--until decided needs --base RUN, the run to hold this one against")
-        bases = {folder.name: settings.base for folder in RunFolder(settings.base).tasks()}
-    return Gate(bases, settings.margin)
 
 
 def next_start(path: Path) -> int:

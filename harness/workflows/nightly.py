@@ -211,7 +211,9 @@ async def _evaluate(
     bases = {
         task: plan.settings.runs / run for task, run in plan.bases.items() if run != checkpoint.run
     }
-    return await evaluate(plan.tasks, gated, observe=observe, bases=bases)
+    return await evaluate(
+        plan.tasks, gated, observe=observe, bases=bases, allow=plan.settings.allow
+    )
 
 
 async def _compare(

@@ -119,6 +119,7 @@ class TaskPlan:
     basis: Basis
     base_k: int | None
     margin: float
+    alpha: float
     tokens_per_second: float | None
     steps: tuple[Step, ...]
     wish: Wish | None
@@ -141,6 +142,7 @@ class TaskPlan:
             "tokens_per_second": self.tokens_per_second,
             "base_k": self.base_k,
             "margin": self.margin,
+            "alpha": self.alpha,
             "steps": [asdict(step) for step in self.steps],
             "detect": None if self.wish is None else asdict(self.wish),
         }
@@ -188,6 +190,7 @@ def plan_task(
     margin: float = 0.05,
     detect: float | None = None,
     tokens_per_second: float | None = None,
+    alpha: float = power.ALPHA,
     steps: Sequence[int] = STEPS,
 ) -> TaskPlan:
     """Cost and reach at every k of `steps`, at the basis's own k and at `k`.
@@ -199,6 +202,7 @@ def plan_task(
         margin: the drop whose power is given, as a share.
         detect: a drop that should be seen, as a share.
         tokens_per_second: of the engine; None leaves the hours open.
+        alpha: level of the test: of several tasks each has its share of 5 %, as in a comparison.
         steps: the k to plan for in any case.
 
     Raises:
@@ -213,15 +217,16 @@ def plan_task(
     planned = sorted({*steps, basis.k, *([k] if k else [])})
 
     def step(at: int) -> Step:
-        return _step(basis, at, base_k or at, margin, tokens_per_second)
+        return _step(basis, at, base_k or at, margin, tokens_per_second, alpha)
 
     return TaskPlan(
         basis=basis,
         base_k=base_k,
         margin=margin,
+        alpha=alpha,
         tokens_per_second=tokens_per_second,
         steps=tuple(step(at) for at in planned),
-        wish=None if detect is None else _wish(basis, detect, base_k, step),
+        wish=None if detect is None else _wish(basis, detect, base_k, step, alpha),
     )
 
 
@@ -290,15 +295,19 @@ def _stated_rates(stated: Assumptions, n_problems: int) -> Rates:
     return power.assumed_rates(power.Beta.spread(rate, correlation), n_problems)
 
 
-def _step(basis: Basis, k: int, base_k: int, margin: float, speed: float | None) -> Step:
+def _step(
+    basis: Basis, k: int, base_k: int, margin: float, speed: float | None, alpha: float
+) -> Step:
     rates, m = basis.rates, basis.n_problems
     tokens = None if basis.length is None else m * k * basis.length
     sampling = power.sampling_variance(rates) / k
     between = float(rates.var()) / (m - 1) if m > 1 else None
-    decided = sequential.detectable_drop(rates, k, base_k) if min(k, base_k) > 1 else None
+    decided = None
+    if min(k, base_k) > 1:
+        decided = sequential.detectable_drop(rates, k, base_k, alpha=alpha)
     share = None
     if decided is not None:
-        design = sequential.Design(k, base_k, max(decided, 1e-9))
+        design = sequential.Design(k, base_k, max(decided, 1e-9), alpha)
         share = sequential.expected_share(design, rates)
     return Step(
         k=k,
@@ -307,20 +316,22 @@ def _step(basis: Basis, k: int, base_k: int, margin: float, speed: float | None)
         hours=None if tokens is None or not speed else tokens / speed / 3600,
         se_sampling=math.sqrt(sampling),
         se_problems=None if between is None else math.sqrt(between + sampling),
-        drop=power.detectable_drop(rates, base_k, k),
+        drop=power.detectable_drop(rates, base_k, k, alpha=alpha),
         decided_drop=decided,
         decided_share=share,
-        margin_power=power.power_at(rates, base_k, k, margin),
+        margin_power=power.power_at(rates, base_k, k, margin, alpha=alpha),
     )
 
 
-def _wish(basis: Basis, drop: float, base_k: int | None, step: Callable[[int], Step]) -> Wish:
+def _wish(
+    basis: Basis, drop: float, base_k: int | None, step: Callable[[int], Step], alpha: float
+) -> Wish:
     """The smallest k that sees a drop; else how many problems would do."""
     rates, most = basis.rates, max(STEPS)
     k = problems = None
     if drop < float(rates.mean()):
-        k = power.k_needed(rates, drop, k_base=base_k)
+        k = power.k_needed(rates, drop, k_base=base_k, alpha=alpha)
         if k is None:
-            problems = power.problems_needed(rates, base_k or most, most, drop)
+            problems = power.problems_needed(rates, base_k or most, most, drop, alpha=alpha)
     found = None if k is None else step(k)
     return Wish(drop=drop, k=k, step=found, n_problems=problems, k_problems=k or most)

@@ -13,10 +13,11 @@ number of samples was not fixed beforehand:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.config import RunSettings
 from harness.errors import ExamMismatch, UsageError
 from harness.exam import Exam, differences
 from harness.files import write_json
@@ -35,32 +36,84 @@ class Gate:
     bases: Mapping[str, Path]
     margin: float
 
-    def check(self, exam: Exam, k: int) -> None:
-        """Refuse a base of another exam or with fewer samples, before anything is sampled.
+    allow: tuple[str, ...] = ()
+
+    def over(self, exams: Sequence[tuple[Exam, int]], output: Path, *, strict: bool) -> Gate:
+        """The gate over the tasks whose base can be used, before anything is sampled or written.
+
+        Args:
+            exams: of the run, each with its cap k.
+            output: the run folder, whose tasks may have been begun already.
+            strict: refuse where a base cannot be used; else that task is sampled in full.
 
         Raises:
-            ExamMismatch: the exams differ; the message names the parts.
-            UsageError: a k that leaves no rounds, or a base that has fewer samples a problem.
+            ExamMismatch: the exams differ in a part that is not allowed.
+            UsageError: a k that leaves no rounds, a base that has fewer samples a problem, or a
+                task that was begun under another gate.
         """
-        base = self.bases.get(exam.task)
-        if base is None:
-            return
-        folder = RunFolder(base).task(exam.task)
-        parts = differences(folder.exam(), exam)
+        kept = {}
+        for exam, k in exams:
+            if exam.task not in self.bases:
+                continue
+            try:
+                self._check(exam, k, TaskFolder(output / exam.task))
+            except (ExamMismatch, UsageError):
+                if strict:
+                    raise
+                continue
+            kept[exam.task] = self.bases[exam.task]
+        return replace(self, bases=kept)
+
+    def _check(self, exam: Exam, k: int, folder: TaskFolder) -> None:
+        base = RunFolder(self.bases[exam.task]).task(exam.task)
+        parts = {part: words for part, words in differences(base.exam(), exam).items()
+                 if part not in self.allow}  # fmt: skip
         if parts:
             raise ExamMismatch(
-                f"--until decided: {folder.path} is another exam ({'; '.join(parts.values())})"
+                f"--until decided: {base.path} is another exam ({'; '.join(parts.values())})"
             )
-        n = min((t.n for t in tallies(folder.grades()).values()), default=0)
+        n = min((t.n for t in tallies(base.grades()).values()), default=0)
         if not 2 <= k <= n:
             raise UsageError(
-                f"--until decided: k is {k} and {folder.path} has {n} graded samples a problem; "
+                f"--until decided: k is {k} and {base.path} has {n} graded samples a problem; "
                 "k from 2 up to that many is needed"
+            )
+        record = folder.stopping()
+        if record is None:
+            return
+        asked = {"base": base.path.parent.resolve(), "k": k, "margin": self.margin}
+        begun = {**record, "base": Path(record["base"]).resolve()}
+        changed = [f"{part} {begun[part]} against {now}" for part, now in asked.items()
+                   if begun[part] != now]  # fmt: skip
+        if changed:
+            raise UsageError(
+                f"{folder.path} was begun under another gate ({', '.join(changed)}), whose "
+                "looks count; use the same settings, or another -o folder"
             )
 
     def watch(self, runs: Sequence[TaskRun]) -> Rounds:
-        """Who is asked after each round. UsageError when a run was begun under another gate."""
+        """Who is asked after each round."""
         return Rounds(self, runs)
+
+
+def make_gate(
+    settings: RunSettings,
+    exams: Sequence[tuple[Exam, int]],
+    bases: Mapping[str, Path] | None,
+    allow: Sequence[str],
+) -> Gate | None:
+    """What `until: decided` holds the run against; None where the number of samples is fixed."""
+    if settings.until is None:
+        if settings.base is not None:
+            raise UsageError("--base goes with --until decided")
+        return None
+    strict = bases is None
+    if bases is None:
+        if settings.base is None:
+            raise UsageError("--until decided needs --base RUN, the run to hold this one against")
+        bases = {folder.name: settings.base for folder in RunFolder(settings.base).tasks()}
+    gate = Gate(bases, settings.margin, tuple(allow)).over(exams, settings.output, strict=strict)
+    return gate if gate.bases else None
 
 
 class Rounds:
@@ -74,21 +127,16 @@ class Rounds:
         for run in held:
             name, base = run.task.name, gate.bases[run.task.name]
             self._bases[name] = tallies(RunFolder(base).task(name).grades())
-            # Bonferroni over the tasks: each stops by itself, at a time of its own.
-            design = Design.against(
-                self._bases[name], run.sampling.k, margin=gate.margin, alpha=ALPHA / len(held)
+            # Bonferroni over the tasks: each stops by itself, at a time of its own. A task that
+            # comes to be held later leaves the level of those that were begun as it was.
+            record = run.folder.stopping() or {
+                "base": str(base), "k": run.sampling.k, "margin": gate.margin,
+                "alpha": ALPHA / len(held), "round": 0, "decision": None, "looks": [],
+            }  # fmt: skip
+            self._designs[name] = Design.against(
+                self._bases[name], record["k"], margin=record["margin"], alpha=record["alpha"]
             )
-            asked = {"base": str(base), "k": design.k, "margin": design.margin,
-                     "alpha": design.alpha}  # fmt: skip
-            record = run.folder.stopping() or {**asked, "round": 0, "decision": None, "looks": []}
-            changed = [f"{part} {record[part]} against {asked[part]}" for part in asked
-                       if record[part] != asked[part]]  # fmt: skip
-            if changed:
-                raise UsageError(
-                    f"{run.folder.path} was begun under another gate ({', '.join(changed)}), whose "
-                    "looks count; use the same settings, or another -o folder"
-                )
-            self._designs[name], self._records[name] = design, record
+            self._records[name] = record
             write_json(run.folder.path / STOPPING, record)
 
     def __call__(self, run: TaskRun, number: int) -> bool:
@@ -98,6 +146,8 @@ class Rounds:
             return number >= run.sampling.k
         now = tallies(grade for grade in run.folder.grades() if grade.index < number)
         base = {id: tally for id, tally in self._bases[name].items() if id in now}
+        if not base:  # every sample of every problem failed: nothing to look at
+            return number >= run.sampling.k
         found = look(self._designs[name], base, now, number)
         record = self._records[name]
         record["looks"] = [old for old in record["looks"] if old["round"] < number]
@@ -107,10 +157,6 @@ class Rounds:
                        "interval": list(found.interval)}  # fmt: skip
         write_json(run.folder.path / STOPPING, record)
         return found.decision is not None
-
-    def rounds(self, task: str) -> int | None:
-        """The rounds that a task has had; None where it is not held against anything."""
-        return self._records[task]["round"] if task in self._records else None
 
 
 def forget(folder: TaskFolder, k: int) -> None:

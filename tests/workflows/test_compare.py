@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,7 +12,8 @@ import pytest
 
 from harness.cli import _run
 from harness.files import read_json, read_lines, write_json, write_lines
-from harness.types import Verdict
+from harness.planning import TaskRun
+from harness.types import Grade, Problem, Verdict
 from tests.reports.conftest import C, W, WriteRun, write_run
 
 __all__ = ["write_run"]  # the fixture
@@ -174,6 +176,7 @@ def test_reports_for_ci_say_the_same(write_run: WriteRun, tmp_path: Path) -> Non
     [
         (("--margin", "5"), "--margin 5.0: a share"),
         (("--allow", "colour"), "--allow colour: there is no such part"),
+        (("--tasks", ""), "'' names no task"),
         (("--tasks", "aime24"), "the base has no task aime24; it has practice_integer"),
     ],
 )
@@ -213,5 +216,74 @@ def test_runs_without_a_problem_in_common_say_so(
 ) -> None:
     nothing = [[None] * 4 for _ in range(3)]
     base, new = write_run(verdicts([4] * 3, k=4), name="a"), write_run(nothing, name="b")
-    assert compare(base, new) == 2
+    assert compare(base, new) == 4
     assert "no problem has a graded sample in both runs" in capsys.readouterr().err
+
+
+def test_no_problem_in_common_is_another_exam_whatever_is_allowed(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = [Problem(f"q{i}", "?", answer="1") for i in range(3)]
+    rows = verdicts([4] * 3, k=4)
+    base, new = write_run(rows, name="a"), write_run(rows, name="b", problems=others)
+    assert compare(base, new, "--allow", "problems") == 3
+    assert "no problem in common" in capsys.readouterr().err
+
+
+def test_a_failure_to_grade_again_is_no_pass(
+    write_run: WriteRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, new = write_run(STRONG, name="a"), write_run(STRONG, name="b")
+    folder = new / "practice_integer"
+    write_json(folder / "exam.json", {**read_json(folder / "exam.json"), "grader": "integer/0"})
+
+    async def failing(run: TaskRun, pool: object) -> list[Grade]:
+        grades = run.folder.grades()
+        return [replace(g, verdict=Verdict.ERROR) if g.index % 2 else g for g in grades]
+
+    monkeypatch.setattr("harness.workflows.compare.grade_again", failing)
+    assert compare(base, new) == 4
+    assert "grading again failed on 320 samples" in said(capsys)
+
+
+@pytest.mark.parametrize(("right", "k"), [((1, 0), 1), ((0, 0), 1)])
+def test_a_score_below_the_margin_is_no_proof_of_power(
+    write_run: WriteRun, right: tuple[int, int], k: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of ten against none: a fall by five points could not have been told."""
+    rows = [verdicts([n] + [0] * 9, k=k) for n in right]
+    assert compare(write_run(rows[0], name="a"), write_run(rows[1], name="b")) == 5
+    assert "smallest detectable drop none" in said(capsys)
+
+
+def test_a_base_that_stopped_early_is_named(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, new = write_run(STRONG, name="a"), write_run(STEADY, name="b")
+    record = {"base": "c", "k": 32, "margin": 0.05, "alpha": 0.05, "round": 16,
+              "decision": "no regression", "looks": []}  # fmt: skip
+    write_json(base / "practice_integer" / "stopping.json", record)
+    assert compare(base, new) == 0
+    assert "sampling of the base stopped early, after round 16 of 32" in said(capsys)
+
+
+def test_published_responses_have_nothing_pending(write_run: WriteRun) -> None:
+    ragged = [row[: 16 - i % 3] for i, row in enumerate(STRONG)]
+    base, new = write_run(ragged, name="a"), write_run(ragged, name="b")
+    assert compare(base, new) == 4
+    for run in (base, new):
+        manifest = read_json(run / "manifest.json")
+        manifest["fingerprint"]["engine"] = "recorded"
+        write_json(run / "manifest.json", manifest)
+    assert compare(base, new) == 0
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_a_regression(
+    write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, new = write_run(STRONG, name="a"), write_run(WEAK, name="b")
+    (tmp_path / "file").write_text("")
+    assert compare(base, new, "--json", tmp_path / "file" / "x.json") == 1
+    shown = capsys.readouterr()
+    assert "regression" in shown.out
+    assert "cannot be written" in shown.err

@@ -13,7 +13,7 @@ import pytest
 
 from harness.cli import _run
 from harness.config import RunSettings
-from harness.errors import EngineDown, ExamMismatch, UsageError
+from harness.errors import EngineDown, EngineError, ExamMismatch, UsageError
 from harness.files import read_json
 from harness.planning import TaskRun
 from harness.registry import find_tasks
@@ -33,7 +33,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[d
     answers = {p.id: p.answer for p in _problems()}
 
     def evaluate_with(
-        rate: float, name: str, *, seed: int = 0, dies_at: int | None = None, **settings: Any
+        rate: float,
+        name: str,
+        *,
+        seed: int = 0,
+        dies_at: int | None = None,
+        fails: bool = False,
+        bases: Mapping[str, Path] | None = None,
+        allow: Sequence[str] = (),
+        **settings: Any,
     ) -> list[dict[str, Any]]:
         draws = random.Random(seed)
         engines: list[FakeEngine] = []
@@ -41,6 +49,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[d
         def reply(request: Request) -> Completion:
             if dies_at is not None and len(engines[0].requests) > dies_at:
                 raise EngineDown("the engine died")
+            if fails:
+                raise EngineError("refused")
             right = draws.random() < rate
             return answer(str(answers[request.problem_id]) if right else "1000")
 
@@ -50,7 +60,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[d
 
         monkeypatch.setattr(workflow, "make_engine", make)
         given = RunSettings(model="fake", tasks=TASK, output=tmp_path / name, **settings)
-        return asyncio.run(evaluate(find_tasks(TASK), given, observe=_observe))
+        work = evaluate(find_tasks(TASK), given, observe=_observe, bases=bases, allow=allow)
+        return asyncio.run(work)
 
     return evaluate_with
 
@@ -131,8 +142,41 @@ def test_another_margin_or_cap_in_mid_run_is_refused(
 ) -> None:
     run(0.9, "base", k=16)
     run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+    before = (tmp_path / "new" / "manifest.json").read_bytes()
     with pytest.raises(UsageError, match=r"begun under another gate \(margin"):
         run(0.5, "new", k=16, until="decided", base=tmp_path / "base", margin=0.1)
+    assert (tmp_path / "new" / "manifest.json").read_bytes() == before
+
+
+def test_the_same_base_by_another_path_is_the_same_gate(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(0.9, "base", k=16)
+    run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    (again,) = run(0.5, "new", seed=1, k=16, until="decided", base=Path("base"))
+    assert again["stopped"]["decision"] == "regression"
+
+
+def test_a_base_given_for_each_task_that_cannot_be_used_leaves_the_task_in_full(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What a nightly job does: the comparison says afterwards why."""
+    run(0.9, "base", k=4)
+    options = {"k": 4, "until": "decided", "bases": {TASK: tmp_path / "base"}}
+    (other,) = run(0.5, "hot", seed=1, temperature=1.0, **options)
+    assert (other["k"], other["stopped"]) == (4, None)
+    (allowed,) = run(0.5, "warm", seed=1, temperature=1.0, allow=("temperature",), **options)
+    assert allowed["stopped"]["decision"] == "regression"
+
+
+def test_rounds_in_which_every_sample_failed_end_incomplete(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    run(0.9, "base", k=4)
+    (result,) = run(0.5, "new", fails=True, k=4, until="decided", base=tmp_path / "base")
+    assert result["errors"] == 160
+    assert not result["complete"]
 
 
 def test_a_fixed_number_of_samples_takes_the_record_away(
