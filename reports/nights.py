@@ -99,6 +99,8 @@ def to_junit(outcomes: Sequence[Outcome]) -> str:
         suite.set("name", outcome.checkpoint.run)
         if outcome.failure is not None:
             add_error(suite, "evaluate", str(outcome.failure))
+        elif not outcome.complete and outcome.comparison is None:
+            add_error(suite, "complete", "samples are missing or ended in error; run it again")
         for task in outcome.tasks:
             if task.why:
                 add_error(suite, task.task, task.why)

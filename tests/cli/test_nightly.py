@@ -66,6 +66,16 @@ def test_a_regression_exits_1_and_every_report_says_what_changed(capsys: Capture
     assert (suite[0].get("name"), suite[0][0].tag) == ("practice_integer", "failure")
 
 
+def test_a_report_that_cannot_be_written_does_not_hide_a_regression(capsys: Captured) -> None:
+    save("step-1", 0.95)
+    harness("nightly", "night.yaml")
+    harness("accept", "runs/step-1")
+    save("step-2", 0.1)
+    Path("file").write_text("")
+    assert harness("nightly", "night.yaml", "--markdown", "file/n.md") == 1
+    assert "file/n.md: cannot be written" in capsys.readouterr().err
+
+
 def test_nothing_new_exits_0_and_still_writes_the_reports(capsys: Captured) -> None:
     save("step-1")
     harness("nightly", "night.yaml")
