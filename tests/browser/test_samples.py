@@ -300,8 +300,10 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
     page = opened(f"{make_page(run)}#b")
     page.keyboard.press("j")
     shown(page)
-    page.keyboard.press("t")
     detail = page.locator("#detail")
+    detail.locator("details").wait_for()
+    page.keyboard.press("t")
+    page.get_by_text("gnp.exe").wait_for()
     assert (
         "<script>alert(1)</script> </textarea> <img src=x"
         in detail.locator(".prose").last.inner_text()
