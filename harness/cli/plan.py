@@ -70,7 +70,8 @@ def plan(
     from harness.cli.lookup import task_named
     from harness.files import write_json
     from harness.power import ALPHA
-    from harness.workflows.plan import Assumptions, bases, plan_task, throughput
+    from harness.workflows.basis import Assumptions, bases, throughput
+    from harness.workflows.plan import plan_task
 
     stated = Assumptions(rate=rate, spread=spread, length=length, tokens_per_second=speed)
     names = list(dict.fromkeys(name.strip() for name in tasks.split(",") if name.strip()))

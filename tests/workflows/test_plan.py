@@ -19,8 +19,9 @@ from harness.registry import find_tasks
 from harness.runner import Observer
 from harness.store import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Request, Tally
+from harness.workflows.basis import Assumptions, Basis, bases, throughput
 from harness.workflows.evaluate import prepare, run_engine
-from harness.workflows.plan import STEPS, Assumptions, Basis, TaskPlan, bases, plan_task, throughput
+from harness.workflows.plan import STEPS, TaskPlan, plan_task
 from tests.fakes import FakeEngine, InlinePool
 
 TASK = "practice_integer"
