@@ -139,7 +139,11 @@ def test_real_responses_are_graded_as_due(test_data: Path, scoring: str, due: st
         if not found["decisive"]:
             continue
         problem = parse_row(LIVECODEBENCH, place, found)
-        grade = grader.grade(problem, Sample(problem.id, 0, None, found["response"], "stop"))
+        sample = Sample(problem.id, 0, None, found["response"], "stop")
+        grade = grader.grade(problem, sample)
+        if grade.verdict == "time_limit" and found[due]:
+            # One program needs 5 of its 6 s: a slow moment of the machine is no verdict on it.
+            grade = grader.grade(problem, sample)
         if (grade.verdict == "correct") is not found[due]:
             wrong.append((problem.id, grade.verdict, grade.detail))
     assert wrong == []
