@@ -73,13 +73,13 @@ def shown(page: Page) -> str:
 
 def test_the_report_leads_to_the_samples_and_back(address: str, opened: Open) -> None:
     page = opened(address)
-    assert page.locator("#browser").is_hidden()
+    page.locator("#browser").wait_for(state="hidden")
     page.get_by_role("link", name="All 18 samples").click()
     assert count(page) == 18
-    assert page.locator("main").is_hidden()
+    page.locator("main").wait_for(state="hidden")
     page.get_by_role("link", name="Report").click()
-    assert page.locator("main").is_visible()
-    assert page.locator("#browser").is_hidden()
+    page.locator("main").wait_for()
+    page.locator("#browser").wait_for(state="hidden")
 
 
 def test_a_cell_of_the_report_opens_its_samples(address: str, opened: Open) -> None:
@@ -173,7 +173,7 @@ def test_an_address_of_no_sample_says_so(address: str, opened: Open) -> None:
     page = opened(f"{address}#s/late/{TASK}/gone/0")
     assert page.get_by_role("alert").inner_text() == "This page has no such sample."
     page.get_by_role("link", name="Report").click()
-    assert page.locator("main").is_visible()
+    page.locator("main").wait_for()
 
 
 def test_keys_walk_fold_search_and_go_back(address: str, opened: Open) -> None:
@@ -195,13 +195,13 @@ def test_keys_walk_fold_search_and_go_back(address: str, opened: Open) -> None:
     assert page.locator("#query").input_value() == "jkt?"
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    assert page.get_by_role("dialog").is_visible()
+    page.get_by_role("dialog").wait_for()
     page.keyboard.press("Escape")
-    assert page.get_by_role("dialog").is_hidden()
+    page.get_by_role("dialog").wait_for(state="hidden")
     page.keyboard.press("Escape")
     page.locator("#detail .empty").wait_for()
     page.keyboard.press("Escape")
-    assert page.locator("main").is_visible()
+    page.locator("main").wait_for()
 
 
 def test_walking_past_the_end_of_a_page_of_the_list_turns_it(
@@ -253,7 +253,7 @@ def test_a_failed_test_shows_its_input_and_the_difference(
         grades[1]["answer"] = "python:0123456789abcdef"
     page = opened(f"{make_page(run)}{sample('late', problem, 1, task)}")
     shown(page)
-    assert page.get_by_role("heading", name="Failed at test 2 of 5").is_visible()
+    page.get_by_role("heading", name="Failed at test 2 of 5").wait_for()
     assert 'Line 1 is "6", due is "9"' in texts(page, ".failure")
     assert texts(page, ".test pre") == [
         t.strip() for t in (problem.tests[1].input, problem.tests[1].output)
