@@ -29,6 +29,7 @@ def test_committed_problems_are_those_that_the_generator_writes(
     assert committed == json.loads(json.dumps(written))
 
 
+@pytest.mark.slow
 def test_training_stream_leaves_the_held_out_statements_out(script: Script) -> None:
     problems = script("problems")
     held_out = problems.held_out_statements()

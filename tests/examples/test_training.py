@@ -80,6 +80,7 @@ def test_training_is_a_function_of_the_seed(script: Script) -> None:
     assert losses[1] < losses[0]
 
 
+@pytest.mark.slow
 def test_the_command_writes_checkpoints_and_a_log(practice_model: Path, tmp_path: Path) -> None:
     command = [sys.executable, practice_model / "train.py", "--steps", "5", "-k", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
