@@ -88,7 +88,8 @@ def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
     single = min(t.n for pair in pairs for t in pair) == 1
     variances = [*rate_variances(old), *rate_variances(now)]
     error = None if single else sampling_error(variances)
-    drop, rise = sign_flip(changes) if single else stratified(old, now)
+    flips = sign_flip(changes)
+    drop, rise = flips if single else stratified(old, now)
     bound = (
         _problems_interval(changes, _ONE_SIDED)
         if single
@@ -106,7 +107,7 @@ def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
         test="sign-flip" if single else "samples",
         p_drop=drop,
         p_rise=rise,
-        p_sign_flip=min(1.0, 2 * min(sign_flip(changes))),
+        p_sign_flip=min(1.0, 2 * min(flips)),
         lower=bound.low if bound else -1.0,
     )
 
