@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.metrics import pass_at, tally
+from harness.metrics import pass_at, tallies
 from harness.selection import month_of
-from harness.types import Grade, Problem, Tally, Verdict
+from harness.types import Grade, Problem, Tally
 from harness.uncertainty import mean, problems_error, sampling_error
 
 _BY: Mapping[str, Callable[[Problem], Any]] = {
@@ -71,11 +71,8 @@ def open_range(
 
 def _tallies(problems: Mapping[str, Problem], grades: Iterable[Grade]) -> dict[str, Tally]:
     """One tally a problem that has a graded sample, in the problems' order."""
-    found: dict[str, list[Grade]] = {id: [] for id in problems}
-    for grade in grades:
-        if grade.problem_id in found and grade.verdict is not Verdict.ERROR:
-            found[grade.problem_id].append(grade)
-    return {id: tally(some, [0] * len(some)) for id, some in found.items() if some}
+    found = tallies(grades)
+    return {id: found[id] for id in problems if id in found}
 
 
 def _summary(tallies: Sequence[Tally]) -> dict[str, Any]:
