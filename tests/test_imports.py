@@ -64,7 +64,7 @@ BESIDE = {
                 "files", "store", "effects"},
 }  # fmt: skip
 HEAVY = {
-    "antlr4", "datasets", "huggingface_hub", "latex2sympy2_extended", "lm_eval", "math_verify",
+    "aiohttp", "antlr4", "datasets", "huggingface_hub", "latex2sympy2_extended", "lm_eval", "math_verify",
     "matplotlib", "numpy", "openai", "pandas", "pebble", "pyarrow", "ray", "scipy", "sympy", "torch",
     "transformers", "vllm",
 }  # fmt: skip

@@ -65,10 +65,29 @@ def _engine_args(
 @click.option("--scoring", type=click.Choice(["process", "lcb-official"]),
               help="How programs are run: as processes, or as LiveCodeBench's own runner does; "
               "livecodebench shows both by default.")  # fmt: skip
-@click.option("--engine", metavar="E", help="What generates; transformers by default.")
+@click.option(
+    "--engine",
+    metavar="E",
+    help="What generates: transformers (the default), vllm, openai, ray, lm_eval:NAME.",
+)
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=_engine_args,
               help="An option of the engine, repeatable. transformers: batch_size, device, "
               "dtype.")  # fmt: skip
+@click.option("--base-url", metavar="URL",
+              help="openai: the server, up to and including /v1. The key is read from "
+              "OPENAI_API_KEY.")  # fmt: skip
+@click.option("--serve", is_flag=True, default=None,
+              help="openai: start a `vllm serve` of its own for the run and stop it at its "
+              "end.")  # fmt: skip
+@click.option("--tokens-per-minute", type=int, metavar="N",
+              help="openai: tokens that the server grants, prompts included.")  # fmt: skip
+@click.option("--replicas", type=int, metavar="N",
+              help="vllm, ray: engines side by side, each with draws of its own.")  # fmt: skip
+@click.option("--ray-address", metavar="A",
+              help="ray: a running cluster (auto finds it); a local one is started "
+              "otherwise.")  # fmt: skip
+@click.option("--grade-on", type=click.Choice(["local", "ray"]),
+              help="Where samples are graded: here, or on the Ray cluster's CPUs too.")  # fmt: skip
 @click.option("--revision", metavar="REV", help="Commit, branch or tag of a hub model.")
 @click.option("--seed", type=int, metavar="N", help="Seed of the run; 0 by default.")
 @click.option("--seeded", is_flag=True, default=None,

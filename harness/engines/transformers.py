@@ -6,22 +6,22 @@ the tokens.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.answers import opening_tag
-from harness.engines.checkpoint import digest, load_model, load_tokenizer, weights_hash
+from harness.engines.batching import Batcher, BatchTooLarge
+from harness.engines.chat import Chat, length_cap
+from harness.engines.checkpoint import load_model, weights_hash
 from harness.engines.decoding import draw_tokens, stop_rows
-from harness.errors import DataError, EngineDown, EngineError, UsageError
-from harness.types import Completion, FinishReason, Prompt, Request
-
-_GATHER_SECONDS = 0.01  # after the first request of a batch, for the others to arrive
+from harness.engines.settings import EngineSettings
+from harness.errors import DataError, UsageError
+from harness.types import Completion, FinishReason, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,13 @@ def parse_options(given: Mapping[str, str]) -> Options:
     return Options(**values)
 
 
-@dataclass(slots=True)
-class _Waiting:
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A request, its prompt's token ids, and how many tokens its completion may have."""
+
     request: Request
     tokens: list[int]
     cap: int
-    done: asyncio.Future[Completion]
-    since: float = field(default_factory=time.monotonic)
-
-    @property
-    def group(self) -> tuple[object, ...]:
-        """Requests of one batch share these."""
-        sampling = self.request.sampling
-        return sampling.temperature, sampling.top_p, sampling.stop
 
 
 class TransformersEngine:
@@ -95,18 +89,12 @@ class TransformersEngine:
         self._device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         # bfloat16 on a CPU is slow and rounds otherwise than on a GPU; float32 is exact on both.
         self._dtype = options.dtype or ("float32" if self._device == "cpu" else "auto")
-        self._tokenizer = load_tokenizer(model, revision)
+        self._chat = Chat(model, revision, think_end)
         self._model = load_model(model, revision, self._dtype, self._device)
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._context = int(getattr(self._model.config, "max_position_embeddings", 0) or 1 << 30)
         self._end_tokens = self._find_end_tokens()
-        rendered = str(self._render(Prompt("x"), tokenize=False))
-        tag = opening_tag(think_end)
-        self._thinks = rendered.rfind(tag) > rendered.rfind(think_end)
-        self._batch_size = options.batch_size
-        self._queue: list[_Waiting] = []
-        self._arrived = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
+        self._batcher = Batcher(self._run_batch, size=options.batch_size, name="transformers")
         self._stopped = threading.Event()
 
     @property
@@ -117,110 +105,62 @@ class TransformersEngine:
     @property
     def thinks(self) -> bool:
         """Whether the chat template ends inside an open thought."""
-        return self._thinks
+        return self._chat.thinks
 
     def fingerprint(self) -> Mapping[str, Any]:
         """What this engine is made of."""
-        template = self._tokenizer.chat_template
         return {
             "engine": "transformers",
             "revision": self._revision,
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "device": str(self._model.device),
-            "chat_template": digest(str(template).encode()) if template else None,
+            "chat_template": self._chat.template_hash,
             "weights": weights_hash(Path(self._name)),
             "context": self._context,
-            "thinks": self._thinks,
+            "thinks": self._chat.thinks,
             "batch_size": self._options.batch_size,
             "versions": {name: version(name) for name in ("torch", "transformers")},
         }
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, without special ones."""
-        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._chat.count(text)
 
     async def generate(self, request: Request) -> Completion:
         """One sample; it joins the next batch. EngineError when the prompt leaves no room."""
-        if self._loop is None:
-            self._loop = asyncio.create_task(self._serve())
-        tokens = self._tokens(request.prompt)
-        cap = min(request.sampling.max_tokens or self._context, self._context - len(tokens))
-        if cap < 1:
-            raise EngineError(
-                f"the prompt has {len(tokens)} tokens and the model's context {self._context}: "
-                "no room for a completion"
-            )
-        waiting = _Waiting(request, tokens, cap, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._arrived.set()
-        return await waiting.done
+        tokens = self._chat.tokens(request.prompt)
+        cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
+        sampling = request.sampling
+        group = sampling.temperature, sampling.top_p, sampling.stop, request.seed is None
+        return await self._batcher.submit(_Item(request, tokens, cap), group)
 
     async def close(self) -> None:
         """Stop the batch in work and end the loop."""
         self._stopped.set()
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await self._batcher.close()
 
-    async def _serve(self) -> None:
-        """Run one batch after another, each in a thread so that the event loop stays free."""
-        while True:
-            await self._arrived.wait()
-            await asyncio.sleep(_GATHER_SECONDS)
-            batch = self._take_batch()
-            try:
-                completions = await asyncio.to_thread(self._run_batch, batch)
-            except Exception as error:  # whatever the model raised, its samples end in `error`
-                self._fail(batch, error)
-                continue
-            for waiting, completion in zip(batch, completions, strict=True):
-                if not waiting.done.done():
-                    waiting.done.set_result(completion)
-
-    def _take_batch(self) -> list[_Waiting]:
-        group = self._queue[0].group
-        batch = [waiting for waiting in self._queue if waiting.group == group][: self._batch_size]
-        taken = {id(waiting) for waiting in batch}
-        self._queue = [waiting for waiting in self._queue if id(waiting) not in taken]
-        if not self._queue:
-            self._arrived.clear()
-        return batch
-
-    def _fail(self, batch: Sequence[_Waiting], error: Exception) -> None:
-        import torch
-
-        if isinstance(error, torch.OutOfMemoryError) and len(batch) > 1:
-            torch.cuda.empty_cache()
-            self._batch_size = len(batch) // 2
-            self._queue[:0] = batch
-            self._arrived.set()
-            return
-        for waiting in batch:
-            if not waiting.done.done():
-                waiting.done.set_exception(EngineError(f"transformers failed: {error!r}"))
-
-    def _run_batch(self, batch: Sequence[_Waiting]) -> list[Completion]:
+    def _run_batch(self, batch: Sequence[_Item]) -> list[Completion]:
         """Generate a batch, left-padded; rows end on their own cap, end token or stop string."""
         import torch
         from transformers import GenerationConfig
 
-        width = max(len(waiting.tokens) for waiting in batch)
+        width = max(len(item.tokens) for item in batch)
         pad = self._end_tokens[0]
         ids = torch.full((len(batch), width), pad, dtype=torch.long)
         mask = torch.zeros_like(ids)
-        for row, waiting in enumerate(batch):
-            ids[row, width - len(waiting.tokens) :] = torch.tensor(waiting.tokens)
-            mask[row, width - len(waiting.tokens) :] = 1
+        for row, item in enumerate(batch):
+            ids[row, width - len(item.tokens) :] = torch.tensor(item.tokens)
+            mask[row, width - len(item.tokens) :] = 1
         started = time.monotonic()
         sampling = batch[0].request.sampling
         config = GenerationConfig(
             do_sample=False,
-            max_new_tokens=max(waiting.cap for waiting in batch),
+            max_new_tokens=max(item.cap for item in batch),
             eos_token_id=list(self._end_tokens),
             pad_token_id=pad,
             stop_strings=list(sampling.stop) or None,
         )
-        with torch.inference_mode():
+        with torch.inference_mode(), _too_large():
             output = self._model.generate(
                 input_ids=ids.to(self._device),
                 attention_mask=mask.to(self._device),
@@ -231,47 +171,53 @@ class TransformersEngine:
                 stopping_criteria=stop_rows(
                     [width + w.cap for w in batch], self._stopped, self._device
                 ),
-                tokenizer=self._tokenizer if sampling.stop else None,
+                tokenizer=self._chat.tokenizer if sampling.stop else None,
             )
         seconds = time.monotonic() - started
         rows = output[:, width:].tolist()
         return [self._completion(w, row, seconds) for w, row in zip(batch, rows, strict=True)]
 
-    def _completion(self, waiting: _Waiting, row: list[int], seconds: float) -> Completion:
+    def _completion(self, item: _Item, row: list[int], seconds: float) -> Completion:
         ends = [place for place, token in enumerate(row) if token in self._end_tokens]
-        n_tokens = min(ends[0] + 1 if ends else len(row), waiting.cap)
-        ended = bool(ends) and ends[0] < waiting.cap
-        text = self._tokenizer.decode(row[: n_tokens - ended], skip_special_tokens=False)
-        places = [text.find(stop) for stop in waiting.request.sampling.stop if stop in text]
+        n_tokens = min(ends[0] + 1 if ends else len(row), item.cap)
+        ended = bool(ends) and ends[0] < item.cap
+        text = self._chat.decode(row[: n_tokens - ended])
+        places = [text.find(stop) for stop in item.request.sampling.stop if stop in text]
         if places:
             text, ended = text[: min(places)], True
         reason: FinishReason = "stop" if ended else "length"
-        return Completion(text, reason, len(waiting.tokens), n_tokens, seconds=seconds)
-
-    def _tokens(self, prompt: Prompt) -> list[int]:
-        return [int(token) for token in self._render(prompt, tokenize=True)]
-
-    def _render(self, prompt: Prompt, *, tokenize: bool) -> Any:
-        """Apply the chat template once; its text already holds the start token."""
-        messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
-        messages.append({"role": "user", "content": prompt.user})
-        if self._tokenizer.chat_template is None:
-            text = "\n\n".join(message["content"] for message in messages)
-            return self._tokenizer(text)["input_ids"] if tokenize else text
-        try:
-            return self._tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, tokenize=tokenize, return_dict=False
-            )
-        except Exception as error:  # templates raise their own errors, on a system turn for one
-            raise EngineDown(f"the chat template of {self._name} failed: {error}") from error
+        return Completion(text, reason, len(item.tokens), n_tokens, seconds=seconds)
 
     def _find_end_tokens(self) -> tuple[int, ...]:
         """All tokens that end a completion; the first one also pads."""
         config = self._model.generation_config
         ends = config.eos_token_id if config is not None else None
         found = [ends] if isinstance(ends, int) else list(ends or [])
-        if self._tokenizer.eos_token_id is not None:
-            found.append(self._tokenizer.eos_token_id)
+        if self._chat.tokenizer.eos_token_id is not None:
+            found.append(self._chat.tokenizer.eos_token_id)
         if not found:
             raise DataError(f"{self._name}: neither model nor tokenizer names an end token")
         return tuple(dict.fromkeys(found))
+
+
+@contextmanager
+def _too_large() -> Iterator[None]:
+    """A GPU without memory for a batch asks for a smaller one."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise BatchTooLarge(str(error)) from error
+
+
+def open_engine(settings: EngineSettings) -> TransformersEngine:
+    """The engine as `harness.engines.make_engine` asks for it."""
+    return TransformersEngine(
+        settings.model,
+        revision=settings.revision,
+        seed=settings.seed,
+        think_end=settings.think_end,
+        options=parse_options(settings.options),
+    )

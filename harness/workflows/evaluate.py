@@ -17,6 +17,7 @@ import harness
 from harness.config import RunSettings, configure
 from harness.datasets import select_problems
 from harness.engines import make_engine
+from harness.engines.settings import EngineSettings
 from harness.errors import DataError
 from harness.exam import Exam, make_exam
 from harness.parts import Engine
@@ -26,6 +27,7 @@ from harness.runner import Observer, Runner
 from harness.selection import in_words
 from harness.store import MANIFEST, Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
+from harness.workflows.notices import Notices
 from harness.workflows.rounds import Gate, forget, make_gate
 
 
@@ -117,9 +119,10 @@ async def evaluate(
         number = next_start(settings.output)
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
-        engine = await asyncio.to_thread(load_engine, settings, seed)
+        notices = Notices()
+        engine = await asyncio.to_thread(load_engine, settings, seed, notices)
         try:
-            start = {"seed": settings.seed, "engine_seed": seed}
+            start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
             return await run_engine(
                 writer, settings.model, engine, prepared, observe, start, settings.concurrency, gate
             )
@@ -127,15 +130,24 @@ async def evaluate(
             await engine.close()
 
 
-def load_engine(settings: RunSettings, seed: int) -> Engine:
-    """The engine of a run, with the seed of its own draws. UsageError and DataError."""
+def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
+    """The engine of a run, with the seed of its own draws. UsageError, DataError, EngineDown."""
     return make_engine(
-        settings.engine,
-        settings.model,
-        revision=settings.revision,
-        seed=seed,
-        think_end=settings.think_end,
-        options=settings.engine_arg,
+        EngineSettings(
+            engine=settings.engine,
+            model=settings.model,
+            revision=settings.revision,
+            think_end=settings.think_end,
+            seed=seed,
+            seeded=settings.seeded,
+            options=settings.engine_arg,
+            base_url=settings.base_url,
+            serve=settings.serve,
+            tokens_per_minute=settings.tokens_per_minute,
+            replicas=settings.replicas,
+            ray_address=settings.ray_address,
+            tell=notices.add,
+        )
     )
 
 
@@ -167,7 +179,8 @@ async def run_engine(
     runner = Runner(runs, engine, concurrency=concurrency, observe=observe(runs), decided=decided)
     began = time.monotonic()
     results = await runner.run()
-    writer.end_start({"seconds": time.monotonic() - began})
+    facts = {"seconds": time.monotonic() - began, "notices": start.get("notices", [])}
+    writer.end_start(facts)
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result["k"])
     return results

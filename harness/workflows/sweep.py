@@ -35,6 +35,7 @@ from harness.workflows.evaluate import (
     prepare,
     run_engine,
 )
+from harness.workflows.notices import Notices
 from harness.workflows.regrade import grade_again
 from harness.workflows.variants import BASE, Variant
 
@@ -131,7 +132,7 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
     # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)
-    engine = await asyncio.to_thread(load_engine, settings, seed)
+    engine = await asyncio.to_thread(load_engine, settings, seed, Notices())
     try:
         for draw in waiting:
             await _draw(draw, engine, seed, observe)

@@ -53,7 +53,7 @@ class Trained(FakeEngine):
 @pytest.fixture(autouse=True)
 def _fake_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(
-        "harness.workflows.evaluate.make_engine", lambda _, model, **__: Trained(model)
+        "harness.workflows.evaluate.make_engine", lambda settings: Trained(settings.model)
     )
     monkeypatch.chdir(tmp_path)
 

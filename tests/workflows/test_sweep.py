@@ -61,7 +61,7 @@ class Bench:
         self.engines: list[FakeEngine] = []
         self.reply: Callable[[Request], Completion] = reply
 
-        def load(settings: Any, seed: int) -> FakeEngine:
+        def load(settings: Any, seed: int, _: Any) -> FakeEngine:
             self.engines.append(FakeEngine(lambda request: self.reply(request)))
             return self.engines[-1]
 
@@ -179,7 +179,7 @@ def test_no_two_starts_of_a_sweep_draw_with_one_seed(
 ) -> None:
     seeds: list[int] = []
 
-    def load(settings: Any, seed: int) -> FakeEngine:
+    def load(settings: Any, seed: int, _: Any) -> FakeEngine:
         seeds.append(seed)
         return FakeEngine(reply)
 

@@ -1,0 +1,157 @@
+"""Several engines as one: where samples go, and what happens when an engine dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from harness.engines.replicas import ReplicaDied, Replicas
+from harness.errors import EngineDown, EngineError, UsageError
+from harness.types import Completion, Prompt, Request, Sampling
+from tests.fakes import FakeEngine, answer
+
+
+def ask(index: int) -> Request:
+    return Request("p", index, Prompt("x"), Sampling(k=64))
+
+
+class Cluster:
+    """Starts fake engines; `reply` gets (replica, life, request)."""
+
+    def __init__(
+        self,
+        reply: Callable[[int, int, Request], Completion],
+        *,
+        n: int = 2,
+        start: Callable[[int, int], None] = lambda replica, life: None,
+        seconds: float = 0.001,
+    ) -> None:
+        self.lives: list[tuple[int, int]] = []
+        self.engines: list[FakeEngine] = []
+        self.told: list[str] = []
+
+        async def begin(replica: int, life: int) -> FakeEngine:
+            self.lives.append((replica, life))
+            start(replica, life)
+            self.engines.append(
+                FakeEngine(lambda r: reply(replica, life, r), concurrency=4, seconds=seconds)
+            )
+            return self.engines[-1]
+
+        self.all = Replicas(
+            begin, n, each=4, thinks=False, fingerprint={"engine": "fake"},
+            count_tokens=lambda text: None, tell=self.told.append,
+        )  # fmt: skip
+
+    def draw(self, count: int) -> list[Completion | BaseException]:
+        async def work() -> list[Completion | BaseException]:
+            try:
+                calls = (self.all.generate(ask(index)) for index in range(count))
+                return await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 20)
+            finally:
+                await self.all.close()
+
+        return asyncio.run(work())
+
+
+def same(replica: int, life: int, request: Request) -> Completion:
+    return answer(str(request.index))
+
+
+def test_samples_are_spread_evenly() -> None:
+    cluster = Cluster(same)
+    assert cluster.draw(20) == [answer(str(index)) for index in range(20)]
+    assert [len(engine.requests) for engine in cluster.engines] == [10, 10]
+
+
+def test_a_dead_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> None:
+    def reply(replica: int, life: int, request: Request) -> Completion:
+        if (replica, life) == (1, 0):
+            raise ReplicaDied("killed")
+        return answer(str(request.index))
+
+    cluster = Cluster(reply)
+    assert cluster.draw(20) == [answer(str(index)) for index in range(20)]
+    assert cluster.lives == [(0, 0), (1, 0), (1, 1)]
+    lost = [request.index for request in cluster.engines[1].requests]
+    asked = [request.index for engine in cluster.engines for request in engine.requests]
+    assert len(lost) == 10
+    assert sorted(asked) == sorted([*range(20), *lost])
+    assert len(cluster.told) == 1 and "engine 1 died" in cluster.told[0]
+    assert all(engine.closed for engine in cluster.engines)
+
+
+def test_engines_join_as_they_come_up() -> None:
+    cluster = Cluster(same, n=3, seconds=0.002)
+    begin = cluster.all._start
+
+    async def late(replica: int, life: int) -> FakeEngine:
+        await asyncio.sleep(0.02 * replica)
+        return await begin(replica, life)  # type: ignore[return-value]
+
+    cluster.all._start = late
+
+    async def work() -> None:
+        waiting = iter(range(600))
+
+        async def lane() -> None:
+            for index in waiting:
+                await cluster.all.generate(ask(index))
+
+        await asyncio.gather(*(lane() for _ in range(6)))
+        await cluster.all.close()
+
+    asyncio.run(work())
+    counts = [len(engine.requests) for engine in cluster.engines]
+    assert sum(counts) == 600
+    assert counts[0] > counts[1] > counts[2] > 0
+
+
+def test_an_engine_that_never_starts_is_given_up_and_the_others_go_on() -> None:
+    def start(replica: int, life: int) -> None:
+        if replica == 1:
+            raise RuntimeError("no memory")
+
+    cluster = Cluster(same, start=start)
+    assert cluster.draw(8) == [answer(str(index)) for index in range(8)]
+    assert cluster.told[-1] == "engine 1 is given up after 3 failures in a row"
+
+
+def test_with_no_engine_left_the_run_is_down() -> None:
+    def start(replica: int, life: int) -> None:
+        raise RuntimeError("no memory")
+
+    found = Cluster(same, start=start).draw(3)
+    assert all(isinstance(error, EngineDown) for error in found)
+
+
+def test_a_start_that_no_other_try_makes_better_ends_at_once() -> None:
+    def start(replica: int, life: int) -> None:
+        raise UsageError("no such option")
+
+    cluster = Cluster(same, start=start)
+    assert [str(error) for error in cluster.draw(2)] == ["no such option"] * 2
+    assert cluster.lives == [(0, 0), (1, 0)]
+
+
+def test_a_sample_that_kills_every_engine_ends_in_error_and_the_rest_is_drawn() -> None:
+    def reply(replica: int, life: int, request: Request) -> Completion:
+        if request.index == 0:
+            raise ReplicaDied("out of memory")
+        return answer(str(request.index))
+
+    found = Cluster(reply).draw(6)
+    assert isinstance(found[0], EngineError) and "may be the cause" in str(found[0])
+    assert found[1:] == [answer(str(index)) for index in range(1, 6)]
+
+
+@pytest.mark.parametrize("fault", [EngineError("refused"), EngineDown("gone")])
+def test_other_faults_are_the_callers(fault: Exception) -> None:
+    def reply(replica: int, life: int, request: Request) -> Completion:
+        raise fault
+
+    cluster = Cluster(reply)
+    assert cluster.draw(1) == [fault]
+    assert cluster.told == []
