@@ -15,7 +15,7 @@ DEMO_TASKS = practice_integer,practice_math,practice_choice
 
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help demo test test-slow test-browser test-vllm lint format fuzz bench clean
+.PHONY: help demo test test-slow test-browser test-vllm lint format fuzz bench bench-gpu clean
 .DEFAULT_GOAL = help
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make format        rewrite the code in the project's format"
 	@echo "make fuzz          200,000 random answers through the graders"
 	@echo "make bench         every benchmark that the README quotes"
+	@echo "make bench-gpu     the engines against bare ones, on a GPU"
 	@echo "make clean         remove the environment, builds and caches; runs/ stays"
 	@echo
 	@echo "Options: PYTHON=python3.12  VENV=.venv"
@@ -75,8 +76,9 @@ demo: $(VENV)/.installed sandbox
 	@echo
 	@echo "the page: $(RUNS)/demo/report.html"
 
+# Some tests hold a worker to a time limit: what failed beside others is tried once more, alone.
 test: $(VENV)/.developer sandbox
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile || $(BIN)/python -m pytest --last-failed
 
 test-slow: $(VENV)/.developer sandbox tex
 	@$(BIN)/python -m pytest -m slow
@@ -136,6 +138,11 @@ format: $(VENV)/.developer
 
 bench: $(VENV)/.developer
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit $$?; done
+
+# On a machine with a GPU; torch is the one that is there (TORCH=torch in an environment with it).
+GPU_RECORD ?= benchmarks/results/gpu.json
+bench-gpu: $(VENV)/.installed
+	@$(BIN)/python benchmarks/gpu.py -o $(GPU_RECORD)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

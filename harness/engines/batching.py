@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -26,7 +27,9 @@ class _Waiting(Generic[Item]):
 
 
 class Batcher(Generic[Item]):
-    """Gathers what waits and runs it, one batch after another, each in a thread.
+    """Gathers what waits and runs it, one batch after another, all in one thread of its own.
+
+    One thread, because on a GPU the first work of any thread costs seconds.
 
     Args:
         run: completes a batch; what it raises ends each of its samples in EngineError.
@@ -43,6 +46,7 @@ class Batcher(Generic[Item]):
         self._queue: list[_Waiting[Item]] = []
         self._arrived = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def submit(self, item: Item, group: Hashable = None) -> Completion:
         """One sample; it joins the next batch of its group."""
@@ -58,6 +62,7 @@ class Batcher(Generic[Item]):
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self) -> None:
         while True:
@@ -65,7 +70,9 @@ class Batcher(Generic[Item]):
             await asyncio.sleep(_GATHER_SECONDS)
             batch = self._take()
             try:
-                completions = await asyncio.to_thread(self._run, [w.item for w in batch])
+                items = [waiting.item for waiting in batch]
+                loop = asyncio.get_running_loop()
+                completions = await loop.run_in_executor(self._thread, self._run, items)
             except Exception as error:  # whatever the model raised, its samples end in `error`
                 self._fail(batch, error)
                 continue

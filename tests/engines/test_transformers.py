@@ -127,7 +127,7 @@ def test_the_fingerprint_tells_checkpoints_apart(practice_model: Path) -> None:
     prints = [TransformersEngine(str(practice_model / c)).fingerprint() for c in ("early", "late")]
     assert prints[0]["weights"] != prints[1]["weights"]
     assert prints[0]["chat_template"] == prints[1]["chat_template"]
-    assert prints[0]["dtype"] == "float32"
+    assert prints[0]["dtype"] == ("bfloat16" if torch.cuda.is_available() else "float32")
 
 
 def test_noise_draws_from_the_softmax() -> None:

@@ -1,0 +1,266 @@
+"""The transformers engine against bare `generate` on a GPU: tokens per second, and how busy it is.
+
+    python benchmarks/gpu.py [--model FOLDER] [--tasks T] [--k 8] [--pairs 3] [-o FILE.json]
+
+Both draw the same number of samples of the same prompts, in batches of one size, in one process
+and from one model that is loaded once: the harness through its whole pipeline (run folder, grading
+on), the bare engine with transformers' own sampling in a loop. Pairs alternate; the ratio is the
+median of the pairs. The busy share is NVML's, read ten times a second while samples are drawn.
+
+Without --model there are two: the practice checkpoint, whose samples end by themselves, and random
+weights in the shape of a 1.5B model (28 layers of 1,536, 151,936 tokens), whose samples reach the
+cap: speed needs no trained weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.config import RunSettings
+from harness.engines.transformers import Options, TransformersEngine
+from harness.planning import make_request, plan
+from harness.registry import find_tasks
+from harness.runner import Observer
+from harness.store import Manifest, RunFolder, RunWriter
+from harness.types import Request
+from harness.workflows.evaluate import Prepared, prepare, run_engine
+
+PRACTICE = Path(__file__).parent.parent / "examples" / "practice-model" / "late"
+VOCABULARY = 151_936
+SHAPE = {
+    "vocab_size": VOCABULARY, "hidden_size": 1536, "intermediate_size": 8960,
+    "num_hidden_layers": 28, "num_attention_heads": 12, "num_key_value_heads": 2,
+    "max_position_embeddings": 32_768, "tie_word_embeddings": True, "eos_token_id": 1,
+    "pad_token_id": 0, "bos_token_id": None,
+}  # fmt: skip
+
+
+def write_random_model(folder: Path, device: str) -> None:
+    """Weights at random in the shape of a 1.5B model, with the practice tokenizer filled up."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    folder.mkdir()
+    for name in ("tokenizer_config.json", "chat_template.jinja"):
+        (folder / name).write_bytes((PRACTICE / name).read_bytes())
+    tokenizer = json.loads((PRACTICE / "tokenizer.json").read_text())
+    words = tokenizer["model"]["vocab"]
+    taken = {*words.values(), *(token["id"] for token in tokenizer["added_tokens"])}
+    words |= {f"filler{i}": i for i in range(VOCABULARY) if i not in taken}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    torch.manual_seed(0)
+    with torch.device(device):
+        model = Qwen2ForCausalLM(Qwen2Config(**SHAPE)).to(torch.bfloat16)
+    model.save_pretrained(folder)
+
+
+@contextmanager
+def busy_share() -> Iterator[list[float]]:
+    """Readings of the GPU's utilisation while the block runs; none where NVML gives none."""
+    readings: list[float] = []
+    ended = threading.Event()
+
+    def read() -> None:
+        try:
+            import pynvml
+
+            pynvml.nvmlInit()
+            handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+            while not ended.wait(0.1):
+                readings.append(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
+        except Exception as error:  # NVML raises errors of its own; the speed counts without it
+            print(f"no utilisation: {error!r}")
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield readings
+    finally:
+        ended.set()
+        thread.join()
+
+
+class Harness:
+    """The harness's side: one engine in one event loop, and a fresh run folder each time."""
+
+    def __init__(self, model: str, settings: Mapping[str, Any], options: Options) -> None:
+        self.settings = dict(settings, model=model)
+        self.model = model
+        self.engine = TransformersEngine(model, options=options)
+        self.loop = asyncio.Runner()
+
+    def requests(self) -> list[Request]:
+        """The prompts of all samples, in the order of the plan."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "run"
+            with RunWriter(path) as writer:
+                writer.begin(Manifest(model="none", fingerprint={}), {})
+                runs = [item.run(writer.add_task(item.exam, item.problems, item.sampling.k))
+                        for item in self._prepare(path)]  # fmt: skip
+                return [make_request(unit)[0] for run in runs for unit in plan(run)]
+
+    def draw(self) -> tuple[int, float]:
+        """(tokens, seconds) of one run, from its first request to its last sample."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "run"
+            times: list[float] = []
+
+            def observe(runs: object) -> Observer:
+                times.append(time.monotonic())
+                return lambda what, task, verdict: (
+                    times.append(time.monotonic()) if what == "sampled" else None
+                )
+
+            async def work() -> None:
+                with RunWriter(path) as writer:
+                    await run_engine(
+                        writer, self.model, self.engine, self._prepare(path), observe, {}
+                    )
+
+            self.loop.run(work())
+            tokens = sum(s.n_tokens or 0 for t in RunFolder(path).tasks() for s in t.samples())
+            return tokens, times[-1] - times[0]
+
+    def close(self) -> None:
+        """End the engine and its loop."""
+        self.loop.run(self.engine.close())
+        self.loop.close()
+
+    def _prepare(self, output: Path) -> list[Prepared]:
+        settings = RunSettings(**self.settings, output=output)
+        return prepare(find_tasks(settings.tasks), settings)
+
+
+class Bare:
+    """transformers alone: the same prompts through `generate` with its own sampling."""
+
+    def __init__(self, model: str, requests: Sequence[Request], batch_size: int) -> None:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        self.tokenizer = AutoTokenizer.from_pretrained(model)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype="auto")
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model = loaded.to(self.device).eval()
+        self.requests, self.batch_size = requests, batch_size
+
+    def draw(self) -> tuple[int, float]:
+        """(tokens, seconds) of all samples."""
+        tokens = 0
+        started = time.monotonic()
+        for first in range(0, len(self.requests), self.batch_size):
+            tokens += self._batch(self.requests[first : first + self.batch_size])
+        return tokens, time.monotonic() - started
+
+    def _batch(self, batch: Sequence[Request]) -> int:
+        chats = [[{"role": "user", "content": request.prompt.user}] for request in batch]
+        sampling = batch[0].sampling
+        inputs = self.tokenizer.apply_chat_template(
+            chats, add_generation_prompt=True, padding=True, return_dict=True, return_tensors="pt"
+        ).to(self.device)
+        with torch.inference_mode():
+            output = self.model.generate(
+                **inputs, do_sample=True, temperature=sampling.temperature, top_p=sampling.top_p,
+                top_k=0, max_new_tokens=sampling.max_tokens,
+            )  # fmt: skip
+        rows = output[:, inputs["input_ids"].shape[1] :]
+        self.tokenizer.batch_decode(rows)
+        end = self.model.generation_config.eos_token_id
+        return sum((row.index(end) + 1) if end in row else len(row) for row in rows.tolist())
+
+
+def measure(label: str, model: str, options: argparse.Namespace, cap: int) -> dict[str, Any]:
+    """Alternating pairs on one model; the medians and ratios."""
+    settings = {"tasks": options.tasks, "k": options.k, "limit": options.limit,
+                "max_tokens": cap, "temperature": 0.6, "top_p": 0.95}  # fmt: skip
+    dtype = "bfloat16" if torch.cuda.is_available() else None
+    harness = Harness(model, settings, Options(batch_size=options.batch_size, dtype=dtype))
+    bare = Bare(model, harness.requests(), options.batch_size)
+    sides: dict[str, Harness | Bare] = {"harness": harness, "bare": bare}
+    rows: dict[str, list[tuple[float, float | None]]] = {name: [] for name in sides}
+    for side in sides.values():
+        side.draw()  # warm
+    for pair in range(options.pairs):
+        for name in sorted(sides, reverse=bool(pair % 2)):
+            with busy_share() as busy:
+                tokens, seconds = sides[name].draw()
+            rows[name].append((tokens / seconds, statistics.mean(busy) if busy else None))
+            print(f"{label} {name:>7}: {tokens:,} tokens in {seconds:.1f} s = "
+                  f"{tokens / seconds:,.0f} a second", flush=True)  # fmt: skip
+    harness.close()
+    ratios = [h[0] / b[0] for h, b in zip(rows["harness"], rows["bare"], strict=True)]
+    result = {
+        "model": label,
+        "samples": len(bare.requests),
+        "cap": cap,
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+        **{
+            f"{name}_{what}": _median(row[place] for row in rows[name])
+            for name in rows
+            for place, what in enumerate(("tokens_per_second", "busy_share"))
+        },
+    }
+    print(f"{label}: harness over bare {result['ratio']:.3f}", flush=True)
+    return result
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return statistics.median(there) if there else None
+
+
+def main() -> None:
+    """Measure, print, and write down."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", help="a model folder; by default the two of the description")
+    parser.add_argument("--tasks", default="practice_integer")
+    parser.add_argument("--limit", type=int, default=32)
+    parser.add_argument("--k", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    if gpu is None:
+        print("no GPU: nothing to compare with; a CPU run shows only that this works")
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        models = {options.model: options.model}
+        if not options.model:
+            models = {"practice late": str(PRACTICE)}
+            if gpu:
+                random = Path(folder) / "random"
+                write_random_model(random, "cuda")
+                models["random 1.5B"] = str(random)
+        for label, model in models.items():
+            results.append(measure(label, model, options, options.max_tokens))
+    record = {
+        "date": time.strftime("%Y-%m-%d"),
+        "gpu": gpu,
+        "batch_size": options.batch_size,
+        "versions": {name: version(name) for name in ("torch", "transformers")},
+        "results": results,
+    }
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(record, indent=2) + "\n")
+    print(json.dumps(record, indent=2))
+
+
+if __name__ == "__main__":
+    main()
