@@ -24,7 +24,7 @@ from harness.engines.vllm_args import (
     check_data_parallel,
     parse_engine_args,
 )
-from harness.engines.vllm_start import import_vllm, start_llm, visible_devices
+from harness.engines.vllm_start import end_llm, import_vllm, start_llm, visible_devices
 from harness.errors import EngineError, HarnessError, UsageError
 from harness.types import Completion, FinishReason, Request
 
@@ -33,24 +33,31 @@ _DEFAULTS = {"disable_log_stats": True}  # nobody reads them, and each step woul
 
 
 def sampling_params(request: Request, cap: int) -> Any:
-    """What vLLM calls the sampling of a request, whose completion may have `cap` tokens."""
+    """What vLLM calls the sampling of a request, whose completion may have `cap` tokens.
+
+    Raises:
+        UsageError: vLLM cannot sample so; a temperature above 2, for one.
+    """
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
     sampling = request.sampling
-    return SamplingParams(
-        n=1,
-        temperature=1.0 if sampling.temperature is None else sampling.temperature,
-        top_p=1.0 if sampling.top_p is None else sampling.top_p,
-        seed=request.seed,
-        max_tokens=cap,
-        stop=list(sampling.stop) or None,
-        # Stop strings are looked for in vLLM's text; what is stored is decoded here either way.
-        detokenize=bool(sampling.stop),
-        skip_special_tokens=False,
-        spaces_between_special_tokens=False,
-        output_kind=RequestOutputKind.FINAL_ONLY,
-    )
+    try:
+        return SamplingParams(
+            n=1,
+            temperature=1.0 if sampling.temperature is None else sampling.temperature,
+            top_p=1.0 if sampling.top_p is None else sampling.top_p,
+            seed=request.seed,
+            max_tokens=cap,
+            stop=list(sampling.stop) or None,
+            # Stop strings are looked for in vLLM's text; what is stored is decoded here either way.
+            detokenize=bool(sampling.stop),
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+    except ValueError as error:
+        raise UsageError(f"vLLM does not sample so: {_cause(error)}") from error
 
 
 class VllmEngine:
@@ -85,7 +92,7 @@ class VllmEngine:
         values = {**_DEFAULTS, **args.values, "model": settings.model, "seed": seed}
         if settings.revision is not None:
             values["revision"] = settings.revision
-        self._llm = start_llm(AsyncEngineArgs(**values), devices)
+        self._llm, self.processes = start_llm(AsyncEngineArgs(**values), devices)
         self._config = self._llm.vllm_config
         self._lora = _lora_request(args.lora)
         self._context = int(self._config.model_config.max_model_len)
@@ -166,7 +173,7 @@ class VllmEngine:
         """End vLLM's processes, from any thread; `close` does so without holding up the loop."""
         llm, self._llm = self._llm, None  # its own destructor fails at the end of a process
         if llm is not None:
-            llm.shutdown()
+            end_llm(llm, self.processes)
 
     async def _complete(self, tokens: list[int], params: Any) -> Any:
         """The one output that FINAL_ONLY yields."""
@@ -177,7 +184,7 @@ class VllmEngine:
             outputs = [
                 output
                 async for output in llm.generate(
-                    {"prompt_token_ids": tokens}, params, number, lora_request=self._lora
+                    _token_prompt(tokens), params, number, lora_request=self._lora
                 )
             ]
         except Exception as error:  # vLLM's classes differ by version; that it is dead does not
@@ -288,6 +295,14 @@ def _end(building: asyncio.Future[VllmEngine]) -> None:
     """Shut down an engine that nobody waits for any more."""
     if not building.cancelled() and building.exception() is None:
         building.result().shutdown()
+
+
+def _token_prompt(tokens: list[int]) -> Any:
+    """A prompt of token ids; vLLM takes one that is marked so as it is, without a thread's help."""
+    import vllm.inputs
+
+    mark = getattr(vllm.inputs, "tokens_input", None)
+    return {"prompt_token_ids": tokens} if mark is None else mark(tokens)
 
 
 def _lora_request(path: str | None) -> Any:

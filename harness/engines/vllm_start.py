@@ -22,6 +22,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from inspect import signature
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -31,6 +32,7 @@ from harness.engines import orphan
 from harness.errors import DataError, HarnessError, UsageError
 
 _POLL_SECONDS = 0.02
+_END_SECONDS = 20.0  # a core ends its workers first, which may take ten
 _STARTING = threading.Lock()
 _MADE: list[_Workshop] = []  # one, after the first call of `_prepare`
 _LOG_VARIABLES = ("VLLM_LOGGING_LEVEL", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
@@ -76,8 +78,8 @@ def visible_devices() -> list[str] | None:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-def start_llm(engine_args: Any, devices: Sequence[str] | None) -> Any:
-    """An AsyncLLM, ready. It may be built in any thread, before its event loop runs.
+def start_llm(engine_args: Any, devices: Sequence[str] | None) -> tuple[Any, list[BaseProcess]]:
+    """An AsyncLLM, ready, and its processes. It may be built in any thread, before its loop runs.
 
     Args:
         engine_args: vLLM's AsyncEngineArgs.
@@ -92,12 +94,21 @@ def start_llm(engine_args: Any, devices: Sequence[str] | None) -> Any:
     workshop = _prepare()
     offset = workshop.log.stat().st_size
     try:
-        with _own_process(devices):
-            return AsyncLLM.from_engine_args(engine_args)
-    except HarnessError:
-        raise
+        with _own_processes(devices, engine_args.data_parallel_size or 1) as own:
+            return AsyncLLM.from_engine_args(engine_args), own
     except Exception as error:  # whatever vLLM raises: the cause is in its log or in the message
         raise _explain(str(engine_args.model), error, workshop.since(offset)) from error
+
+
+def end_llm(llm: Any, own: Sequence[BaseProcess]) -> None:
+    """Shut an AsyncLLM down and see its processes gone."""
+    seconds = {"timeout": _END_SECONDS}
+    llm.shutdown(**(seconds if "timeout" in signature(llm.shutdown).parameters else {}))
+    for process in own:
+        process.join(_END_SECONDS)
+        if process.is_alive():
+            process.kill()
+            process.join()
 
 
 def cores() -> list[BaseProcess]:
@@ -106,24 +117,28 @@ def cores() -> list[BaseProcess]:
 
 
 @contextmanager
-def _own_process(devices: Sequence[str] | None) -> Iterator[None]:
-    """Give the next engine's process these GPUs, and keep the terminal's Ctrl-C from it."""
-    # Started here, for its own start would unblock SIGINT again.
-    resource_tracker.ensure_running()
+def _own_processes(devices: Sequence[str] | None, n: int) -> Iterator[list[BaseProcess]]:
+    """Give the next engine's n processes these GPUs, and keep the terminal's Ctrl-C from them.
+
+    Yields the processes, as they come.
+    """
     _STARTING.acquire()
     known, over = {core.pid for core in cores()}, threading.Event()
+    own: list[BaseProcess] = []
     restore = _surround(devices)
+    # Started before the core, for its own start would unblock SIGINT again.
+    resource_tracker.ensure_running()
 
     def let_others_start() -> None:
-        while not over.wait(_POLL_SECONDS) and all(core.pid in known for core in cores()):
-            pass
+        while len(own) < n and not over.wait(_POLL_SECONDS):
+            own[:] = [core for core in cores() if core.pid not in known]
         restore()
         _STARTING.release()
 
     threading.Thread(target=let_others_start, daemon=True).start()
     old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        yield own
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
         over.set()
