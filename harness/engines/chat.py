@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from harness.answers import opening_tag
@@ -20,6 +21,8 @@ class Chat:
 
     def __init__(self, model: str, revision: str | None, think_end: str) -> None:
         self._name = model
+        # The k samples of a problem mostly come one after another with the same prompt.
+        self._tokens = lru_cache(maxsize=256)(self._tokenize)
         self.tokenizer = load_tokenizer(model, revision)
         rendered = str(self._render(Prompt("x"), tokenize=False))
         self.thinks = rendered.rfind(opening_tag(think_end)) > rendered.rfind(think_end)
@@ -33,7 +36,7 @@ class Chat:
 
     def tokens(self, prompt: Prompt) -> list[int]:
         """The token ids of a prompt. EngineDown when the template refuses it."""
-        return [int(token) for token in self._render(prompt, tokenize=True)]
+        return list(self._tokens(prompt))
 
     def count(self, text: str) -> int:
         """Tokens of a text, without special ones."""
@@ -42,6 +45,9 @@ class Chat:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of token ids; special tokens stay, for </think> may be one."""
         return str(self.tokenizer.decode(tokens, skip_special_tokens=False))
+
+    def _tokenize(self, prompt: Prompt) -> tuple[int, ...]:
+        return tuple(int(token) for token in self._render(prompt, tokenize=True))
 
     def _render(self, prompt: Prompt, *, tokenize: bool) -> Any:
         messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
