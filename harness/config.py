@@ -59,6 +59,7 @@ class RunSettings(BaseModel):
     until: Literal["decided"] | None = None
     base: Path | None = None
     margin: float = Field(0.05, gt=0, lt=1)
+    lengths: Path | None = None
     unsafe_judge: bool = False
     concurrency: int | None = Field(None, ge=1)
     take_over: bool = False

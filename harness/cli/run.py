@@ -99,6 +99,9 @@ def _engine_args(
               help="The run that --until decided holds this one against.")  # fmt: skip
 @click.option("--margin", type=float, metavar="X",
               help="The drop that --until decided must exclude, as a share; 0.05 by default.")  # fmt: skip
+@click.option("--lengths", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
+              help="An earlier run on these tasks: problems with long samples there begin first. "
+              "By default --base, else what the run itself shows.")  # fmt: skip
 @click.option("--concurrency", type=int, metavar="N", help="Samples in flight at once.")
 @click.option("--unsafe-judge", is_flag=True, default=None,
               help="Run programs without a sandbox, with resource limits alone; marks the "
