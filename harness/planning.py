@@ -198,4 +198,5 @@ def make_sample(
         seconds=completion.seconds,
         choice_order=order,
         seed=request.seed,
+        looped=completion.looped,
     )

@@ -2,7 +2,7 @@
 
 {"exam": "9f..", "k": 64, "scoring": "integer", "complete": true, "pending": 0, "errors": 0,
 "scores": [one `Score` a metric], "skipped": [{"metric", "why"}],
-"truncated_share": 0.02, "duplicates": 0,
+"truncated_share": 0.02, "looped": 0, "duplicates": 0,
 "tokens": {"prompt"|"thought"|"response"|"total": {"mean", "median", "max"} or null},
 "breakdown", "range": see `harness.breakdown`,
 "stopped": see `harness.workflows.rounds`, null where the number of samples was fixed}
@@ -45,12 +45,14 @@ class SampleStatistics:
     )
     n: int = 0
     capped: int = 0
+    looped: int = 0
     _long: array[int] = field(default_factory=lambda: array("q"))  # hashes of the long texts
 
     def add(self, sample: Sample) -> None:
         """Count one sample."""
         self.n += 1
         self.capped += sample.finish_reason == "length"
+        self.looped += sample.looped
         total, thought = sample.n_tokens, sample.n_thought_tokens
         response = None if total is None or thought is None else total - thought
         counts = {"prompt": sample.n_prompt_tokens, "thought": thought, "total": total}
@@ -122,6 +124,7 @@ def score_task(
         "scores": scores,
         "skipped": skipped,
         "truncated_share": samples.capped / samples.n if samples.n else 0.0,
+        "looped": samples.looped,
         "duplicates": samples.duplicates,
         "tokens": samples.tokens(),
     }

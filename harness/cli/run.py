@@ -48,6 +48,9 @@ def _engine_args(
 @click.option("--temperature", type=float, metavar="X", help="0 is greedy, and then k is 1.")
 @click.option("--top-p", type=float, metavar="X", help="Nucleus mass, up to 1.")
 @click.option("--max-tokens", type=int, metavar="N", help="Length cap, thought included.")
+@click.option("--repetition-guard", type=int, metavar="N",
+              help="Cut a sample whose last tokens are the same 8 to 64 tokens N times in a row; it "
+              "counts as truncated. Off by default; 8 or more are wise.")  # fmt: skip
 @click.option("--prompt", metavar="TEXT|@FILE",
               help="Prompt template; {statement} and {choices} are filled in.")  # fmt: skip
 @click.option("--system-prompt", metavar="TEXT", help="Sent as the system turn; none by default.")

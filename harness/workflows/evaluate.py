@@ -172,6 +172,7 @@ def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
             tokens_per_minute=settings.tokens_per_minute,
             replicas=settings.replicas,
             ray_address=settings.ray_address,
+            repetition_guard=settings.repetition_guard,
             tell=notices.add,
         )
     )
