@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +15,11 @@ from hypothesis import strategies as st
 from harness.engines.repetition import LONGEST, SHORTEST, LoopDetector
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
-from harness.types import Sampling
+from harness.exam import make_exam
+from harness.planning import make_sample
+from harness.registry import tasks
+from harness.types import Completion, Problem, Prompt, Request, Sampling, Verdict
+from tests.fakes import FakeEngine, answer
 
 
 def first_loop(tokens: list[int], repeats: int) -> int | None:
@@ -29,6 +39,7 @@ def first_loop_by_trying(tokens: list[int], repeats: int) -> int | None:
 
 
 TOKENS = st.integers(0, 2)
+CAP = 150
 
 
 @given(
@@ -68,3 +79,60 @@ def test_a_guard_of_one_repeat_is_refused() -> None:
 def test_an_engine_that_cannot_watch_its_tokens_refuses_the_guard(engine: str) -> None:
     with pytest.raises(UsageError, match=r"--repetition-guard: the .* engine has no use for it"):
         EngineSettings(engine=engine, model="m", repetition_guard=8).check_used()
+
+
+@pytest.fixture
+def endless(practice_model: Path, tmp_path: Path) -> str:
+    """A checkpoint that takes another token for its end: it goes on after its response."""
+    folder = tmp_path / "endless"
+    shutil.copytree(practice_model / "late", folder)
+    for name, old, new in (
+        ("config.json", '"eos_token_id": 1', '"eos_token_id": 2'),
+        ("generation_config.json", '"eos_token_id": 1', '"eos_token_id": 2'),
+        ("tokenizer_config.json", '"eos_token": "<|end|>"', '"eos_token": "<|system|>"'),
+    ):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+    return str(folder)
+
+
+def greedy(model: str, prompts: Sequence[str], guard: int | None, cap: int) -> list[Completion]:
+    pytest.importorskip("torch")
+    from harness.engines.transformers import TransformersEngine
+
+    sampling = Sampling(temperature=0.0, max_tokens=cap, repetition_guard=guard)
+
+    async def work() -> list[Completion]:
+        engine = TransformersEngine(model)
+        try:
+            requests = (Request(text, 0, Prompt(text), sampling) for text in prompts)
+            return await asyncio.gather(*(engine.generate(request) for request in requests))
+        finally:
+            await engine.close()
+
+    return asyncio.run(work())
+
+
+def test_a_model_in_a_loop_is_cut_where_the_loop_is_whole(endless: str) -> None:
+    prompts = ["What is 3 + 4?", "What is the remainder when 5 is divided by 3?", "2 * 3"]
+    plain = greedy(endless, prompts, None, CAP)
+    cut = greedy(endless, prompts, 4, CAP)
+    assert {(c.finish_reason, c.looped) for c in plain} == {("length", False)}
+    assert any(c.looped for c in cut)
+    for guarded, whole in zip(cut, plain, strict=True):
+        assert whole.text.startswith(guarded.text)
+        assert guarded.finish_reason == "length"
+        assert guarded.looped is ((guarded.n_tokens or 0) < CAP)
+    (alone,) = greedy(endless, prompts[:1], 4, CAP)
+    assert replace(alone, seconds=None) == replace(cut[0], seconds=None)
+
+
+def test_a_thought_that_was_cut_is_truncated_and_known_to_have_looped() -> None:
+    task, problem = tasks()["practice_integer"], Problem("p", "1 + 1?", answer="2")
+    exam = make_exam(task, [problem], Sampling(repetition_guard=8))
+    cut = Completion("<think>so " + "wait " * 99, "length", n_tokens=100, looped=True)
+    request = Request("p", 0, Prompt("1 + 1?"), Sampling())
+    sample = make_sample(request, cut, None, exam, FakeEngine(lambda _: answer("2")))
+    assert sample.looped and sample.response is None
+    assert task.grader.grade(problem, sample).verdict is Verdict.TRUNCATED
