@@ -1,0 +1,236 @@
+"""Starting one AsyncLLM: quiet, on GPUs of its own, with an error that says what was wrong.
+
+vLLM's core runs in a process of its own that takes the environment at its start; so one engine
+is started at a time until its process is there. SIGINT is kept from it: Ctrl-C reaches every
+process of a terminal, and the harness ends its engines itself. When the harness is killed, the
+core ends too.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import multiprocessing
+import multiprocessing.spawn
+import os
+import re
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from harness.engines import orphan
+from harness.errors import DataError, HarnessError, UsageError
+
+_POLL_SECONDS = 0.02
+_STARTING = threading.Lock()
+_MADE: list[_Workshop] = []  # one, after the first call of `_prepare`
+_LOG_VARIABLES = ("VLLM_LOGGING_LEVEL", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
+_PYTHON = """#!/bin/sh
+for word do
+  shift
+  [ "$last" != -c ] || word={prelude}"; $word"
+  set -- "$@" "$word"
+  last=$word
+done
+exec {python} "$@" {output}
+"""
+"""Runs Python with a prelude before what -c gives it."""
+
+
+def import_vllm() -> Any:
+    """The package, made quiet. UsageError where it is not installed."""
+    _prepare()
+    try:
+        import vllm
+    except ImportError as error:
+        missing = "vllm" if error.name in (None, "vllm") else f"vllm ({error})"
+        raise UsageError(
+            f"the vllm engine needs {missing}: pip install 'reasoning-harness[vllm]'"
+        ) from error
+    return vllm
+
+
+def visible_devices() -> list[str] | None:
+    """The GPUs that an engine may use, as their environment variable names them.
+
+    None where there is none, or where vLLM's platform takes no such variable.
+    """
+    from vllm.platforms import current_platform
+
+    if not current_platform.is_cuda_alike():
+        return None
+    given = os.environ.get(current_platform.device_control_env_var)
+    if given:
+        return [name.strip() for name in given.split(",") if name.strip()]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def start_llm(engine_args: Any, devices: Sequence[str] | None) -> Any:
+    """An AsyncLLM, ready. It may be built in any thread, before its event loop runs.
+
+    Args:
+        engine_args: vLLM's AsyncEngineArgs.
+        devices: GPUs of this engine; None leaves the choice to vLLM.
+
+    Raises:
+        UsageError: arguments that vLLM refuses, or too little memory.
+        DataError: a model that it cannot load.
+    """
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    workshop = _prepare()
+    offset = workshop.log.stat().st_size
+    try:
+        with _own_process(devices):
+            return AsyncLLM.from_engine_args(engine_args)
+    except HarnessError:
+        raise
+    except Exception as error:  # whatever vLLM raises: the cause is in its log or in the message
+        raise _explain(str(engine_args.model), error, workshop.since(offset)) from error
+
+
+def cores() -> list[BaseProcess]:
+    """The processes of vLLM's engines that this process has started and that live."""
+    return [p for p in multiprocessing.active_children() if p.name.startswith("EngineCore")]
+
+
+@contextmanager
+def _own_process(devices: Sequence[str] | None) -> Iterator[None]:
+    """Give the next engine's process these GPUs, and keep the terminal's Ctrl-C from it."""
+    # Started here, for its own start would unblock SIGINT again.
+    resource_tracker.ensure_running()
+    _STARTING.acquire()
+    known, over = {core.pid for core in cores()}, threading.Event()
+    restore = _surround(devices)
+
+    def let_others_start() -> None:
+        while not over.wait(_POLL_SECONDS) and all(core.pid in known for core in cores()):
+            pass
+        restore()
+        _STARTING.release()
+
+    threading.Thread(target=let_others_start, daemon=True).start()
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+        over.set()
+
+
+def _surround(devices: Sequence[str] | None) -> Callable[[], None]:
+    """Set what the next process inherits: its GPUs and its output; returns what puts it back."""
+    kept = ExitStack()
+    kept.callback(multiprocessing.spawn.set_executable, multiprocessing.spawn.get_executable())
+    multiprocessing.spawn.set_executable(_prepare().python)
+    if devices is not None:
+        from vllm.platforms import current_platform
+
+        kept.enter_context(_variable(current_platform.device_control_env_var, ",".join(devices)))
+    return kept.close
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable and put the old one back."""
+    old = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if old is not None:
+            os.environ[name] = old
+
+
+def _prepare() -> _Workshop:
+    """What every start of this process needs, made once."""
+    if not _MADE:
+        # A fork of this process would take its threads' locks along.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        _MADE.append(_Workshop(quiet=not any(name in os.environ for name in _LOG_VARIABLES)))
+    return _MADE[0]
+
+
+class _Workshop:
+    """A folder with a log and the Python that vLLM's core is run by; gone with this process.
+
+    Args:
+        quiet: send what vLLM and its processes print to the log; it is read when an engine does
+            not start, for the cause is told nowhere else.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="harness-vllm-")
+        folder = Path(self._folder.name)
+        self.log, self._python = folder / "vllm.log", folder / "python"
+        self.log.touch()
+        output = f">>{shlex.quote(str(self.log))} 2>&1" if quiet else ""
+        names = {"__name__": "__child__", "PARENT": os.getpid()}
+        prelude = f"exec(open({orphan.__file__!r}).read(), {names!r})"
+        self._python.write_text(
+            _PYTHON.format(
+                prelude=shlex.quote(prelude), python=shlex.quote(sys.executable), output=output
+            )
+        )
+        self._python.chmod(0o700)
+        if quiet:
+            self._configure_log(folder / "logging.json")
+
+    def _configure_log(self, path: Path) -> None:
+        logger = {"handlers": ["file"], "level": "WARNING", "propagate": False}
+        configuration = {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {"file": {"class": "logging.FileHandler", "filename": str(self.log)}},
+            "loggers": {"vllm": logger},
+        }
+        path.write_text(json.dumps(configuration))
+        os.environ["VLLM_LOGGING_CONFIG_PATH"] = str(path)
+        logging.config.dictConfig(configuration)  # vLLM itself does so only after it has warned
+
+    @property
+    def python(self) -> str:
+        """The Python of new cores; where nothing in the folder may run, the plain one."""
+        return str(self._python) if os.access(self._python, os.X_OK) else sys.executable
+
+    def since(self, offset: int) -> str:
+        """What was said after the log had this size."""
+        with self.log.open("rb") as file:
+            file.seek(offset)
+            return file.read().decode(errors="replace")
+
+
+def _explain(model: str, error: Exception, log: str) -> HarnessError:
+    """What went wrong, in one line, and what to change."""
+    text = f"{error}\n{log}"
+    reason = _reason(error, log)
+    if re.search(r"out of memory|OutOfMemory|[Ff]ree memory|KV cache|No available memory", text):
+        return UsageError(
+            f"{model}: vLLM has too little memory ({reason}); lower max_model_len or "
+            "max_num_seqs, or set gpu_memory_utilization, by --engine-arg"
+        )
+    if isinstance(error, OSError):
+        return DataError(f"{model}: vLLM cannot load the model ({reason})")
+    return UsageError(f"{model}: vLLM does not start ({reason})")
+
+
+def _reason(error: Exception, log: str) -> str:
+    """The line that names the cause: the core's last exception, or the error's own."""
+    raised = re.findall(r"^(?:\S*\.)?\w*(?:Error|Exception)\b: (.+)$", log, re.MULTILINE)
+    inner = re.search(r"(?:Value|Assertion) error, (.+)", str(error))  # pydantic's own layout
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    found = raised[-1] if raised else inner.group(1) if inner else lines[0]
+    return found.strip().rstrip(".")[:300]
