@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.metrics import pass_at, tallies
+from harness.metrics import pass_at
 from harness.selection import month_of
-from harness.types import Grade, Problem, Tally
+from harness.types import Problem, Tally
 from harness.uncertainty import mean, problems_error, sampling_error
 
 _BY: Mapping[str, Callable[[Problem], Any]] = {
@@ -19,22 +19,26 @@ _BY: Mapping[str, Callable[[Problem], Any]] = {
 }
 
 
-def breakdown(problems: Mapping[str, Problem], grades: Iterable[Grade]) -> list[dict[str, Any]]:
+def breakdown(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> list[dict[str, Any]]:
     """pass@1 of every group of problems, one row each, in the order of the groups' names.
+
+    Args:
+        problems: of the task.
+        found: what came of each, see `harness.metrics.tallies`.
 
     Returns:
         Rows {by, group, n_problems, value, se_sampling, se_problems}; a property that not every
         problem has, or that all share, makes no rows.
     """
-    tallies = _tallies(problems, grades)
+    tallies = _in_order(problems, found)
     rows = []
     for by, read in _BY.items():
         groups: dict[str, list[Tally]] = {}
         named = {id: read(problems[id]) for id in tallies}
         if None in named.values():
             continue
-        for id, found in tallies.items():
-            groups.setdefault(str(named[id]), []).append(found)
+        for id, tally in tallies.items():
+            groups.setdefault(str(named[id]), []).append(tally)
         if len(groups) > 1:
             rows += [
                 {"by": by, "group": name, **_summary(groups[name])} for name in _ordered(groups)
@@ -43,7 +47,7 @@ def breakdown(problems: Mapping[str, Problem], grades: Iterable[Grade]) -> list[
 
 
 def open_range(
-    problems: Mapping[str, Problem], grades: Iterable[Grade]
+    problems: Mapping[str, Problem], found: Mapping[str, Tally]
 ) -> dict[str, int | float | None] | None:
     """Between what pass@1 lies where the tests at hand do not decide every problem.
 
@@ -53,7 +57,7 @@ def open_range(
     Returns:
         {n_open, low, low_se_problems, high, high_se_problems}.
     """
-    tallies = _tallies(problems, grades)
+    tallies = _in_order(problems, found)
     undecided = [id for id in tallies if problems[id].meta.get("decisive") is False]
     if not undecided:
         return None
@@ -69,9 +73,8 @@ def open_range(
     }
 
 
-def _tallies(problems: Mapping[str, Problem], grades: Iterable[Grade]) -> dict[str, Tally]:
-    """One tally a problem that has a graded sample, in the problems' order."""
-    found = tallies(grades)
+def _in_order(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> dict[str, Tally]:
+    """Those of these problems, in the problems' order."""
     return {id: found[id] for id in problems if id in found}
 
 

@@ -38,6 +38,7 @@ class RunSettings(BaseModel):
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    repetition_guard: int | None = None
     prompt: str | None = None
     system_prompt: str | None = None
     revision: str | None = None
@@ -59,6 +60,7 @@ class RunSettings(BaseModel):
     until: Literal["decided"] | None = None
     base: Path | None = None
     margin: float = Field(0.05, gt=0, lt=1)
+    lengths: Path | None = None
     unsafe_judge: bool = False
     concurrency: int | None = Field(None, ge=1)
     take_over: bool = False
@@ -122,7 +124,8 @@ def configure(task: Task, settings: RunSettings) -> tuple[Task, Sampling]:
         k = R1_PAPER_K.get(task.family, sampling.k)
         sampling = replace(R1_PAPER, k=k, stop=())
         task = replace(task, system_prompt=None)
-    given = {name: getattr(settings, name) for name in ("k", "temperature", "top_p", "max_tokens")}
+    names = ("k", "temperature", "top_p", "max_tokens", "repetition_guard")
+    given = {name: getattr(settings, name) for name in names}
     sampling = replace(
         sampling,
         **{name: value for name, value in given.items() if value is not None},

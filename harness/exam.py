@@ -33,6 +33,7 @@ class Exam:
     top_p: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    repetition_guard: int | None = None
     thinking: Thinking = "auto"
     think_end: str = "</think>"
     extract: str = "strict"
@@ -43,8 +44,14 @@ class Exam:
 
     @property
     def hash(self) -> str:
-        """Sixteen hex digits over every part that is compared."""
+        """Sixteen hex digits over every part that is compared.
+
+        A part that came to be compared later counts only where it is set, so that the exams
+        written before keep their hash.
+        """
         parts = {name: getattr(self, name) for name in COMPARED}
+        if self.repetition_guard is None:
+            del parts["repetition_guard"]
         return _digest(parts)
 
     def to_json(self) -> dict[str, Any]:
@@ -89,6 +96,7 @@ def make_exam(
         top_p=sampling.top_p,
         max_tokens=sampling.max_tokens,
         stop=sampling.stop,
+        repetition_guard=sampling.repetition_guard,
         thinking=thinking,
         think_end=think_end,
         extract=extract or str(getattr(task.grader, "extract", "strict")),
@@ -130,6 +138,8 @@ def differences(old: Exam, new: Exam) -> dict[str, str]:
             continue
         if name == "problems":
             found[name] = _problem_differences(before, after)
+        elif name == "repetition_guard":
+            found[name] = f"repetition guard: {before or 'off'} against {after or 'off'}"
         else:
             found[name] = f"{name.replace('_', ' ')}: {_both(before, after)}"
     return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import UsageError
 from harness.prompts import derive_seed
-from harness.types import Grade, Tally, Verdict, Vote
+from harness.types import Tally, Verdict, Vote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,21 @@ if TYPE_CHECKING:
 _DRAWS = 1000  # bootstrap draws for the variance of cons@k: its own error is then about 5 %
 
 
-def tally(grades: Sequence[Grade], classes: Sequence[Hashable], *, seed: int = 0) -> Tally:
+class Decided(Protocol):
+    """A grade, or whatever else has a verdict and the extracted answer."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the sample ended."""
+        ...
+
+    @property
+    def answer(self) -> str | None:
+        """The extracted answer."""
+        ...
+
+
+def tally(grades: Sequence[Decided], classes: Sequence[Hashable], *, seed: int = 0) -> Tally:
     """Count the grades of one problem.
 
     Args:
@@ -71,7 +85,7 @@ def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
 
 def tally_problem(
     problem_id: str,
-    grades: Sequence[Grade],
+    grades: Sequence[Decided],
     classes: Callable[[Sequence[str]], list[int]] | None,
 ) -> Tally:
     """Count the grades of one problem, its answers put into classes by the grader's `classes`.

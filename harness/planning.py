@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from harness.answers import split_thought
 from harness.exam import Exam
+from harness.marks import Marks
 from harness.parts import Engine
 from harness.prompts import choice_order, derive_seed, render
-from harness.store import TaskFolder
+from harness.scheduling import ORDER, Lengths, Schedule
+from harness.store import RunFolder, TaskFolder
 from harness.types import Completion, Problem, Request, Sample, Sampling, Task
+
+Place = tuple[str, str]
+"""A problem of a run: (task name, problem id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +46,100 @@ class Unit:
     index: int
 
 
-def plan(run: TaskRun) -> list[Unit]:
-    """The (problem, index) pairs that have no sample yet, longest expected problem first.
+def missing(run: TaskRun, lengths: Lengths[Place] | None = None) -> dict[Place, Sequence[int]]:
+    """By problem, in the task's order, the indices of which no sample is stored.
 
-    A problem's expected length is the mean of its stored samples; one without any comes after
-    those, in the task's order, its samples together so that the engine's prefix cache serves them.
+    `lengths` learns how long the stored samples are.
     """
-    done: set[tuple[str, int]] = set()
-    lengths: dict[str, list[int]] = {}
+    done, name = Marks(), run.task.name
     for sample in run.folder.samples():
         done.add(sample.key)
-        if sample.n_tokens is not None:
-            lengths.setdefault(sample.problem_id, []).append(sample.n_tokens)
-    expected = {id: sum(values) / len(values) for id, values in lengths.items()}
-    units = [
-        Unit(run, problem, index)
-        for problem in run.problems.values()
-        for index in range(run.sampling.k)
-        if (problem.id, index) not in done and (run.only is None or (problem.id, index) in run.only)
-    ]
-    return sorted(units, key=lambda unit: -expected.get(unit.problem.id, 0.0))
+        if lengths is not None:
+            lengths.learn((name, sample.problem_id), sample.n_tokens)
+    due: dict[Place, Sequence[int]] = {}
+    for id in run.problems:
+        rows: Sequence[int] = range(run.sampling.k)
+        if run.only is not None or any((id, index) in done for index in rows):
+            rows = array("I", (index for index in rows if (id, index) not in done
+                               and (run.only is None or (id, index) in run.only)))  # fmt: skip
+        if rows:
+            due[name, id] = rows
+    return due
+
+
+def mean_lengths(path: Path, tasks: Collection[str]) -> dict[Place, float]:
+    """The mean length of each problem's samples in a run, for those of these tasks that it holds."""
+    found: Lengths[Place] = Lengths()
+    for folder in RunFolder(path).tasks():
+        if folder.name in tasks:
+            for sample in folder.samples():
+                found.learn((folder.name, sample.problem_id), sample.n_tokens)
+    return found.means()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run has to draw, what is known of its lengths, and by task where that is from."""
+
+    missing: Mapping[Place, Sequence[int]]
+    lengths: Lengths[Place]
+    sources: Mapping[str, str]
+
+    def schedule(self) -> Schedule[Place]:
+        """All of it, in order."""
+        return Schedule(self.missing, self.lengths)
+
+    def round(self, number: int, tasks: Collection[str]) -> Schedule[Place]:
+        """What these tasks lack of one sample a problem; the first of each makes round 1."""
+        index = number - 1
+        due = {place: (index,) for place, rows in self.missing.items()
+               if place[0] in tasks and index in rows}  # fmt: skip
+        return Schedule(due, self.lengths)
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to the manifest: per task the samples to draw and the tokens expected."""
+        tasks: dict[str, list[tuple[int, float | None]]] = {}
+        for place, rows in self.missing.items():
+            tasks.setdefault(place[0], []).append((len(rows), self.lengths.expected(place)))
+        return {"order": ORDER, "tasks": {task: self._expected(task, found)
+                                          for task, found in tasks.items()}}  # fmt: skip
+
+    def _expected(self, task: str, due: Sequence[tuple[int, float | None]]) -> dict[str, Any]:
+        samples = sum(n for n, _ in due)
+        known = [(n, length) for n, length in due if length is not None]
+        facts: dict[str, Any] = {"samples": samples, "lengths_from": None}
+        if known:
+            mean = sum(n * length for n, length in known) / sum(n for n, _ in known)
+            facts |= {
+                "lengths_from": self.sources[task],
+                "problems_known": f"{len(known)} of {len(due)}",
+                "mean_tokens": round(mean),
+                "longest_tokens": round(max(length for _, length in known)),
+                "tokens": round(mean * samples),
+            }
+        return facts
+
+
+def make_plan(runs: Sequence[TaskRun], earlier: Mapping[str, Path] | None = None) -> Plan:
+    """What these tasks lack.
+
+    Args:
+        runs: the tasks.
+        earlier: by task, a run whose lengths are expected of the problems of which this run has
+            no sample yet.
+    """
+    lengths: Lengths[Place] = Lengths()
+    due: dict[Place, Sequence[int]] = {}
+    for run in runs:
+        due |= missing(run, lengths)
+    sources = {task: "this run" for task, _ in lengths.means()}
+    names = {run.task.name for run in runs}
+    for path in dict.fromkeys((earlier or {}).values()):
+        wanted = {task for task in names if (earlier or {}).get(task) == path}
+        means = mean_lengths(path, wanted)
+        for task in {place[0] for place in lengths.assume(means)}:
+            sources[task] = " and ".join([*([sources[task]] if task in sources else []), str(path)])
+    return Plan(due, lengths, sources)
 
 
 def make_request(unit: Unit) -> tuple[Request, tuple[int, ...] | None]:
@@ -116,4 +198,5 @@ def make_sample(
         seconds=completion.seconds,
         choice_order=order,
         seed=request.seed,
+        looped=completion.looped,
     )

@@ -1,6 +1,6 @@
 """The pipeline: plan, sample, store, grade and score the tasks of one run.
 
-    plan (missing samples, longest expected first)
+    plan (missing samples of all tasks, longest expected first)
       -> engine.generate, one coroutine a sample, many in flight
       -> samples.jsonl, as each sample ends
       -> grading workers, while the engine goes on
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,8 +22,11 @@ from harness.breakdown import breakdown, open_range
 from harness.errors import EngineDown, EngineError
 from harness.files import Appender, write_json
 from harness.grading import GradingPool, Job
+from harness.marks import Marks
+from harness.metrics import tallies
 from harness.parts import Engine
-from harness.planning import TaskRun, Unit, make_request, make_sample, plan
+from harness.planning import Place, Plan, TaskRun, Unit, make_plan, make_request, make_sample
+from harness.scheduling import Schedule
 from harness.scoring import SampleStatistics, score_task
 from harness.store import TaskFolder
 from harness.types import Grade, Sample, Verdict
@@ -74,6 +77,7 @@ class Runner:
         concurrency: samples in flight; the engine's own number by default.
         workers: grading processes; one a core by default.
         observe: told of every event, for a progress bar.
+        plan: what is to be drawn; by default what is missing, its lengths learned on the way.
         decided: sample in rounds, one sample of every problem each, until this says so of a task;
             it is asked last after round k.
     """
@@ -86,31 +90,33 @@ class Runner:
         concurrency: int | None = None,
         workers: int | None = None,
         observe: Observer = silent,
+        plan: Plan | None = None,
         decided: Decided | None = None,
     ) -> None:
         self._runs = runs
+        self._plan = plan
         self._engine = engine
         self._concurrency = concurrency
         self._workers = workers
         self._observe = observe
         self._files: dict[str, _Files] = {}
         self._decided = decided
-        self._offered: dict[str, set[tuple[str, int]]] = {}
+        self._offered: dict[str, Marks] = {}
         self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
 
     async def run(self) -> list[dict[str, Any]]:
         """Sample, grade and score; returns what each scores.json holds, in the tasks' order."""
         for run in self._runs:
             self._files[run.task.name] = _Files(run.folder)
-            self._offered[run.task.name] = {grade.key for grade in run.folder.grades()}
+            self._offered[run.task.name] = Marks(grade.key for grade in run.folder.grades())
         syncing = asyncio.create_task(self._sync_files())
         try:
             async with GradingPool(self._workers) as pool:
-                units = [unit for run in self._runs for unit in plan(run)] if self._engine else []
+                plan = self._plan or make_plan(self._runs if self._engine else ())
                 if self._decided is None:
-                    await self._work(units, self._runs, pool)
+                    await self._work(plan.schedule(), self._runs, pool)
                 else:
-                    self._runs = await self._rounds(units, self._decided, pool)
+                    self._runs = await self._rounds(plan, self._decided, pool)
         finally:
             syncing.cancel()
             for files in self._files.values():
@@ -118,24 +124,24 @@ class Runner:
                     file.close()
         return [write_scores(run) for run in self._runs]
 
-    async def _rounds(
-        self, units: Sequence[Unit], decided: Decided, pool: GradingPool
-    ) -> list[TaskRun]:
+    async def _rounds(self, plan: Plan, decided: Decided, pool: GradingPool) -> list[TaskRun]:
         """One sample of every problem a round; a task leaves when it is decided.
 
         It starts at the last round that is stored whole: those before were looked at in their time.
         Returns the tasks with the k that they came to.
         """
         stored = {
-            run.task.name: min((u.index for u in units if u.run is run), default=run.sampling.k)
+            run.task.name: min(
+                (rows[0] for (task, _), rows in plan.missing.items() if task == run.task.name),
+                default=run.sampling.k,
+            )
             for run in self._runs
         }
         number, open_runs = max(1, min(stored.values())), list(self._runs)
         rounds: dict[str, int] = {}
         while open_runs:
             names = {run.task.name for run in open_runs}
-            due = [u for u in units if u.index == number - 1 and u.run.task.name in names]
-            await self._work(due, open_runs, pool)
+            await self._work(plan.round(number, names), open_runs, pool)
             for run in open_runs:
                 if number >= stored[run.task.name] and decided(run, number):
                     rounds[run.task.name] = number
@@ -147,30 +153,31 @@ class Runner:
         ]
 
     async def _work(
-        self, units: Sequence[Unit], runs: Sequence[TaskRun], pool: GradingPool
+        self, schedule: Schedule[Place], runs: Sequence[TaskRun], pool: GradingPool
     ) -> None:
         """Draw these samples, and grade all that is stored of these runs."""
         if self._engine is not None:
-            await self._sample(units, self._engine, pool)
+            await self._sample(schedule, self._engine, pool)
         for run in runs:
             await self._grade_rest(run, pool)
         await pool.drain()
 
-    async def _sample(self, units: Sequence[Unit], engine: Engine, pool: GradingPool) -> None:
-        waiting = iter(units)
-        lanes = min(self._concurrency or engine.concurrency, len(units))
+    async def _sample(self, schedule: Schedule[Place], engine: Engine, pool: GradingPool) -> None:
+        lanes = min(self._concurrency or engine.concurrency, len(schedule))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(lanes):
-                    group.create_task(self._lane(waiting, engine, pool))
+                    group.create_task(self._lane(schedule, engine, pool))
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None  # one lane's fault ends them all
 
-    async def _lane(self, units: Iterator[Unit], engine: Engine, pool: GradingPool) -> None:
+    async def _lane(self, schedule: Schedule[Place], engine: Engine, pool: GradingPool) -> None:
         """Draw one sample after another, until none is left to be taken."""
-        for unit in units:
-            name = unit.run.task.name
-            request, order = make_request(unit)
+        runs = {run.task.name: run for run in self._runs}
+        while (taken := schedule.take()) is not None:
+            (name, id), index = taken
+            run = runs[name]
+            request, order = make_request(Unit(run, run.problems[id], index))
             try:
                 completion = await engine.generate(request)
             except EngineDown:
@@ -180,10 +187,11 @@ class Runner:
                 record_fault(self._files[name].errors, "engine", key, str(error))
                 self._observe("failed", name, Verdict.ERROR)
                 continue
-            sample = make_sample(request, completion, order, unit.run.exam, engine)
+            schedule.learn((name, id), completion.n_tokens)
+            sample = make_sample(request, completion, order, run.exam, engine)
             self._files[name].samples.append([sample])
             self._observe("sampled", name, None)
-            if pool.offer(self._job(unit.run, sample)):
+            if pool.offer(self._job(run, sample)):
                 self._offered[name].add(sample.key)
             else:
                 self._left_over.add(name)
@@ -225,21 +233,21 @@ def compute_scores(run: TaskRun) -> dict[str, Any]:
     for sample in run.folder.samples():
         if sample.problem_id in run.exam.problems:
             statistics.add(sample)
-    grades = run.folder.grades()
     scores = score_task(
         run.exam,
         run.sampling.k,
         run.task.grader,
         run.task.metrics,
-        grades,
+        run.folder.grades(),
         {key for key in failed_keys(run.folder.errors()) if key[0] in run.exam.problems},
         statistics,
     )
+    found = tallies(run.folder.grades())
     return {
         **scores,
         "stopped": run.folder.stopping(),
-        "breakdown": breakdown(run.problems, grades),
-        "range": open_range(run.problems, grades),
+        "breakdown": breakdown(run.problems, found),
+        "range": open_range(run.problems, found),
     }
 
 

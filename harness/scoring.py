@@ -2,7 +2,7 @@
 
 {"exam": "9f..", "k": 64, "scoring": "integer", "complete": true, "pending": 0, "errors": 0,
 "scores": [one `Score` a metric], "skipped": [{"metric", "why"}],
-"truncated_share": 0.02, "duplicates": 0,
+"truncated_share": 0.02, "looped": 0, "duplicates": 0,
 "tokens": {"prompt"|"thought"|"response"|"total": {"mean", "median", "max"} or null},
 "breakdown", "range": see `harness.breakdown`,
 "stopped": see `harness.workflows.rounds`, null where the number of samples was fixed}
@@ -11,12 +11,14 @@
 from __future__ import annotations
 
 import statistics
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.exam import Exam
+from harness.marks import Marks
 from harness.metrics import tally_problem
 from harness.parts import Grader, Metric
 from harness.types import Grade, Sample, Score, Tally, Verdict
@@ -36,18 +38,21 @@ _LONG = 200  # characters from which two equal samples are no coincidence
 class SampleStatistics:
     """What scores need to know of the samples; fed one by one, because texts are large."""
 
-    lengths: dict[str, list[int]] = field(
-        default_factory=lambda: {"prompt": [], "thought": [], "response": [], "total": []}
+    lengths: dict[str, array[int]] = field(
+        default_factory=lambda: {
+            name: array("I") for name in ("prompt", "thought", "response", "total")
+        }
     )
     n: int = 0
     capped: int = 0
-    duplicates: int = 0
-    _seen: set[tuple[str, int]] = field(default_factory=set)
+    looped: int = 0
+    _long: array[int] = field(default_factory=lambda: array("q"))  # hashes of the long texts
 
     def add(self, sample: Sample) -> None:
         """Count one sample."""
         self.n += 1
         self.capped += sample.finish_reason == "length"
+        self.looped += sample.looped
         total, thought = sample.n_tokens, sample.n_thought_tokens
         response = None if total is None or thought is None else total - thought
         counts = {"prompt": sample.n_prompt_tokens, "thought": thought, "total": total}
@@ -56,9 +61,12 @@ class SampleStatistics:
                 self.lengths[name].append(value)
         text = sample.text
         if len(text) >= _LONG:
-            mark = (sample.problem_id, hash(text))
-            self.duplicates += mark in self._seen
-            self._seen.add(mark)
+            self._long.append(hash((sample.problem_id, text)))
+
+    @property
+    def duplicates(self) -> int:
+        """Samples whose long text another sample of the same problem has already."""
+        return len(self._long) - len(set(self._long))
 
     def tokens(self) -> dict[str, dict[str, float] | None]:
         """Mean, median and maximum of each kind of length; None where no engine counted."""
@@ -91,17 +99,13 @@ def score_task(
         samples: their lengths and duplicates.
     """
     name = str(getattr(grader, "scoring", grader.version.partition("/")[0]))
-    by_problem: dict[str, dict[int, Grade]] = {id: {} for id in exam.problems}
-    for grade in grades:
-        if grade.verdict is not Verdict.ERROR and grade.problem_id in by_problem:
-            by_problem[grade.problem_id][grade.index] = grade
-    graded = {(id, index) for id, found in by_problem.items() for index in found}
-    n_errors = len(failed - graded)
+    by_problem, graded = _decisions(exam.problems, grades)
+    n_errors = sum(key not in graded for key in failed)
     pending = k * len(exam.problems) - len(graded) - n_errors
     scores: list[dict[str, Any]] = []
     skipped = []
     for scoring, found in {name: by_problem, **_further(by_problem)}.items():
-        verdicts = Counter(str(grade.verdict) for row in found.values() for grade in row.values())
+        verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
         verdicts[str(Verdict.ERROR)] += n_errors
         tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
         for metric in metrics:
@@ -120,34 +124,65 @@ def score_task(
         "scores": scores,
         "skipped": skipped,
         "truncated_share": samples.capped / samples.n if samples.n else 0.0,
+        "looped": samples.looped,
         "duplicates": samples.duplicates,
         "tokens": samples.tokens(),
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What scores need of a grade. Equal ones are one object: runs hold 100,000 samples and more."""
+
+    verdict: Verdict
+    answer: str | None
+    also: tuple[tuple[str, str], ...]
+
+
+def _decisions(
+    problems: Iterable[str], grades: Iterable[Grade]
+) -> tuple[dict[str, list[_Decision]], Marks]:
+    """By problem what was decided, in the order of the samples' index, and which samples those are.
+
+    The last grade of a sample counts; faults of ours and other problems are left out.
+    """
+    shared: dict[_Decision, _Decision] = {}
+    rows: dict[str, list[_Decision | None]] = {id: [] for id in problems}
+    graded = Marks()
+    for grade in grades:
+        row = rows.get(grade.problem_id)
+        if row is None or grade.verdict is Verdict.ERROR:
+            continue
+        decision = _Decision(grade.verdict, grade.answer, tuple(sorted(grade.also.items())))
+        row.extend([None] * (grade.index + 1 - len(row)))
+        row[grade.index] = shared.setdefault(decision, decision)
+        graded.add(grade.key)
+    return {id: [found for found in row if found] for id, row in rows.items()}, graded
+
+
 def _further(
-    by_problem: Mapping[str, Mapping[int, Grade]],
-) -> dict[str, dict[str, dict[int, Grade]]]:
-    """The same grades with the verdicts of each further scoring, by its name."""
-    names = {name for row in by_problem.values() for grade in row.values() for name in grade.also}
+    by_problem: Mapping[str, Sequence[_Decision]],
+) -> dict[str, dict[str, list[_Decision]]]:
+    """The same decisions with the verdicts of each further scoring, by its name."""
+    seen = {decision for row in by_problem.values() for decision in row}
+    further: dict[str, dict[_Decision, _Decision]] = {}
+    for decision in seen:
+        for name, verdict in decision.also:
+            further.setdefault(name, {})[decision] = replace(decision, verdict=Verdict(verdict))
     return {
-        name: {
-            id: {index: replace(grade, verdict=Verdict(grade.also[name]))
-                 for index, grade in row.items() if name in grade.also}
-            for id, row in by_problem.items()
-        }
-        for name in sorted(names)
+        name: {id: [other[decision] for decision in row if decision in other]
+               for id, row in by_problem.items()}
+        for name, other in sorted(further.items())
     }  # fmt: skip
 
 
 def _tallies(
-    by_problem: Mapping[str, Mapping[int, Grade]], grader: Grader, *, votes: bool
+    by_problem: Mapping[str, Sequence[_Decision]], grader: Grader, *, votes: bool
 ) -> list[Tally]:
     return [
-        tally_problem(id, [found[index] for index in sorted(found)],
-                      grader.classes if votes else None)
+        tally_problem(id, found, grader.classes if votes else None)
         for id, found in by_problem.items()
-    ]  # fmt: skip
+    ]
 
 
 def _score(

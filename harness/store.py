@@ -73,9 +73,9 @@ class TaskFolder:
         """The samples in the order in which they ended; read lazily, they can be large."""
         return self._rows("samples.jsonl", _sample)
 
-    def grades(self) -> list[Grade]:
-        """The grades, one a graded sample."""
-        return list(self._rows("grades.jsonl", _grade))
+    def grades(self) -> Iterator[Grade]:
+        """The grades, one a graded sample; read lazily, they can be many."""
+        return self._rows("grades.jsonl", _grade)
 
     def errors(self) -> list[dict[str, Any]]:
         """Every fault on record, also those that a later try mended."""
@@ -180,8 +180,8 @@ class RunWriter:
         self.write_manifest(stored)
         return stored
 
-    def end_start(self, facts: Mapping[str, Any]) -> None:
-        """Add to the record of the last start what is known only at its end."""
+    def add_to_start(self, facts: Mapping[str, Any]) -> None:
+        """Add to the record of the last start what is known only after it."""
         manifest = RunFolder(self.path).manifest()
         manifest.starts[-1].update(facts)
         self.write_manifest(manifest)

@@ -109,6 +109,8 @@ class Sampling:
         top_p: nucleus mass, in (0, 1].
         max_tokens: length cap of one completion, thought included.
         stop: strings that end a completion.
+        repetition_guard: a sample that has become a loop is cut: one whose last tokens are that
+            many repeats of one pattern, see `harness.engines.repetition`. None lets it run.
         seeded: send one seed with every sample, derived from `seed`.
         seed: seed of the run; engine seeds are derived from it.
         choice_seed: choice orders are derived from it; part of the exam, unlike `seed`.
@@ -122,6 +124,7 @@ class Sampling:
     top_p: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    repetition_guard: int | None = None
     seeded: bool = False
     seed: int = 0
     choice_seed: int = 0
@@ -144,6 +147,11 @@ class Sampling:
             object.__setattr__(self, "top_p", float(self.top_p))
         if self.max_tokens is not None and self.max_tokens < 1:
             raise UsageError(f"max_tokens is {self.max_tokens}: it must be at least 1")
+        if self.repetition_guard is not None and self.repetition_guard < 2:
+            raise UsageError(
+                f"repetition_guard is {self.repetition_guard}: a loop is 2 repeats at least, and "
+                "8 or more are wise; leave it out for no guard"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,7 @@ class Completion:
 
     `thought` is set only by an engine whose server split it off already; else `text` holds the
     whole completion and the runner splits it. Token counts are None where the engine has none.
+    `looped` says that the repetition guard cut it; the finish reason is then "length".
     """
 
     text: str
@@ -175,6 +184,7 @@ class Completion:
     n_thought_tokens: int | None = None
     seconds: float | None = None
     thought: str | None = None
+    looped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +193,7 @@ class Sample:
 
     `thought` is None where there was none; `response` is None where the thought never ended.
     Only the response is ever graded. `choice_order[j]` is the number (0-based, in
-    `Problem.choices`) of the choice shown under letter j.
+    `Problem.choices`) of the choice shown under letter j. `looped` is as in `Completion`.
     """
 
     problem_id: str
@@ -197,6 +207,7 @@ class Sample:
     seconds: float | None = None
     choice_order: tuple[int, ...] | None = None
     seed: int | None = None
+    looped: bool = False
 
     @property
     def key(self) -> tuple[str, int]:

@@ -117,6 +117,8 @@ def _protocol_differences(exam: Exam, cell: Cell) -> list[str]:
         for name, ours, theirs in pairs
         if ours is not None and theirs is not None and ours != theirs
     ]
+    if exam.repetition_guard:
+        found.append(f"a repetition guard of {exam.repetition_guard} against none")
     if protocol.prompt_holds and exam.prompt and protocol.prompt_holds not in exam.prompt:
         found.append(f"a prompt of its own against {protocol.prompt}")
     return found

@@ -147,6 +147,7 @@ def _protocol(exam: Exam) -> str:
         ("temperature", exam.temperature),
         ("top_p", exam.top_p),
         ("cap", exam.max_tokens),
+        ("repetition guard", exam.repetition_guard),
         ("grader", exam.grader),
         ("extract", exam.extract),
     )

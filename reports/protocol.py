@@ -20,6 +20,7 @@ def exam_table(group: Sequence[Result]) -> Table:
         ("Temperature", lambda r: _stated(r.exam.temperature)),
         ("Top-p", lambda r: _stated(r.exam.top_p)),
         ("Token cap", lambda r: _stated(r.exam.max_tokens)),
+        ("Repetition guard", lambda r: _guard(r.exam)),
         ("Stop strings", lambda r: ", ".join(map(repr, r.exam.stop)) or "none"),
         ("Prompt", lambda r: r.exam.prompt or "not stated"),
         ("System prompt", lambda r: r.exam.system_prompt or "none"),
@@ -83,6 +84,10 @@ def _stated(value: float | int | None) -> str:
     if value is None:
         return "not stated"
     return f"{value:,}" if isinstance(value, int) else f"{value}"
+
+
+def _guard(exam: Exam) -> str:
+    return f"{exam.repetition_guard} repeats" if exam.repetition_guard else "off"
 
 
 def _choice_order(exam: Exam) -> str:

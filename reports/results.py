@@ -52,6 +52,7 @@ class Scored:
     breakdown: Sequence[Mapping[str, Any]] = ()
     range: Mapping[str, Any] | None = None
     stopped: Mapping[str, Any] | None = None
+    looped: int = 0
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Scored:
@@ -74,6 +75,7 @@ class Scored:
             breakdown=data.get("breakdown", ()),
             range=data.get("range"),
             stopped=data.get("stopped"),
+            looped=data.get("looped", 0),
         )
 
     @property

@@ -159,6 +159,11 @@ def _caveats(result: Result) -> list[str]:
     if result.scored.stopped is not None and result.scored.stopped["decision"]:
         lines.append(f"{place}: {_stopped_text(result.scored.stopped)}")
     lines += [f"{place}: {metric} {why}." for metric, why in result.scored.skipped.items()]
+    if result.scored.looped:
+        lines.append(
+            f"{place}: {result.scored.looped:,} samples were cut by the repetition guard; they "
+            "are among the truncated ones."
+        )
     if result.scored.duplicates:
         lines.append(
             f"{place}: {result.scored.duplicates:,} samples repeat another one of their problem "

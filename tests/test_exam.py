@@ -62,6 +62,7 @@ def test_content_is_what_is_asked_and_how_it_is_graded(change: Any, parts: bool)
         (make_exam(TASK, PROBLEMS, replace(TASK.sampling, top_p=0.9)), "top_p"),
         (make_exam(TASK, PROBLEMS, replace(TASK.sampling, max_tokens=9)), "max_tokens"),
         (make_exam(TASK, PROBLEMS, replace(TASK.sampling, stop=("\n",))), "stop"),
+        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, repetition_guard=8)), "repetition_guard"),
         (make_exam(TASK, PROBLEMS, TASK.sampling, thinking="no"), "thinking"),
         (make_exam(TASK, PROBLEMS, TASK.sampling, think_end="[/T]"), "think_end"),
         (make_exam(TASK, PROBLEMS, TASK.sampling, extract="lenient"), "extract"),
@@ -98,7 +99,7 @@ def test_what_moves_no_score_changes_nothing(same: Exam) -> None:
 def test_every_compared_part_is_tested_above() -> None:
     assert set(COMPARED) == {
         "task", "problems", "prompt", "system_prompt", "choice_order", "choice_seed", "temperature",
-        "top_p", "max_tokens", "stop", "thinking", "think_end", "extract", "grader",
+        "top_p", "max_tokens", "stop", "repetition_guard", "thinking", "think_end", "extract", "grader",
     }  # fmt: skip
 
 
@@ -132,6 +133,16 @@ def test_an_exam_survives_its_file() -> None:
 def test_an_exam_file_without_problems_is_refused() -> None:
     with pytest.raises(TypeError, match="problems"):
         Exam.from_json({"task": "colours", "prompt": "{statement}"})
+
+
+def test_an_exam_from_before_the_repetition_guard_reads_as_without_and_keeps_its_hash() -> None:
+    stored = orjson.loads(orjson.dumps(EXAM.to_json()))
+    del stored["repetition_guard"]
+    old = Exam.from_json(stored)
+    assert old == EXAM
+    assert old.hash == "2980c7f786794669"  # as it was written then
+    guarded = replace(old, repetition_guard=8)
+    assert differences(old, guarded) == {"repetition_guard": "repetition guard: off against 8"}
 
 
 def test_settings_differ_in_words() -> None:

@@ -37,6 +37,8 @@ LAYERS = (
         "contest",
         "selection",
         "breakdown",
+        "marks",
+        "scheduling",
     },
     {
         "exam",

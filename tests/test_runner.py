@@ -18,7 +18,7 @@ from harness.errors import DataError, EngineDown, EngineError
 from harness.exam import make_exam
 from harness.grading import GradingPool, Job
 from harness.metrics import cons_at, pass_at
-from harness.planning import TaskRun, make_request, make_sample, plan
+from harness.planning import TaskRun, Unit, make_plan, make_request, make_sample
 from harness.runner import Runner
 from harness.store import Manifest, RunWriter, TaskFolder
 from harness.types import (
@@ -54,6 +54,12 @@ def right(request: Request) -> Completion:
 
 def complete(run: TaskRun, engine: FakeEngine | None, **options: int) -> dict[str, object]:
     return asyncio.run(Runner([run], engine, workers=1, **options).run())[0]  # type: ignore[arg-type]
+
+
+def units(run: TaskRun) -> list[Unit]:
+    """What a run lacks, in the order in which it is taken."""
+    taken = iter(make_plan([run]).schedule().take, None)
+    return [Unit(run, run.problems[id], index) for (_, id), index in taken]
 
 
 def keys(folder: TaskFolder) -> list[tuple[str, int]]:
@@ -98,7 +104,7 @@ def test_problems_that_ran_long_before_come_first(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=1)
     lengths = {"0": 10, "1": 500, "2": 70, "3": 3, "4": 200}
     complete(run, FakeEngine(lambda r: replace(right(r), n_tokens=lengths[r.problem_id])))
-    order = [unit.problem.id for unit in plan(make_run(tmp_path, k=2))]
+    order = [unit.problem.id for unit in units(make_run(tmp_path, k=2))]
     assert order == ["1", "4", "2", "0", "3"]
 
 
@@ -153,7 +159,7 @@ def test_choices_are_shown_in_the_order_that_the_sample_stores(tmp_path: Path) -
     run = TaskRun(task, make_exam(task, [problem], sampling), {"q": problem}, sampling,
                   TaskFolder(tmp_path))  # fmt: skip
     orders = set()
-    for unit in plan(run):
+    for unit in units(run):
         request, order = make_request(unit)
         assert order is not None
         shown = [line[3:] for line in request.prompt.user.splitlines()[1:]]
@@ -164,7 +170,7 @@ def test_choices_are_shown_in_the_order_that_the_sample_stores(tmp_path: Path) -
 
 def test_a_server_that_split_the_thought_is_believed(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    request, _ = make_request(plan(run)[0])
+    request, _ = make_request(units(run)[0])
     engine = FakeEngine(right)
     split = Completion("", "length", n_tokens=50, thought="so far")
     cut = make_sample(request, split, None, run.exam, engine)

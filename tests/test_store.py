@@ -64,7 +64,7 @@ def test_everything_comes_back_as_it_was_written(tmp_path: Path) -> None:
     append(folder.path / "samples.jsonl", sample(0), replace(sample(1), response=None, seed=7))
     append(folder.path / "grades.jsonl", *grades)
     assert list(folder.samples()) == [sample(0), replace(sample(1), response=None, seed=7)]
-    assert folder.grades() == grades
+    assert list(folder.grades()) == grades
     assert folder.problems() == {problem.id: problem for problem in PROBLEMS}
     assert folder.exam() == EXAM
 
@@ -126,7 +126,7 @@ def test_an_unknown_verdict_is_named_by_file_and_line(tmp_path: Path) -> None:
     folder = make(tmp_path)
     append(folder.path / "grades.jsonl", {"problem_id": "a", "index": 0, "verdict": "fine"})
     with pytest.raises(DataError, match=r"grades\.jsonl, line 1: .*'fine'"):
-        folder.grades()
+        list(folder.grades())
 
 
 def test_text_that_is_no_unicode_is_stored_with_its_broken_parts_replaced(tmp_path: Path) -> None:

@@ -48,6 +48,9 @@ def _engine_args(
 @click.option("--temperature", type=float, metavar="X", help="0 is greedy, and then k is 1.")
 @click.option("--top-p", type=float, metavar="X", help="Nucleus mass, up to 1.")
 @click.option("--max-tokens", type=int, metavar="N", help="Length cap, thought included.")
+@click.option("--repetition-guard", type=int, metavar="N",
+              help="Cut a sample whose last tokens are the same 8 to 64 tokens N times in a row; it "
+              "counts as truncated. Off by default; 8 or more are wise.")  # fmt: skip
 @click.option("--prompt", metavar="TEXT|@FILE",
               help="Prompt template; {statement} and {choices} are filled in.")  # fmt: skip
 @click.option("--system-prompt", metavar="TEXT", help="Sent as the system turn; none by default.")
@@ -99,6 +102,9 @@ def _engine_args(
               help="The run that --until decided holds this one against.")  # fmt: skip
 @click.option("--margin", type=float, metavar="X",
               help="The drop that --until decided must exclude, as a share; 0.05 by default.")  # fmt: skip
+@click.option("--lengths", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
+              help="An earlier run on these tasks: problems with long samples there begin first. "
+              "By default --base, else what the run itself shows.")  # fmt: skip
 @click.option("--concurrency", type=int, metavar="N", help="Samples in flight at once.")
 @click.option("--unsafe-judge", is_flag=True, default=None,
               help="Run programs without a sandbox, with resource limits alone; marks the "

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from harness.engines.repetition import LoopDetector
 from harness.types import Sampling
 
 
@@ -41,9 +42,9 @@ def draw_tokens(
 
 
 def stop_rows(lengths: Sequence[int], stopped: threading.Event, device: str) -> Any:
-    """Stopping criteria: each row ends at its own length, all of them when the engine stops."""
+    """A stopping criterion: each row ends at its own length, all of them when the engine stops."""
     import torch
-    from transformers import StoppingCriteria, StoppingCriteriaList
+    from transformers import StoppingCriteria
 
     ends = torch.tensor(lengths, device=device)
 
@@ -51,7 +52,41 @@ def stop_rows(lengths: Sequence[int], stopped: threading.Event, device: str) -> 
         def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
             return (input_ids.shape[1] >= ends) | stopped.is_set()
 
-    return StoppingCriteriaList([RowLengths()])
+    return RowLengths()
+
+
+class LoopStops:
+    """Where the repetition guard cut each row of a batch, if it did.
+
+    Args:
+        rows: in the batch.
+        guard: repeats that make a loop.
+        width: of the prompts; only what comes after them is watched.
+    """
+
+    def __init__(self, rows: int, guard: int, width: int) -> None:
+        self.cuts: list[int | None] = [None] * rows
+        self._watched = [LoopDetector(guard) for _ in range(rows)]
+        self._width = width
+
+    def criterion(self, device: str) -> Any:
+        """A stopping criterion that ends a row when it has become a loop."""
+        import torch
+        from transformers import StoppingCriteria
+
+        def ended(input_ids: Any) -> list[bool]:
+            n = input_ids.shape[1] - self._width
+            for row, token in enumerate(input_ids[:, -1].tolist()):
+                # What fills up a row that has ended may look like a loop: it comes after the end.
+                if self.cuts[row] is None and self._watched[row].add(token):
+                    self.cuts[row] = n
+            return [cut is not None for cut in self.cuts]
+
+        class Loops(StoppingCriteria):
+            def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+                return torch.tensor(ended(input_ids), device=device)
+
+        return Loops()
 
 
 def add_noise(generator: Any, seeds: Sequence[int | None], device: str) -> Any:

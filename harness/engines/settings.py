@@ -14,6 +14,7 @@ _USED_BY = {
     "tokens_per_minute": ("openai",),
     "replicas": ("vllm", "ray"),
     "ray_address": ("ray",),
+    "repetition_guard": ("transformers", "vllm", "ray"),
     "revision": ("transformers", "vllm", "ray", "openai", "lm_eval"),
 }
 """Options that only some engines know; given to another one they are an error, not ignored."""
@@ -40,6 +41,8 @@ class EngineSettings:
         tokens_per_minute: completion and prompt tokens that a server grants.
         replicas: engines side by side, each with its own draws.
         ray_address: of a running Ray cluster; a local one is started without it.
+        repetition_guard: of the requests to come, see `harness.types.Sampling`; an engine that
+            cannot watch its tokens refuses it.
         tell: told in one line of what a user should know and nothing fails for.
     """
 
@@ -55,6 +58,7 @@ class EngineSettings:
     tokens_per_minute: int | None = None
     replicas: int | None = None
     ray_address: str | None = None
+    repetition_guard: int | None = None
     tell: Callable[[str], None] = _say_nothing
 
     @property

@@ -18,7 +18,7 @@ from typing import Any
 from harness.engines.batching import Batcher, BatchTooLarge
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import load_model, weights_hash
-from harness.engines.decoding import draw_tokens, stop_rows
+from harness.engines.decoding import LoopStops, draw_tokens, stop_rows
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, UsageError
 from harness.types import Completion, FinishReason, Request
@@ -131,7 +131,8 @@ class TransformersEngine:
         tokens = self._chat.tokens(request.prompt)
         cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
         sampling = request.sampling
-        group = sampling.temperature, sampling.top_p, sampling.stop, request.seed is None
+        group = (sampling.temperature, sampling.top_p, sampling.stop, sampling.repetition_guard,
+                 request.seed is None)  # fmt: skip
         return await self._batcher.submit(_Item(request, tokens, cap), group)
 
     async def close(self) -> None:
@@ -142,7 +143,7 @@ class TransformersEngine:
     def _run_batch(self, batch: Sequence[_Item]) -> list[Completion]:
         """Generate a batch, left-padded; rows end on their own cap, end token or stop string."""
         import torch
-        from transformers import GenerationConfig
+        from transformers import GenerationConfig, StoppingCriteriaList
 
         width = max(len(item.tokens) for item in batch)
         pad = self._end_tokens[0]
@@ -160,6 +161,13 @@ class TransformersEngine:
             pad_token_id=pad,
             stop_strings=list(sampling.stop) or None,
         )
+        stops = StoppingCriteriaList(
+            [stop_rows([width + w.cap for w in batch], self._stopped, self._device)]
+        )
+        loops = None
+        if sampling.repetition_guard is not None:
+            loops = LoopStops(len(batch), sampling.repetition_guard, width)
+            stops.append(loops.criterion(self._device))
         with torch.inference_mode(), _too_large():
             output = self._model.generate(
                 input_ids=ids.to(self._device),
@@ -168,25 +176,32 @@ class TransformersEngine:
                 logits_processor=draw_tokens(
                     sampling, self._generator, [w.request.seed for w in batch], self._device
                 ),
-                stopping_criteria=stop_rows(
-                    [width + w.cap for w in batch], self._stopped, self._device
-                ),
+                stopping_criteria=stops,
                 tokenizer=self._chat.tokenizer if sampling.stop else None,
             )
         seconds = time.monotonic() - started
         rows = output[:, width:].tolist()
-        return [self._completion(w, row, seconds) for w, row in zip(batch, rows, strict=True)]
+        cuts = loops.cuts if loops is not None else [None] * len(batch)
+        return [
+            self._completion(w, row, cut, seconds)
+            for w, row, cut in zip(batch, rows, cuts, strict=True)
+        ]
 
-    def _completion(self, item: _Item, row: list[int], seconds: float) -> Completion:
+    def _completion(
+        self, item: _Item, row: list[int], cut: int | None, seconds: float
+    ) -> Completion:
+        """The text of a row up to its end, its cap or where the repetition guard cut it."""
         ends = [place for place, token in enumerate(row) if token in self._end_tokens]
-        n_tokens = min(ends[0] + 1 if ends else len(row), item.cap)
-        ended = bool(ends) and ends[0] < item.cap
+        limit = item.cap if cut is None else min(cut, item.cap)
+        n_tokens = min(ends[0] + 1 if ends else len(row), limit)
+        ended = bool(ends) and ends[0] < limit
         text = self._chat.decode(row[: n_tokens - ended])
         places = [text.find(stop) for stop in item.request.sampling.stop if stop in text]
         if places:
             text, ended = text[: min(places)], True
         reason: FinishReason = "stop" if ended else "length"
-        return Completion(text, reason, len(item.tokens), n_tokens, seconds=seconds)
+        looped = not ended and n_tokens == cut
+        return Completion(text, reason, len(item.tokens), n_tokens, seconds=seconds, looped=looped)
 
     def _find_end_tokens(self) -> tuple[int, ...]:
         """All tokens that end a completion; the first one also pads."""

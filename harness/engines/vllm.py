@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import weights_hash
+from harness.engines.repetition import LONGEST, SHORTEST
 from harness.engines.replicas import ReplicaDied, Replicas
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm_args import (
@@ -29,6 +30,7 @@ from harness.errors import EngineError, HarnessError, UsageError
 from harness.types import Completion, FinishReason, Request
 
 _QUEUE = 1.25  # requests at an engine over those it runs at once, so that a free slot is filled
+_ENDS = ("stop", "length", "repetition")
 _DEFAULTS = {"disable_log_stats": True}  # nobody reads them, and each step would cost
 
 
@@ -55,9 +57,31 @@ def sampling_params(request: Request, cap: int) -> Any:
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
+            **guard_params(sampling.repetition_guard),
         )
     except ValueError as error:
         raise UsageError(f"vLLM does not sample so: {_cause(error)}") from error
+
+
+def guard_params(guard: int | None) -> dict[str, Any]:
+    """The repetition guard as vLLM's own detection; nothing without one.
+
+    Raises:
+        UsageError: this vLLM is too old to have one.
+    """
+    if guard is None:
+        return {}
+    try:
+        from vllm.sampling_params import RepetitionDetectionParams
+    except ImportError as error:
+        raise UsageError(
+            "--repetition-guard: this vLLM has no repetition detection; install a newer one, or "
+            "leave the guard out"
+        ) from error
+    detection = RepetitionDetectionParams(
+        max_pattern_size=LONGEST, min_pattern_size=SHORTEST, min_count=guard
+    )
+    return {"repetition_detection": detection}
 
 
 class VllmEngine:
@@ -191,7 +215,7 @@ class VllmEngine:
             if llm.errored:
                 raise ReplicaDied(f"vLLM is gone ({_cause(error)})") from error
             raise EngineError(f"vLLM failed on this sample: {_cause(error)}") from error
-        if not outputs or outputs[-1].outputs[0].finish_reason not in ("stop", "length"):
+        if not outputs or outputs[-1].outputs[0].finish_reason not in _ENDS:
             if llm.errored:
                 raise ReplicaDied("vLLM is gone")
             raise EngineError("vLLM ended this sample without a completion")
@@ -208,7 +232,8 @@ class VllmEngine:
         if places:
             text, reason = text[: min(places)], "stop"
         finish: FinishReason = "stop" if reason == "stop" else "length"
-        return Completion(text, finish, n_prompt, len(tokens), seconds=seconds)
+        looped = reason == "repetition"
+        return Completion(text, finish, n_prompt, len(tokens), seconds=seconds, looped=looped)
 
     def _tell_lowered(self, asked: int | None, cap: int) -> None:
         if asked is None or cap >= asked or self._told:
@@ -272,6 +297,7 @@ def open_engine(settings: EngineSettings) -> Replicas:
 
 def _read_args(settings: EngineSettings) -> EngineArgs:
     import_vllm()
+    guard_params(settings.repetition_guard)  # refused before a model is loaded for minutes
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 

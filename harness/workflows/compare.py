@@ -63,7 +63,7 @@ async def compare_runs(
     grades = await _grades(before, new, pairs, task_named)
     _check_exams({n: p for n, p in pairs.items() if n not in grades}, set(allow))
     sides = {
-        name: grades.get(name) or [folder.grades() for folder in pair]
+        name: grades.get(name) or [list(folder.grades()) for folder in pair]
         for name, pair in pairs.items()
     }
     cases = [_case(name, sides[name], pair[1]) for name, pair in pairs.items()]

@@ -18,10 +18,10 @@ from harness.config import RunSettings, configure
 from harness.datasets import select_problems
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
-from harness.errors import DataError
+from harness.errors import DataError, UsageError
 from harness.exam import Exam, make_exam
 from harness.parts import Engine
-from harness.planning import TaskRun
+from harness.planning import TaskRun, make_plan
 from harness.prompts import derive_seed
 from harness.runner import Observer, Runner
 from harness.selection import in_words
@@ -92,6 +92,7 @@ async def evaluate(
     observe: Callable[[Sequence[TaskRun]], Observer],
     bases: Mapping[str, Path] | None = None,
     allow: Sequence[str] = (),
+    lengths: Mapping[str, Path] | None = None,
 ) -> list[dict[str, Any]]:
     """Complete a run: create it or take it up where it ended.
 
@@ -103,6 +104,8 @@ async def evaluate(
             `settings.base` for all of its tasks. A task without one is sampled in full, and so is
             one whose base, given here, is another exam or has too few samples.
         allow: parts of the exam in which such a base may differ.
+        lengths: the run whose lengths are expected of each task's samples; by default that of
+            `settings.lengths`, else `settings.base`.
 
     Returns:
         What each task's scores.json holds, in the order of `tasks`.
@@ -113,6 +116,7 @@ async def evaluate(
     """
     prepared = prepare(tasks, settings)
     gate = make_gate(settings, [(item.exam, item.sampling.k) for item in prepared], bases, allow)
+    earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
             writer.check_task(item.exam, item.sampling.k)
@@ -124,10 +128,32 @@ async def evaluate(
         try:
             start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
             return await run_engine(
-                writer, settings.model, engine, prepared, observe, start, settings.concurrency, gate
-            )
+                writer, settings.model, engine, prepared, observe, start, settings.concurrency,
+                gate, earlier,
+            )  # fmt: skip
         finally:
             await engine.close()
+
+
+def length_sources(
+    settings: RunSettings, tasks: Sequence[str], known: Mapping[str, Path]
+) -> dict[str, Path]:
+    """By task, the run whose lengths are expected: the one named, else the base, else a known one.
+
+    Raises:
+        DataError: what was named is no run folder.
+        UsageError: it holds none of these tasks.
+    """
+    sources = dict(known)
+    for path in (settings.base, settings.lengths):
+        if path is not None:
+            sources |= {folder.name: path for folder in RunFolder(path).tasks()}
+    if settings.lengths is not None and settings.lengths not in map(sources.get, tasks):
+        raise UsageError(
+            f"--lengths {settings.lengths}: that run holds none of {', '.join(tasks)}; leave it "
+            "out, or name a run that does"
+        )
+    return sources
 
 
 def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
@@ -146,6 +172,7 @@ def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
             tokens_per_minute=settings.tokens_per_minute,
             replicas=settings.replicas,
             ray_address=settings.ray_address,
+            repetition_guard=settings.repetition_guard,
             tell=notices.add,
         )
     )
@@ -160,8 +187,9 @@ async def run_engine(
     start: Mapping[str, Any],
     concurrency: int | None = None,
     gate: Gate | None = None,
+    lengths: Mapping[str, Path] | None = None,
 ) -> list[dict[str, Any]]:
-    """Record the start, lay out the task folders, and run the pipeline."""
+    """Record the start and its plan, lay out the task folders, and run the pipeline."""
     for item in prepared:
         writer.check_task(item.exam, item.sampling.k)
     fingerprint = engine.fingerprint()
@@ -176,11 +204,15 @@ async def run_engine(
         if gate is None or run.task.name not in gate.bases:
             forget(run.folder, run.sampling.k)
     decided = None if gate is None else gate.watch(runs)
-    runner = Runner(runs, engine, concurrency=concurrency, observe=observe(runs), decided=decided)
+    plan = make_plan(runs, lengths)
+    writer.add_to_start({"plan": plan.to_json()})
+    runner = Runner(
+        runs, engine, concurrency=concurrency, observe=observe(runs), plan=plan, decided=decided
+    )
     began = time.monotonic()
     results = await runner.run()
     facts = {"seconds": time.monotonic() - began, "notices": start.get("notices", [])}
-    writer.end_start(facts)
+    writer.add_to_start(facts)
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result["k"])
     return results

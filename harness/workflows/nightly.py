@@ -201,18 +201,18 @@ async def _evaluate(
     full: bool,
 ) -> list[dict[str, Any]]:
     settings = run_settings(plan.settings, checkpoint)
+    bases = {
+        task: plan.settings.runs / run for task, run in plan.bases.items() if run != checkpoint.run
+    }
     if plan.settings.until is None or full:
-        return await evaluate(plan.tasks, settings, observe=observe)
+        return await evaluate(plan.tasks, settings, observe=observe, lengths=bases)
     stored = plan.history.get(checkpoint.run, {"tasks": ()})["tasks"]
     if all(task.name in stored for task in plan.tasks):  # decided, perhaps against another base
         run = RunFolder(settings.output)
         return [run.task(task.name).scores() for task in plan.tasks]
     gated = settings.model_copy(update={"until": "decided", "margin": plan.settings.margin})
-    bases = {
-        task: plan.settings.runs / run for task, run in plan.bases.items() if run != checkpoint.run
-    }
     return await evaluate(
-        plan.tasks, gated, observe=observe, bases=bases, allow=plan.settings.allow
+        plan.tasks, gated, observe=observe, bases=bases, allow=plan.settings.allow, lengths=bases
     )
 
 

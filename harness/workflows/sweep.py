@@ -22,7 +22,7 @@ from harness.effects import Effect, Outcome, Pairing, Source
 from harness.errors import UsageError
 from harness.grading import GradingPool
 from harness.parts import Engine
-from harness.planning import TaskRun, plan
+from harness.planning import TaskRun, missing
 from harness.prompts import derive_seed
 from harness.runner import Observer
 from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
@@ -60,12 +60,14 @@ class Draw:
 
     def missing(self) -> int:
         """Samples that are still to be drawn."""
-        return sum(len(plan(run)) for run in self.runs())
+        return sum(len(rows) for run in self.runs() for rows in missing(run).values())
 
     def complete(self) -> bool:
         """Whether every sample is there and graded."""
         for run in self.runs():
-            if plan(run) or len(run.folder.grades()) < len(run.problems) * run.sampling.k:
+            if missing(run) or sum(1 for _ in run.folder.grades()) < (
+                len(run.problems) * run.sampling.k
+            ):
                 return False
         return True
 
@@ -135,18 +137,20 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
     engine = await asyncio.to_thread(load_engine, settings, seed, Notices())
     try:
         for draw in waiting:
-            await _draw(draw, engine, seed, observe)
+            await _draw(draw, sweep.draws[0].path, engine, seed, observe)
     finally:
         await engine.close()
 
 
-async def _draw(draw: Draw, engine: Engine, seed: int, observe: Observe) -> None:
+async def _draw(draw: Draw, base: Path, engine: Engine, seed: int, observe: Observe) -> None:
     settings = draw.settings
+    earlier = {item.task.name: base for item in draw.prepared if draw.path != base}
     start = {"seed": settings.seed, "engine_seed": seed}
     with RunWriter(draw.path, take_over=settings.take_over) as writer:
         await run_engine(
-            writer, settings.model, engine, draw.prepared, observe, start, settings.concurrency
-        )
+            writer, settings.model, engine, draw.prepared, observe, start, settings.concurrency,
+            lengths=earlier,
+        )  # fmt: skip
 
 
 async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
@@ -203,7 +207,7 @@ async def _effect(
 
 def _graded_before(run: TaskRun, variant: Variant) -> list[Grade] | None:
     """The grades by another scoring where the stored ones hold it: judging programs takes hours."""
-    name, grades = variant.label, run.folder.grades()
+    name, grades = variant.label, list(run.folder.grades())
     if variant.factor != "scoring" or not all(name in grade.also for grade in grades):
         return None
     return [replace(grade, verdict=Verdict(grade.also[name])) for grade in grades]

@@ -105,7 +105,10 @@ def test_too_few_gpus_are_counted() -> None:
 @pytest.fixture
 def plain_params(monkeypatch: pytest.MonkeyPatch) -> None:
     """SamplingParams that only hold what they are given."""
-    kinds = SimpleNamespace(RequestOutputKind=SimpleNamespace(FINAL_ONLY="final"))
+    kinds = SimpleNamespace(
+        RequestOutputKind=SimpleNamespace(FINAL_ONLY="final"),
+        RepetitionDetectionParams=lambda **numbers: numbers,
+    )
     monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(SamplingParams=SimpleNamespace))
     monkeypatch.setitem(sys.modules, "vllm.sampling_params", kinds)
 
@@ -119,6 +122,21 @@ def test_what_is_not_stated_is_the_models_own_distribution(plain_params: None) -
     assert (params.temperature, params.top_p, params.seed, params.stop) == (1.0, 1.0, None, None)
     assert (params.n, params.max_tokens, params.output_kind) == (1, 7, "final")
     assert not params.detokenize
+
+
+def test_the_repetition_guard_is_vllms_own_detection(plain_params: None) -> None:
+    assert not hasattr(params_of(Sampling()), "repetition_detection")
+    assert params_of(Sampling(repetition_guard=9)).repetition_detection == {
+        "max_pattern_size": 64, "min_pattern_size": 8, "min_count": 9,
+    }  # fmt: skip
+
+
+def test_a_vllm_without_detection_refuses_the_guard(
+    plain_params: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(sys.modules["vllm.sampling_params"], "RepetitionDetectionParams")
+    with pytest.raises(UsageError, match="--repetition-guard: this vLLM has no repetition"):
+        params_of(Sampling(repetition_guard=9))
 
 
 def test_stated_sampling_is_sent(plain_params: None) -> None:

@@ -17,6 +17,7 @@ from harness.cli.report import answer_classes, drawn, report
 from harness.curves import cons_curve, pass_curve
 from harness.errors import DataError, UsageError
 from harness.graders.integer import Integer
+from harness.metrics import tallies
 from harness.reports.baselines import load
 from harness.reports.curves import budget_curve, budget_plot
 from harness.reports.drawing import SERIES, VERDICTS, Plot, label
@@ -206,7 +207,7 @@ def dated_run(write_run: WriteRun) -> Path:
                 for i, date in enumerate(dates)]  # fmt: skip
     run = write_run([[C, C], [C, W], [W, W], [W, W]], problems=problems, task="livecodebench")
     folder = RunFolder(run).task("livecodebench")
-    scores = folder.scores() | {"breakdown": breakdown(folder.problems(), folder.grades())}
+    scores = folder.scores() | {"breakdown": breakdown(folder.problems(), tallies(folder.grades()))}
     (folder.path / "scores.json").write_text(json.dumps(scores))
     return run
 

@@ -238,7 +238,7 @@ def test_a_failure_to_grade_again_is_no_pass(
     write_json(folder / "exam.json", {**read_json(folder / "exam.json"), "grader": "integer/0"})
 
     async def failing(run: TaskRun, pool: object) -> list[Grade]:
-        grades = run.folder.grades()
+        grades = list(run.folder.grades())
         return [replace(g, verdict=Verdict.ERROR) if g.index % 2 else g for g in grades]
 
     monkeypatch.setattr("harness.workflows.compare.grade_again", failing)
