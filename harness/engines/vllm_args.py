@@ -1,0 +1,134 @@
+"""What `--engine-arg` gives the vllm engine: vLLM's own engine arguments, a LoRA, and GPUs.
+
+Text becomes the right type through the argument parser that `vllm serve` uses, so that every
+argument of the installed version is known by its name there, with - or _ between words.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from harness.errors import UsageError
+
+_OURS = {
+    "model": "--model",
+    "revision": "--revision",
+    "seed": "--seed; each replica's own seed is derived from it",
+}
+"""Arguments of vLLM's that options of the harness stand for."""
+
+_YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineArgs:
+    """What the user gave, in vLLM's types.
+
+    Args:
+        values: vLLM's engine arguments by name.
+        lora: folder of an adapter that is used for every request.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    lora: str | None = None
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that one engine spreads over."""
+        parts = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+        product = 1
+        for part in parts:
+            product *= int(self.values.get(part) or 1)
+        return product
+
+
+def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser) -> EngineArgs:
+    """Engine arguments from text.
+
+    Args:
+        given: name to text.
+        parser: holds every engine argument (`AsyncEngineArgs.add_cli_args`).
+
+    Raises:
+        UsageError: an argument that vLLM does not know, that is ours, or of another type.
+    """
+    actions = {action.dest: action for action in parser._actions if action.dest != "help"}
+    values: dict[str, Any] = {}
+    lora = None
+    for written, text in given.items():
+        name = written.replace("-", "_")
+        if name == "lora":
+            lora = text
+        elif name in _OURS:
+            raise UsageError(f"--engine-arg {written}: use {_OURS[name]}")
+        elif name not in actions:
+            raise UsageError(_unknown(written, name, [*actions, "lora"]))
+        else:
+            values[name] = _convert(actions[name], written, text, parser)
+    if lora is not None:
+        values["enable_lora"] = True
+    return EngineArgs(values, lora)
+
+
+def check_data_parallel(args: EngineArgs, *, seeded: bool) -> None:
+    """Refuse vLLM's own data parallelism without a seed a sample.
+
+    Raises:
+        UsageError: it is asked for and samples are not seeded.
+    """
+    if int(args.values.get("data_parallel_size") or 1) > 1 and not seeded:
+        raise UsageError(
+            "--engine-arg data_parallel_size: all ranks get one engine seed, so two samples of a "
+            "problem may be the same draw; use --replicas N, which gives each engine a seed of "
+            "its own, or --seeded"
+        )
+
+
+def assign_devices(replicas: int, each: int, visible: Sequence[str]) -> list[list[str]]:
+    """The GPUs of every replica: r*each .. r*each + each - 1 of those that are visible.
+
+    Raises:
+        UsageError: there are not enough.
+    """
+    if replicas * each > len(visible):
+        raise UsageError(
+            f"--replicas {replicas} with {each} GPU{'s' * (each > 1)} each need "
+            f"{replicas * each} GPUs, and {len(visible)} are visible; lower --replicas or "
+            "tensor_parallel_size, or widen CUDA_VISIBLE_DEVICES"
+        )
+    return [list(visible[r * each : (r + 1) * each]) for r in range(replicas)]
+
+
+def _unknown(written: str, name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    meant = f"did you mean {' or '.join(near)}?" if near else "see `vllm serve --help`"
+    return f"--engine-arg {written}: vLLM has no such engine argument; {meant}"
+
+
+def _convert(
+    action: argparse.Action, written: str, text: str, parser: argparse.ArgumentParser
+) -> Any:
+    """One value, as the parser would read it from a command line."""
+    if action.nargs == 0:  # a switch; BooleanOptionalAction is one too
+        if text.lower() not in _YES_NO:
+            raise UsageError(f"--engine-arg {written}={text}: true or false")
+        return _YES_NO[text.lower()]
+    error = parser.error
+    option = next(o for o in action.option_strings if o.startswith("--"))
+    words = text.split(",") if action.nargs in ("+", "*") else [text]
+
+    def refuse(message: str) -> NoReturn:
+        reason = message.partition(": ")[2] or message
+        raise UsageError(f"--engine-arg {written}={text}: {reason.splitlines()[0]}")
+
+    try:
+        parser.error = refuse  # type: ignore[method-assign]
+        # A value may begin with a minus sign, which argparse takes for an option without the "=".
+        line = [f"{option}={text}"] if len(words) == 1 else [option, *words]
+        return getattr(parser.parse_args(line), action.dest)
+    finally:
+        parser.error = error  # type: ignore[method-assign]
