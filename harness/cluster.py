@@ -94,9 +94,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise UsageError(
-            "Ray is not installed: pip install 'reasoning-harness[ray]'"
-        ) from error
+        raise UsageError("Ray is not installed: pip install 'reasoning-harness[ray]'") from error
     return ray
 
 

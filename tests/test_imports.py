@@ -42,6 +42,7 @@ LAYERS = (
         "exam",
         "config",
         "readers",
+        "cluster",
         "datasets",
         "standings",
         "scoring",
