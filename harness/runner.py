@@ -73,6 +73,7 @@ class Runner:
         engine: draws the samples; None only grades what is there.
         concurrency: samples in flight; the engine's own number by default.
         workers: grading processes; one a core by default.
+        pool: grades in their place, such as on a cluster too.
         observe: told of every event, for a progress bar.
         decided: sample in rounds, one sample of every problem each, until this says so of a task;
             it is asked last after round k.
@@ -87,11 +88,13 @@ class Runner:
         workers: int | None = None,
         observe: Observer = silent,
         decided: Decided | None = None,
+        pool: GradingPool | None = None,
     ) -> None:
         self._runs = runs
         self._engine = engine
         self._concurrency = concurrency
         self._workers = workers
+        self._pool = pool
         self._observe = observe
         self._files: dict[str, _Files] = {}
         self._decided = decided
@@ -105,7 +108,7 @@ class Runner:
             self._offered[run.task.name] = {grade.key for grade in run.folder.grades()}
         syncing = asyncio.create_task(self._sync_files())
         try:
-            async with GradingPool(self._workers) as pool:
+            async with self._pool or GradingPool(self._workers) as pool:
                 units = [unit for run in self._runs for unit in plan(run)] if self._engine else []
                 if self._decided is None:
                     await self._work(units, self._runs, pool)

@@ -50,7 +50,7 @@ LAYERS = (
         "graders",
         "engines",
     },
-    {"files", "store", "progress", "planning", "grading", "runner"},
+    {"files", "store", "progress", "planning", "grading", "grading_ray", "runner"},
     {"workflows"},
     {"registry", "cli"},
 )

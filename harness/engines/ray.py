@@ -181,9 +181,9 @@ def open_engine(settings: EngineSettings) -> RayEngine:
     try:
         nodes = cluster.nodes()
         needs, options = split_options(settings.options, nodes)
-        room = sum(needs.room(node) for node in nodes) if needs.gpus else 1
-        n = settings.replicas or room
-        if n > room and needs.gpus:
+        room = sum(needs.room(node) for node in nodes)
+        n = settings.replicas or (room if needs.gpus else 1)
+        if n > room and (needs.gpus or needs.cpus):
             settings.tell(
                 f"{n} replicas are asked for and the cluster holds {room}: the others start where "
                 "nodes join"

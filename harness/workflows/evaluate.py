@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError
 from harness.exam import Exam, make_exam
-from harness.parts import Engine
+from harness.grading import GradingPool
+from harness.grading_ray import RayGrading
+from harness.parts import Engine, Grader
 from harness.planning import TaskRun
 from harness.prompts import derive_seed
 from harness.runner import Observer, Runner
@@ -120,18 +123,31 @@ async def evaluate(
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
         notices = Notices()
-        engine = await asyncio.to_thread(load_engine, settings, seed, notices)
-        try:
+        async with AsyncExitStack() as stack:
+            graders = [item.task.grader for item in prepared]
+            elsewhere = await asyncio.to_thread(grade_elsewhere, settings, graders, notices)
+            if elsewhere is not None:
+                stack.push_async_callback(elsewhere.close)
+            engine = await asyncio.to_thread(load_engine, settings, seed, notices)
+            stack.push_async_callback(engine.close)
             start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
             return await run_engine(
-                writer, settings.model, engine, prepared, observe, start, settings.concurrency, gate
+                writer,
+                settings.model,
+                engine,
+                prepared,
+                observe,
+                start,
+                settings.concurrency,
+                gate,
+                GradingPool(elsewhere=elsewhere) if elsewhere else None,
             )
-        finally:
-            await engine.close()
 
 
 def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
     """The engine of a run, with the seed of its own draws. UsageError, DataError, EngineDown."""
+    # The address may be there for the graders alone.
+    for_engine = settings.grade_on == "local" or settings.engine.partition(":")[0] == "ray"
     return make_engine(
         EngineSettings(
             engine=settings.engine,
@@ -145,10 +161,19 @@ def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
             serve=settings.serve,
             tokens_per_minute=settings.tokens_per_minute,
             replicas=settings.replicas,
-            ray_address=settings.ray_address,
+            ray_address=settings.ray_address if for_engine else None,
             tell=notices.add,
         )
     )
+
+
+def grade_elsewhere(
+    settings: RunSettings, graders: Sequence[Grader], notices: Notices
+) -> RayGrading | None:
+    """Who grades beside the processes here, as `--grade-on` says. UsageError, EngineDown."""
+    if settings.grade_on == "local":
+        return None
+    return RayGrading(settings.ray_address, graders, notices.add)
 
 
 async def run_engine(
@@ -160,6 +185,7 @@ async def run_engine(
     start: Mapping[str, Any],
     concurrency: int | None = None,
     gate: Gate | None = None,
+    pool: GradingPool | None = None,
 ) -> list[dict[str, Any]]:
     """Record the start, lay out the task folders, and run the pipeline."""
     for item in prepared:
@@ -176,7 +202,14 @@ async def run_engine(
         if gate is None or run.task.name not in gate.bases:
             forget(run.folder, run.sampling.k)
     decided = None if gate is None else gate.watch(runs)
-    runner = Runner(runs, engine, concurrency=concurrency, observe=observe(runs), decided=decided)
+    runner = Runner(
+        runs,
+        engine,
+        concurrency=concurrency,
+        observe=observe(runs),
+        decided=decided,
+        pool=pool,
+    )
     began = time.monotonic()
     results = await runner.run()
     facts = {"seconds": time.monotonic() - began, "notices": start.get("notices", [])}
