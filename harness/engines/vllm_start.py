@@ -2,7 +2,8 @@
 
 vLLM's core runs in a process of its own that takes the environment at its start; so one engine
 is started at a time until its process is there. SIGINT is kept from it: Ctrl-C reaches every
-process of a terminal, and the harness ends its engines itself.
+process of a terminal, and the harness ends its engines itself. When the harness is killed, the
+core ends too.
 """
 
 from __future__ import annotations
@@ -26,17 +27,28 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from harness.engines import orphan
 from harness.errors import DataError, HarnessError, UsageError
 
 _POLL_SECONDS = 0.02
 _STARTING = threading.Lock()
-_QUIET: dict[str, _Quiet] = {}
-"""Holds one, "quiet", once vLLM was made quiet."""
+_MADE: list[_Workshop] = []  # one, after the first call of `_prepare`
+_LOG_VARIABLES = ("VLLM_LOGGING_LEVEL", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
+_PYTHON = """#!/bin/sh
+for word do
+  shift
+  [ "$last" != -c ] || word={prelude}"; $word"
+  set -- "$@" "$word"
+  last=$word
+done
+exec {python} "$@" {output}
+"""
+"""Runs Python with a prelude before what -c gives it."""
 
 
 def import_vllm() -> Any:
     """The package, made quiet. UsageError where it is not installed."""
-    _be_quiet()
+    _prepare()
     try:
         import vllm
     except ImportError as error:
@@ -77,17 +89,15 @@ def start_llm(engine_args: Any, devices: Sequence[str] | None) -> Any:
     """
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    quiet = _QUIET.get("quiet")
-    offset = quiet.log.stat().st_size if quiet else 0
+    workshop = _prepare()
+    offset = workshop.log.stat().st_size
     try:
         with _own_process(devices):
             return AsyncLLM.from_engine_args(engine_args)
     except HarnessError:
         raise
     except Exception as error:  # whatever vLLM raises: the cause is in its log or in the message
-        raise _explain(
-            str(engine_args.model), error, quiet.since(offset) if quiet else ""
-        ) from error
+        raise _explain(str(engine_args.model), error, workshop.since(offset)) from error
 
 
 def cores() -> list[BaseProcess]:
@@ -122,9 +132,8 @@ def _own_process(devices: Sequence[str] | None) -> Iterator[None]:
 def _surround(devices: Sequence[str] | None) -> Callable[[], None]:
     """Set what the next process inherits: its GPUs and its output; returns what puts it back."""
     kept = ExitStack()
-    if "quiet" in _QUIET:
-        kept.callback(multiprocessing.spawn.set_executable, multiprocessing.spawn.get_executable())
-        multiprocessing.spawn.set_executable(_QUIET["quiet"].executable())
+    kept.callback(multiprocessing.spawn.set_executable, multiprocessing.spawn.get_executable())
+    multiprocessing.spawn.set_executable(_prepare().python)
     if devices is not None:
         from vllm.platforms import current_platform
 
@@ -145,35 +154,42 @@ def _variable(name: str, value: str) -> Iterator[None]:
             os.environ[name] = old
 
 
-def _be_quiet() -> None:
-    """Send what vLLM and its processes print to a file, unless the user has configured its log.
+def _prepare() -> _Workshop:
+    """What every start of this process needs, made once."""
+    if not _MADE:
+        # A fork of this process would take its threads' locks along.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        _MADE.append(_Workshop(quiet=not any(name in os.environ for name in _LOG_VARIABLES)))
+    return _MADE[0]
 
-    The file is read when an engine does not start, for the cause is told nowhere else.
+
+class _Workshop:
+    """A folder with a log and the Python that vLLM's core is run by; gone with this process.
+
+    Args:
+        quiet: send what vLLM and its processes print to the log; it is read when an engine does
+            not start, for the cause is told nowhere else.
     """
-    # A fork of this process would take its threads' locks along.
-    os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    configured = ("VLLM_LOGGING_LEVEL", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
-    if "quiet" in _QUIET or any(name in os.environ for name in configured):
-        return
-    _QUIET["quiet"] = quiet = _Quiet()
-    os.environ["VLLM_LOGGING_CONFIG_PATH"] = str(quiet.config)
 
-
-class _Quiet:
-    """A file for what vLLM says, and a Python whose output goes there; gone with this process."""
-
-    def __init__(self) -> None:
+    def __init__(self, quiet: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="harness-vllm-")
         folder = Path(self._folder.name)
-        self.log, self.config, self.python = (
-            folder / name for name in ("vllm.log", "logging.json", "python")
-        )
+        self.log, self._python = folder / "vllm.log", folder / "python"
         self.log.touch()
-        self.python.write_text(
-            f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@" >>{shlex.quote(str(self.log))} 2>&1\n'
+        output = f">>{shlex.quote(str(self.log))} 2>&1" if quiet else ""
+        names = {"__name__": "__child__", "PARENT": os.getpid()}
+        prelude = f"exec(open({orphan.__file__!r}).read(), {names!r})"
+        self._python.write_text(
+            _PYTHON.format(
+                prelude=shlex.quote(prelude), python=shlex.quote(sys.executable), output=output
+            )
         )
-        self.python.chmod(0o700)
+        self._python.chmod(0o700)
+        if quiet:
+            self._configure_log(folder / "logging.json")
+
+    def _configure_log(self, path: Path) -> None:
         logger = {"handlers": ["file"], "level": "WARNING", "propagate": False}
         configuration = {
             "version": 1,
@@ -181,12 +197,14 @@ class _Quiet:
             "handlers": {"file": {"class": "logging.FileHandler", "filename": str(self.log)}},
             "loggers": {"vllm": logger},
         }
-        self.config.write_text(json.dumps(configuration))
+        path.write_text(json.dumps(configuration))
+        os.environ["VLLM_LOGGING_CONFIG_PATH"] = str(path)
         logging.config.dictConfig(configuration)  # vLLM itself does so only after it has warned
 
-    def executable(self) -> str:
-        """The Python of new processes; where nothing in the folder may run, the plain one."""
-        return str(self.python) if os.access(self.python, os.X_OK) else sys.executable
+    @property
+    def python(self) -> str:
+        """The Python of new cores; where nothing in the folder may run, the plain one."""
+        return str(self._python) if os.access(self._python, os.X_OK) else sys.executable
 
     def since(self, offset: int) -> str:
         """What was said after the log had this size."""

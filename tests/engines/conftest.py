@@ -1,0 +1,43 @@
+"""What tests with a real vLLM, Ray or lm-eval share: their environment and their manners."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.datasets import load_problems
+from harness.prompts import render
+from harness.registry import tasks
+from harness.types import Prompt
+
+# Small engines side by side on a few cores, offline; read when vLLM is imported.
+for name, value in {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_NO_USAGE_STATS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "HF_HUB_OFFLINE": "1",
+}.items():
+    os.environ.setdefault(name, value)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let other people's packages warn: their warnings are no failures of ours."""
+    for item in items:
+        if item.get_closest_marker("engines"):
+            item.add_marker(pytest.mark.filterwarnings("ignore"))
+
+
+@pytest.fixture(scope="session")
+def late(practice_model: Path) -> str:
+    """The practice checkpoint that has learned most."""
+    return str(practice_model / "late")
+
+
+@pytest.fixture(scope="session")
+def practice_prompts() -> list[Prompt]:
+    """The prompts of the integer problems."""
+    task = tasks()["practice_integer"]
+    return [render(task.prompt, problem) for problem in load_problems(task, None)]
