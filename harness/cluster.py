@@ -10,7 +10,8 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -22,6 +23,7 @@ _LOCAL_STORE_BYTES = 256 << 20  # prompts, completions and grades are small
 _lock = threading.Lock()
 _users = 0
 _ours = False  # whether the connection was made here, and is to be ended here
+_ended = threading.Event()  # set when it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Cluster:
             if not _users:
                 _ours = not ray.is_initialized()
                 if _ours:
-                    _connect(address or os.environ.get("RAY_ADDRESS") or "local")
+                    chosen = address or os.environ.get("RAY_ADDRESS") or "local"
+                    _in_lasting_thread(lambda: _connect(chosen))
             _users += 1
         self._held = True
 
@@ -87,6 +90,7 @@ class Cluster:
             _users -= 1
             if not _users and _ours:
                 import_ray().shutdown()
+                _ended.set()
 
 
 def import_ray() -> Any:
@@ -96,6 +100,29 @@ def import_ray() -> Any:
     except ImportError as error:
         raise UsageError("Ray is not installed: pip install 'reasoning-harness[ray]'") from error
     return ray
+
+
+def _in_lasting_thread(work: Callable[[], None]) -> None:
+    """Run it in a thread that goes on until the connection ends.
+
+    A local cluster's processes are made to end with the thread that started them, and ours may
+    have been one of a pool.
+    """
+    global _ended
+    result: Future[None] = Future()
+    _ended = ended = threading.Event()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            result.set_exception(error)
+            return
+        result.set_result(None)
+        ended.wait()
+
+    threading.Thread(target=run, daemon=True, name="ray-start").start()
+    result.result()
 
 
 def _connect(address: str) -> None:

@@ -50,10 +50,11 @@ def split_options(given: Mapping[str, str], nodes: Sequence[Node]) -> tuple[Need
     gpus = _number("gpus", rest.pop("gpus", None) or f"{spread if have else 0:g}")
     needs = Needs(gpus, _number("cpus", rest.pop("cpus", None) or "0"))
     if not any(needs.room(node) for node in nodes):
-        largest = ", ".join(f"{n.name} has {n.gpus} and {n.cpus}" for n in nodes[:8])
+        largest = max(nodes, key=lambda node: (node.gpus, node.cpus))
         raise UsageError(
-            f"a replica takes {needs}, and no node of the cluster has as much ({largest}): lower "
-            "--engine-arg gpus, cpus or tensor_parallel_size; a replica does not span nodes"
+            f"a replica takes {needs} of one node, and the largest of the cluster, {largest.name}, "
+            f"has {largest.gpus} and {largest.cpus}: lower --engine-arg gpus, cpus or "
+            "tensor_parallel_size"
         )
     if spread > 1:
         rest.setdefault(_EXECUTOR, "mp")  # inside an actor vLLM might choose Ray of its own accord
