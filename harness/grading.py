@@ -5,7 +5,9 @@ queue is bounded: `offer` refuses when it is full, and the caller grades that sa
 the stored ones, so that grading never holds up an engine and memory stays flat.
 
 A worker that dies or hangs takes a chunk of samples with it. They are tried once more, one at a
-time; the one that kills its worker again ends in `error`, which is ours and never the model's.
+time in a process here; the one that kills its worker again ends in `error`, which is ours and
+never the model's. Workers elsewhere (`harness.grading_ray`) take from the same queue beside the
+processes here, as they come and go.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.parts import Grader
 from harness.types import Grade, Problem, Sample, Verdict
@@ -25,6 +27,33 @@ if TYPE_CHECKING:
 
 _CHUNK = 32  # samples per message to a worker: hides the cost of the message, bounds what is lost
 _SECONDS = 60.0  # wall time for one sample, far above any grader's own limits
+
+
+Chunk = Sequence[tuple[Grader, Problem, Sample]]
+
+
+class WorkerLost(Exception):
+    """The worker died or hung with a chunk; says how, for the grades that may follow from it."""
+
+
+class Worker(Protocol):
+    """What grades one chunk at a time."""
+
+    async def ready(self) -> bool:
+        """Wait until it can take a chunk; False when it never will again."""
+        ...
+
+    async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
+        """Grade a chunk within that time. WorkerLost when there is no answer."""
+        ...
+
+
+class Elsewhere(Protocol):
+    """Workers on other machines."""
+
+    def workers(self) -> AsyncIterator[Worker]:
+        """Yield each as it becomes known; end when there will be no more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +71,52 @@ def default_workers() -> int:
     return max(1, min(8, len(os.sched_getaffinity(0))))
 
 
-class GradingPool:
-    """Worker processes and the bounded queue before them; an async context manager."""
+class LocalWorker:
+    """One process of a pool; the pool starts another in place of one that died."""
 
-    def __init__(self, workers: int | None = None, *, seconds: float = _SECONDS) -> None:
+    def __init__(self, pool: ProcessPool) -> None:
+        self._pool = pool
+
+    async def ready(self) -> bool:
+        """At once: the pool queues what it is given."""
+        return True
+
+    async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
+        """Grade a chunk. WorkerLost when its process died or did not answer in time."""
+        from pebble import ProcessExpired
+
+        future = self._pool.schedule(grade_chunk, args=[chunk], timeout=seconds)
+        try:
+            return await asyncio.wrap_future(future)
+        except TimeoutError:
+            raise WorkerLost(f"the grader did not answer within {seconds:.0f} s") from None
+        except ProcessExpired as error:
+            raise WorkerLost(f"the grading worker died ({error})") from error
+
+
+class GradingPool:
+    """Worker processes and the bounded queue before them; an async context manager.
+
+    Args:
+        workers: processes here; one a core by default.
+        seconds: for one sample, beside what its grader claims.
+        elsewhere: further workers.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        seconds: float = _SECONDS,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self._workers = workers or default_workers()
         self._seconds = seconds
+        self._elsewhere = elsewhere
         self._queue: asyncio.Queue[Job] = asyncio.Queue(maxsize=self._workers * _CHUNK * 4)
         self._pool: ProcessPool
-        self._tasks: list[asyncio.Task[None]] = []
+        self._here: Worker
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> GradingPool:
         from pebble import ProcessPool
@@ -58,7 +124,11 @@ class GradingPool:
         # spawn: a forked child of a process that holds an engine's threads may never wake up.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(max_workers=self._workers, context=context)
-        self._tasks = [asyncio.create_task(self._consume()) for _ in range(self._workers)]
+        self._here = LocalWorker(self._pool)
+        for _ in range(self._workers):
+            self._add(self._here)
+        if self._elsewhere is not None:
+            self._tasks.add(asyncio.create_task(self._recruit(self._elsewhere)))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -84,48 +154,50 @@ class GradingPool:
     async def drain(self) -> None:
         """Wait until every job that was queued is graded."""
         joined = asyncio.create_task(self._queue.join())
-        await asyncio.wait([joined, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        while not joined.done():
+            self._check()
+            working = [task for task in self._tasks if not task.done()]
+            await asyncio.wait([joined, *working], return_when=asyncio.FIRST_COMPLETED)
         self._check()
-        await joined
 
     def _check(self) -> None:
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.result()  # raises what ended the consumer: a full disk, a bug of ours
 
-    async def _consume(self) -> None:
-        while True:
+    def _add(self, worker: Worker) -> None:
+        self._tasks.add(asyncio.create_task(self._consume(worker)))
+
+    async def _recruit(self, elsewhere: Elsewhere) -> None:
+        async for worker in elsewhere.workers():
+            self._add(worker)
+
+    async def _consume(self, worker: Worker) -> None:
+        while await worker.ready():
             jobs = [await self._queue.get()]
             while len(jobs) < _CHUNK and not _budget(jobs[-1]) and not self._queue.empty():
                 jobs.append(self._queue.get_nowait())
-            for job, grade in zip(jobs, await self._grade(jobs), strict=True):
+            for job, grade in zip(jobs, await self._grade(jobs, worker), strict=True):
                 job.done(grade)
                 self._queue.task_done()
 
-    async def _grade(self, jobs: Sequence[Job]) -> list[Grade]:
-        grades, fault = await self._try(jobs)
-        if fault is None:
-            return grades
-        if len(jobs) == 1:
-            return [_error(jobs[0], fault)]
+    async def _grade(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
+        try:
+            return await self._try(jobs, worker)
+        except WorkerLost as fault:
+            if len(jobs) == 1 and worker is self._here:
+                return [_error(jobs[0], str(fault))]
         grades = []
         for job in jobs:
-            single, fault = await self._try([job])
-            grades += single if fault is None else [_error(job, fault)]
+            try:
+                grades += await self._try([job], self._here)
+            except WorkerLost as fault:
+                grades.append(_error(job, str(fault)))
         return grades
 
-    async def _try(self, jobs: Sequence[Job]) -> tuple[list[Grade], str | None]:
-        from pebble import ProcessExpired
-
+    async def _try(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
         chunk = [(job.grader, job.problem, job.sample) for job in jobs]
-        seconds = self._seconds + sum(_budget(job) for job in jobs)
-        future = self._pool.schedule(grade_chunk, args=[chunk], timeout=seconds)
-        try:
-            return await asyncio.wrap_future(future), None
-        except TimeoutError:
-            return [], f"the grader did not answer within {seconds:.0f} s"
-        except ProcessExpired as error:
-            return [], f"the grading worker died ({error})"
+        return await worker.grade(chunk, self._seconds + sum(_budget(job) for job in jobs))
 
 
 def _budget(job: Job) -> float:
@@ -137,7 +209,7 @@ def _budget(job: Job) -> float:
     return budget(job.problem) if budget else 0.0
 
 
-def grade_chunk(chunk: Sequence[tuple[Grader, Problem, Sample]]) -> list[Grade]:
+def grade_chunk(chunk: Chunk) -> list[Grade]:
     """Grade samples in this process; a grader that raises gives `error` for that sample."""
     grades = []
     for grader, problem, sample in chunk:

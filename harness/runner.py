@@ -76,6 +76,7 @@ class Runner:
         engine: draws the samples; None only grades what is there.
         concurrency: samples in flight; the engine's own number by default.
         workers: grading processes; one a core by default.
+        pool: grades in their place, such as on a cluster too.
         observe: told of every event, for a progress bar.
         plan: what is to be drawn; by default what is missing, its lengths learned on the way.
         decided: sample in rounds, one sample of every problem each, until this says so of a task;
@@ -92,12 +93,14 @@ class Runner:
         observe: Observer = silent,
         plan: Plan | None = None,
         decided: Decided | None = None,
+        pool: GradingPool | None = None,
     ) -> None:
         self._runs = runs
         self._plan = plan
         self._engine = engine
         self._concurrency = concurrency
         self._workers = workers
+        self._pool = pool
         self._observe = observe
         self._files: dict[str, _Files] = {}
         self._decided = decided
@@ -111,7 +114,7 @@ class Runner:
             self._offered[run.task.name] = Marks(grade.key for grade in run.folder.grades())
         syncing = asyncio.create_task(self._sync_files())
         try:
-            async with GradingPool(self._workers) as pool:
+            async with self._pool or GradingPool(self._workers) as pool:
                 plan = self._plan or make_plan(self._runs if self._engine else ())
                 if self._decided is None:
                     await self._work(plan.schedule(), self._runs, pool)

@@ -44,6 +44,7 @@ LAYERS = (
         "exam",
         "config",
         "readers",
+        "cluster",
         "datasets",
         "standings",
         "scoring",
@@ -51,7 +52,7 @@ LAYERS = (
         "graders",
         "engines",
     },
-    {"files", "store", "progress", "planning", "grading", "runner"},
+    {"files", "store", "progress", "planning", "grading", "grading_ray", "runner"},
     {"workflows"},
     {"registry", "cli"},
 )

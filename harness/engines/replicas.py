@@ -39,7 +39,8 @@ class _Replica:
 class Replicas:
     """An engine over n replicas; see `harness.parts.Engine`.
 
-    The first call starts all of them and waits for one; the others join as they come up.
+    The first call starts all of them and waits for one; the others join as they come up. More
+    calls than keep the living ones busy wait here, so that a late one finds work at once.
 
     Args:
         start: starts one life of one replica. UsageError and DataError from it end the run.
@@ -102,7 +103,6 @@ class Replicas:
         for _ in range(_DEATHS):
             replica, engine = await self._least_busy()
             life = replica.life
-            replica.in_flight += 1
             try:
                 completion = await engine.generate(request)
                 replica.failures = 0
@@ -111,6 +111,7 @@ class Replicas:
                 self._bury(replica, life, death)
             finally:
                 replica.in_flight -= 1
+                await self._let_next()
         raise EngineError(f"{_DEATHS} engines died with this sample in flight: it may be the cause")
 
     async def close(self) -> None:
@@ -122,14 +123,25 @@ class Replicas:
         await asyncio.gather(*(engine.close() for engine in living), return_exceptions=True)
 
     async def _least_busy(self) -> tuple[_Replica, Engine]:
+        """The replica with the fewest samples, once one has room; a place in it is taken."""
         async with self._changed:
             while True:
                 if self._fatal is not None:
                     raise self._fatal
-                living = [(r, r.engine) for r in self._replicas if r.engine is not None]
+                living = [
+                    (replica, replica.engine)
+                    for replica in self._replicas
+                    if replica.engine is not None and replica.in_flight < self._each
+                ]
                 if living:
-                    return min(living, key=lambda pair: pair[0].in_flight)
+                    replica, engine = min(living, key=lambda pair: pair[0].in_flight)
+                    replica.in_flight += 1
+                    return replica, engine
                 await self._changed.wait()
+
+    async def _let_next(self) -> None:
+        async with self._changed:
+            self._changed.notify()
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

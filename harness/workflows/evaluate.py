@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import platform
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +15,20 @@ from harness.config import RunSettings, configure
 from harness.datasets import select_problems
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.exam import Exam, make_exam
-from harness.parts import Engine
+from harness.grading import GradingPool
+from harness.grading_ray import RayGrading
+from harness.parts import Engine, Grader
 from harness.planning import TaskRun, make_plan
 from harness.prompts import derive_seed
 from harness.runner import Observer, Runner
 from harness.selection import in_words
-from harness.store import MANIFEST, Manifest, RunFolder, RunWriter, TaskFolder
+from harness.store import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
 from harness.workflows.notices import Notices
 from harness.workflows.rounds import Gate, forget, make_gate
+from harness.workflows.starts import next_start, start_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +124,28 @@ async def evaluate(
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
         notices = Notices()
-        engine = await asyncio.to_thread(load_engine, settings, seed, notices)
-        try:
+        async with AsyncExitStack() as stack:
+            graders = [item.task.grader for item in prepared]
+            elsewhere = await asyncio.to_thread(grade_elsewhere, settings, graders, notices)
+            if elsewhere is not None:
+                stack.push_async_callback(elsewhere.close)
+            engine = await asyncio.to_thread(load_engine, settings, seed, notices)
+            stack.push_async_callback(engine.close)
             start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
             return await run_engine(
-                writer, settings.model, engine, prepared, observe, start, settings.concurrency,
-                gate, earlier,
-            )  # fmt: skip
-        finally:
-            await engine.close()
+                writer,
+                settings.model,
+                engine,
+                prepared,
+                observe,
+                start,
+                Drawing(
+                    concurrency=settings.concurrency,
+                    gate=gate,
+                    lengths=earlier,
+                    pool=GradingPool(elsewhere=elsewhere) if elsewhere else None,
+                ),
+            )
 
 
 def length_sources(
@@ -158,6 +171,8 @@ def length_sources(
 
 def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
     """The engine of a run, with the seed of its own draws. UsageError, DataError, EngineDown."""
+    # The address may be there for the graders alone.
+    for_engine = settings.grade_on == "local" or settings.engine.partition(":")[0] == "ray"
     return make_engine(
         EngineSettings(
             engine=settings.engine,
@@ -171,11 +186,37 @@ def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
             serve=settings.serve,
             tokens_per_minute=settings.tokens_per_minute,
             replicas=settings.replicas,
-            ray_address=settings.ray_address,
+            ray_address=settings.ray_address if for_engine else None,
             repetition_guard=settings.repetition_guard,
             tell=notices.add,
         )
     )
+
+
+def grade_elsewhere(
+    settings: RunSettings, graders: Sequence[Grader], notices: Notices
+) -> RayGrading | None:
+    """Who grades beside the processes here, as `--grade-on` says. UsageError, EngineDown."""
+    if settings.grade_on == "local":
+        return None
+    return RayGrading(settings.ray_address, graders, notices.add)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """How the samples of a run are drawn, beyond what its exam says.
+
+    Args:
+        concurrency: samples in flight; the engine's own number by default.
+        gate: decides when enough rounds are drawn; without one all k are.
+        lengths: by task, a run whose lengths are expected.
+        pool: who grades; processes here by default.
+    """
+
+    concurrency: int | None = None
+    gate: Gate | None = None
+    lengths: Mapping[str, Path] = field(default_factory=dict)
+    pool: GradingPool | None = None
 
 
 async def run_engine(
@@ -185,11 +226,11 @@ async def run_engine(
     prepared: Sequence[Prepared],
     observe: Callable[[Sequence[TaskRun]], Observer],
     start: Mapping[str, Any],
-    concurrency: int | None = None,
-    gate: Gate | None = None,
-    lengths: Mapping[str, Path] | None = None,
+    drawing: Drawing | None = None,
 ) -> list[dict[str, Any]]:
     """Record the start and its plan, lay out the task folders, and run the pipeline."""
+    drawing = drawing or Drawing()
+    gate = drawing.gate
     for item in prepared:
         writer.check_task(item.exam, item.sampling.k)
     fingerprint = engine.fingerprint()
@@ -203,11 +244,16 @@ async def run_engine(
     for run in runs:
         if gate is None or run.task.name not in gate.bases:
             forget(run.folder, run.sampling.k)
-    decided = None if gate is None else gate.watch(runs)
-    plan = make_plan(runs, lengths)
+    plan = make_plan(runs, drawing.lengths)
     writer.add_to_start({"plan": plan.to_json()})
     runner = Runner(
-        runs, engine, concurrency=concurrency, observe=observe(runs), plan=plan, decided=decided
+        runs,
+        engine,
+        concurrency=drawing.concurrency,
+        observe=observe(runs),
+        plan=plan,
+        decided=None if gate is None else gate.watch(runs),
+        pool=drawing.pool,
     )
     began = time.monotonic()
     results = await runner.run()
@@ -216,43 +262,3 @@ async def run_engine(
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result["k"])
     return results
-
-
-def next_start(path: Path) -> int:
-    """The number of this process start in a run folder, from 0 for a new one."""
-    if not (path / MANIFEST).exists():
-        if any(path.glob("*/samples.jsonl")):
-            raise DataError(
-                f"{path} holds samples and no {MANIFEST}: it is not a whole run folder; restore "
-                "the manifest, or use another -o folder"
-            )
-        return 0
-    return len(RunFolder(path).manifest().starts)
-
-
-def start_record() -> dict[str, Any]:
-    """What is written down of a process start: when, where, with what."""
-    return {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "host": socket.gethostname(),
-        "command": sys.argv[1:],
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "harness": harness.__version__,
-        "git": _git_revision(),
-    }
-
-
-def _git_revision() -> str | None:
-    """Commit of the harness's own checkout, if it is one."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    folder = Path(harness.__file__).parent.parent
-    if not (folder / ".git").exists():
-        return None
-    try:
-        result = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip()

@@ -29,14 +29,15 @@ from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Task, Verdict
 from harness.workflows.cells import Cell, make_cell
 from harness.workflows.evaluate import (
+    Drawing,
     Prepared,
     load_engine,
-    next_start,
     prepare,
     run_engine,
 )
 from harness.workflows.notices import Notices
 from harness.workflows.regrade import grade_again
+from harness.workflows.starts import next_start
 from harness.workflows.variants import BASE, Variant
 
 Observe = Callable[[Sequence[TaskRun]], Observer]
@@ -148,9 +149,14 @@ async def _draw(draw: Draw, base: Path, engine: Engine, seed: int, observe: Obse
     start = {"seed": settings.seed, "engine_seed": seed}
     with RunWriter(draw.path, take_over=settings.take_over) as writer:
         await run_engine(
-            writer, settings.model, engine, draw.prepared, observe, start, settings.concurrency,
-            lengths=earlier,
-        )  # fmt: skip
+            writer,
+            settings.model,
+            engine,
+            draw.prepared,
+            observe,
+            start,
+            Drawing(concurrency=settings.concurrency, lengths=earlier),
+        )
 
 
 async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:

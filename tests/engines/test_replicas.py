@@ -77,7 +77,7 @@ def test_a_dead_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> Non
     assert cluster.lives == [(0, 0), (1, 0), (1, 1)]
     lost = [request.index for request in cluster.engines[1].requests]
     asked = [request.index for engine in cluster.engines for request in engine.requests]
-    assert len(lost) == 10
+    assert len(lost) == 4
     assert sorted(asked) == sorted([*range(20), *lost])
     assert len(cluster.told) == 1 and "engine 1 died" in cluster.told[0]
     assert all(engine.closed for engine in cluster.engines)
@@ -107,6 +107,21 @@ def test_engines_join_as_they_come_up() -> None:
     counts = [len(engine.requests) for engine in cluster.engines]
     assert sum(counts) == 600
     assert counts[0] > counts[1] > counts[2] > 0
+
+
+def test_a_late_engine_finds_work_though_all_samples_were_asked_for_before() -> None:
+    cluster = Cluster(same, seconds=0.005)
+    begin = cluster.all._start
+
+    async def late(replica: int, life: int) -> FakeEngine:
+        await asyncio.sleep(0.02 * replica)
+        return await begin(replica, life)  # type: ignore[return-value]
+
+    cluster.all._start = late
+    assert cluster.draw(200) == [answer(str(index)) for index in range(200)]
+    first, second = (len(engine.requests) for engine in cluster.engines)
+    assert second > 60 and first + second == 200
+    assert [engine.most_in_flight for engine in cluster.engines] == [4, 4]
 
 
 def test_an_engine_that_never_starts_is_given_up_and_the_others_go_on() -> None:

@@ -1,0 +1,177 @@
+"""The connection of this process to a Ray cluster, shared by all that need it.
+
+Ray knows one connection a process. The first to ask makes it, the last to leave ends it, and a
+cluster that was there before us goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from harness.errors import EngineDown, UsageError
+
+_ANSWER_SECONDS = 5.0  # Ray itself would try a dead address for minutes
+_LOCAL_STORE_BYTES = 256 << 20  # prompts, completions and grades are small
+_lock = threading.Lock()
+_users = 0
+_ours = False  # whether the connection was made here, and is to be ended here
+_ended = threading.Event()  # set when it was
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A living node of the cluster and all that it has, busy or not."""
+
+    id: str
+    host: str
+    cpus: int
+    gpus: int
+    here: bool
+
+    @property
+    def name(self) -> str:
+        """Its host and the first digits of its id: several nodes may share a host."""
+        return f"{self.host} ({self.id[:6]})"
+
+
+class Cluster:
+    """One user's hold of the connection; a context manager.
+
+    Args:
+        address: of a running cluster, HOST:PORT or "auto"; RAY_ADDRESS by default, and a cluster
+            on this machine alone, started now and stopped with its last user, without either.
+
+    Raises:
+        UsageError: Ray is not installed, or the address is of a kind that cannot be used.
+        EngineDown: no cluster answers at the address.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        global _users, _ours
+        ray = import_ray()
+        with _lock:
+            if not _users:
+                _ours = not ray.is_initialized()
+                if _ours:
+                    chosen = address or os.environ.get("RAY_ADDRESS") or "local"
+                    _in_lasting_thread(lambda: _connect(chosen))
+            _users += 1
+        self._held = True
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def nodes(self) -> list[Node]:
+        """The nodes that are alive now."""
+        ray = import_ray()
+        here = ray.get_runtime_context().get_node_id()
+        return [_node(row, here) for row in ray.nodes() if row["Alive"]]
+
+    def close(self) -> None:
+        """Let go; the last one disconnects, which ends what was started here."""
+        global _users
+        with _lock:
+            if not self._held:
+                return
+            self._held = False
+            _users -= 1
+            if not _users and _ours:
+                import_ray().shutdown()
+                _ended.set()
+
+
+def import_ray() -> Any:
+    """Ray. UsageError names the extra where it is missing."""
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError("Ray is not installed: pip install 'reasoning-harness[ray]'") from error
+    return ray
+
+
+def _in_lasting_thread(work: Callable[[], None]) -> None:
+    """Run it in a thread that goes on until the connection ends.
+
+    A local cluster's processes are made to end with the thread that started them, and ours may
+    have been one of a pool.
+    """
+    global _ended
+    result: Future[None] = Future()
+    _ended = ended = threading.Event()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            result.set_exception(error)
+            return
+        result.set_result(None)
+        ended.wait()
+
+    threading.Thread(target=run, daemon=True, name="ray-start").start()
+    result.result()
+
+
+def _connect(address: str) -> None:
+    if address not in ("local", "auto"):
+        _check_answers(address)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    logging.getLogger("ray").setLevel(logging.ERROR)  # before ray.init reads its own option
+    local: dict[str, Any] = {}
+    if address == "local":
+        local = {"include_dashboard": False, "object_store_memory": _LOCAL_STORE_BYTES}
+    try:
+        import_ray().init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=False,
+            **local,
+        )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        where = "a local Ray cluster" if local else f"--ray-address {address}"
+        raise EngineDown(
+            f"{where}: no Ray cluster can be used there ({first}); `ray status` on a node of the "
+            "cluster tells its state"
+        ) from error
+
+
+def _check_answers(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in address:
+        raise UsageError(
+            f"--ray-address {address}: it takes HOST:PORT of the head node, or auto on a node of "
+            "the cluster"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+    except OSError as error:
+        raise EngineDown(
+            f"--ray-address {address}: nothing answers there ({error}); is the head node up, and "
+            "is this the port of `ray start --head`?"
+        ) from error
+
+
+def _node(row: Mapping[str, Any], here: str) -> Node:
+    resources = row["Resources"]
+    return Node(
+        row["NodeID"],
+        row["NodeManagerHostname"],
+        int(resources.get("CPU", 0)),
+        int(resources.get("GPU", 0)),
+        row["NodeID"] == here,
+    )

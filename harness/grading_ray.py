@@ -1,0 +1,206 @@
+"""Grading on the CPUs of a Ray cluster, beside the processes here.
+
+A worker is an actor with one CPU, bound to its node. It takes samples only once it is up, so that
+a full node holds nothing up; a node that joins later brings workers, and one that is lost takes
+its own along. Before a node grades anything it shows that it can: that it has this version of the
+harness, and what its graders need, such as a sandbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import harness
+from harness.cluster import Cluster, Node, import_ray
+from harness.grading import Chunk, Worker, WorkerLost, default_workers, grade_chunk
+from harness.parts import Grader
+from harness.types import Grade
+
+_LOOK_SECONDS = 5.0  # between two looks for nodes that joined
+_CHECK_SECONDS = 120.0  # for a node to show that it can grade: its first process starts
+_LIVES = 3  # of a worker that end without a chunk in between, before it is given up
+_CPUS_PER_GPU = 2  # left to the engines of a node
+
+
+class GradingActor:
+    """What runs on the node."""
+
+    def ready(self) -> None:
+        """Return once the process is up."""
+
+    def grade(self, chunk: Chunk) -> list[Grade]:
+        """Grade a chunk; see `harness.grading.grade_chunk`."""
+        return grade_chunk(chunk)
+
+
+def check_node(graders: Sequence[Grader]) -> str:
+    """The harness's version on this node. Raises what a grader lacks there."""
+    for grader in graders:
+        ready = getattr(grader, "ready", None)
+        if ready is not None:
+            ready()
+    return harness.__version__
+
+
+class RayWorker:
+    """One worker on one node; its actor is started again when it dies and the node lives.
+
+    Args:
+        cluster: connected.
+        node: where it runs.
+    """
+
+    def __init__(self, cluster: Cluster, node: Node) -> None:
+        self._cluster, self._node = cluster, node
+        self._actor: Any = None
+        self._up = False
+        self._failures = 0
+
+    async def ready(self) -> bool:
+        """Wait until its actor is up; False when the node is gone, or nothing can live there."""
+        errors = import_ray().exceptions
+        while not self._up:
+            if self._failures >= _LIVES or not await self._node_lives():
+                return False
+            self._start()
+            try:
+                await self._actor.ready.remote()
+                self._up = True
+            except errors.RayError:
+                self._end()
+        return True
+
+    async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
+        """Grade a chunk. WorkerLost when actor or node died, or did not answer in time."""
+        ray = import_ray()
+        try:
+            call = self._actor.grade.remote(list(chunk))
+            grades: list[Grade] = await asyncio.wait_for(call, seconds)
+        except TimeoutError:
+            self._end()
+            raise WorkerLost(f"the grader did not answer within {seconds:.0f} s") from None
+        except ray.exceptions.RayError as error:
+            self._end()
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise WorkerLost(f"the grading worker on {self._node.name} died ({first})") from error
+        self._failures = 0
+        return grades
+
+    def kill(self) -> None:
+        """End its actor."""
+        if self._actor is not None:
+            import_ray().kill(self._actor)
+        self._actor, self._up = None, False
+
+    def _start(self) -> None:
+        actor = import_ray().remote(GradingActor)
+        self._actor = actor.options(
+            num_cpus=1, max_restarts=0, scheduling_strategy=_on(self._node)
+        ).remote()
+
+    def _end(self) -> None:
+        self._failures += 1
+        self.kill()
+
+    async def _node_lives(self) -> bool:
+        try:
+            nodes = await asyncio.to_thread(self._cluster.nodes)
+        except Exception:  # there is no cluster any more; `RayGrading` says so
+            return False
+        return any(node.id == self._node.id for node in nodes)
+
+
+class RayGrading:
+    """The workers of a cluster; see `harness.grading.Elsewhere`.
+
+    Args:
+        address: as in `harness.cluster.Cluster`, whose errors it raises.
+        graders: that a node must be able to run.
+        tell: told which nodes grade nothing, and why.
+        local: processes that grade on this node beside them.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        graders: Sequence[Grader],
+        tell: Callable[[str], None],
+        *,
+        local: int | None = None,
+    ) -> None:
+        self._graders, self._tell = graders, tell
+        self._local = default_workers() if local is None else local
+        self._cluster = Cluster(address)
+        self._workers: list[RayWorker] = []
+
+    async def workers(self) -> AsyncIterator[Worker]:
+        """Yield the workers of every node that can grade, as nodes join."""
+        found: asyncio.Queue[RayWorker | None] = asyncio.Queue()
+        looking = asyncio.create_task(self._look(found))
+        try:
+            while worker := await found.get():
+                yield worker
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End the actors, and let go of the cluster."""
+        for worker in self._workers:
+            worker.kill()
+        await asyncio.to_thread(self._cluster.close)
+
+    async def _look(self, found: asyncio.Queue[RayWorker | None]) -> None:
+        known: set[str] = set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    for node in await asyncio.to_thread(self._cluster.nodes):
+                        if node.id not in known:
+                            known.add(node.id)
+                            group.create_task(self._welcome(node, found))
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except Exception as error:  # whatever became of the cluster, samples are graded here
+            self._tell(f"the Ray cluster grades no more: {error}")
+            found.put_nowait(None)
+
+    async def _welcome(self, node: Node, found: asyncio.Queue[RayWorker | None]) -> None:
+        fault = await _lacks(node, self._graders)
+        if fault is not None:
+            self._tell(f"node {node.name} grades nothing: {fault}")
+            return
+        for _ in range(worker_count(node, self._local)):
+            worker = RayWorker(self._cluster, node)
+            self._workers.append(worker)
+            found.put_nowait(worker)
+
+
+def worker_count(node: Node, local: int) -> int:
+    """Workers of a node: its CPUs, less what its engines and the processes here take."""
+    taken = _CPUS_PER_GPU * node.gpus + (local if node.here else 0)
+    return max(0 if node.here else 1, node.cpus - taken) if node.cpus else 0
+
+
+async def _lacks(node: Node, graders: Sequence[Grader]) -> str | None:
+    """What a node lacks for these graders, in one line; None when it can grade."""
+    ray = import_ray()
+    check = ray.remote(check_node).options(num_cpus=0, max_retries=0, scheduling_strategy=_on(node))
+    try:
+        call = check.remote(list(graders))
+        there = await asyncio.wait_for(call, _CHECK_SECONDS)
+    except TimeoutError:
+        return f"no answer within {_CHECK_SECONDS:.0f} s"
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None) or error
+        return (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    if there != harness.__version__:
+        return f"it has harness {there}, this one {harness.__version__}"
+    return None
+
+
+def _on(node: Node) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node.id, soft=False)

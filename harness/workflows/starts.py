@@ -1,0 +1,55 @@
+"""What is written down of a process that works on a run: its number, when, where, with what."""
+
+from __future__ import annotations
+
+import platform
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.errors import DataError
+from harness.store import MANIFEST, RunFolder
+
+
+def next_start(path: Path) -> int:
+    """The number of this process start in a run folder, from 0 for a new one."""
+    if not (path / MANIFEST).exists():
+        if any(path.glob("*/samples.jsonl")):
+            raise DataError(
+                f"{path} holds samples and no {MANIFEST}: it is not a whole run folder; restore "
+                "the manifest, or use another -o folder"
+            )
+        return 0
+    return len(RunFolder(path).manifest().starts)
+
+
+def start_record() -> dict[str, Any]:
+    """What is written down of a process start: when, where, with what."""
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "host": socket.gethostname(),
+        "command": sys.argv[1:],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "harness": harness.__version__,
+        "git": _git_revision(),
+    }
+
+
+def _git_revision() -> str | None:
+    """Commit of the harness's own checkout, if it is one."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    folder = Path(harness.__file__).parent.parent
+    if not (folder / ".git").exists():
+        return None
+    try:
+        result = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

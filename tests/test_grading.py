@@ -1,0 +1,133 @@
+"""Workers elsewhere, beside the processes here: what they take, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+
+from harness.cluster import Node
+from harness.grading import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
+from harness.grading_ray import worker_count
+from harness.types import Grade, Sample, Verdict
+from tests.test_runner import PROBLEMS, FragileGrader
+
+TEXTS = [f"fine {number}" for number in range(400)]
+
+
+class FakeWorker:
+    """Grades in this process; `fail` is asked before every chunk."""
+
+    def __init__(self, fail: Callable[[int], None] = lambda chunks: None, lives: int = 1) -> None:
+        self.chunks: list[Chunk] = []
+        self._fail, self._lives = fail, lives
+        self.up = asyncio.Event()
+        self.up.set()
+
+    async def ready(self) -> bool:
+        await self.up.wait()
+        return self._lives > 0
+
+    async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
+        self.chunks.append(chunk)
+        await asyncio.sleep(0)
+        try:
+            self._fail(len(self.chunks))
+        except WorkerLost:
+            self._lives -= 1
+            raise
+        return grade_chunk(chunk)
+
+
+class Fakes:
+    """Brings these workers and then no more."""
+
+    def __init__(self, *workers: FakeWorker) -> None:
+        self._workers = workers
+
+    async def workers(self) -> AsyncIterator[Worker]:
+        for worker in self._workers:
+            yield worker
+
+
+def grade_all(make: Callable[[], Sequence[FakeWorker]], texts: Sequence[str]) -> tuple[
+    list[FakeWorker], dict[str, list[Verdict]]
+]:  # fmt: skip
+    verdicts: dict[str, list[Verdict]] = {}
+    workers: list[FakeWorker] = []
+
+    async def work() -> None:
+        workers.extend(make())
+        async with GradingPool(1, seconds=20, elsewhere=Fakes(*workers)) as pool:
+            for index, text in enumerate(texts):
+                sample = Sample("0", index, None, text, "stop")
+
+                def done(grade: Grade, text: str = text) -> None:
+                    verdicts.setdefault(text, []).append(grade.verdict)
+
+                await pool.put(Job(FragileGrader(), PROBLEMS[0], sample, done))
+            await asyncio.wait_for(pool.drain(), 60)
+
+    asyncio.run(work())
+    return workers, verdicts
+
+
+def test_workers_elsewhere_take_from_the_same_queue_and_nothing_is_graded_twice() -> None:
+    workers, verdicts = grade_all(lambda: [FakeWorker(), FakeWorker()], TEXTS)
+    assert verdicts == {text: [Verdict.CORRECT] for text in TEXTS}
+    assert sum(len(chunk) for worker in workers for chunk in worker.chunks) > 300
+
+
+def test_what_a_lost_worker_held_is_graded_here_and_the_worker_is_done() -> None:
+    def lose(chunks: int) -> None:
+        if chunks == 2:
+            raise WorkerLost("the node is gone")
+
+    workers, verdicts = grade_all(lambda: [FakeWorker(lose)], TEXTS)
+    assert verdicts == {text: [Verdict.CORRECT] for text in TEXTS}
+    assert len(workers[0].chunks) == 2
+
+
+def test_a_sample_that_kills_every_worker_is_an_error_and_its_neighbours_are_graded() -> None:
+    def lose(chunks: int) -> None:
+        raise WorkerLost("it died")
+
+    texts = list(TEXTS)
+    texts[200] = "die"
+    workers, verdicts = grade_all(lambda: [FakeWorker(lose) for _ in range(3)], texts)
+    assert verdicts == {t: [Verdict.ERROR if t == "die" else Verdict.CORRECT] for t in texts}
+    assert [len(worker.chunks) for worker in workers] == [1, 1, 1]
+
+
+def test_a_worker_that_never_comes_up_holds_nothing_up() -> None:
+    def make() -> list[FakeWorker]:
+        worker = FakeWorker()
+        worker.up.clear()
+        return [worker]
+
+    workers, verdicts = grade_all(make, TEXTS[:50])
+    assert verdicts == {text: [Verdict.CORRECT] for text in TEXTS[:50]}
+    assert workers[0].chunks == []
+
+
+def test_a_fault_of_ours_elsewhere_ends_the_run() -> None:
+    def fail(chunks: int) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        grade_all(lambda: [FakeWorker(fail)], TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "here", "count"),
+    [
+        (64, 8, False, 48),  # two CPUs a GPU stay with the engines
+        (64, 8, True, 40),  # and eight with the processes here
+        (4, 8, False, 1),
+        (4, 0, True, 0),
+        (0, 8, False, 0),
+    ],
+)
+def test_a_nodes_workers_leave_room(cpus: int, gpus: int, here: bool, count: int) -> None:
+    assert worker_count(Node("n", "host", cpus, gpus, here), local=8) == count
