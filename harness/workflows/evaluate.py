@@ -7,6 +7,7 @@ import platform
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import harness
 from harness.config import RunSettings, configure
 from harness.datasets import select_problems
 from harness.engines import make_engine
-from harness.engines.settings import EngineSettings
+from harness.engines.settings import EngineSettings, without_secrets
 from harness.errors import DataError
 from harness.exam import Exam, make_exam
 from harness.parts import Engine
@@ -119,8 +120,12 @@ async def evaluate(
         number = next_start(settings.output)
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
-        notices = Notices()
-        engine = await asyncio.to_thread(load_engine, settings, seed, notices)
+        notices, stop = Notices(), threading.Event()
+        try:
+            engine = await asyncio.to_thread(load_engine, settings, seed, notices, stop.is_set)
+        except asyncio.CancelledError:
+            stop.set()  # the thread goes on: it must not wait for a server that nobody needs
+            raise
         try:
             start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
             return await run_engine(
@@ -130,7 +135,12 @@ async def evaluate(
             await engine.close()
 
 
-def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
+def load_engine(
+    settings: RunSettings,
+    seed: int,
+    notices: Notices,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Engine:
     """The engine of a run, with the seed of its own draws. UsageError, DataError, EngineDown."""
     return make_engine(
         EngineSettings(
@@ -147,6 +157,7 @@ def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
             replicas=settings.replicas,
             ray_address=settings.ray_address,
             tell=notices.add,
+            stopped=stopped,
         )
     )
 
@@ -203,7 +214,7 @@ def start_record() -> dict[str, Any]:
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),
-        "command": sys.argv[1:],
+        "command": without_secrets(sys.argv[1:]),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "harness": harness.__version__,
