@@ -59,7 +59,7 @@ class TokenRate:
             return
         async with self._turn:
             while (wait := self._wait(tokens)) > 0:
-                await self._sleep(min(wait, _LOOK_SECONDS))
+                await self._sleep(max(0.001, min(wait, _LOOK_SECONDS)))
             self._level -= tokens
 
     def settle(self, taken: int, used: int | None, completion: int | None = None) -> None:

@@ -79,7 +79,7 @@ class Refusals:
             return
         fit = context_refusal(refusal.text)
         if fit is not None:
-            self._fit(request, server, refusal, *fit)
+            self._fit(request, body, server, refusal, *fit)
             return
         for_all = await self._try_plain(request, body, server)
         if for_all is not None:
@@ -95,15 +95,15 @@ class Refusals:
     def _fit(
         self,
         request: Request,
+        body: Mapping[str, Any],
         server: Server,
         refusal: Refusal,
         context: int | None,
         prompt: int | None,
     ) -> None:
         context = context or self.context
-        cap = request.sampling.max_tokens
-        known = self.prompt_tokens.get(request.prompt)
-        if context is None or prompt is None or prompt >= context or prompt == known:
+        cap, sent = request.sampling.max_tokens, body.get(self.cap_field, 0)
+        if context is None or prompt is None or not 0 < context - prompt < sent:
             raise EngineError(
                 f"{server.address.shown}: the prompt and up to {cap} tokens do not fit the context "
                 f"({refusal}); use a smaller --max-tokens, or serve the model with a longer context"

@@ -248,13 +248,19 @@ async def exchange(
     except aiohttp.ClientConnectorError as error:
         raise _no_connection(error.os_error, str(error)) from error
     except (aiohttp.ClientError, ConnectionError) as error:
-        raise Fault(f"the connection broke off ({error or type(error).__name__})") from error
+        raise Fault(f"the connection broke off ({_why(error)})") from error
     if status == 200:
         try:
             return orjson.loads(content)
         except orjson.JSONDecodeError as error:
             raise Fault(f"the answer is not valid JSON ({error})") from error
     raise _not_ok(status, headers, address.hide(_said(content)))
+
+
+def _why(error: Exception) -> str:
+    """What ended a connection, without the URL that the library adds, which may hold a key."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else "the server closed it"
 
 
 def _no_connection(error: OSError, text: str) -> Exception:
