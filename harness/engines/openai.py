@@ -228,13 +228,12 @@ def open_engine(settings: EngineSettings) -> OpenAIEngine:
     Blocks, and runs a loop of its own for that: call it from a thread without one.
     """
     options = parse_options(settings)
-    chat = _load_chat(settings, options)
     if not settings.serve:
-        return _connect(settings, options, _urls(settings), None, chat)
+        return _connect(settings, options, _urls(settings), None)
     served = VllmServer(settings, serve_arguments(options.serve), options.serve_seconds)
     try:
         served.wait_until_ready()
-        return _connect(settings, options, [served.url], served, chat)
+        return _connect(settings, options, [served.url], served)
     except BaseException:
         served.stop(keep_log=True)
         raise
@@ -245,8 +244,8 @@ def _connect(
     options: Options,
     urls: Sequence[str],
     served: VllmServer | None,
-    chat: Chat | None,
 ) -> OpenAIEngine:
+    chat = _load_chat(settings, options)
     key = None if served else os.environ.get("OPENAI_API_KEY")
     client = Client()
     servers = [Server(Address.parse(url, key, options.headers), client) for url in urls]

@@ -142,13 +142,12 @@ class VllmServer:
             f"vllm serve ended with exit code {code} and is started again with another seed "
             f"(start {self._life + 1})"
         )
+        self._let_go()
         self._process = self._launch()
 
     def stop(self, *, keep_log: bool = False) -> None:
         """End it and everything that it started."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
+        self._let_go()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:  # its child dies with it
@@ -177,6 +176,12 @@ class VllmServer:
                 env=environment,
                 start_new_session=True,  # Ctrl-C is ours to handle
             )
+
+    def _let_go(self) -> None:
+        """Close the pipe that keeps the guardian's command alive."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
 
     def _lines(self, count: int) -> list[str]:
         text = self.log.read_bytes()[-20_000:].decode("utf-8", "replace")

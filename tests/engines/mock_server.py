@@ -290,6 +290,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--task", default="practice_math")
+    parser.add_argument("--model", default="mock")
     parser.add_argument("--mean", type=float, default=0.0, help="seconds of latency")
     parser.add_argument("--bytes", type=int, default=8000, help="length of a reply")
     parser.add_argument("--right", type=float, default=1.0, help="share of right answers")
@@ -297,7 +298,9 @@ def main() -> None:
     options = parser.parse_args()
     faults = {name: float(share) for name, _, share in (f.partition("=") for f in options.fault)}
     answers = Answers(task_answers(options.task), options.right, options.bytes)
-    script = Script(reply=answers, mean=options.mean, faults=faults)
+    script = Script(
+        reply=answers, mean=options.mean, faults=faults, models=(options.model,), seed=options.port
+    )
     web.run_app(
         Mock(script).app(), host="127.0.0.1", port=options.port, print=None, access_log=None,
         backlog=4096,
