@@ -49,6 +49,7 @@ class Measured:
 
 
 def environment() -> dict[str, str]:
+    """With the checkout on the path of every process."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)}
 
@@ -80,6 +81,7 @@ def server(mean: float, size: int, right: float) -> Iterator[str]:
 
 
 def call(url: str, body: Any = None) -> bytes:
+    """GET, or POST of a body as JSON."""
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data)) as response:
         return bytes(response.read())
@@ -136,6 +138,7 @@ def watch_memory(process: subprocess.Popen[bytes]) -> Any:
 
 
 def harness_command(url: str, k: int, at_once: int, output: Path) -> list[str]:
+    """The run, as a user would type it."""
     return [
         sys.executable, "-m", "harness", "run", "--engine", "openai", "--model", "mock",
         "--base-url", f"{url}/v1", "--tasks", TASK, "--limit", str(PROBLEMS), "--k", str(k),
@@ -144,6 +147,7 @@ def harness_command(url: str, k: int, at_once: int, output: Path) -> list[str]:
 
 
 def bare_command(url: str, k: int, at_once: int, prompts: Path) -> list[str]:
+    """The bare client in a process of its own."""
     return [
         sys.executable, __file__, "--bare", str(prompts), "--url", url, "--k", str(k),
         "--at-once", str(at_once),
@@ -213,6 +217,7 @@ def main() -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
+    """Both clients by turns, and the medians."""
     samples = PROBLEMS * options.k
     ours, theirs = [], []
     with (
@@ -246,6 +251,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def show(pair: int, ours: Measured, theirs: Measured) -> None:
+    """One pair."""
     for name, row in (("harness", ours), ("bare", theirs)):
         print(f"{pair} {name:8} total {row.total:6.2f} s  dispatch {row.dispatch:6.2f} s  first "
               f"{row.first:5.2f} s  cpu {row.cpu:5.2f} ms  {row.memory:4.0f} MiB")  # fmt: skip
