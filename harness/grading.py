@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,10 +55,14 @@ class GradingPool:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> GradingPool:
+        from multiprocessing import resource_tracker
+
         from pebble import ProcessPool
 
         # spawn: a forked child of a process that holds an engine's threads may never wake up.
         context = multiprocessing.get_context("spawn")
+        # Started by the first worker instead, it would unblock what `_interrupts_blocked` blocks.
+        resource_tracker.ensure_running()
         self._pool = ProcessPool(max_workers=self._workers, context=context)
         self._tasks = [asyncio.create_task(self._consume()) for _ in range(self._workers)]
         return self
@@ -119,13 +125,27 @@ class GradingPool:
 
         chunk = [(job.grader, job.problem, job.sample) for job in jobs]
         seconds = self._seconds + sum(_budget(job) for job in jobs)
-        future = self._pool.schedule(grade_chunk, args=[chunk], timeout=seconds)
+        with _interrupts_blocked():
+            future = self._pool.schedule(grade_chunk, args=[chunk], timeout=seconds)
         try:
             return await asyncio.wrap_future(future), None
         except TimeoutError:
             return [], f"the grader did not answer within {seconds:.0f} s"
         except ProcessExpired as error:
             return [], f"the grading worker died ({error})"
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Threads and processes started here never see Ctrl-C: ending them is the driver's part.
+
+    The first job starts the pool, whose threads start the workers and hand their mask down.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _budget(job: Job) -> float:

@@ -11,7 +11,7 @@ from harness.errors import EngineDown, HarnessError
 
 _FAILURES = 16  # in a row, over all samples, after which a server counts as down
 _FIRST_LOOK = 0.25
-_LONGEST_LOOK = 10.0
+_LONGEST_LOOK = 5.0
 _STALLED = 30.0  # a request this old is being worked on, and not about to be refused
 
 Probe = Callable[[Server], Awaitable[None]]

@@ -269,7 +269,8 @@ def _no_connection(error: OSError, text: str) -> Exception:
             f"this process may not open another connection ({os.strerror(error.errno)}): raise "
             "`ulimit -n`, or use a smaller --concurrency; every finished sample is kept"
         )
-    return Unreachable(os.strerror(error.errno) if (error.errno or 0) > 0 else text)
+    known = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+    return Unreachable(known or text)
 
 
 def _not_ok(status: int, headers: Mapping[str, str], text: str) -> Exception:
