@@ -15,7 +15,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -85,7 +87,8 @@ class LocalWorker:
         """Grade a chunk. WorkerLost when its process died or did not answer in time."""
         from pebble import ProcessExpired
 
-        future = self._pool.schedule(grade_chunk, args=[chunk], timeout=seconds)
+        with _interrupts_blocked():
+            future = self._pool.schedule(grade_chunk, args=[chunk], timeout=seconds)
         try:
             return await asyncio.wrap_future(future)
         except TimeoutError:
@@ -119,10 +122,14 @@ class GradingPool:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> GradingPool:
+        from multiprocessing import resource_tracker
+
         from pebble import ProcessPool
 
         # spawn: a forked child of a process that holds an engine's threads may never wake up.
         context = multiprocessing.get_context("spawn")
+        # Started by the first worker instead, it would unblock what `_interrupts_blocked` blocks.
+        resource_tracker.ensure_running()
         self._pool = ProcessPool(max_workers=self._workers, context=context)
         self._here = LocalWorker(self._pool)
         for _ in range(self._workers):
@@ -198,6 +205,19 @@ class GradingPool:
     async def _try(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
         chunk = [(job.grader, job.problem, job.sample) for job in jobs]
         return await worker.grade(chunk, self._seconds + sum(_budget(job) for job in jobs))
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Threads and processes started here never see Ctrl-C: ending them is the driver's part.
+
+    The first job starts the pool, whose threads start the workers and hand their mask down.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _budget(job: Job) -> float:

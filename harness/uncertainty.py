@@ -169,11 +169,11 @@ def satterthwaite(variances: Sequence[float], trials: Sequence[int]) -> float:
 
 def student(confidence: float, freedom: float) -> float:
     """The two-sided quantile of Student's t, the normal one for infinite degrees of freedom."""
-    from scipy import stats
+    from scipy import special  # scipy.stats takes a second to import, and every run needs this
 
     tail = 1 - (1 - confidence) / 2
     return float(
-        stats.norm.ppf(tail) if math.isinf(freedom) else stats.t.ppf(tail, max(freedom, 1.0))
+        special.ndtri(tail) if math.isinf(freedom) else special.stdtrit(max(freedom, 1.0), tail)
     )
 
 

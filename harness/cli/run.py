@@ -75,10 +75,11 @@ def _engine_args(
 )
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=_engine_args,
               help="An option of the engine, repeatable. transformers: batch_size, device, "
-              "dtype.")  # fmt: skip
-@click.option("--base-url", metavar="URL",
-              help="openai: the server, up to and including /v1. The key is read from "
-              "OPENAI_API_KEY.")  # fmt: skip
+              "dtype. openai: timeout, patience, tries, tokenizer, cap_field, body.NAME=JSON, "
+              "header.NAME=TEXT, and for --serve serve.NAME=VALUE.")  # fmt: skip
+@click.option("--base-url", metavar="URL[,URL..]",
+              help="openai: the server, up to and including /v1; of several the least busy one "
+              "is asked. Also OPENAI_BASE_URL; the key is read from OPENAI_API_KEY.")  # fmt: skip
 @click.option("--serve", is_flag=True, default=None,
               help="openai: start a `vllm serve` of its own for the run and stop it at its "
               "end.")  # fmt: skip

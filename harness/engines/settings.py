@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from harness.errors import UsageError
@@ -22,6 +23,10 @@ _USED_BY = {
 
 def _say_nothing(_: str) -> None:
     pass
+
+
+def _goes_on() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ class EngineSettings:
         repetition_guard: of the requests to come, see `harness.types.Sampling`; an engine that
             cannot watch its tokens refuses it.
         tell: told in one line of what a user should know and nothing fails for.
+        stopped: whether the run was interrupted while the engine is still being opened.
     """
 
     engine: str
@@ -60,6 +66,7 @@ class EngineSettings:
     ray_address: str | None = None
     repetition_guard: int | None = None
     tell: Callable[[str], None] = _say_nothing
+    stopped: Callable[[], bool] = _goes_on
 
     @property
     def name(self) -> str:
@@ -84,3 +91,19 @@ class EngineSettings:
                     f"{given}: the {self.name} engine has no use for it; it is for --engine "
                     f"{' and '.join(users)}"
                 )
+
+
+_SECRETS = (
+    (re.compile(r"(header\.[^=]+)=.*", re.DOTALL), r"\1=***"),
+    (re.compile(r"(https?://)[^/@\s,]*@"), r"\1***@"),
+    (re.compile(r"(https?://[^\s,?]*)\?[^\s,]*"), r"\1?***"),
+)
+"""Values of headers, credentials in URLs, and their queries, which may hold a key."""
+
+
+def without_secrets(command: Sequence[str]) -> list[str]:
+    """A command line as it may be written down."""
+    shown = list(command)
+    for pattern, replacement in _SECRETS:
+        shown = [pattern.sub(replacement, word) for word in shown]
+    return shown

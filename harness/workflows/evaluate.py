@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -123,13 +124,17 @@ async def evaluate(
         number = next_start(settings.output)
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
-        notices = Notices()
+        notices, stop = Notices(), threading.Event()
         async with AsyncExitStack() as stack:
             graders = [item.task.grader for item in prepared]
             elsewhere = await asyncio.to_thread(grade_elsewhere, settings, graders, notices)
             if elsewhere is not None:
                 stack.push_async_callback(elsewhere.close)
-            engine = await asyncio.to_thread(load_engine, settings, seed, notices)
+            try:
+                engine = await asyncio.to_thread(load_engine, settings, seed, notices, stop.is_set)
+            except asyncio.CancelledError:
+                stop.set()  # the thread goes on: it must not wait for what nobody needs
+                raise
             stack.push_async_callback(engine.close)
             start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
             return await run_engine(
@@ -169,7 +174,12 @@ def length_sources(
     return sources
 
 
-def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
+def load_engine(
+    settings: RunSettings,
+    seed: int,
+    notices: Notices,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Engine:
     """The engine of a run, with the seed of its own draws. UsageError, DataError, EngineDown."""
     # The address may be there for the graders alone.
     for_engine = settings.grade_on == "local" or settings.engine.partition(":")[0] == "ray"
@@ -189,6 +199,7 @@ def load_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
             ray_address=settings.ray_address if for_engine else None,
             repetition_guard=settings.repetition_guard,
             tell=notices.add,
+            stopped=stopped,
         )
     )
 

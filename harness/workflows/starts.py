@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness.engines.settings import without_secrets
 from harness.errors import DataError
 from harness.store import MANIFEST, RunFolder
 
@@ -32,7 +33,7 @@ def start_record() -> dict[str, Any]:
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),
-        "command": sys.argv[1:],
+        "command": without_secrets(sys.argv[1:]),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "harness": harness.__version__,

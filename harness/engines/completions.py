@@ -1,0 +1,147 @@
+"""The chat-completions protocol: a request as a body, an answer as a completion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from harness.errors import EngineError
+from harness.types import Completion, FinishReason, Prompt, Request
+
+_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+
+# "maximum context length is 4096 tokens" (vLLM, OpenAI), "maximum model length of 4096" (vLLM's
+# engine), "context length is only 4096 tokens" (vLLM), "context of 4096 tokens".
+_CONTEXT = re.compile(
+    r"(?:context length|model length|context window|max_model_len|context)\D{0,24}?(\d{2,})", re.I
+)
+# "your request has 95 input tokens", "(95 in the messages, 4000 in the completion)", "prompt
+# (length 5000)", "you passed 95 input tokens".
+_PROMPT = (
+    re.compile(r"(\d+) (?:input|prompt) tokens", re.I),
+    re.compile(r"(\d+) in the (?:messages|prompt)", re.I),
+    re.compile(r"prompt \(length (\d+)\)", re.I),
+    re.compile(
+        r"(?:messages|prompt) (?:resulted in|contains|has) (?:at least )?(\d+) tokens", re.I
+    ),
+)
+
+
+class BadAnswer(Exception):
+    """An answer that is none: the request is tried again."""
+
+
+def messages(prompt: Prompt) -> list[dict[str, str]]:
+    """A prompt as turns."""
+    turns = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    return [*turns, {"role": "user", "content": prompt.user}]
+
+
+def request_body(
+    request: Request, model: str, cap: int | None, cap_field: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is posted for one sample; what the sampling does not state is not sent.
+
+    Args:
+        request: the sample.
+        model: the name that the server knows it by.
+        cap: tokens that the completion may have.
+        cap_field: `max_tokens`, or `max_completion_tokens` as OpenAI's reasoning models want it.
+        extra: further fields, which win over ours.
+    """
+    sampling = request.sampling
+    body: dict[str, Any] = {"model": model, "messages": messages(request.prompt)}
+    stated = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        cap_field: cap,
+        "stop": list(sampling.stop) or None,
+        "seed": request.seed,
+    }
+    body.update({name: value for name, value in stated.items() if value is not None})
+    return {**body, **extra}
+
+
+def read_completion(answer: Any, seconds: float) -> Completion:
+    """The one completion of an answer.
+
+    `stop` and `length` are what they say. A provider's content filter is not the model's answer,
+    so that such a sample ends in `error`; `abort` and `error` say that the server broke off, and
+    the sample is drawn again. Whatever else a server says (`tool_calls`, nothing at all) becomes
+    "unknown", and the text that there is gets graded.
+
+    Raises:
+        BadAnswer: it is no completion, or the server broke it off.
+        EngineError: the provider's content filter cut it.
+    """
+    if not isinstance(answer, dict) or answer.get("error"):
+        raise BadAnswer(f"the answer is an error: {error_text(answer)}")
+    try:
+        choice = answer["choices"][0]
+        message = choice["message"]
+        reason = choice.get("finish_reason")
+        text = _text(message.get("content")) or _text(message.get("refusal"))
+        thought = _text(message.get("reasoning")) or _text(message.get("reasoning_content"))
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise BadAnswer(f"the answer holds no completion ({error!r})") from error
+    if reason == "content_filter":
+        raise EngineError("the server's content filter cut the completion: it is no answer")
+    if reason in ("abort", "error"):
+        raise BadAnswer(f"the server broke the completion off ({reason})")
+    usage = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
+    details = usage.get("completion_tokens_details")
+    counted = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return Completion(
+        text=text,
+        finish_reason=_REASONS.get(str(reason), "unknown"),
+        n_prompt_tokens=_count(usage.get("prompt_tokens")),
+        n_tokens=_count(usage.get("completion_tokens")),
+        n_thought_tokens=_count(counted) or None,  # vLLM says 0 without having counted
+        seconds=seconds,
+        thought=thought or None,
+    )
+
+
+def error_text(answer: Any) -> str:
+    """What a server says of an error, in one line of bounded length."""
+    found = answer
+    for name in ("error", "message", "detail"):
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    text = " ".join(str(found).split())
+    return text if len(text) <= 400 else text[:400] + " .."
+
+
+def wants_other_cap(text: str) -> bool:
+    """Whether a refusal asks for max_completion_tokens instead of max_tokens."""
+    return "max_completion_tokens" in text and "max_tokens" in text and "instead" in text.lower()
+
+
+def context_refusal(text: str) -> tuple[int | None, int | None] | None:
+    """(context, prompt tokens) of a refusal because prompt and cap do not fit.
+
+    None where the refusal is about something else; a number is None where the text has none.
+    """
+    if not re.search(r"context|model length|too many tokens|max_model_len", text, re.I):
+        return None
+    if not re.search(r"token|length", text, re.I):
+        return None
+    context = _CONTEXT.search(text)
+    prompt = next((found for form in _PROMPT if (found := form.search(text))), None)
+    return int(context[1]) if context else None, int(prompt[1]) if prompt else None
+
+
+def _text(content: Any) -> str:
+    """The text of a field that may be absent, a string, or a list of parts."""
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content)
+    if isinstance(content, str):
+        return content
+    raise TypeError(f"content is {type(content).__name__}")
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

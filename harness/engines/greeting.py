@@ -1,0 +1,249 @@
+"""The first words with a server: is it there, does it know the model, what does it say of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from harness.answers import opening_tag
+from harness.engines.servers import (
+    COMPLETIONS,
+    Address,
+    Fault,
+    Refusal,
+    Server,
+    Unreachable,
+    exchange,
+    open_session,
+)
+from harness.errors import EngineDown
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+    from harness.engines.chat import Chat
+    from harness.engines.openai_options import Options
+    from harness.engines.settings import EngineSettings
+
+_SECONDS = 10.0
+_ASIDE_SECONDS = 5.0  # for what would be good to know and is not needed
+_COMPLETION_SECONDS = 120.0
+_TRIES = 3
+_SHOWN_MODELS = 8
+
+
+@dataclass(slots=True)
+class Greeting:
+    """What is known of the servers before the first sample.
+
+    Args:
+        facts: for the fingerprint: max_model_len, root, owned_by and versions, where they say so.
+        context: tokens that prompt and completion may have together, where that is known.
+        is_vllm: whether it is a vLLM server.
+        thinks: whether the chat template ends inside an open thought, as far as that can be seen.
+        absent: servers that do not answer while another one does.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    context: int | None = None
+    is_vllm: bool = False
+    thinks: bool = False
+    absent: list[tuple[Server, Exception]] = field(default_factory=list)
+
+
+async def greet(
+    servers: Sequence[Server],
+    model: str,
+    settings: EngineSettings,
+    options: Options,
+    chat: Chat | None,
+) -> Greeting:
+    """Look at every server.
+
+    Raises:
+        EngineDown: none answers, or one refuses the key or does not serve the model.
+    """
+    session = open_session()
+    try:
+        looks = await asyncio.gather(
+            *(_look(session, server.address, model, options) for server in servers),
+            return_exceptions=True,
+        )
+        greeting = Greeting()
+        entries: list[tuple[Address, Mapping[str, Any]]] = []
+        for server, look in zip(servers, looks, strict=True):
+            if isinstance(look, Unreachable | Fault):
+                greeting.absent.append((server, look))
+            elif isinstance(look, BaseException):
+                raise look
+            else:
+                entries.append((server.address, look))
+        if not entries:
+            shown = " and ".join(server.address.shown for server in servers)
+            raise EngineDown(
+                f"{shown} does not answer ({greeting.absent[0][1]}): start the server, or check "
+                "--base-url"
+            )
+        await _describe(session, greeting, *entries[0], settings, options, chat)
+    finally:
+        await session.close()
+    if len(servers) > 1 and not settings.seeded:
+        settings.tell(
+            f"{len(servers)} servers: each must have been started with a seed of its own, or they "
+            "may repeat each other's samples (vLLM's default is the same for all); --seeded sends "
+            "one a sample"
+        )
+    return greeting
+
+
+async def _look(
+    session: ClientSession, address: Address, model: str, options: Options
+) -> Mapping[str, Any]:
+    """What /models says of the model; empty where there is no such list."""
+    listed: list[Mapping[str, Any]] = []
+    try:
+        answer = await _patiently(session, address, "/models")
+        if isinstance(answer, dict) and isinstance(answer.get("data"), list):
+            listed = [entry for entry in answer["data"] if isinstance(entry, dict)]
+    except Refusal as refusal:
+        if refusal.status in (401, 403):
+            raise wrong_key(address, refusal) from refusal
+        if refusal.status == 404:
+            await _suggest_v1(session, address)
+    for entry in listed:
+        if entry.get("id") == model:
+            return entry
+    # Not every server lists all that it serves, or has a list: one token says more.
+    body = orjson.dumps(probe_body(model, options.cap_field, options.body))
+    try:
+        await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, body)
+    except Refusal as refusal:
+        if refusal.status in (401, 403):
+            raise wrong_key(address, refusal) from refusal
+        if is_model_unknown(refusal):
+            raise unknown_model(address, model, refusal, listed) from refusal
+    return {}
+
+
+async def _patiently(session: ClientSession, address: Address, path: str) -> Any:
+    for number in range(_TRIES):
+        try:
+            return await exchange(session, address, path, _SECONDS)
+        except (Unreachable, Fault):
+            if number == _TRIES - 1:
+                raise
+            await asyncio.sleep(0.5)
+    raise AssertionError
+
+
+async def _suggest_v1(session: ClientSession, address: Address) -> None:
+    """EngineDown where the API lies under /v1 and the base URL left that out."""
+    longer = replace(address, shown=address.shown + "/v1")
+    try:
+        await exchange(session, longer, "/models", _SECONDS)
+    except (Unreachable, Fault, Refusal):
+        return
+    raise EngineDown(f"{address.shown} has no /models, {longer.shown} has: use that as --base-url")
+
+
+async def _describe(
+    session: ClientSession,
+    greeting: Greeting,
+    address: Address,
+    entry: Mapping[str, Any],
+    settings: EngineSettings,
+    options: Options,
+    chat: Chat | None,
+) -> None:
+    facts = {name: entry[name] for name in ("max_model_len", "root", "owned_by") if entry.get(name)}
+    length = entry.get("max_model_len")
+    greeting.context = length if isinstance(length, int) else None
+    greeting.is_vllm = entry.get("owned_by") == "vllm"
+    if greeting.is_vllm:
+        answer = await _aside(session, address.root, "/version")
+        if isinstance(answer, dict) and isinstance(answer.get("version"), str):
+            facts["versions"] = {"vllm": answer["version"]}
+    if chat is not None:
+        # Where a parser splits thoughts off, a text without one is a response.
+        greeting.thinks = chat.thinks and "reasoning_parser" not in options.serve
+    elif greeting.is_vllm:
+        greeting.thinks = await _opens_thought(session, address, settings, options)
+    greeting.facts = facts
+
+
+async def _opens_thought(
+    session: ClientSession, address: Address, settings: EngineSettings, options: Options
+) -> bool:
+    """Whether the chat template of a vLLM server ends inside an open thought, as it renders it."""
+    body: dict[str, Any] = {"model": settings.model, "messages": [{"role": "user", "content": "x"}]}
+    if "chat_template_kwargs" in options.body:
+        body["chat_template_kwargs"] = options.body["chat_template_kwargs"]
+    found = await _aside(session, address.root, "/tokenize", body)
+    tokens = found.get("tokens") if isinstance(found, dict) else None
+    if not tokens:
+        return False
+    body = {"model": settings.model, "tokens": tokens}
+    found = await _aside(session, address.root, "/detokenize", body)
+    text = str(found.get("prompt", "")) if isinstance(found, dict) else ""
+    return text.rfind(opening_tag(settings.think_end)) > text.rfind(settings.think_end)
+
+
+async def _aside(
+    session: ClientSession, address: Address, path: str, body: Mapping[str, Any] | None = None
+) -> Any:
+    """What a server may tell; None where it does not."""
+    sent = None if body is None else orjson.dumps(body)
+    try:
+        return await exchange(session, address, path, _ASIDE_SECONDS, sent)
+    except (Unreachable, Fault, Refusal):
+        return None
+
+
+def probe_body(model: str, cap_field: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A request for next to nothing."""
+    turn = {"role": "user", "content": "Say OK."}
+    return {"model": model, "messages": [turn], cap_field: 1, **extra}
+
+
+def is_model_unknown(refusal: Refusal) -> bool:
+    """Whether a server refuses a request because it does not serve the model."""
+    text = refusal.text.lower()
+    named = "model" in text and ("not found" in text or "not exist" in text or "unknown" in text)
+    return refusal.status == 404 or named
+
+
+def wrong_key(address: Address, refusal: Refusal) -> EngineDown:
+    """The error for a key that is missing or refused."""
+    return EngineDown(
+        f"{address.shown} refuses the key ({refusal}): set OPENAI_API_KEY to one that it accepts"
+    )
+
+
+def unknown_model(
+    address: Address, model: str, refusal: Refusal, listed: Sequence[Mapping[str, Any]]
+) -> EngineDown:
+    """The error for a model that a server does not serve, with those that it does."""
+    names = [str(entry.get("id")) for entry in listed]
+    if not names:
+        return EngineDown(f"{address.shown} does not serve {model} ({refusal}): check --model")
+    near = difflib.get_close_matches(model, names, _SHOWN_MODELS, 0.5) or names[:_SHOWN_MODELS]
+    rest = len(names) - len(near)
+    more = f" and {rest} more" if rest else ""
+    return EngineDown(
+        f"{address.shown} does not serve {model}: --model is one of {', '.join(near)}{more}"
+    )
+
+
+async def explain_model(
+    session: ClientSession, address: Address, model: str, refusal: Refusal
+) -> EngineDown:
+    """`unknown_model` with the list that the server gives now."""
+    answer = await _aside(session, address, "/models")
+    data = answer.get("data") if isinstance(answer, dict) else None
+    listed = [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+    return unknown_model(address, model, refusal, listed)

@@ -1,0 +1,82 @@
+"""When a request to a server is tried again, and after how long."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+RETRIED = frozenset({408, 409, 425, 429})
+"""Statuses below 500 that say "not now"; every status from 500 on is tried again too."""
+
+_FIRST_SECONDS = 0.5
+_LONGEST_SECONDS = 60.0
+_TIMEOUTS = 2  # a request that ran into its time limit twice will do so again
+
+
+def is_retried(status: int) -> bool:
+    """Whether a status speaks of the server's moment and not of the request."""
+    return status in RETRIED or status >= 500
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds that a Retry-After header asks for, given as a number or as an HTTP date.
+
+    None where there is no header or it cannot be read (RFC 9110, section 10.2.3).
+    """
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+
+
+@dataclass(slots=True)
+class Tries:
+    """The tries of one sample: how many are left, and how long to wait before the next.
+
+    Args:
+        limit: failed tries after which the sample is given up; refusals for the rate do not count.
+        random: draws the jitter, so that hundreds of samples do not come back at one moment.
+    """
+
+    limit: int
+    random: random.Random
+    failures: int = field(default=0, init=False)
+    timeouts: int = field(default=0, init=False)
+    limited: int = field(default=0, init=False)
+
+    def fail(self, *, timed_out: bool = False) -> bool:
+        """Count a failed try; whether another one is due."""
+        self.failures += 1
+        self.timeouts += timed_out
+        return self.failures < self.limit and self.timeouts < _TIMEOUTS
+
+    def wait(self, asked: float | None = None) -> float:
+        """Seconds until the next try: doubled each time, at least what the server asked for.
+
+        The jitter is half of the time, or a tenth on top of what the server asked for.
+        """
+        if asked is not None:
+            return asked * (1 + 0.1 * self.random.random()) + 0.1 * self.random.random()
+        round_ = min(max(self.failures + self.limited, 1), 16)
+        longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** (round_ - 1))
+        return longest * (0.5 + 0.5 * self.random.random())
+
+
+def request_seconds(cap: int | None) -> float:
+    """Time limit of one request: a second for every four tokens it may have, at least 600.
+
+    Four tokens a second is less than a busy server gives to one sequence; the floor is for the
+    time that a request spends in its queue. Without a cap it is that of 32,768 tokens.
+    """
+    return max(600.0, (cap or 32_768) / 4)

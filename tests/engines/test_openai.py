@@ -1,0 +1,517 @@
+"""The endpoint engine against a server of ours: what is sent, what is read, what is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.engines import make_engine
+from harness.engines.openai import OpenAIEngine
+from harness.engines.settings import EngineSettings
+from harness.errors import EngineDown, EngineError, UsageError
+from harness.types import Completion, Prompt, Request, Sampling
+from tests.engines.mock_server import Running, Script
+
+WARM = Sampling(k=64, temperature=0.6, top_p=0.95, max_tokens=100)
+QUICK = {"patience": "5"}
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waits for their own sake, no key of this machine's, and no traces of cut connections."""
+    monkeypatch.setattr("harness.engines.retries._FIRST_SECONDS", 0.01)
+    monkeypatch.setattr("harness.engines.dispatch._FIRST_LOOK", 0.02)
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture
+def server() -> Iterator[Running]:
+    with Running() as running:
+        yield running
+
+
+class Told(list[str]):
+    """What the engine told the user."""
+
+
+def settings(*urls: str, told: list[str] | None = None, **more: Any) -> EngineSettings:
+    options = {**QUICK, **more.pop("options", {})}
+    tell = (told if told is not None else []).append
+    base = {"engine": "openai", "model": "mock", "base_url": ",".join(urls)}
+    return EngineSettings(**{**base, **more}, options=options, tell=tell)
+
+
+def draw(
+    given: EngineSettings,
+    requests: Sequence[Request],
+    during: Callable[[], object] | None = None,
+) -> list[Completion | BaseException]:
+    """All of them at once; `during` runs in a thread meanwhile."""
+    engine = make_engine(given)
+
+    async def work() -> list[Completion | BaseException]:
+        try:
+            calls = [asyncio.create_task(engine.generate(request)) for request in requests]
+            if during is not None:
+                await asyncio.to_thread(during)
+            return await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 30)
+        finally:
+            await engine.close()
+
+    return asyncio.run(work())
+
+
+def ask(count: int = 1, sampling: Sampling = WARM, text: str = "What is 2+2?") -> list[Request]:
+    return [Request("p", index, Prompt(text), sampling) for index in range(count)]
+
+
+def one(given: EngineSettings, request: Request | None = None) -> Completion:
+    (found,) = draw(given, [request or ask()[0]])
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+# What is sent
+
+
+def test_a_request_holds_what_the_sampling_states_and_no_more(server: Running) -> None:
+    one(settings(server.url))
+    assert server.mock.bodies[-1] == {
+        "model": "mock",
+        "messages": [{"role": "user", "content": "What is 2+2?"}],
+        "temperature": 0.6,
+        "top_p": 0.95,
+        "max_tokens": 100,
+    }
+    bare = Request("p", 0, Prompt("x", system="Be brief."), Sampling(stop=("END",)), seed=7)
+    one(settings(server.url), bare)
+    assert server.mock.bodies[-1] == {
+        "model": "mock",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "x"},
+        ],
+        "stop": ["END"],
+        "seed": 7,
+    }
+
+
+def test_no_seed_is_sent_unless_each_sample_has_its_own(server: Running) -> None:
+    draw(settings(server.url), ask(8))
+    assert not any("seed" in body for body in server.mock.bodies)
+    server.mock.reset()
+    draw(settings(server.url), [replace(r, seed=100 + r.index) for r in ask(8)])
+    assert sorted(body["seed"] for body in server.mock.bodies) == list(range(100, 108))
+
+
+def test_fields_and_headers_of_the_users_own_are_sent(server: Running) -> None:
+    options = {
+        "body.top_k": "20",
+        "body.chat_template_kwargs": '{"enable_thinking": true}',
+        "header.X-Team": "evals",
+        "cap_field": "max_completion_tokens",
+    }
+    one(settings(server.url, options=options))
+    body = server.mock.bodies[-1]
+    assert (body["top_k"], body["chat_template_kwargs"]) == (20, {"enable_thinking": True})
+    assert body["max_completion_tokens"] == 100 and "max_tokens" not in body
+    assert server.mock.headers[-1]["X-Team"] == "evals"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"speed": "1"}, "openai engine knows timeout, patience"),
+        ({"body.top_k": "twenty"}, "not JSON"),
+        ({"body.temperature": "1"}, "a run's own option"),
+        ({"body.seed": "1"}, "the harness's own to set"),
+        ({"body.n": "4"}, "the harness's own to set"),
+        ({"timeout": "-1"}, "seconds above 0"),
+        ({"tries": "0"}, "a number from 1 on"),
+        ({"cap_field": "tokens"}, "max_tokens or max_completion_tokens"),
+        ({"serve.dtype": "float32"}, "it is for --serve"),
+    ],
+)
+def test_an_option_that_cannot_be_honoured_is_an_error(
+    option: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_engine(settings("http://127.0.0.1:9/v1", options=option))
+
+
+def test_a_server_is_needed_and_the_environment_may_name_it(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nameless = settings(base_url=None)
+    with pytest.raises(UsageError, match="needs --base-url"):
+        make_engine(nameless)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    assert one(nameless).finish_reason == "stop"
+    with pytest.raises(UsageError, match="a URL is needed"):
+        make_engine(settings("localhost:8000/v1"))
+    with pytest.raises(UsageError, match="has its own; it is for --serve"):
+        make_engine(settings(server.url, revision="main"))
+
+
+# What is read
+
+
+def reading(choice: dict[str, Any]) -> Completion:
+    with Running(Script(reply=lambda body, number: choice)) as server:
+        return one(settings(server.url))
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+def test_a_thought_in_a_field_of_its_own_is_read(name: str) -> None:
+    found = reading({"message": {"content": "\\boxed{4}", name: "two and two"}})
+    assert (found.thought, found.text, found.finish_reason) == ("two and two", "\\boxed{4}", "stop")
+
+
+def test_a_completion_cut_inside_its_thought_has_no_text() -> None:
+    found = reading({"message": {"content": None, "reasoning": "two a"}, "finish_reason": "length"})
+    assert (found.thought, found.text, found.finish_reason) == ("two a", "", "length")
+
+
+def test_inline_thoughts_are_left_for_the_runner_to_split() -> None:
+    found = reading({"message": {"content": "<think>hm</think>4", "reasoning": None}})
+    assert (found.thought, found.text) == (None, "<think>hm</think>4")
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [("stop", "stop"), ("length", "length"), (None, "unknown"), ("tool_calls", "unknown")],
+)
+def test_finish_reasons(said: str | None, read: str) -> None:
+    assert reading({"message": {"content": "4"}, "finish_reason": said}).finish_reason == read
+
+
+def test_what_a_content_filter_cut_is_no_answer_of_the_models() -> None:
+    with pytest.raises(EngineError, match="content filter"):
+        reading({"message": {"content": "4"}, "finish_reason": "content_filter"})
+
+
+@pytest.mark.parametrize(("said", "read"), [(0, None), (12, 12), (None, None)])
+def test_reasoning_tokens_count_unless_they_are_zero(said: int | None, read: int | None) -> None:
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 30,
+        "completion_tokens_details": {"reasoning_tokens": said},
+    }
+    found = reading({"message": {"content": "4", "reasoning": "hm"}, "usage": usage})
+    with_usage = (found.n_prompt_tokens, found.n_tokens, found.n_thought_tokens)
+    assert with_usage[2] == read
+    assert found.seconds is not None and found.seconds >= 0
+
+
+def test_parts_are_joined_and_a_refusal_is_a_text() -> None:
+    parts = [{"type": "text", "text": "\\boxed"}, {"type": "text", "text": "{4}"}]
+    assert reading({"message": {"content": parts}}).text == "\\boxed{4}"
+    assert reading({"message": {"content": None, "refusal": "I cannot."}}).text == "I cannot."
+
+
+# What is tried again
+
+
+@pytest.mark.parametrize("fault", ["500", "429", "drop", "truncated"])
+def test_a_fault_is_tried_again(fault: str) -> None:
+    with Running(Script(faults={fault: 0.4}, seed=3)) as server:
+        found = draw(settings(server.url, options={"tries": "50"}), ask(40))
+        assert all(isinstance(c, Completion) for c in found), found
+        assert server.mock.outcomes[fault] > 5
+        assert server.mock.answered.total() == 40
+
+
+@pytest.mark.parametrize(
+    "answer", [{"error": {"message": "busy"}}, {"choices": []}, [], {"choices": [{"message": 7}]}]
+)
+def test_an_answer_that_is_none_is_tried_again(answer: Any) -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return (200, answer) if number < 2 else "4"
+
+    with Running(Script(reply=reply)) as server:
+        assert one(settings(server.url)).text == "4"
+        assert len(server.mock.arrivals) == 3
+
+
+def test_a_sample_that_keeps_failing_ends_in_error_and_says_why() -> None:
+    with Running(Script(faults={"500": 1.0})) as server:
+        with pytest.raises(EngineError, match="failed 3 times, at last: status 500: internal"):
+            one(settings(server.url, options={"tries": "3"}))
+        assert len(server.mock.arrivals) == 3
+
+
+def test_a_slow_answer_runs_into_the_time_limit() -> None:
+    with Running(Script(mean=2.0, sigma=0.0)) as server:
+        given = settings(server.url, options={"timeout": "0.1"})
+        with pytest.raises(EngineError, match=r"failed 2 times, at last: no answer within 0 s"):
+            one(given)
+
+
+def test_retry_after_is_waited_for() -> None:
+    with Running(Script(faults={"429": 1.0}, retry_after="0.4")) as server:
+
+        def relent() -> None:
+            time.sleep(0.2)
+            server.mock.script.faults = {}
+
+        began = time.monotonic()
+        (found,) = draw(settings(server.url), ask(), during=relent)
+        assert isinstance(found, Completion)
+        assert 0.4 <= time.monotonic() - began < 3
+        assert len(server.mock.arrivals) == 2
+
+
+def test_refusals_for_the_rate_alone_end_the_run_after_the_patience() -> None:
+    message = r"nothing but .*too many requests.* --concurrency"
+    limited = Script(faults={"429": 1.0})
+    with Running(limited) as server, pytest.raises(EngineDown, match=message):
+        one(settings(server.url, options={"patience": "0.3"}))
+
+
+# What no other try makes better
+
+
+def test_a_server_that_is_not_there_is_an_error_within_seconds() -> None:
+    began = time.monotonic()
+    with pytest.raises(EngineDown, match=r"127.0.0.1:9/v1 does not answer \(Connection refused\)"):
+        make_engine(settings("http://127.0.0.1:9/v1"))
+    assert time.monotonic() - began < 5
+
+
+def test_an_unknown_model_names_those_that_are_served() -> None:
+    models = ("deepseek-r1", "qwen3-8b", "qwen3-32b")
+    with Running(Script(models=models)) as server:
+        with pytest.raises(EngineDown, match="does not serve qwen3_8b: --model is one of qwen3-8b"):
+            make_engine(settings(server.url, model="qwen3_8b"))
+        with pytest.raises(EngineDown, match="--model is one of deepseek-r1, qwen3-8b, qwen3-32b"):
+            make_engine(settings(server.url, model="x"))
+
+
+def test_a_base_url_without_v1_is_told_where_the_api_is(server: Running) -> None:
+    root = server.url.removesuffix("/v1")
+    with pytest.raises(EngineDown, match=r"has no /models, .*/v1 has: use that as --base-url"):
+        make_engine(settings(root))
+
+
+def test_a_key_that_is_refused_is_named_but_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Running(Script(key="right")) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-1234")
+        with pytest.raises(EngineDown, match="set OPENAI_API_KEY") as caught:
+            make_engine(settings(server.url))
+        assert "sk-wrong" not in str(caught.value) and "***" in str(caught.value)
+        monkeypatch.setenv("OPENAI_API_KEY", "right")
+        assert isinstance(one(settings(server.url)), Completion)
+
+
+def test_a_key_that_is_withdrawn_in_the_middle_ends_the_run(server: Running) -> None:
+    engine = make_engine(settings(server.url))
+    server.mock.script.key = "another"
+
+    async def work() -> None:
+        try:
+            await engine.generate(ask()[0])
+        finally:
+            await engine.close()
+
+    with pytest.raises(EngineDown, match="refuses the key"):
+        asyncio.run(work())
+
+
+def test_a_refused_prompt_is_one_error_and_a_refused_setting_ends_the_run() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        refused = "bomb" in body["messages"][-1]["content"] or body["temperature"] > 1
+        return (400, {"error": {"message": "no such thing"}}) if refused else "4"
+
+    with Running(Script(reply=reply)) as server:
+        found = draw(settings(server.url), [*ask(2), *ask(2, text="a bomb")])
+        assert [type(c) for c in found] == [Completion, Completion, EngineError, EngineError]
+        assert "refuses this prompt: status 400: no such thing" in str(found[2])
+        found = draw(settings(server.url), ask(3, replace(WARM, temperature=2.0)))
+        assert [type(c) for c in found] == [EngineDown] * 3
+        assert "refuses every request of this run" in str(found[0])
+
+
+def test_the_other_name_of_the_cap_is_learnt_from_a_refusal() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        if "max_tokens" in body:
+            text = "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+            return 400, {"error": {"message": text}}
+        return "4"
+
+    with Running(Script(reply=reply)) as server:
+        found = draw(settings(server.url), ask(6))
+        assert all(isinstance(c, Completion) for c in found)
+        assert {b.get("max_completion_tokens") for b in server.mock.bodies[6:]} == {100}
+
+
+# The context
+
+
+def test_the_cap_is_lowered_to_what_the_context_leaves_and_said_once() -> None:
+    told: list[str] = []
+    with Running(Script(context=80)) as server:
+        found = draw(settings(server.url, told=told), ask(5))
+        assert all(isinstance(c, Completion) for c in found), found
+        assert {body["max_tokens"] for body in server.mock.bodies} == {100, 77}
+    assert set(told) == {
+        f"{server.url} has a context of 80 tokens: completions are capped at what their prompts "
+        "leave of it, below the 100 asked for"
+    }
+
+
+def test_a_prompt_beyond_the_context_is_an_error() -> None:
+    message = r"do not fit the context .* smaller --max-tokens"
+    with Running(Script(context=80)) as server, pytest.raises(EngineError, match=message):
+        one(settings(server.url), ask(text="x" * 400)[0])
+
+
+# Servers that come and go
+
+
+def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
+    told: list[str] = []
+    with Running(Script(mean=0.3, sigma=0.0)) as server:
+
+        def restart() -> None:
+            time.sleep(0.15)
+            server.down()
+            time.sleep(0.5)
+            server.up()
+
+        found = draw(settings(server.url, told=told), ask(64), during=restart)
+        assert all(isinstance(c, Completion) for c in found), found
+    assert len(told) == 2, told
+    assert "): waiting up to 5 s for it" in told[0]
+    assert "answers again after" in told[1] and "let its seed be another one" in told[1]
+
+
+def test_only_one_request_looks_whether_a_server_is_back() -> None:
+    """A port that takes a connection and closes it at once counts who comes."""
+    came: list[float] = []
+
+    with Running(Script(mean=0.2, sigma=0.0)) as server:
+
+        def half_dead() -> None:
+            time.sleep(0.1)
+            server.down()
+            asyncio.run(count_connections(server.port, came, 1.0))
+            server.up()
+
+        found = draw(settings(server.url), ask(64), during=half_dead)
+        assert all(isinstance(c, Completion) for c in found), found
+    early = [at for at in came if at - came[0] > 0.5]
+    assert len(came) < 64 + 32 + 12 and len(early) < 12
+
+
+async def count_connections(port: int, came: list[float], seconds: float) -> None:
+    async def slam(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(time.monotonic())
+        writer.close()
+
+    listener = await asyncio.start_server(slam, "127.0.0.1", port)
+    await asyncio.sleep(seconds)
+    listener.close()
+    await listener.wait_closed()
+
+
+def test_a_server_that_stays_away_ends_the_run() -> None:
+    with Running(Script(mean=0.2, sigma=0.0)) as server:
+
+        def leave() -> None:
+            time.sleep(0.05)
+            server.down()
+
+        given = settings(server.url, options={"patience": "0.4"})
+        found = draw(given, ask(16), during=leave)
+        assert {type(c) for c in found} == {EngineDown}
+        assert "every finished sample is kept, and the same command resumes" in str(found[0])
+
+
+def test_samples_are_spread_over_servers_and_those_of_a_dead_one_go_to_the_other() -> None:
+    told: list[str] = []
+    slow = Script(mean=0.2, sigma=0.0)
+    with Running(slow) as first, Running(slow) as second:
+        found = draw(settings(first.url, second.url, told=told), ask(20))
+        assert [len(s.mock.arrivals) for s in (first, second)] == [10, 10]
+
+        def leave() -> None:
+            time.sleep(0.05)
+            first.down()
+
+        found = draw(settings(first.url, second.url, told=told), ask(20), during=leave)
+        assert all(isinstance(c, Completion) for c in found), found
+        assert len(second.mock.arrivals) == 30
+    assert any("started with a seed of its own" in text for text in told)
+    assert any("its samples go to the others" in text for text in told)
+
+
+def test_a_server_that_is_missing_at_the_start_joins_later(server: Running) -> None:
+    told: list[str] = []
+    with Running() as late:
+        late.down()
+        engine = make_engine(settings(server.url, late.url, told=told))
+
+        async def work() -> None:
+            await engine.generate(ask()[0])
+            await asyncio.to_thread(late.up)
+            while len(late.mock.arrivals) < 2:  # the look, and a sample
+                await asyncio.gather(*(engine.generate(r) for r in ask(4)))
+                await asyncio.sleep(0.01)
+            await engine.close()
+
+        asyncio.run(asyncio.wait_for(work(), 20))
+    assert any("its samples go to the others" in text for text in told)
+
+
+def test_two_thousand_requests_are_in_flight_at_once() -> None:
+    with Running(Script(hold=2000)) as server:
+        found = draw(settings(server.url), ask(2000))
+        assert all(isinstance(c, Completion) for c in found)
+        assert server.mock.most_in_flight == 2000
+
+
+# What is written down
+
+
+def test_the_fingerprint_says_what_the_server_says_and_nothing_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with Running(Script(vllm=True, context=4096)) as server:
+        url = server.url.replace("http://", "http://user:hidden@") + "?token=hidden"
+        options = {"header.X-Key": "hidden", "body.top_k": "5"}
+        engine = make_engine(settings(url, options=options))
+        assert engine.fingerprint() == {
+            "engine": "openai",
+            "revision": None,
+            "servers": [server.url],
+            "thinks": False,
+            "max_model_len": 4096,
+            "owned_by": "vllm",
+            "versions": {"vllm": "0.0.mock"},
+            "body": {"top_k": 5},
+            "headers": ["X-Key"],
+        }
+        assert isinstance(engine, OpenAIEngine)
+        assert engine.concurrency == 256
+
+
+def test_a_given_tokenizer_counts_the_tokens_of_thoughts(
+    server: Running, practice_model: Path
+) -> None:
+    pytest.importorskip("transformers")
+    assert make_engine(settings(server.url)).count_tokens("1+1") is None
+    options = {"tokenizer": str(practice_model / "late")}
+    engine = make_engine(settings(server.url, options=options))
+    assert engine.count_tokens("1+1") == 3
+    assert engine.thinks  # its chat template opens a thought
