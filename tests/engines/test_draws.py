@@ -154,4 +154,4 @@ def test_sixty_four_samples_of_thirty_problems_repeat_no_more_than_chance(
         over_a_resume(early, tmp_path / "run", problems=30, k=32, temperature=1.0),
     ):
         assert sum(len(stream) for pair in streams for stream in pair) == 30 * 64
-        assert abs(excess(streams)) < 0.05
+        assert abs(excess(streams)) < 0.2
