@@ -40,7 +40,7 @@ class SampleStatistics:
 
     lengths: dict[str, array[int]] = field(
         default_factory=lambda: {
-            name: array("I") for name in ("prompt", "thought", "response", "total")
+            name: array("q") for name in ("prompt", "thought", "response", "total")
         }
     )
     n: int = 0

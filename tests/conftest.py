@@ -27,6 +27,14 @@ def test_data() -> Path:
     return folder.resolve()
 
 
+@pytest.fixture
+def inline_grading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grades in this process: a run starts no workers, which takes a second each."""
+    from tests.fakes import InlinePool
+
+    monkeypatch.setattr("harness.runner.GradingPool", InlinePool)
+
+
 @pytest.fixture(scope="session")
 def practice_model() -> Path:
     """The folder of the practice checkpoints."""

@@ -80,6 +80,7 @@ def test_a_run_samples_grades_and_scores_everything_once(tmp_path: Path) -> None
     assert engine.most_in_flight == 6
 
 
+@pytest.mark.usefixtures("inline_grading")
 def test_thought_and_response_are_split_and_counted(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=1)
     complete(run, FakeEngine(right))
@@ -88,6 +89,7 @@ def test_thought_and_response_are_split_and_counted(tmp_path: Path) -> None:
     assert sample.raw("</think>") == right(Request(sample.problem_id, 0, None, None)).text  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("inline_grading")
 def test_only_what_is_missing_is_sampled_again(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=2)
     complete(run, FakeEngine(right))
@@ -100,6 +102,7 @@ def test_only_what_is_missing_is_sampled_again(tmp_path: Path) -> None:
     assert sorted(keys(run.folder)) == sorted(ALL)
 
 
+@pytest.mark.usefixtures("inline_grading")
 def test_problems_that_ran_long_before_come_first(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=1)
     lengths = {"0": 10, "1": 500, "2": 70, "3": 3, "4": 200}
@@ -108,6 +111,7 @@ def test_problems_that_ran_long_before_come_first(tmp_path: Path) -> None:
     assert order == ["1", "4", "2", "0", "3"]
 
 
+@pytest.mark.usefixtures("inline_grading")
 def test_an_engine_error_is_recorded_and_mended_by_the_next_run(tmp_path: Path) -> None:
     def fail(request: Request) -> Completion:
         if request.problem_id == "3":
@@ -126,6 +130,7 @@ def test_an_engine_error_is_recorded_and_mended_by_the_next_run(tmp_path: Path) 
     assert mended["complete"] is True
 
 
+@pytest.mark.usefixtures("inline_grading")
 def test_an_engine_that_is_down_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
     done: list[Request] = []
 
@@ -143,6 +148,7 @@ def test_an_engine_that_is_down_ends_the_run_and_loses_nothing(tmp_path: Path) -
     assert sorted(keys(run.folder)) == sorted(ALL)
 
 
+@pytest.mark.usefixtures("inline_grading")
 def test_every_sample_has_a_seed_of_its_own_only_when_seeded(tmp_path: Path) -> None:
     engine = FakeEngine(right)
     complete(make_run(tmp_path / "seeded", seeded=True), engine)

@@ -184,9 +184,12 @@ def sample(index: int, text: str = "x", **values: Any) -> Sample:
     return Sample("p0", index, None, text, values.pop("finish_reason", "stop"), **values)
 
 
-def test_truncated_share_is_the_share_at_the_length_cap() -> None:
-    samples = [sample(i, finish_reason="length" if i == 0 else "stop") for i in range(4)]
-    assert score(1, 4, [], samples=samples)["truncated_share"] == 0.25
+def test_samples_at_the_length_cap_and_in_a_loop_are_counted() -> None:
+    samples = [
+        sample(i, finish_reason="length" if i == 0 else "stop", looped=i == 0) for i in range(4)
+    ]
+    result = score(1, 4, [], samples=samples)
+    assert (result["truncated_share"], result["looped"]) == (0.25, 1)
 
 
 def test_tokens_of_thought_and_response_are_kept_apart() -> None:

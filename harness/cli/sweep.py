@@ -35,8 +35,8 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
     """Vary one setting at a time around a base, and show what it does to the score.
 
     CONFIG.yaml has two parts: base, the settings of `harness run`, and vary, values for any of
-    temperature, top_p, prompt, system_prompt, max_tokens, choice_order, extract, scoring, grader
-    (integer, math, choice) and k. Temperature 0 is drawn with k 1.
+    temperature, top_p, prompt, system_prompt, max_tokens, repetition_guard, choice_order, extract,
+    scoring, grader (integer, math, choice) and k. Temperature 0 is drawn with k 1.
 
     \b
     base: {model: examples/practice-model/late, tasks: practice_integer, k: 8}

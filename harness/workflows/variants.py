@@ -27,6 +27,7 @@ Factor = Literal[
     "prompt",
     "system_prompt",
     "max_tokens",
+    "repetition_guard",
     "choice_order",
     "extract",
     "scoring",

@@ -159,6 +159,7 @@ def test_the_k_that_is_asked_for_settles_it(write_run: WriteRun) -> None:
     [
         ({"sampling": {"max_tokens": 2048}}, "cap 2,048 against 32,768"),
         ({"sampling": {"temperature": 1.0}}, "temperature 1.0 against 0.6"),
+        ({"sampling": {"repetition_guard": 9}}, "a repetition guard of 9 against none"),
         ({"sampling": {"top_p": 1.0}}, "top-p 1.0 against 0.95"),
         ({"verdicts": aime(32, problems=29)}, "problems 29 against 30"),
     ],

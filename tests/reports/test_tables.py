@@ -160,6 +160,21 @@ def test_different_exams_are_called_so(write_run: WriteRun) -> None:
     assert same.alerts == ()
 
 
+def test_a_repetition_guard_and_what_it_cut_are_told(write_run: WriteRun) -> None:
+    runs = [
+        write_run([[C, W]], name="a", sampling={"repetition_guard": 8}),
+        write_run([[C, W]], name="b"),
+    ]
+    path = runs[0] / "practice_integer" / "scores.json"
+    path.write_text(path.read_text().replace('"looped": 0', '"looped": 3'))
+    results = read_results(runs)
+    settings = {row.cells[0]: row.cells[1] for row in exam_table(results).rows}
+    assert settings["Repetition guard"] == "a: 8 repeats\nb: off"
+    alerts = " ".join(summarise(results).alerts)
+    assert "a: 3 samples were cut by the repetition guard" in alerts
+    assert "b: 3 samples" not in alerts
+
+
 def test_runs_table_holds_the_whole_manifest(write_run: WriteRun) -> None:
     table = runs_table(read_results([write_run([[C]])]))
     assert {row.cells[0]: row.cells[1] for row in table.rows} == {

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import harness.runner
 import harness.workflows.evaluate as evaluate_module
 from harness.config import RunSettings
 from harness.errors import UsageError
@@ -20,7 +19,7 @@ from harness.runner import Observer
 from harness.store import RunFolder
 from harness.types import Completion, Request
 from harness.workflows.evaluate import evaluate
-from tests.fakes import FakeEngine, InlinePool, answer
+from tests.fakes import FakeEngine, answer
 
 TASKS = "practice_integer,practice_math"
 
@@ -41,7 +40,6 @@ class Bench:
         self.folder = folder
         self.asked: list[Request] = []
         monkeypatch.setattr(evaluate_module, "load_engine", self.load)
-        monkeypatch.setattr(harness.runner, "GradingPool", InlinePool)
 
     def load(self, *_: object) -> FakeEngine:
         def reply(request: Request) -> Completion:
@@ -75,7 +73,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def bench(inline_grading: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(tmp_path, monkeypatch)
 
 

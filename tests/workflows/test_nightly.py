@@ -51,7 +51,7 @@ class Trained(FakeEngine):
 
 
 @pytest.fixture(autouse=True)
-def _fake_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _fake_engine(inline_grading: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(
         "harness.workflows.evaluate.make_engine", lambda settings: Trained(settings.model)
     )
@@ -111,6 +111,8 @@ def test_a_drop_a_rise_and_what_changed_are_told_apart() -> None:
     assert (better.verdict, better.exit_code) == ("no regression", 0)
     assert better.comparison is not None
     assert better.comparison.rises == [TASK]
+    planned = RunFolder(Path("runs/step-2")).manifest().starts[-1]["plan"]["tasks"]
+    assert planned[TASK]["lengths_from"] == "runs/step-1"
     assert (worse.verdict, worse.exit_code) == ("regression", 1)
     assert worse.fingerprint["chat_template"] == ("plain", "wrong")
     task = lines()[-1]["tasks"][TASK]
