@@ -51,7 +51,7 @@ LAYERS = (
     },
     {"files", "store", "progress", "planning", "grading", "runner"},
     {"workflows"},
-    {"registry", "cli"},
+    {"registry", "cli", "exported"},
 )
 """Parts of harness/, lowest first; a part imports its own layer and those below."""
 

@@ -160,7 +160,7 @@ class LmEvalEngine:
         if self._loaded.api and len(sampling.stop) > _CHAT_STOPS:
             self._tell(f"lm-eval's chat client sends the first {_CHAT_STOPS} of "
                        f"{len(sampling.stop)} stop strings")  # fmt: skip
-        arguments = _arguments(sampling, cap)
+        arguments = _arguments(sampling, cap, transformers=self._loaded.transformers)
         seed = self._seed(request)
         return _Item(request, prompt, n_prompt, cap, arguments | ({} if seed is None else seed))
 
@@ -256,12 +256,14 @@ class LmEvalEngine:
             self._settings.tell(text)
 
 
-def _arguments(sampling: Sampling, cap: int) -> dict[str, Any]:
+def _arguments(sampling: Sampling, cap: int, *, transformers: bool) -> dict[str, Any]:
     """Our sampling in lm-eval's words. An unstated temperature is 1."""
     temperature = 1.0 if sampling.temperature is None else sampling.temperature
     found: dict[str, Any] = {"max_gen_toks": cap, "until": list(sampling.stop)}
     if temperature == 0:
         return {**found, "do_sample": False, "temperature": 0.0}
+    if transformers:
+        found |= {"top_k": 0, "top_p": 1.0}  # its own default draws from the 50 likeliest tokens
     if sampling.top_p is not None:
         found["top_p"] = sampling.top_p
     return {**found, "do_sample": True, "temperature": temperature}

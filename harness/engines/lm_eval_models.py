@@ -58,6 +58,11 @@ class Loaded:
         return found if sends_tokens and hasattr(found, "chat_template") else None
 
     @property
+    def transformers(self) -> bool:
+        """Whether the texts come from transformers' `generate`."""
+        return hasattr(self.model, "generation_config")
+
+    @property
     def model(self) -> Any:
         """What lm-eval wraps: a transformers model, vLLM's LLM, a server's name of a model."""
         return getattr(self.lm, "model", None)
@@ -83,6 +88,7 @@ def load(settings: EngineSettings) -> Loaded:
     _silence_bars()
     parameters = inspect.signature(kind.__init__).parameters
     given = _parsed(settings.options)
+    shown = {k: v for k, v in given.items() if not any(part in k for part in _SECRET)}
     concurrency = _concurrency(name, api, given)
     fixed: dict[str, Any] = {_model_argument(parameters, api): settings.model}
     if settings.revision is not None:
@@ -90,8 +96,8 @@ def load(settings: EngineSettings) -> Loaded:
     if api:
         given.setdefault("timeout", _TIMEOUT)
         given |= {"num_concurrent": 1, "batch_size": 1}
-    elif "batch_size" in parameters and name != "vllm":
-        given.setdefault("batch_size", concurrency)
+    elif "batch_size" in parameters:
+        given["batch_size"] = concurrency  # never "auto": that is found out anew for each call
     if "device" in parameters:
         given.setdefault("device", _device())
     for seed in ("seed", "random_seed"):
@@ -111,7 +117,7 @@ def load(settings: EngineSettings) -> Loaded:
         _sends_seed(lm) if api else name == "vllm",
         "add_bos_token" in given,
         concurrency,
-        {key: value for key, value in given.items() if not any(s in key for s in _SECRET)},
+        shown,
     )
 
 
