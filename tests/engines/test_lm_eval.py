@@ -351,7 +351,7 @@ def test_what_cannot_be_honoured_is_named(
     engine: str, options: dict[str, str], words: str, late: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
-        open_engine(engine, late, **options)
+        make_engine(EngineSettings(engine=engine, model=late, options=options))
 
 
 def test_hf_takes_no_seed_with_a_request(late: str) -> None:
@@ -362,4 +362,3 @@ def test_hf_takes_no_seed_with_a_request(late: str) -> None:
 def test_a_model_that_is_not_there_is_named() -> None:
     with pytest.raises(DataError, match=r"lm-eval's hf model cannot be loaded: .*no-such"):
         open_engine("lm_eval:hf", "./no-such-model")
-
