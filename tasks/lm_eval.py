@@ -111,29 +111,35 @@ def _find_file(name: str, folders: list[Path]) -> str:
     lm-eval's own index reads all of its files, which takes some 20 s: it is asked only where no
     file says `task: NAME`.
     """
-    says = re.compile(rb"^task:[ \t]*[\"']?" + re.escape(name.encode()) + rb"[\"']?[ \t]*(?:#.*)?$", re.M)  # fmt: skip
+    word = re.escape(name.encode())
+    says = re.compile(
+        rb"""^["']?task["']?:[ \t]*["']?""" + word + rb"""["']?[ \t]*(?:#.*)?$""", re.M
+    )
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"lm_eval:{name}: there is no folder {folder}")
         for file in sorted(folder.rglob("*.yaml")):
             if says.search(file.read_bytes()):
                 return str(file.resolve())
-    raise UsageError(_not_found(name, folders))
+    return _look_up(name, folders)
 
 
-def _not_found(name: str, folders: list[Path]) -> str:
+def _look_up(name: str, folders: list[Path]) -> str:
+    """The YAML file by lm-eval's own index. UsageError names what was meant."""
     from lm_eval.tasks import TaskManager
 
     index = TaskManager(include_path=list(folders), include_defaults=False)
+    if name in index.all_subtasks:
+        return str(index.task_index[name].yaml_path)
     if name in index.all_groups or name in index.all_tags:
         inside = sorted(_members(name, index))
         shown = ", ".join(f"lm_eval:{task}" for task in inside[:8])
         rest = f" and {len(inside) - 8} more" if len(inside) > 8 else ""
-        return f"lm_eval:{name} is a group: name its tasks, which are {shown}{rest}"
+        raise UsageError(f"lm_eval:{name} is a group: name its tasks, which are {shown}{rest}")
     near = get_close_matches(name, index.all_tasks, n=3)
     hint = f"did you mean {' or '.join(f'lm_eval:{n}' for n in near)}?" if near else (
         f"name a folder, as lm_eval:DIR/{name}, or set {INCLUDE}")  # fmt: skip
-    return f"lm-eval has no task {name!r} in {', '.join(map(str, folders))}; {hint}"
+    raise UsageError(f"lm-eval has no task {name!r} in {', '.join(map(str, folders))}; {hint}")
 
 
 def _members(name: str, index: Any) -> Iterator[str]:

@@ -83,7 +83,7 @@ def lm_eval_tasks(
     settings = {"harness_thinking": thinking, "harness_think_end": think_end}
     if data is not None:
         settings["harness_data"] = str(data.resolve())
-    files = {f"harness_{task.name}.yaml": _definition(task, k, settings) for task in chosen}
+    files = {f"harness_{task.name}.yaml": definition(task, k, settings) for task in chosen}
     files["utils.py"] = FUNCTIONS
     files["README.md"] = README.format(
         folder=output, example=f"harness_{chosen[0].name}", repeats=k or "k", thinking=thinking
@@ -95,7 +95,7 @@ def lm_eval_tasks(
     click.echo(f"lm_eval --include_path {output} --tasks {names} --model ..")
 
 
-def _definition(task: Any, k: int | None, settings: dict[str, str]) -> str:
+def definition(task: Any, k: int | None, settings: dict[str, str]) -> str:
     """One task as lm-eval reads it. UsageError where it cannot be what it is here."""
     from dataclasses import replace
 

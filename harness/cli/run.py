@@ -26,7 +26,8 @@ def _engine_args(
 
 @click.command(short_help="Sample, grade and score a model.")
 @click.option("--model", metavar="MODEL", help="A local model folder, or a name on the hub.")
-@click.option("--tasks", metavar="T[,T..]", help="Tasks by name; `harness tasks` lists them.")
+@click.option("--tasks", metavar="T[,T..]", help="Tasks by name; `harness tasks` lists them. "
+              "lm_eval:NAME and lm_eval:DIR/NAME are lm-eval's.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
               help="Run folder. An existing one is completed: the same command resumes.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), metavar="F.yaml",
@@ -72,7 +73,7 @@ def _engine_args(
 )
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=_engine_args,
               help="An option of the engine, repeatable. transformers: batch_size, device, "
-              "dtype.")  # fmt: skip
+              "dtype. lm_eval: its model arguments.")  # fmt: skip
 @click.option("--base-url", metavar="URL",
               help="openai: the server, up to and including /v1. The key is read from "
               "OPENAI_API_KEY.")  # fmt: skip
