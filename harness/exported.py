@@ -20,10 +20,8 @@ from harness.grading import grade_chunk
 from harness.metrics import tally_problem
 from harness.prompts import choice_order, render
 from harness.registry import find_tasks
+from harness.scoring import SampleStatistics
 from harness.types import Problem, Sample, Task, Verdict
-
-LONG = 200
-"""Characters from which two equal responses are no coincidence."""
 
 
 def load(*, harness_task: str, harness_data: str | None = None, **settings: Any) -> dict[str, Any]:
@@ -80,8 +78,10 @@ def process_results(document: Mapping[str, Any], results: Sequence[Any]) -> dict
     grades = grade_chunk([(task.grader, problem, sample) for sample in samples])
     graded = [grade for grade in grades if grade.verdict is not Verdict.ERROR]
     found = tally_problem(problem.id, graded, task.grader.classes)
-    long = [text for text in responses if len(text) >= LONG]
-    if len(long) > 1 and len(set(long)) == 1 and len(long) == len(responses):
+    statistics = SampleStatistics()
+    for sample in samples:
+        statistics.add(sample)
+    if 0 < statistics.duplicates == len(samples) - 1:
         _warn_of_copies(document["task"])
     for grade in grades:
         if grade.verdict is Verdict.ERROR:
@@ -91,7 +91,7 @@ def process_results(document: Mapping[str, Any], results: Sequence[Any]) -> dict
            for m in task.metrics if m.k <= len(responses)},
         "verdicts": [str(grade.verdict) for grade in grades],
         "errors": len(grades) - len(graded),
-        "copies": len(long) - len(set(long)),
+        "copies": statistics.duplicates,
     }  # fmt: skip
 
 

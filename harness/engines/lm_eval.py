@@ -23,7 +23,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -67,9 +66,7 @@ class LmEvalEngine:
         self._template = getattr(self._tokenizer, "chat_template", None)
         self._context = loaded.context
         self._batcher: Batcher[_Item] | None = None
-        self._threads: ThreadPoolExecutor | None = None
         if loaded.api:
-            self._threads = ThreadPoolExecutor(loaded.concurrency, "lm_eval")
             self._hear_replies()
         else:
             self._batcher = Batcher(
@@ -124,15 +121,12 @@ class LmEvalEngine:
             sampling = request.sampling
             group = sampling.temperature, sampling.top_p, sampling.stop, item.cap
             return await self._batcher.submit(item, group)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._run_alone, item)
+        return await self._in_a_thread(item)
 
     async def close(self) -> None:
         """Let the model go; vLLM's engine process ends with it."""
         if self._batcher is not None:
             await self._batcher.close()
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
         core = getattr(getattr(self._loaded.model, "llm_engine", None), "engine_core", None)
         if core is not None:
             await asyncio.to_thread(core.shutdown)
@@ -185,6 +179,31 @@ class LmEvalEngine:
             except Exception as error:  # templates raise their own errors
                 raise EngineDown(f"the chat template of {self._settings.model} failed: {error}") from error  # fmt: skip
         return "\n\n".join(message["content"] for message in messages)
+
+    async def _in_a_thread(self, item: _Item) -> Completion:
+        """One request in a thread of its own: a daemon, so that no exit waits for a slow server."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Completion] = loop.create_future()
+
+        def settle(completion: Completion | None, error: EngineError | None) -> None:
+            if done.done():  # cancelled
+                return
+            if completion is not None:
+                done.set_result(completion)
+            elif error is not None:
+                done.set_exception(error)
+
+        def work() -> None:
+            completion = failure = None
+            try:
+                completion = self._run_alone(item)
+            except EngineError as error:
+                failure = error
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, completion, failure)
+
+        threading.Thread(target=work, daemon=True).start()
+        return await done
 
     def _run_batch(self, batch: Sequence[_Item]) -> list[Completion]:
         started = time.monotonic()
