@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -264,6 +265,8 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.bodies.append(body)
         text = body["messages"][-1]["content"]
+        if text == "slow":
+            time.sleep(8)
         message = {"content": "A box.", "reasoning": "Let me see."}
         if text == "cut":
             message = {"content": None, "reasoning": "Let me"}  # type: ignore[dict-item]
@@ -331,6 +334,21 @@ def test_a_request_that_fails_for_good_loses_nothing_else(server: Server) -> Non
     assert len(failed) == 1
     assert "500" in str(failed[0])
     assert sum(isinstance(item, Completion) for item in found) == 32
+
+
+def test_no_exit_waits_for_a_slow_server(server: Server) -> None:
+    before = threading.enumerate()
+    engine = client(server)
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(engine.generate(request("slow")), 1)
+        await engine.close()
+
+    asyncio.run(give_up())
+    waiting = [thread for thread in threading.enumerate() if thread not in before]
+    assert waiting
+    assert all(thread.daemon for thread in waiting)
 
 
 # What cannot be honoured
