@@ -1,12 +1,18 @@
-"""Finding tasks: every module in harness.tasks, then entry points of the group harness.tasks."""
+"""Finding tasks: every module in harness.tasks, then entry points of the group harness.tasks.
+
+A module exposes `TASKS`; one that has more than can be listed exposes `PREFIX` and
+`find(name) -> Task`, and its tasks are called `PREFIX:NAME`.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
+from types import ModuleType
 
 from harness.errors import UsageError
 from harness.types import Task
@@ -39,6 +45,10 @@ def find_tasks(names: str) -> list[Task]:
     known = tasks()
     chosen = []
     for name in dict.fromkeys(part.strip() for part in names.split(",") if part.strip()):
+        prefix, found, rest = name.partition(":")
+        if found and prefix in finders():
+            chosen.append(finders()[prefix](rest))
+            continue
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
@@ -49,14 +59,21 @@ def find_tasks(names: str) -> list[Task]:
     return chosen
 
 
-def _sources() -> list[tuple[str, tuple[Task, ...]]]:
+@cache
+def finders() -> dict[str, Callable[[str], Task]]:
+    """By prefix, what finds the tasks that are called PREFIX:NAME."""
+    return {module.PREFIX: module.find for module in _modules() if hasattr(module, "PREFIX")}
+
+
+def _modules() -> Iterator[ModuleType]:
     import harness.tasks as package
 
-    sources = []
     for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        if hasattr(module, "TASKS"):
-            sources.append((module.__name__, module.TASKS))
+        yield importlib.import_module(f"{package.__name__}.{info.name}")
+
+
+def _sources() -> list[tuple[str, tuple[Task, ...]]]:
+    sources = [(m.__name__, m.TASKS) for m in _modules() if hasattr(m, "TASKS")]
     for entry in entry_points(group=GROUP):
         try:
             loaded = entry.load()

@@ -54,7 +54,7 @@ LAYERS = (
     },
     {"files", "store", "progress", "planning", "grading", "grading_ray", "runner"},
     {"workflows"},
-    {"registry", "cli"},
+    {"registry", "cli", "exported"},
 )
 """Parts of harness/, lowest first; a part imports its own layer and those below."""
 

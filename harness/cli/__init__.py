@@ -29,6 +29,7 @@ COMMANDS = {
     "rating": ("rating", "Codeforces rating and percentile of a run."),
     "tasks": ("info", "List the tasks, or show one in full."),
     "baselines": ("report", "List published baselines with their sources."),
+    "export": ("export", "Write the tasks for another harness to run: lm-eval."),
     "data": ("data", "Fetch datasets, or check your own copies."),
     "doctor": ("info", "Check what this machine can run, and say how to get the rest."),
 }

@@ -25,7 +25,10 @@ _FREE_GIB = 5
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def tasks(name: str | None, as_json: bool) -> None:
-    """List the tasks; with NAME, show its protocol, prompt and source in full."""
+    """List the tasks; with NAME, show its protocol, prompt and source in full.
+
+    lm_eval:NAME is the task NAME of lm-eval, lm_eval:DIR/NAME one whose file lies in DIR.
+    """
     from harness.registry import find_tasks
     from harness.registry import tasks as all_tasks
 

@@ -26,7 +26,8 @@ def _engine_args(
 
 @click.command(short_help="Sample, grade and score a model.")
 @click.option("--model", metavar="MODEL", help="A local model folder, or a name on the hub.")
-@click.option("--tasks", metavar="T[,T..]", help="Tasks by name; `harness tasks` lists them.")
+@click.option("--tasks", metavar="T[,T..]", help="Tasks by name; `harness tasks` lists them. "
+              "lm_eval:NAME and lm_eval:DIR/NAME are lm-eval's.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
               help="Run folder. An existing one is completed: the same command resumes.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), metavar="F.yaml",
@@ -76,7 +77,8 @@ def _engine_args(
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=_engine_args,
               help="An option of the engine, repeatable. transformers: batch_size, device, "
               "dtype. openai: timeout, patience, tries, tokenizer, cap_field, body.NAME=JSON, "
-              "header.NAME=TEXT, and for --serve serve.NAME=VALUE.")  # fmt: skip
+              "header.NAME=TEXT, and for --serve serve.NAME=VALUE. vllm: any of vLLM's own, and lora=PATH. ray: gpus, cpus and the "
+              "engine's. lm_eval: its model arguments.")  # fmt: skip
 @click.option("--base-url", metavar="URL[,URL..]",
               help="openai: the server, up to and including /v1; of several the least busy one "
               "is asked. Also OPENAI_BASE_URL; the key is read from OPENAI_API_KEY.")  # fmt: skip

@@ -10,7 +10,7 @@ from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
 from harness.parts import Engine
 
-ENGINES = ("transformers", "vllm", "openai", "ray")
+ENGINES = ("transformers", "vllm", "openai", "ray", "lm_eval")
 """Each is a module of this package with a function `open_engine(settings) -> Engine`."""
 
 

@@ -1,0 +1,160 @@
+"""`harness export`: tasks for other harnesses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+FUNCTIONS = '''\
+"""What the YAML files beside this one call; written by `harness export lm-eval-tasks`."""
+
+from harness.exported import load, process_results, total
+
+__all__ = ["load", "process_results", "total"]
+'''
+README = """\
+# Tasks of reasoning-harness for lm-eval
+
+    lm_eval --include_path {folder} --tasks {example} --log_samples --output_path OUT \\
+        --model hf --model_args pretrained=MODEL --apply_chat_template
+
+Run it where `harness` is installed: problems, prompts, choice orders, thoughts and verdicts are its
+own, so a verdict here is the verdict of `harness run` on the same response.
+
+- All {repeats} responses of a problem are kept (`repeats` and the filter `all`) and graded. `pass@1` is
+  the mean over them, then over problems. `verdicts` counts the graded responses; with
+  `--log_samples` it lists them, one a response.
+- `copies` counts long responses that repeat another of their problem: a few may be chance. lm-eval's
+  chat client sends the constant seed 1234 with every repeat: a server that honours it returns one
+  sample {repeats} times, and nothing of the k is left. Its hf and vllm models draw anew within a run,
+  but the same again in the next one, unless `--seed` (hf) or `seed=` in `--model_args` (vllm) differs.
+  Do not use `--use_cache`: it can return one answer for all repeats.
+- With `--model hf` add `--gen_kwargs top_k=0`: transformers draws from the 50 likeliest tokens unless
+  it is told not to, and the harness's protocols know no such limit.
+- `errors` must be 0: a response that a fault of ours left without a verdict is not counted as wrong.
+- A response that was cut at the cap is `no_answer`: lm-eval does not say why a response ended.
+- Thoughts: `{thinking}`. A chat template that opens the thought itself leaves no opening tag in the
+  text; export with `--thinking yes` for such a model, or a thought that never ended is graded as a
+  response. Do not set `think_end_token`: the harness splits thoughts. A server that splits them off
+  leaves lm-eval the response alone: fine with `--thinking auto`.
+- Logs hold the statements. The authors of GPQA ask not to publish theirs.
+"""
+
+
+@click.group(short_help="Write the tasks for another harness.")
+def export() -> None:
+    """Write the tasks of the harness for another one to run."""
+
+
+@export.command("lm-eval-tasks", short_help="Tasks that `lm_eval --include_path` runs.")
+@click.option("-o", "--output", required=True, metavar="DIR",
+              type=click.Path(path_type=Path, file_okay=False),
+              help="Folder for the YAML files, utils.py and a README.")  # fmt: skip
+@click.option("--tasks", metavar="T[,T..]", help="Tasks by name; all of them by default.")
+@click.option("--k", type=int, metavar="N", help="Samples per problem; each task's k by default.")
+@click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              metavar="DIR", envvar="HARNESS_DATA",
+              help="Your own copies of the datasets instead of the hub's, as for `harness run`. "
+              "Also HARNESS_DATA.")  # fmt: skip
+@click.option("--thinking", type=click.Choice(["auto", "yes", "no"]), default="auto",
+              help="yes for a model whose chat template opens the thought; auto, the default, "
+              "sees it from an opening tag.")  # fmt: skip
+@click.option("--think-end", metavar="TAG", default="</think>",
+              help="What ends a thought; </think> by default.")  # fmt: skip
+def lm_eval_tasks(
+    output: Path, tasks: str | None, k: int | None, data: Path | None, thinking: str, think_end: str
+) -> None:
+    """Write tasks as lm-eval task files, graded by the harness.
+
+    All k samples of a problem are kept as lm-eval's repeats. lm-eval must run where the harness
+    is installed too.
+
+    \b
+    harness export lm-eval-tasks -o exported --tasks aime24
+    lm_eval --include_path exported --tasks harness_aime24 --model hf ..
+    """
+    from harness.files import write_text
+    from harness.registry import find_tasks
+    from harness.registry import tasks as all_tasks
+
+    chosen = find_tasks(tasks) if tasks else list(all_tasks().values())
+    settings = {"harness_thinking": thinking, "harness_think_end": think_end}
+    if data is not None:
+        settings["harness_data"] = str(data.resolve())
+    files = {f"harness_{task.name}.yaml": definition(task, k, settings) for task in chosen}
+    files["utils.py"] = FUNCTIONS
+    files["README.md"] = README.format(
+        folder=output, example=f"harness_{chosen[0].name}", repeats=k or "k", thinking=thinking
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_text(output / name, text)
+    names = ",".join(f"harness_{task.name}" for task in chosen)
+    click.echo(f"lm_eval --include_path {output} --tasks {names} --model ..")
+
+
+def definition(task: Any, k: int | None, settings: dict[str, str]) -> str:
+    """One task as lm-eval reads it. UsageError where it cannot be what it is here."""
+    from dataclasses import replace
+
+    import yaml
+
+    from harness.errors import UsageError
+
+    if ":" in task.name:
+        raise UsageError(f"{task.name} is another harness's task already: name tasks of this one")
+    if task.choice_order == "per-sample":
+        raise UsageError(f"{task.name} orders choices anew for each sample, and lm-eval sends one "
+                         "prompt for all repeats of a problem")  # fmt: skip
+    sampling = replace(task.sampling, k=task.sampling.k if k is None else k)
+    generation = {"do_sample": sampling.temperature != 0, "temperature": sampling.temperature,
+                  "top_p": sampling.top_p, "max_gen_toks": sampling.max_tokens}  # fmt: skip
+    definition = {
+        "task": f"harness_{task.name}",
+        "tag": "harness",
+        "custom_dataset": _Function("utils.load"),
+        "dataset_kwargs": {"harness_task": task.name, **settings},
+        "test_split": "test",
+        "output_type": "generate_until",
+        "description": task.system_prompt or "",
+        "doc_to_text": "prompt",
+        "doc_to_target": "target",
+        "repeats": sampling.k,
+        "generation_kwargs": {
+            **{name: value for name, value in generation.items() if value is not None},
+            "until": list(sampling.stop),
+        },
+        "filter_list": [{"name": "all", "filter": [{"function": "take_first_k", "k": sampling.k}]}],
+        "process_results": _Function("utils.process_results"),
+        "metric_list": [
+            *(_metric(m.name, "mean", True) for m in task.metrics if m.k <= sampling.k),
+            _metric("verdicts", _Function("utils.total"), True),
+            _metric("errors", _Function("utils.total"), False),
+            _metric("copies", _Function("utils.total"), False),
+        ],
+        "metadata": {"version": task.grader.version, "source": task.dataset.source(None)},
+    }
+    return yaml.dump(definition, Dumper=_dumper(), sort_keys=False, allow_unicode=True)
+
+
+def _metric(name: str, aggregation: str, higher: bool) -> dict[str, Any]:
+    return {"metric": name, "aggregation": aggregation, "higher_is_better": higher}
+
+
+class _Function(str):
+    """A name that lm-eval looks up in the folder: `!function utils.load`."""
+
+
+def _dumper() -> Any:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    Dumper.add_representer(
+        _Function, lambda dumper, name: dumper.represent_scalar("!function", name)
+    )
+    return Dumper

@@ -1,0 +1,191 @@
+"""lm-eval's own filters and metrics as a grader: correct where the chosen metric is 1.
+
+A task of lm-eval is opened from its YAML file, once in each process; its problems are told apart by
+`documents`. Metrics that are not 0 or 1 for one response have no place here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError, UsageError
+from harness.graders.outcome import make_grade, no_answer
+from harness.types import Grade, Problem, Sample, Verdict
+
+Outcome = Mapping[tuple[str, str], Any]
+"""By (filter, metric), what lm-eval makes of one response."""
+
+_FEWSHOT_SEED = 1234  # lm-eval's own default
+_NOTHING = "[invalid]"  # what lm-eval's extraction filters give where they find nothing
+_SHOWN = 1000  # characters of a filtered response that stand in a grade
+
+
+@dataclass(frozen=True, slots=True)
+class LmEval:
+    """Grades by a metric of a task of lm-eval.
+
+    Args:
+        path: the task's YAML file.
+        metric: the metric that decides.
+        filter: the filter whose result it is computed on.
+    """
+
+    path: str
+    metric: str
+    filter: str
+
+    @property
+    def version(self) -> str:
+        """Metric and filter, lm-eval's version, and a digest of the files that define the task."""
+        defined = f"lm_eval-{version('lm_eval')}-{_definition(self.path)}"
+        return f"{scoring(self.filter, self.metric)}/{defined}"
+
+    def grade(self, problem: Problem, sample: Sample) -> Grade:
+        """Decide one sample by its response alone.
+
+        Raises:
+            DataError: the task no longer holds the problem, or its metric is neither 0 nor 1.
+        """
+        started = time.perf_counter()
+        grade = make_grade(problem, sample, no_answer(sample), answer=None, stage="no response",
+                           started=started, version=self.version)  # fmt: skip
+        if sample.response is None:
+            return grade
+        document = documents(self.path).get(problem.id)
+        if document is None:
+            raise DataError(f"problem {problem.id} is none of {self.path}: its data has changed")
+        outcome, filtered = outcomes(open_task(self.path), document, sample.response)
+        verdicts = {key: _verdict(value) for key, value in outcome.items()}
+        verdict = verdicts.pop((self.filter, self.metric), None)
+        if verdict is None:
+            raise DataError(f"{self.metric} is {outcome.get((self.filter, self.metric))!r} for "
+                            f"sample {sample.index}: only 0 or 1 is a verdict")  # fmt: skip
+        answer = filtered[self.filter]
+        answer = answer[:_SHOWN] if isinstance(answer, str) and answer.strip() else None
+        if answer == _NOTHING:
+            answer = None
+        if answer is None and verdict is Verdict.WRONG_ANSWER:
+            verdict = no_answer(sample)
+        return replace(
+            grade,
+            verdict=verdict,
+            answer=answer,
+            detail=self.filter,
+            seconds=time.perf_counter() - started,
+            also={scoring(*key): str(found) for key, found in verdicts.items() if found},
+        )
+
+    def ready(self) -> None:
+        """Raise UsageError where lm-eval is not installed, before anything is sampled."""
+        need_lm_eval()
+
+    def classes(self, answers: Sequence[str]) -> list[int]:
+        """Number the equivalence classes: equal filtered responses."""
+        numbers: dict[str, int] = {}
+        return [numbers.setdefault(answer.strip(), len(numbers)) for answer in answers]
+
+
+def scoring(filter: str, metric: str) -> str:
+    """The name of one way of deciding, as lm-eval prints it: `exact_match,strict-match`."""
+    return f"{metric},{filter}"
+
+
+def need_lm_eval() -> None:
+    """Raise UsageError where lm-eval is not installed."""
+    try:
+        import lm_eval  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"tasks of lm-eval need {error.name}: pip install 'reasoning-harness[lm-eval]'"
+        ) from error
+
+
+@cache
+def open_task(path: str) -> Any:
+    """The task that a YAML file defines, set up as `lm_eval` would.
+
+    Raises:
+        UsageError: lm-eval is not installed.
+        DataError: the task or its data cannot be loaded.
+    """
+    need_lm_eval()
+    import datasets
+    from lm_eval.tasks import TaskManager
+
+    datasets.disable_progress_bars()
+    try:
+        (task,) = TaskManager(include_defaults=False).load([path])["tasks"].values()
+    except Exception as error:  # whatever a task's file, functions or data set raise
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise DataError(f"lm-eval cannot load {path}: {first}") from error
+    if task.get_config("num_fewshot") is None:
+        task.set_config("num_fewshot", 0)
+    task.set_fewshot_seed(_FEWSHOT_SEED)
+    return task
+
+
+@cache
+def documents(path: str) -> dict[str, Any]:
+    """The task's documents by problem id, in their order.
+
+    The id is a field `id` where every document has its own, else a hash of the document; equal
+    documents are told apart by a number.
+    """
+    found = list(open_task(path).eval_docs)
+    named = [str(d["id"]) for d in found if d.get("id") is not None]
+    if len(set(named)) == len(found):
+        return dict(zip(named, found, strict=True))
+    seen = Counter[str]()
+    by_id = {}
+    for document in found:
+        text = json.dumps(document, sort_keys=True, default=repr)
+        id = hashlib.sha256(text.encode()).hexdigest()[:16]
+        seen[id] += 1
+        by_id[id if seen[id] == 1 else f"{id}-{seen[id]}"] = document
+    return by_id
+
+
+def outcomes(task: Any, document: Any, response: str) -> tuple[Outcome, Mapping[str, Any]]:
+    """What the task's filters and metrics make of one response, and the filtered responses."""
+    from lm_eval.api.instance import Instance
+
+    instance = Instance("generate_until", document, ("", {}), 0, (task.task_name, 0, 1), [response])
+    task._instances = [instance]
+    task.apply_filters()
+    found = {
+        (name, str(metric)): value
+        for name, filtered in instance.filtered_resps.items()
+        for metric, value in task.process_results(document, [filtered]).items()
+    }
+    return found, instance.filtered_resps
+
+
+def _verdict(value: Any) -> Verdict | None:
+    """Correct or wrong; None for a value that is neither 0 nor 1."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__float__") or value not in (0, 1):
+        return None
+    return Verdict.CORRECT if value else Verdict.WRONG_ANSWER
+
+
+def binary(outcome: Outcome) -> list[tuple[str, str]]:
+    """The (filter, metric) pairs whose value is 0 or 1, in lm-eval's order."""
+    return [key for key, value in outcome.items() if _verdict(value) is not None]
+
+
+@cache
+def _definition(path: str) -> str:
+    """Digest of the task's file and of the code and files beside it that it may include."""
+    folder = Path(path).parent
+    digest = hashlib.sha256(Path(path).read_bytes())
+    for file in sorted([*folder.glob("*.py"), *folder.glob("_*.yaml"), *folder.glob("*_yaml")]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:8]
