@@ -359,6 +359,7 @@ def test_the_command_line_samples_seeded_draws_that_another_process_repeats(
         ("late", ["max_model_length=9"], "did you mean max_model_len"),
         ("late", ["max_model_len=99999"], "max_model_len (99999)"),
         ("late", ["data_parallel_size=2"], "--replicas N"),
+        ("late", ["kv_cache_memory_bytes=1000"], "too little memory"),
         ("nowhere/at/all", [], "there is no such model folder"),
     ],
 )
