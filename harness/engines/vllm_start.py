@@ -22,6 +22,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from inspect import signature
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
@@ -82,12 +83,27 @@ def visible_devices() -> list[str] | None:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-def start_llm(engine_args: Any, devices: Sequence[str] | None) -> tuple[Any, list[BaseProcess]]:
-    """An AsyncLLM, ready, and its processes. It may be built in any thread, before its loop runs.
+@dataclass(eq=False, slots=True)
+class Processes:
+    """The processes of one engine, from their start on."""
+
+    running: list[BaseProcess] = field(default_factory=list)
+    unwanted: bool = False
+
+    def end(self) -> None:
+        """Kill them, and those that are still to come: the start in work then fails at once."""
+        self.unwanted = True
+        for process in self.running:
+            process.kill()
+
+
+def start_llm(engine_args: Any, devices: Sequence[str] | None, own: Processes) -> Any:
+    """An AsyncLLM, ready. It may be built in any thread, before its event loop runs.
 
     Args:
         engine_args: vLLM's AsyncEngineArgs.
         devices: GPUs of this engine; None leaves the choice to vLLM.
+        own: is given the engine's processes.
 
     Raises:
         UsageError: arguments that vLLM refuses, or too little memory.
@@ -98,17 +114,17 @@ def start_llm(engine_args: Any, devices: Sequence[str] | None) -> tuple[Any, lis
     workshop = _prepare()
     offset = workshop.log.stat().st_size
     try:
-        with _own_processes(devices, engine_args.data_parallel_size or 1) as own:
-            return AsyncLLM.from_engine_args(engine_args), own
+        with _surrounded(devices, engine_args.data_parallel_size or 1, own):
+            return AsyncLLM.from_engine_args(engine_args)
     except Exception as error:  # whatever vLLM raises: the cause is in its log or in the message
         raise _explain(str(engine_args.model), error, workshop.since(offset)) from error
 
 
-def end_llm(llm: Any, own: Sequence[BaseProcess]) -> None:
+def end_llm(llm: Any, own: Processes) -> None:
     """Shut an AsyncLLM down and see its processes gone."""
     seconds = {"timeout": _END_SECONDS}
     llm.shutdown(**(seconds if "timeout" in signature(llm.shutdown).parameters else {}))
-    for process in own:
+    for process in own.running:
         process.join(_END_SECONDS)
         if process.is_alive():
             process.kill()
@@ -121,15 +137,11 @@ def cores() -> list[BaseProcess]:
 
 
 @contextmanager
-def _own_processes(devices: Sequence[str] | None, n: int) -> Iterator[list[BaseProcess]]:
-    """Give the next engine's n processes these GPUs, and keep the terminal's Ctrl-C from them.
-
-    Yields the processes, as they come.
-    """
+def _surrounded(devices: Sequence[str] | None, n: int, own: Processes) -> Iterator[None]:
+    """Give the next engine's n processes these GPUs, and keep the terminal's Ctrl-C from them."""
     surroundings = ExitStack()
     surroundings.enter_context(_STARTING)
     known, over = {core.pid for core in cores()}, threading.Event()
-    own: list[BaseProcess] = []
     with surroundings:
         _surround(surroundings, devices)
         # Started before the core, for its own start would unblock SIGINT again.
@@ -138,13 +150,15 @@ def _own_processes(devices: Sequence[str] | None, n: int) -> Iterator[list[BaseP
 
     def let_others_start() -> None:
         with surroundings:
-            while len(own) < n and not over.wait(_POLL_SECONDS):
-                own[:] = [core for core in cores() if core.pid not in known]
+            while len(own.running) < n and not over.wait(_POLL_SECONDS):
+                own.running = [core for core in cores() if core.pid not in known]
+        if own.unwanted:
+            own.end()
 
     threading.Thread(target=let_others_start, daemon=True).start()
     old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield own
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
         over.set()
