@@ -25,7 +25,7 @@ from harness.engines.vllm_args import (
     check_data_parallel,
     parse_engine_args,
 )
-from harness.engines.vllm_start import end_llm, import_vllm, start_llm, visible_devices
+from harness.engines.vllm_start import Processes, end_llm, import_vllm, start_llm, visible_devices
 from harness.errors import EngineError, HarnessError, UsageError
 from harness.types import Completion, FinishReason, Request
 
@@ -94,6 +94,7 @@ class VllmEngine:
         args: vLLM's arguments, in its types.
         seed: of this engine's draws.
         devices: its GPUs; None leaves the choice to vLLM.
+        processes: is given vLLM's processes as they start.
 
     Raises:
         UsageError: arguments that vLLM refuses, or too little memory.
@@ -107,6 +108,7 @@ class VllmEngine:
         *,
         seed: int,
         devices: Sequence[str] | None = None,
+        processes: Processes | None = None,
     ) -> None:
         from vllm.engine.arg_utils import AsyncEngineArgs
 
@@ -116,7 +118,8 @@ class VllmEngine:
         values = {**_DEFAULTS, **args.values, "model": settings.model, "seed": seed}
         if settings.revision is not None:
             values["revision"] = settings.revision
-        self._llm, self.processes = start_llm(AsyncEngineArgs(**values), devices)
+        self.processes = processes or Processes()
+        self._llm = start_llm(AsyncEngineArgs(**values), devices, self.processes)
         self._config = self._llm.vllm_config
         self._lora = _lora_request(args.lora)
         self._context = int(self._config.model_config.max_model_len)
@@ -251,7 +254,7 @@ class _Start:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings, self._args = settings, _read_args(settings)
         self._devices = _devices(settings, self._args)
-        self._engines: dict[int, VllmEngine] = {0: self._build(0, 0)}
+        self._engines: dict[int, VllmEngine] = {0: self._build(0, 0, Processes())}
 
     @property
     def first(self) -> VllmEngine:
@@ -262,10 +265,12 @@ class _Start:
             return self._engines[0]
         if replica in self._engines:  # its GPUs are free only when it is gone
             await self._engines[replica].close()
-        building = asyncio.get_running_loop().run_in_executor(None, self._build, replica, life)
+        own, loop = Processes(), asyncio.get_running_loop()
+        building = loop.run_in_executor(None, self._build, replica, life, own)
         try:
             engine = await asyncio.shield(building)
         except asyncio.CancelledError:
+            own.end()
             building.add_done_callback(_end)
             raise
         except HarnessError as error:
@@ -275,10 +280,10 @@ class _Start:
         self._engines[replica] = engine
         return engine
 
-    def _build(self, replica: int, life: int) -> VllmEngine:
+    def _build(self, replica: int, life: int, own: Processes) -> VllmEngine:
         devices = self._devices[replica] if self._devices else None
         seed = self._settings.draw_seed(replica, life)
-        return VllmEngine(self._settings, self._args, seed=seed, devices=devices)
+        return VllmEngine(self._settings, self._args, seed=seed, devices=devices, processes=own)
 
 
 def open_engine(settings: EngineSettings) -> Replicas:

@@ -20,8 +20,9 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from inspect import signature
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
@@ -34,6 +35,10 @@ from harness.errors import DataError, HarnessError, UsageError
 _POLL_SECONDS = 0.02
 _END_SECONDS = 20.0  # a core ends its workers first, which may take ten
 _STARTING = threading.Lock()
+_MEMORY = re.compile(
+    r"out of memory|free memory on device|memory for the (KV )?cache|KV cache (memory|is needed)",
+    re.IGNORECASE,
+)
 _MADE: list[_Workshop] = []  # one, after the first call of `_prepare`
 _LOG_VARIABLES = ("VLLM_LOGGING_LEVEL", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
 _PYTHON = """#!/bin/sh
@@ -78,12 +83,27 @@ def visible_devices() -> list[str] | None:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-def start_llm(engine_args: Any, devices: Sequence[str] | None) -> tuple[Any, list[BaseProcess]]:
-    """An AsyncLLM, ready, and its processes. It may be built in any thread, before its loop runs.
+@dataclass(eq=False, slots=True)
+class Processes:
+    """The processes of one engine, from their start on."""
+
+    running: list[BaseProcess] = field(default_factory=list)
+    unwanted: bool = False
+
+    def end(self) -> None:
+        """Kill them, and those that are still to come: the start in work then fails at once."""
+        self.unwanted = True
+        for process in self.running:
+            process.kill()
+
+
+def start_llm(engine_args: Any, devices: Sequence[str] | None, own: Processes) -> Any:
+    """An AsyncLLM, ready. It may be built in any thread, before its event loop runs.
 
     Args:
         engine_args: vLLM's AsyncEngineArgs.
         devices: GPUs of this engine; None leaves the choice to vLLM.
+        own: is given the engine's processes.
 
     Raises:
         UsageError: arguments that vLLM refuses, or too little memory.
@@ -94,17 +114,17 @@ def start_llm(engine_args: Any, devices: Sequence[str] | None) -> tuple[Any, lis
     workshop = _prepare()
     offset = workshop.log.stat().st_size
     try:
-        with _own_processes(devices, engine_args.data_parallel_size or 1) as own:
-            return AsyncLLM.from_engine_args(engine_args), own
+        with _surrounded(devices, engine_args.data_parallel_size or 1, own):
+            return AsyncLLM.from_engine_args(engine_args)
     except Exception as error:  # whatever vLLM raises: the cause is in its log or in the message
         raise _explain(str(engine_args.model), error, workshop.since(offset)) from error
 
 
-def end_llm(llm: Any, own: Sequence[BaseProcess]) -> None:
+def end_llm(llm: Any, own: Processes) -> None:
     """Shut an AsyncLLM down and see its processes gone."""
     seconds = {"timeout": _END_SECONDS}
     llm.shutdown(**(seconds if "timeout" in signature(llm.shutdown).parameters else {}))
-    for process in own:
+    for process in own.running:
         process.join(_END_SECONDS)
         if process.is_alive():
             process.kill()
@@ -117,43 +137,41 @@ def cores() -> list[BaseProcess]:
 
 
 @contextmanager
-def _own_processes(devices: Sequence[str] | None, n: int) -> Iterator[list[BaseProcess]]:
-    """Give the next engine's n processes these GPUs, and keep the terminal's Ctrl-C from them.
-
-    Yields the processes, as they come.
-    """
-    _STARTING.acquire()
+def _surrounded(devices: Sequence[str] | None, n: int, own: Processes) -> Iterator[None]:
+    """Give the next engine's n processes these GPUs, and keep the terminal's Ctrl-C from them."""
+    surroundings = ExitStack()
+    surroundings.enter_context(_STARTING)
     known, over = {core.pid for core in cores()}, threading.Event()
-    own: list[BaseProcess] = []
-    restore = _surround(devices)
-    # Started before the core, for its own start would unblock SIGINT again.
-    resource_tracker.ensure_running()
+    with surroundings:
+        _surround(surroundings, devices)
+        # Started before the core, for its own start would unblock SIGINT again.
+        resource_tracker.ensure_running()
+        surroundings = surroundings.pop_all()
 
     def let_others_start() -> None:
-        while len(own) < n and not over.wait(_POLL_SECONDS):
-            own[:] = [core for core in cores() if core.pid not in known]
-        restore()
-        _STARTING.release()
+        with surroundings:
+            while len(own.running) < n and not over.wait(_POLL_SECONDS):
+                own.running = [core for core in cores() if core.pid not in known]
+        if own.unwanted:
+            own.end()
 
     threading.Thread(target=let_others_start, daemon=True).start()
     old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield own
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
         over.set()
 
 
-def _surround(devices: Sequence[str] | None) -> Callable[[], None]:
-    """Set what the next process inherits: its GPUs and its output; returns what puts it back."""
-    kept = ExitStack()
+def _surround(kept: ExitStack, devices: Sequence[str] | None) -> None:
+    """Set what the next process inherits, its GPUs and its output, until the stack unwinds."""
     kept.callback(multiprocessing.spawn.set_executable, multiprocessing.spawn.get_executable())
     multiprocessing.spawn.set_executable(_prepare().python)
     if devices is not None:
         from vllm.platforms import current_platform
 
         kept.enter_context(_variable(current_platform.device_control_env_var, ",".join(devices)))
-    return kept.close
 
 
 @contextmanager
@@ -230,9 +248,8 @@ class _Workshop:
 
 def _explain(model: str, error: Exception, log: str) -> HarnessError:
     """What went wrong, in one line, and what to change."""
-    text = f"{error}\n{log}"
     reason = _reason(error, log)
-    if re.search(r"out of memory|OutOfMemory|[Ff]ree memory|KV cache|No available memory", text):
+    if _MEMORY.search(reason):
         return UsageError(
             f"{model}: vLLM has too little memory ({reason}); lower max_model_len or "
             "max_num_seqs, or set gpu_memory_utilization, by --engine-arg"
@@ -243,9 +260,11 @@ def _explain(model: str, error: Exception, log: str) -> HarnessError:
 
 
 def _reason(error: Exception, log: str) -> str:
-    """The line that names the cause: the core's last exception, or the error's own."""
+    """The line that names the cause: the processes' last exception, or the error's own."""
     raised = re.findall(r"^(?:\S*\.)?\w*(?:Error|Exception)\b: (.+)$", log, re.MULTILINE)
+    # What only points at another process's trace is no cause.
+    causes = [text for text in raised if "initialization failed" not in text]
     inner = re.search(r"(?:Value|Assertion) error, (.+)", str(error))  # pydantic's own layout
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    found = raised[-1] if raised else inner.group(1) if inner else lines[0]
+    found = causes[-1] if causes else inner.group(1) if inner else lines[0]
     return found.strip().rstrip(".")[:300]

@@ -183,8 +183,13 @@ def test_a_seeded_sample_does_not_depend_on_its_engine(
     finally:
         other.close()
     assert repeated[0] == repeated[1]
-    assert not {c.text for c in first} & {c.text for c in second}
-    assert len({c.text for c in first}) == len(first)
+    # Request by request the two agree no more often than two draws of one engine do by chance.
+    chance = sum(
+        a.text == b.text for n in range(3) for a, b in combinations(first[32 * n : 32 * n + 32], 2)
+    ) / (3 * 32 * 31 / 2)
+    agreeing = sum(a.text == b.text for a, b in zip(first, second, strict=True)) / len(first)
+    assert chance < 0.4
+    assert agreeing <= chance + 0.15
 
 
 def equal_pairs(samples: Sequence[Sample], apart: Any) -> float:
@@ -228,7 +233,7 @@ class Killer:
             assert self.lost
             engine = first.engine
             assert isinstance(engine, VllmEngine)
-            engine.processes[0].kill()
+            engine.processes.running[0].kill()
 
 
 @pytest.fixture
@@ -284,7 +289,8 @@ def test_a_killed_replica_costs_nothing_and_no_draw_comes_twice(
     assert len({sample.key for sample in samples}) == len(samples) == 720
     within = equal_pairs(samples, lambda a, b: (a.index < 12) == (b.index < 12))
     across = equal_pairs(samples, lambda a, b: (a.index < 12) != (b.index < 12))
-    assert within <= 0.002 and across <= 0.002
+    assert within < 0.4
+    assert across <= within + 0.03  # repeated draws would add 1/12
 
 
 class Borrowed:
@@ -359,6 +365,7 @@ def test_the_command_line_samples_seeded_draws_that_another_process_repeats(
         ("late", ["max_model_length=9"], "did you mean max_model_len"),
         ("late", ["max_model_len=99999"], "max_model_len (99999)"),
         ("late", ["data_parallel_size=2"], "--replicas N"),
+        ("late", ["kv_cache_memory_bytes=1000"], "too little memory"),
         ("nowhere/at/all", [], "there is no such model folder"),
     ],
 )
