@@ -146,7 +146,8 @@ def _connect(address: str) -> None:
         where = "a local Ray cluster" if local else f"--ray-address {address}"
         raise EngineDown(
             f"{where}: no Ray cluster can be used there ({first}); `ray status` on a node of the "
-            "cluster tells its state"
+            "cluster tells its state, and one that asks for a token needs RAY_AUTH_MODE=token here "
+            "too"
         ) from error
 
 

@@ -346,6 +346,22 @@ def test_grades_from_the_cluster_are_those_from_here(
     assert len(grades[0]) == 24
     assert grades[0] == grades[1]
     assert {verdict for verdict, _ in grades[0].values()} != {Verdict.ERROR}
+    problems, samples = folder.problems(), list(folder.samples())
+    grader = tasks()["practice_code"].grader
+
+    async def by_one_worker() -> list[Grade]:
+        with Cluster(cluster.address) as held:
+            worker = RayWorker(held, held.nodes()[0])
+            assert await worker.ready()
+            try:
+                return await worker.grade(
+                    [(grader, problems[s.problem_id], s) for s in samples], 99
+                )
+            finally:
+                worker.kill()
+
+    found = asyncio.run(by_one_worker())
+    assert {g.key: (g.verdict, g.answer) for g in found} == grades[0]
 
 
 def test_a_run_starts_a_cluster_of_its_own_and_leaves_nothing_behind(
@@ -376,3 +392,66 @@ def test_the_connection_is_shared_and_ends_with_its_last_user(cluster: TwoNodes)
             pass
         assert ray.is_initialized()
     assert not ray.is_initialized()
+
+
+def test_vllm_in_actors_one_of_them_killed(
+    late: str, cluster: TwoNodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("vllm")
+    lives = Lives(monkeypatch)
+    cores = processes("EngineCore")
+
+    def kill() -> None:
+        os.kill(lives.pids[1, 0], signal.SIGKILL)
+
+    given = settings(
+        late, cluster, tmp_path, engine="ray", k=48, concurrency=64,
+        engine_arg={"enforce_eager": "true", "max_model_len": "512", "max_num_seqs": "32"},
+    )  # fmt: skip
+    run(given, lambda: lives.samples[1, 0] >= 50, kill)
+    check_whole(tmp_path, k=48, problems=40)
+    assert lives.samples[0, 0] and lives.samples[1, 0]
+    manifest = RunFolder(tmp_path).manifest()
+    assert manifest.fingerprint["engine"] == "ray:vllm"
+    assert [n for n in manifest.starts[0]["notices"] if "engine 1 died" in n]
+    wait_for(lambda: processes("EngineCore").keys() <= cores.keys())
+
+
+SRUN = """#!/bin/bash
+# Runs the command once a task, as srun would on nodes of their own.
+for word do case $word in --ntasks=*) tasks=${word#*=};; --*) ;; *) break;; esac; shift; done
+trap 'kill $(jobs -p)' TERM
+for ((task = 0; task < tasks; task++)); do "$@" & done
+wait; wait
+"""
+
+
+def test_the_batch_script_starts_a_head_two_nodes_and_the_run(late: str, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    before = processes("raylet/raylet", "gcs_server")
+    shims = tmp_path / "bin"
+    shims.mkdir()
+    for name, text in {"srun": SRUN, "scontrol": "#!/bin/sh\necho 127.0.0.1\necho other\n"}.items():
+        (shims / name).write_text(text)
+        (shims / name).chmod(0o755)
+    (shims / "harness").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m harness "$@"\n')
+    (shims / "harness").chmod(0o755)
+    (shims / "ray").symlink_to(Path(sys.executable).parent / "ray")
+    environment = {
+        **os.environ, "PATH": f"{shims}:{os.environ['PATH']}", "HARNESS_BIN": str(shims),
+        "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_NODELIST": "node[0-2]",
+        "SLURM_JOB_NUM_NODES": "3", "SLURM_JOB_ID": str(os.getpid()),
+        "RAY_raylet_start_wait_time_s": "150",  # three nodes start on a few cores
+    }  # fmt: skip
+    command = [
+        "bash", "examples/slurm/ray.sbatch", "--model", late, "--tasks", TASK, "--limit", "10",
+        "--k", "4", "--engine", "ray:transformers", "--engine-arg", "cpus=1", "-o",
+        str(tmp_path / "run"),
+    ]  # fmt: skip
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400
+    )
+    assert result.returncode == 0, result.stderr
+    check_whole(tmp_path / "run", k=4, problems=10)
+    assert RunFolder(tmp_path / "run").manifest().fingerprint["replicas"] == 3
+    wait_for(lambda: processes("raylet/raylet", "gcs_server").keys() <= before.keys())
