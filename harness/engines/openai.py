@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from harness.engines.chat import Chat
 
 _PROBE_SECONDS = 60.0
+_LONG_WAIT = 60.0  # that a server asks for, and a user should know of
 # What keeps a server busy. vLLM takes 256 sequences at once by default and queues the rest; a
 # hosted API answers with 429 to more than a few dozen from a new account.
 _VLLM_AT_ONCE = 256
@@ -89,7 +90,7 @@ class OpenAIEngine:
             absent=greeting.absent,
         )
         self._splits = False  # whether a thought ever came in a field of its own
-        self._answered = self._told_short = False
+        self._answered = self._told_short = self._told_wait = False
         self._most = raise_file_limit()
 
     @property
@@ -211,6 +212,9 @@ class OpenAIEngine:
 
     def _count(self, tries: Tries, server: Server, fault: Fault) -> float:
         """Count a fault; seconds until the next try. EngineError when there is none."""
+        if (fault.wait or 0.0) > _LONG_WAIT and not self._told_wait:
+            self._told_wait = True
+            self._settings.tell(f"{server.address.shown} asks to wait {fault.wait:.0f} s: {fault}")
         if fault.limited:
             tries.limited += 1
             self._dispatch.limited(server, fault)
