@@ -89,7 +89,8 @@ def read_completion(answer: Any, seconds: float) -> Completion:
         raise EngineError("the server's content filter cut the completion: it is no answer")
     if reason in ("abort", "error"):
         raise BadAnswer(f"the server broke the completion off ({reason})")
-    usage = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
+    usage: Any = answer.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
     details = usage.get("completion_tokens_details")
     counted = details.get("reasoning_tokens") if isinstance(details, dict) else None
     return Completion(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from harness.engines.chat import Chat
 
 _PROBE_SECONDS = 60.0
+_LONG_WAIT = 60.0  # that a server asks for, and a user should know of
 # What keeps a server busy. vLLM takes 256 sequences at once by default and queues the rest; a
 # hosted API answers with 429 to more than a few dozen from a new account.
 _VLLM_AT_ONCE = 256
@@ -89,7 +90,7 @@ class OpenAIEngine:
             absent=greeting.absent,
         )
         self._splits = False  # whether a thought ever came in a field of its own
-        self._answered = False
+        self._answered = self._told_short = self._told_wait = False
         self._most = raise_file_limit()
 
     @property
@@ -157,7 +158,7 @@ class OpenAIEngine:
                 await self._refusals.learn(request, body, server, refusal, answered=self._answered)
             else:
                 self._dispatch.answered(server)
-                self._note(completion, taken)
+                self._note(server, completion, taken, cap)
                 return completion
 
     async def close(self) -> None:
@@ -187,15 +188,33 @@ class OpenAIEngine:
         await self._rate.take(expected)
         return expected
 
-    def _note(self, completion: Completion, taken: int) -> None:
+    def _note(self, server: Server, completion: Completion, taken: int, cap: int | None) -> None:
         self._answered = True
         self._splits = self._splits or completion.thought is not None
-        if self._limited and completion.n_tokens is not None:
-            used = (completion.n_prompt_tokens or 0) + completion.n_tokens
-            self._rate.settle(taken, used, completion.n_tokens)
+        n_tokens = completion.n_tokens
+        if n_tokens is None:
+            return
+        if completion.finish_reason == "length" and n_tokens < (cap or 0) and not self._told_short:
+            self._told_short = True  # newer versions of vLLM lower the cap without a word
+            self._settings.tell(
+                f"{server.address.shown} cut a completion at {n_tokens} tokens, below the {cap} "
+                f"asked for: {self._context()}"
+            )
+        if self._limited:
+            used = (completion.n_prompt_tokens or 0) + n_tokens
+            self._rate.settle(taken, used, n_tokens)
+
+    def _context(self) -> str:
+        context = self._refusals.context
+        if context is None:
+            return "it has a cap of its own"
+        return f"prompt and completion share its context of {context}"
 
     def _count(self, tries: Tries, server: Server, fault: Fault) -> float:
         """Count a fault; seconds until the next try. EngineError when there is none."""
+        if (fault.wait or 0.0) > _LONG_WAIT and not self._told_wait:
+            self._told_wait = True
+            self._settings.tell(f"{server.address.shown} asks to wait {fault.wait:.0f} s: {fault}")
         if fault.limited:
             tries.limited += 1
             self._dispatch.limited(server, fault)

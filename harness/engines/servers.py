@@ -269,7 +269,8 @@ def _no_connection(error: OSError, text: str) -> Exception:
             f"this process may not open another connection ({os.strerror(error.errno)}): raise "
             "`ulimit -n`, or use a smaller --concurrency; every finished sample is kept"
         )
-    known = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+    number = error.errno or 0
+    known = os.strerror(number) if number > 0 else error.strerror
     return Unreachable(known or text)
 
 

@@ -146,14 +146,14 @@ class VllmServer:
         self._process = self._launch()
 
     def stop(self, *, keep_log: bool = False) -> None:
-        """End it and everything that it started."""
+        """End it and everything that it started; its log stays where one of its lives failed."""
         self._let_go()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:  # its child dies with it
             self._process.kill()
             self._process.wait()
-        if not keep_log:
+        if not keep_log and not self._life:
             self.log.unlink(missing_ok=True)
 
     def tail(self) -> str:

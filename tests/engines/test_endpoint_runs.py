@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import stat
@@ -27,6 +26,7 @@ from harness.registry import tasks
 from harness.runner import Runner
 from harness.store import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Prompt, Request, Sampling
+from tests.engines.endpoint import quicken
 from tests.engines.mock_server import Answers, Running, Script, task_answers
 
 ROOT = Path(__file__).parent.parent.parent
@@ -35,12 +35,8 @@ KEY = "sk-never-written-anywhere"
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.engines.retries._FIRST_SECONDS", 0.01)
-    monkeypatch.setattr("harness.engines.dispatch._FIRST_LOOK", 0.02)
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    quicken(monkeypatch)
 
 
 def integer_run(path: Path, *, problems: int = 30, k: int = 16) -> TaskRun:
@@ -175,6 +171,7 @@ if "--fail" in options:
 os.fork() or os.execlp("sleep", "sleep", "600")  # as vLLM's own worker processes
 sys.argv = ["mock", "--port", options["--port"], "--task", "practice_integer", "--mean", "0.2",
             "--model", sys.argv[2]]
+from tests.engines.endpoint import quicken
 from tests.engines.mock_server import main
 main()
 """
