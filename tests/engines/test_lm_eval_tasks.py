@@ -287,5 +287,5 @@ def test_lm_eval_reaches_our_verdicts_on_all_k_repeats(
         assert scores["verdicts,all"] == 6 * K
         assert scores["errors,all"] == 0
         assert "cons@16,all" in scores
-    assert seen["correct"] > 50
-    assert seen["wrong_answer"] > 50
+    assert seen["correct"] > 20
+    assert seen["wrong_answer"] > 20
