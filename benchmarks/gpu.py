@@ -31,7 +31,7 @@ import torch
 
 from harness.config import RunSettings
 from harness.engines.transformers import Options, TransformersEngine
-from harness.planning import make_request, plan
+from harness.planning import Unit, make_plan, make_request
 from harness.registry import find_tasks
 from harness.runner import Observer
 from harness.store import Manifest, RunFolder, RunWriter
@@ -102,14 +102,20 @@ class Harness:
         self.loop = asyncio.Runner()
 
     def requests(self) -> list[Request]:
-        """The prompts of all samples, in the order of the plan."""
+        """The prompts of all samples, in the order in which the harness asks for them."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run"
             with RunWriter(path) as writer:
                 writer.begin(Manifest(model="none", fingerprint={}), {})
-                runs = [item.run(writer.add_task(item.exam, item.problems, item.sampling.k))
-                        for item in self._prepare(path)]  # fmt: skip
-                return [make_request(unit)[0] for run in runs for unit in plan(run)]
+                runs = {item.task.name: item.run(
+                            writer.add_task(item.exam, item.problems, item.sampling.k))
+                        for item in self._prepare(path)}  # fmt: skip
+                schedule = make_plan(list(runs.values())).schedule()
+                found = []
+                while (taken := schedule.take()) is not None:
+                    (name, id), index = taken
+                    found.append(make_request(Unit(runs[name], runs[name].problems[id], index))[0])
+                return found
 
     def draw(self) -> tuple[int, float]:
         """(tokens, seconds) of one run, from its first request to its last sample."""
@@ -197,7 +203,8 @@ def measure(label: str, model: str, options: argparse.Namespace, cap: int) -> di
                 tokens, seconds = sides[name].draw()
             rows[name].append((tokens / seconds, statistics.mean(busy) if busy else None))
             print(f"{label} {name:>7}: {tokens:,} tokens in {seconds:.1f} s = "
-                  f"{tokens / seconds:,.0f} a second", flush=True)  # fmt: skip
+                  f"{tokens / seconds:,.0f} a second, GPU busy "
+                  + (f"{statistics.mean(busy):.0%}" if busy else "unknown"), flush=True)  # fmt: skip
     harness.close()
     ratios = [h[0] / b[0] for h, b in zip(rows["harness"], rows["bare"], strict=True)]
     result = {
@@ -249,17 +256,23 @@ def main() -> None:
                 models["random 1.5B"] = str(random)
         for label, model in models.items():
             results.append(measure(label, model, options, options.max_tokens))
+            _write(options, results)  # after each model: an interrupted run keeps what it has
+
+
+def _write(options: argparse.Namespace, results: Sequence[Mapping[str, Any]]) -> None:
     record = {
         "date": time.strftime("%Y-%m-%d"),
-        "gpu": gpu,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "batch_size": options.batch_size,
         "versions": {name: version(name) for name in ("torch", "transformers")},
         "results": results,
     }
+    text = json.dumps(record, indent=2) + "\n"
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(record, indent=2) + "\n")
-    print(json.dumps(record, indent=2))
+        options.output.write_text(text)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":
