@@ -56,7 +56,7 @@ def sampling_params(request: Request, cap: int) -> Any:
             spaces_between_special_tokens=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-    except ValueError as error:
+    except Exception as error:  # its class differs by version
         raise UsageError(f"vLLM does not sample so: {_cause(error)}") from error
 
 
