@@ -1,11 +1,13 @@
 """Ends this process soon after the one that started it: run inside a child, before its own work.
 
 A process that is killed cannot end its children, and an engine without its harness would hold a
-GPU's memory for ever. The start as a script is told PARENT, the process id to watch.
+GPU's memory for ever. Run by path with the name __child__ and PYTHON, the executable that this
+process starts its own children by, so that they do the same.
 """
 
 from __future__ import annotations
 
+import multiprocessing.spawn
 import os
 import signal
 import threading
@@ -31,4 +33,5 @@ def end_with(parent: int) -> threading.Thread:
 
 
 if __name__ == "__child__":
-    end_with(int(globals()["PARENT"]))
+    multiprocessing.spawn.set_executable(globals()["PYTHON"])
+    end_with(os.getppid())

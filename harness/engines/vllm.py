@@ -59,7 +59,7 @@ def sampling_params(request: Request, cap: int) -> Any:
             output_kind=RequestOutputKind.FINAL_ONLY,
             **guard_params(sampling.repetition_guard),
         )
-    except ValueError as error:
+    except Exception as error:  # its class differs by version
         raise UsageError(f"vLLM does not sample so: {_cause(error)}") from error
 
 

@@ -55,7 +55,12 @@ exec {python} "$@" {output}
 
 def import_vllm() -> Any:
     """The package, made quiet. UsageError where it is not installed."""
-    _prepare()
+    with ExitStack() as kept:
+        _quieten(kept)
+        return _import()
+
+
+def _import() -> Any:
     try:
         import vllm
     except ImportError as error:
@@ -168,10 +173,18 @@ def _surround(kept: ExitStack, devices: Sequence[str] | None) -> None:
     """Set what the next process inherits, its GPUs and its output, until the stack unwinds."""
     kept.callback(multiprocessing.spawn.set_executable, multiprocessing.spawn.get_executable())
     multiprocessing.spawn.set_executable(_prepare().python)
+    _quieten(kept)
     if devices is not None:
         from vllm.platforms import current_platform
 
         kept.enter_context(_variable(current_platform.device_control_env_var, ",".join(devices)))
+
+
+def _quieten(kept: ExitStack) -> None:
+    """Have vLLM log to the file; not for good, as other processes of ours would inherit it."""
+    config = _prepare().log_config
+    if config is not None:
+        kept.enter_context(_variable("VLLM_LOGGING_CONFIG_PATH", str(config)))
 
 
 @contextmanager
@@ -211,7 +224,7 @@ class _Workshop:
         self.log, self._python = folder / "vllm.log", folder / "python"
         self.log.touch()
         output = f">>{shlex.quote(str(self.log))} 2>&1" if quiet else ""
-        names = {"__name__": "__child__", "PARENT": os.getpid()}
+        names = {"__name__": "__child__", "PYTHON": str(self._python)}
         prelude = f"exec(open({orphan.__file__!r}).read(), {names!r})"
         self._python.write_text(
             _PYTHON.format(
@@ -219,8 +232,9 @@ class _Workshop:
             )
         )
         self._python.chmod(0o700)
-        if quiet:
-            self._configure_log(folder / "logging.json")
+        self.log_config = folder / "logging.json" if quiet else None
+        if self.log_config is not None:
+            self._configure_log(self.log_config)
 
     def _configure_log(self, path: Path) -> None:
         logger = {"handlers": ["file"], "level": "WARNING", "propagate": False}
@@ -231,7 +245,6 @@ class _Workshop:
             "loggers": {"vllm": logger},
         }
         path.write_text(json.dumps(configuration))
-        os.environ["VLLM_LOGGING_CONFIG_PATH"] = str(path)
         logging.config.dictConfig(configuration)  # vLLM itself does so only after it has warned
 
     @property

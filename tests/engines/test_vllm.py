@@ -260,7 +260,7 @@ def test_a_killed_replica_costs_nothing_and_no_draw_comes_twice(
         return await generate(engine, request)
 
     monkeypatch.setattr(VllmEngine, "generate", counted)
-    task = tasks()["practice_integer"]
+    task, others = tasks()["practice_integer"], len(cores())
     run = RunSettings(
         model=late, tasks="practice_integer", output=tmp_path / "run", engine="vllm", replicas=2,
         engine_arg=ARGS, k=12, limit=30, temperature=2.0, max_tokens=60, concurrency=48,
@@ -271,7 +271,7 @@ def test_a_killed_replica_costs_nothing_and_no_draw_comes_twice(
 
     (score,) = asyncio.run(evaluate([task], run, observe=observe))
     assert score["complete"]
-    assert cores() == []
+    assert len(cores()) == others
     assert killer[0].replicas._replicas[0].life == 1
     assert sum(asked.values()) == 360 + killer[0].lost
     notices = RunFolder(run.output).manifest().starts[0]["notices"]
@@ -365,7 +365,6 @@ def test_the_command_line_samples_seeded_draws_that_another_process_repeats(
         ("late", ["max_model_length=9"], "did you mean max_model_len"),
         ("late", ["max_model_len=99999"], "max_model_len (99999)"),
         ("late", ["data_parallel_size=2"], "--replicas N"),
-        ("late", ["kv_cache_memory_bytes=1000"], "too little memory"),
         ("nowhere/at/all", [], "there is no such model folder"),
     ],
 )

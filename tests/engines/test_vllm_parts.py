@@ -193,8 +193,8 @@ def test_the_cores_python_runs_a_prelude_and_keeps_its_output_apart(tmp_path: Pa
 
 def test_a_child_ends_after_its_killed_parent() -> None:
     child = (
-        f"import os; exec(open({orphan.__file__!r}).read(), "
-        "{'__name__': '__child__', 'PARENT': os.getppid()}); "
+        f"import os, sys; exec(open({orphan.__file__!r}).read(), "
+        "{'__name__': '__child__', 'PYTHON': sys.executable}); "
         "print(os.getpid(), flush=True); import time; time.sleep(60)"
     )
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
