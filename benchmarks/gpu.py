@@ -31,7 +31,7 @@ import torch
 
 from harness.config import RunSettings
 from harness.engines.transformers import Options, TransformersEngine
-from harness.planning import Unit, make_plan, make_request
+from harness.planning import make_plan, make_request, units
 from harness.registry import find_tasks
 from harness.runner import Observer
 from harness.store import Manifest, RunFolder, RunWriter
@@ -107,15 +107,10 @@ class Harness:
             path = Path(folder) / "run"
             with RunWriter(path) as writer:
                 writer.begin(Manifest(model="none", fingerprint={}), {})
-                runs = {item.task.name: item.run(
-                            writer.add_task(item.exam, item.problems, item.sampling.k))
-                        for item in self._prepare(path)}  # fmt: skip
-                schedule = make_plan(list(runs.values())).schedule()
-                found = []
-                while (taken := schedule.take()) is not None:
-                    (name, id), index = taken
-                    found.append(make_request(Unit(runs[name], runs[name].problems[id], index))[0])
-                return found
+                runs = [item.run(writer.add_task(item.exam, item.problems, item.sampling.k))
+                        for item in self._prepare(path)]  # fmt: skip
+                schedule = make_plan(runs).schedule()
+                return [make_request(unit)[0] for unit in units(runs, schedule)]
 
     def draw(self) -> tuple[int, float]:
         """(tokens, seconds) of one run, from its first request to its last sample."""

@@ -115,17 +115,18 @@ async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Names
 
 async def bare_run(engine: Any, tasks: Sequence[str], options: argparse.Namespace) -> Meter:
     """A bare client: as many lanes, each one request after another, in the same order."""
-    from harness.planning import make_request, plan
+    from harness.planning import make_plan, make_request, units
 
     meter = Meter()
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare_tasks(tasks, options, Path(folder) / "run")
-        units = [unit for p in prepared for unit in plan(p.run(no_samples(folder, p)))]
+        runs = [p.run(no_samples(folder, p)) for p in prepared]
+        due = list(units(runs, make_plan(runs).schedule()))
     ids: dict[str, list[int]] = {}
-    for unit in units:
+    for unit in due:
         if unit.problem.id not in ids:
             ids[unit.problem.id] = engine._chat.tokens(make_request(unit)[0].prompt)
-    waiting = iter((ids[unit.problem.id], unit.run.sampling) for unit in units)
+    waiting = iter((ids[unit.problem.id], unit.run.sampling) for unit in due)
 
     async def work() -> None:
         async with asyncio.TaskGroup() as group:

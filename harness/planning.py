@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,14 @@ def make_plan(runs: Sequence[TaskRun], earlier: Mapping[str, Path] | None = None
         for task in {place[0] for place in lengths.assume(means)}:
             sources[task] = " and ".join([*([sources[task]] if task in sources else []), str(path)])
     return Plan(due, lengths, sources)
+
+
+def units(runs: Sequence[TaskRun], schedule: Schedule[Place]) -> Iterator[Unit]:
+    """The samples that a schedule still holds, each taken from it when it is asked for."""
+    by_name = {run.task.name: run for run in runs}
+    while (taken := schedule.take()) is not None:
+        (name, id), index = taken
+        yield Unit(by_name[name], by_name[name].problems[id], index)
 
 
 def make_request(unit: Unit) -> tuple[Request, tuple[int, ...] | None]:

@@ -25,7 +25,15 @@ from harness.grading import GradingPool, Job
 from harness.marks import Marks
 from harness.metrics import tallies
 from harness.parts import Engine
-from harness.planning import Place, Plan, TaskRun, Unit, make_plan, make_request, make_sample
+from harness.planning import (
+    Place,
+    Plan,
+    TaskRun,
+    make_plan,
+    make_request,
+    make_sample,
+    units,
+)
 from harness.scheduling import Schedule
 from harness.scoring import SampleStatistics, score_task
 from harness.store import TaskFolder
@@ -176,11 +184,9 @@ class Runner:
 
     async def _lane(self, schedule: Schedule[Place], engine: Engine, pool: GradingPool) -> None:
         """Draw one sample after another, until none is left to be taken."""
-        runs = {run.task.name: run for run in self._runs}
-        while (taken := schedule.take()) is not None:
-            (name, id), index = taken
-            run = runs[name]
-            request, order = make_request(Unit(run, run.problems[id], index))
+        for unit in units(self._runs, schedule):
+            run, name, id = unit.run, unit.run.task.name, unit.problem.id
+            request, order = make_request(unit)
             try:
                 completion = await engine.generate(request)
             except EngineDown:

@@ -47,8 +47,8 @@ def split_options(given: Mapping[str, str], nodes: Sequence[Node]) -> tuple[Need
     rest = dict(given)
     spread = prod(_number(name, rest.get(name) or "1") for name in _PARALLEL)
     have = any(node.gpus for node in nodes)
-    gpus = _number("gpus", rest.pop("gpus", None) or f"{spread if have else 0:g}")
-    needs = Needs(gpus, _number("cpus", rest.pop("cpus", None) or "0"))
+    gpus = _number("gpus", rest.pop("gpus", "") or f"{spread if have else 0:g}")
+    needs = Needs(gpus, _number("cpus", rest.pop("cpus", "") or "0"))
     if not any(needs.room(node) for node in nodes):
         largest = max(nodes, key=lambda node: (node.gpus, node.cpus))
         raise UsageError(

@@ -23,7 +23,7 @@ from harness.engines.vllm import VllmEngine, open_engine
 from harness.engines.vllm_start import cores
 from harness.errors import DataError, EngineError, UsageError
 from harness.exam import make_exam
-from harness.planning import TaskRun, make_request, plan
+from harness.planning import TaskRun, make_plan, make_request, units
 from harness.prompts import derive_seed
 from harness.registry import tasks
 from harness.runner import Observer, silent
@@ -352,7 +352,7 @@ def test_the_command_line_samples_seeded_draws_that_another_process_repeats(
     exam = make_exam(task, problems, sampling)
     by_id = {problem.id: problem for problem in problems}
     run = TaskRun(task, exam, by_id, sampling, TaskFolder(tmp_path / "none"))
-    requests = [make_request(unit)[0] for unit in plan(run)]
+    requests = [make_request(unit)[0] for unit in units([run], make_plan([run]).schedule())]
     for request, completion in zip(requests, vllm.draw(requests), strict=True):
         sample = stored[request.problem_id, request.index]
         assert sample.seed == request.seed is not None
