@@ -273,7 +273,9 @@ def test_a_killed_replica_costs_nothing_and_no_draw_comes_twice(
     assert score["complete"]
     assert len(cores()) == others
     assert killer[0].replicas._replicas[0].life == 1
-    assert sum(asked.values()) == 360 + killer[0].lost
+    # Those in flight there when its death was noticed, and nothing else, were asked for again.
+    assert killer[0].lost <= sum(asked.values()) - 360 <= 48
+    assert max(asked.values()) == 2
     notices = RunFolder(run.output).manifest().starts[0]["notices"]
     assert [n for n in notices if "engine 0 died and is started again" in n]
     (folder,) = RunFolder(run.output).tasks()
