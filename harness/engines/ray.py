@@ -191,14 +191,13 @@ def open_engine(settings: EngineSettings) -> RayEngine:
             )
         folder = Path(settings.model)
         remote = replace(
-            settings,
+            settings.for_another_process(),
             engine=inner,
             # An actor's working folder is not this one.
             model=str(folder.resolve()) if folder.is_dir() else settings.model,
             options=options,
             replicas=None,
             ray_address=None,
-            tell=print,  # can be sent; the actor puts its own in place
         )
         return RayEngine(cluster, Start(remote, needs, n, settings.tell), settings, n)
     except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from harness.errors import UsageError
 from harness.prompts import derive_seed
@@ -80,6 +80,10 @@ class EngineSettings:
         samples twice.
         """
         return derive_seed("replica", self.seed, replica, life)
+
+    def for_another_process(self) -> EngineSettings:
+        """The same without what belongs to this process and cannot be sent."""
+        return replace(self, tell=_say_nothing, stopped=_goes_on)
 
     def check_used(self) -> None:
         """Raise UsageError for an option that this engine would ignore."""

@@ -441,7 +441,6 @@ def test_the_batch_script_starts_a_head_two_nodes_and_the_run(late: str, tmp_pat
         **os.environ, "PATH": f"{shims}:{os.environ['PATH']}", "HARNESS_BIN": str(shims),
         "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_NODELIST": "node[0-2]",
         "SLURM_JOB_NUM_NODES": "3", "SLURM_JOB_ID": str(os.getpid()),
-        "RAY_raylet_start_wait_time_s": "150",  # three nodes start on a few cores
     }  # fmt: skip
     command = [
         "bash", "examples/slurm/ray.sbatch", "--model", late, "--tasks", TASK, "--limit", "10",
