@@ -33,7 +33,7 @@ from harness.engines import orphan
 from harness.errors import DataError, HarnessError, UsageError
 
 _POLL_SECONDS = 0.02
-_END_SECONDS = 20.0  # a core ends its workers first, which may take ten
+_END_SECONDS = 6.0  # nothing in flight is worth waiting for: after it, vLLM kills its processes
 _STARTING = threading.Lock()
 _MEMORY = re.compile(
     r"out of memory|free memory on device|memory for the (KV )?cache|KV cache (memory|is needed)",
