@@ -44,6 +44,7 @@ def sampling_params(request: Request, cap: int) -> Any:
     from vllm.sampling_params import RequestOutputKind
 
     sampling = request.sampling
+    guard = guard_params(sampling.repetition_guard)
     try:
         return SamplingParams(
             n=1,
@@ -57,7 +58,7 @@ def sampling_params(request: Request, cap: int) -> Any:
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
-            **guard_params(sampling.repetition_guard),
+            **guard,
         )
     except Exception as error:  # its class differs by version
         raise UsageError(f"vLLM does not sample so: {_cause(error)}") from error
