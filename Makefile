@@ -118,8 +118,8 @@ export VLLM_CPU_OMP_THREADS_BIND = nobind
 export VLLM_NO_USAGE_STATS = 1
 export RAY_USAGE_STATS_ENABLED = 0
 test-vllm: $(VLLM)/.installed sandbox
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines || \
-	  OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines --last-failed
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines tests/engines || \
+	  OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines tests/engines --last-failed
 
 fuzz: $(VENV)/.developer
 	@$(BIN)/python -m pytest -m fuzz
