@@ -92,9 +92,10 @@ def over_replicas(
         for pair in drawn:
             for stream in pair:
                 stream.clear()
+        # Problem by problem within an index, so that each replica draws about half of every one.
         await asyncio.gather(
             *(both.generate(Request(str(number), index, prompt, sampling))
-              for number, prompt in enumerate(prompts) for index in range(k))
+              for index in range(k) for number, prompt in enumerate(prompts))
         )  # fmt: skip
         await both.close()
 
