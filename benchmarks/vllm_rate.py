@@ -115,44 +115,54 @@ async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Names
 
 async def bare_run(engine: Any, tasks: Sequence[str], options: argparse.Namespace) -> Meter:
     """A bare client: as many lanes, each one request after another, in the same order."""
-    from harness.planning import make_plan, make_request, units
+    from harness.planning import make_plan, units
 
     meter = Meter()
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare_tasks(tasks, options, Path(folder) / "run")
         runs = [p.run(no_samples(folder, p)) for p in prepared]
-        due = list(units(runs, make_plan(runs).schedule()))
+        schedule = make_plan(runs).schedule()
+    # The harness's own order, learned on the way, so that both draw the same mix of problems.
+    waiting = units(runs, schedule)
     ids: dict[str, list[int]] = {}
-    for unit in due:
-        if unit.problem.id not in ids:
-            ids[unit.problem.id] = engine._chat.tokens(make_request(unit)[0].prompt)
-    waiting = iter((ids[unit.problem.id], unit.run.sampling) for unit in due)
 
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
             for lane in range(options.concurrency):
-                group.create_task(bare_lane(engine, waiting, str(lane), meter))
+                group.create_task(bare_lane(engine, waiting, schedule, ids, str(lane), meter))
 
     await meter.watch(asyncio.create_task(work()), options.warm, options.seconds)
     return meter
 
 
 async def bare_lane(
-    engine: Any, waiting: Iterator[tuple[list[int], Any]], lane: str, meter: Meter
+    engine: Any,
+    waiting: Iterator[Any],
+    schedule: Any,
+    ids: dict[str, list[int]],
+    lane: str,
+    meter: Meter,
 ) -> None:
-    """One request after another of AsyncLLM."""
+    """One request after another of AsyncLLM, whose prompts' token ids are made once."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
-    for number, (ids, sampling) in enumerate(waiting):
+    from harness.planning import make_request
+
+    for number, unit in enumerate(waiting):
+        if unit.problem.id not in ids:
+            ids[unit.problem.id] = engine._chat.tokens(make_request(unit)[0].prompt)
+        sampling = unit.run.sampling
         params = SamplingParams(
             temperature=sampling.temperature, top_p=sampling.top_p or 1.0,
             max_tokens=sampling.max_tokens, output_kind=RequestOutputKind.FINAL_ONLY,
         )  # fmt: skip
         async for output in engine._llm.generate(
-            {"prompt_token_ids": ids}, params, f"{lane}-{number}"
+            {"prompt_token_ids": ids[unit.problem.id]}, params, f"{lane}-{number}"
         ):
-            meter.count(len(output.outputs[0].token_ids))
+            tokens = len(output.outputs[0].token_ids)
+            meter.count(tokens)
+            schedule.learn((unit.run.task.name, unit.problem.id), tokens)
 
 
 def no_samples(folder: str, prepared: Any) -> Any:
