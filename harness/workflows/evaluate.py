@@ -124,17 +124,13 @@ async def evaluate(
         number = next_start(settings.output)
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
-        notices, stop = Notices(), threading.Event()
+        notices = Notices()
         async with AsyncExitStack() as stack:
             graders = [item.task.grader for item in prepared]
             elsewhere = await asyncio.to_thread(grade_elsewhere, settings, graders, notices)
             if elsewhere is not None:
                 stack.push_async_callback(elsewhere.close)
-            try:
-                engine = await asyncio.to_thread(load_engine, settings, seed, notices, stop.is_set)
-            except asyncio.CancelledError:
-                stop.set()  # the thread goes on: it must not wait for what nobody needs
-                raise
+            engine = await open_engine(settings, seed, notices)
             stack.push_async_callback(engine.close)
             start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
             return await run_engine(
@@ -174,11 +170,22 @@ def length_sources(
     return sources
 
 
+async def open_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
+    """The engine of a run, loaded in a thread that gives up when the run is interrupted.
+
+    Raises:
+        UsageError, DataError, EngineDown: see `load_engine`.
+    """
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(load_engine, settings, seed, notices, stop.is_set)
+    except asyncio.CancelledError:
+        stop.set()  # the thread goes on: it must not wait for what nobody needs
+        raise
+
+
 def load_engine(
-    settings: RunSettings,
-    seed: int,
-    notices: Notices,
-    stopped: Callable[[], bool] = lambda: False,
+    settings: RunSettings, seed: int, notices: Notices, stopped: Callable[[], bool]
 ) -> Engine:
     """The engine of a run, with the seed of its own draws. UsageError, DataError, EngineDown."""
     # The address may be there for the graders alone.

@@ -10,7 +10,6 @@ the same command completes a sweep that was interrupted.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from harness.workflows.cells import Cell, make_cell
 from harness.workflows.evaluate import (
     Drawing,
     Prepared,
-    load_engine,
+    open_engine,
     prepare,
     run_engine,
 )
@@ -135,7 +134,7 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
     # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)
-    engine = await asyncio.to_thread(load_engine, settings, seed, Notices())
+    engine = await open_engine(settings, seed, Notices())
     try:
         for draw in waiting:
             await _draw(draw, sweep.draws[0].path, engine, seed, observe)

@@ -14,6 +14,8 @@ from harness.datasets import load_problems
 from harness.prompts import render
 from harness.registry import tasks
 from harness.types import Prompt
+from tests.engines.endpoint import quicken
+from tests.engines.mock_server import Running
 
 # Small engines side by side on a few cores, offline; read when vLLM is imported.
 for name, value in {
@@ -58,3 +60,16 @@ def practice_prompts() -> list[Prompt]:
     """The prompts of the integer problems."""
     task = tasks()["practice_integer"]
     return [render(task.prompt, problem) for problem in load_problems(task, None)]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short waits of the endpoint engine."""
+    quicken(monkeypatch)
+
+
+@pytest.fixture
+def server() -> Iterator[Running]:
+    """A server of ours that answers at once."""
+    with Running() as running:
+        yield running

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,10 @@ from harness.engines import make_engine
 from harness.engines.openai import OpenAIEngine
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.types import Completion, Prompt, Request, Sampling
-from tests.engines.endpoint import WARM, ask, draw, one, quicken, settings
+from tests.engines.endpoint import WARM, ask, draw, one, settings
 from tests.engines.mock_server import Running, Script
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    quicken(monkeypatch)
-
-
-@pytest.fixture
-def server() -> Iterator[Running]:
-    with Running() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 # What is sent

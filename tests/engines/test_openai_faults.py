@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,19 +11,10 @@ import pytest
 from harness.engines import make_engine
 from harness.errors import EngineDown, EngineError
 from harness.types import Completion
-from tests.engines.endpoint import ask, draw, one, quicken, settings
+from tests.engines.endpoint import ask, draw, one, settings
 from tests.engines.mock_server import Running, Script
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    quicken(monkeypatch)
-
-
-@pytest.fixture
-def server() -> Iterator[Running]:
-    with Running() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 # What is tried again

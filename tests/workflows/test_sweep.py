@@ -61,11 +61,11 @@ class Bench:
         self.engines: list[FakeEngine] = []
         self.reply: Callable[[Request], Completion] = reply
 
-        def load(settings: Any, seed: int, _: Any) -> FakeEngine:
+        async def load(settings: Any, seed: int, _: Any) -> FakeEngine:
             self.engines.append(FakeEngine(lambda request: self.reply(request)))
             return self.engines[-1]
 
-        monkeypatch.setattr(sweep_module, "load_engine", load)
+        monkeypatch.setattr(sweep_module, "open_engine", load)
         for module in (sweep_module, harness.runner):
             monkeypatch.setattr(module, "GradingPool", InlinePool)
 
@@ -179,11 +179,11 @@ def test_no_two_starts_of_a_sweep_draw_with_one_seed(
 ) -> None:
     seeds: list[int] = []
 
-    def load(settings: Any, seed: int, _: Any) -> FakeEngine:
+    async def load(settings: Any, seed: int, _: Any) -> FakeEngine:
         seeds.append(seed)
         return FakeEngine(reply)
 
-    monkeypatch.setattr(sweep_module, "load_engine", load)
+    monkeypatch.setattr(sweep_module, "open_engine", load)
     bench.run({"temperature": [1.0]})
     bench.run({"temperature": [1.0, 0.9]})
     bench.run({"temperature": [1.0, 0.9], "k": [9]})
