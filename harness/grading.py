@@ -17,18 +17,16 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from harness.parts import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
-if TYPE_CHECKING:
-    from pebble import ProcessPool
-
 _CHUNK = 32  # samples per message to a worker: hides the cost of the message, bounds what is lost
 _SECONDS = 60.0  # wall time for one sample, far above any grader's own limits
+_BACKLOG_SECONDS = 1.0  # about what starting a process costs
 
 
 Chunk = Sequence[tuple[Grader, Problem, Sample]]
@@ -74,13 +72,22 @@ def default_workers() -> int:
 
 
 class LocalWorker:
-    """One process of a pool; the pool starts another in place of one that died."""
+    """The processes of a pool; the pool starts another in place of one that died."""
 
-    def __init__(self, pool: ProcessPool) -> None:
-        self._pool = pool
+    def __init__(self, processes: int) -> None:
+        from pebble import ProcessPool
+
+        # spawn: a forked child of a process that holds an engine's threads may never wake up.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPool(max_workers=processes, context=context)
+        self._up = False
 
     async def ready(self) -> bool:
-        """At once: the pool queues what it is given."""
+        """Wait until a process is up; one that will not start says so of the samples it gets."""
+        if not self._up:
+            with suppress(WorkerLost):
+                await self.grade([], _SECONDS)
+            self._up = True
         return True
 
     async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
@@ -96,12 +103,20 @@ class LocalWorker:
         except ProcessExpired as error:
             raise WorkerLost(f"the grading worker died ({error})") from error
 
+    async def close(self) -> None:
+        """End the processes, whatever they are at."""
+        self._pool.stop()
+        await asyncio.to_thread(self._pool.join)
+
 
 class GradingPool:
     """Worker processes and the bounded queue before them; an async context manager.
 
+    It starts one process, and the others when jobs keep waiting: each start costs about a second
+    of CPU, and one alone keeps up with most engines where answers are compared and no code is run.
+
     Args:
-        workers: processes here; one a core by default.
+        workers: processes here at most; one a core by default.
         seconds: for one sample, beside what its grader claims.
         elsewhere: further workers.
     """
@@ -117,23 +132,19 @@ class GradingPool:
         self._seconds = seconds
         self._elsewhere = elsewhere
         self._queue: asyncio.Queue[Job] = asyncio.Queue(maxsize=self._workers * _CHUNK * 4)
-        self._pool: ProcessPool
-        self._here: Worker
+        self._emptied = True  # whether the queue was empty since the last look
+        self._here = LocalWorker(1)
+        self._local = [self._here]
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> GradingPool:
         from multiprocessing import resource_tracker
 
-        from pebble import ProcessPool
-
-        # spawn: a forked child of a process that holds an engine's threads may never wake up.
-        context = multiprocessing.get_context("spawn")
         # Started by the first worker instead, it would unblock what `_interrupts_blocked` blocks.
         resource_tracker.ensure_running()
-        self._pool = ProcessPool(max_workers=self._workers, context=context)
-        self._here = LocalWorker(self._pool)
-        for _ in range(self._workers):
-            self._add(self._here)
+        self._add(self._here)
+        if self._workers > 1:
+            self._tasks.add(asyncio.create_task(self._hire(self._workers - 1)))
         if self._elsewhere is not None:
             self._tasks.add(asyncio.create_task(self._recruit(self._elsewhere)))
         return self
@@ -142,8 +153,8 @@ class GradingPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._pool.stop()  # every job that counts was drained before
-        await asyncio.to_thread(self._pool.join)
+        for worker in self._local:  # every job that counts was drained before
+            await worker.close()
 
     def offer(self, job: Job) -> bool:
         """Queue a job without waiting; False when the queue is full."""
@@ -175,6 +186,17 @@ class GradingPool:
     def _add(self, worker: Worker) -> None:
         self._tasks.add(asyncio.create_task(self._consume(worker)))
 
+    async def _hire(self, processes: int) -> None:
+        """Start the other processes once the queue has not been empty for a while."""
+        await self._here.ready()
+        while self._emptied or self._queue.empty():
+            self._emptied = False
+            await asyncio.sleep(_BACKLOG_SECONDS)
+        others = LocalWorker(processes)
+        self._local.append(others)
+        for _ in range(processes):
+            self._add(others)
+
     async def _recruit(self, elsewhere: Elsewhere) -> None:
         async for worker in elsewhere.workers():
             self._add(worker)
@@ -184,6 +206,7 @@ class GradingPool:
             jobs = [await self._queue.get()]
             while len(jobs) < _CHUNK and not _budget(jobs[-1]) and not self._queue.empty():
                 jobs.append(self._queue.get_nowait())
+            self._emptied = self._emptied or self._queue.empty()
             for job, grade in zip(jobs, await self._grade(jobs, worker), strict=True):
                 job.done(grade)
                 self._queue.task_done()

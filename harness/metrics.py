@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
@@ -215,8 +215,12 @@ def _without_one(votes: tuple[Vote, ...]) -> Counter[tuple[Vote, ...]]:
             rest = Vote(vote.count - 1, vote.correct - right)
             kept = (rest,) if rest.count else ()
             if times:
-                found[tuple(sorted([*votes[:i], *kept, *votes[i + 1 :]], key=astuple))] += times
+                found[tuple(sorted([*votes[:i], *kept, *votes[i + 1 :]], key=_size))] += times
     return found
+
+
+def _size(vote: Vote) -> tuple[int, int]:
+    return vote.count, vote.correct
 
 
 def _check_k(k: int, n: int) -> None:
@@ -233,9 +237,10 @@ def _majority(votes: Sequence[Vote]) -> float:
 def _expected_majority(votes: Sequence[Vote], n: int, k: int) -> float:
     """Mean of the majority's correctness over all subsets of k of n samples, exactly.
 
-    For a right class drawn m times, a polynomial over the other classes counts the ways to draw
-    the remaining k - m samples with no class above m, row t holding the ways with t classes tied
-    at m. Each way pays 1 / (t + 1).
+    For a right class drawn m times, a polynomial over the classes that could reach m too counts the
+    ways to draw from them with no class above m, row t holding the ways with t classes tied at m.
+    All other samples fill up what is left of k, however many of each there are. Each way pays
+    1 / (t + 1).
     """
     import numpy as np
 
@@ -247,12 +252,14 @@ def _expected_majority(votes: Sequence[Vote], n: int, k: int) -> float:
             continue
         others = [other.count for i, other in enumerate(votes) if i != chosen]
         for m in range(1, min(vote.count, k) + 1):
-            ways = np.zeros((k // m, k - m + 1))
+            rivals = [count for count in others if count >= m]
+            free = abstained + sum(count for count in others if count < m)
+            ways = np.zeros((min(k // m, len(rivals) + 1), k - m + 1))
             ways[0, 0] = math.comb(vote.count, m) / total
-            for count in others:
+            for count in rivals:
                 ways = _draw(ways, count, m)
-            drawn = ways[:, max(0, k - m - abstained) :]
-            left = np.array([math.comb(abstained, drawn.shape[1] - 1 - x)
+            drawn = ways[:, max(0, k - m - free) :]
+            left = np.array([math.comb(free, drawn.shape[1] - 1 - x)
                              for x in range(drawn.shape[1])], dtype=float)  # fmt: skip
             pay = 1 / (1 + np.arange(len(ways)))
             value += vote.correct / vote.count * float(pay @ drawn @ left)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from harness.cluster import Node
 from harness.grading import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
 from harness.grading_ray import worker_count
-from harness.types import Grade, Sample, Verdict
+from harness.types import Grade, Problem, Sample, Verdict
 from tests.test_runner import PROBLEMS, FragileGrader
 
 TEXTS = [f"fine {number}" for number in range(400)]
@@ -38,6 +40,19 @@ class FakeWorker:
             self._lives -= 1
             raise
         return grade_chunk(chunk)
+
+
+class SlowGrader:
+    """Takes the seconds that a response asks for; the detail names the process."""
+
+    version = "slow/1"
+
+    def grade(self, problem: Problem, sample: Sample) -> Grade:
+        time.sleep(float(sample.response or 0))
+        return Grade(*sample.key, Verdict.CORRECT, detail=str(os.getpid()), grader=self.version)
+
+    def classes(self, answers: Sequence[str]) -> list[int]:
+        return [0] * len(answers)
 
 
 class Fakes:
@@ -131,3 +146,31 @@ def test_a_fault_of_ours_elsewhere_ends_the_run() -> None:
 )
 def test_a_nodes_workers_leave_room(cpus: int, gpus: int, here: bool, count: int) -> None:
     assert worker_count(Node("n", "host", cpus, gpus, here), local=8) == count
+
+
+def processes_of(n: int, pause: float, seconds: float) -> set[str]:
+    """The processes that grade n samples, offered with a pause after each of so many seconds."""
+    pids: set[str] = set()
+
+    async def work() -> None:
+        async with GradingPool(3) as pool:
+            for index in range(n):
+                sample = Sample("0", index, None, str(seconds if index else 0.0), "stop")
+                await pool.put(
+                    Job(SlowGrader(), PROBLEMS[0], sample, lambda grade: pids.add(grade.detail))
+                )
+                if index == 0:  # brings the grader's imports
+                    await pool.drain()
+                await asyncio.sleep(pause)
+            await pool.drain()
+
+    asyncio.run(work())
+    return pids
+
+
+def test_one_process_grades_alone_while_it_keeps_up() -> None:
+    assert len(processes_of(20, pause=0.1, seconds=0.0)) == 1
+
+
+def test_the_other_processes_start_when_samples_keep_waiting() -> None:
+    assert len(processes_of(150, pause=0.0, seconds=0.1)) == 3
