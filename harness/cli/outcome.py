@@ -39,11 +39,17 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]
 
 
 def score_table(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> Table:
-    """One line a task and metric: value, its sampling and problems error, what went wrong."""
+    """One line a task and metric: value, its sampling and problems error, what went wrong.
+
+    The column of undecided samples is there where some are.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("task", "metric"):
         table.add_column(name, no_wrap=True)
-    for name in ("%", "sampling", "problems", "cut", "undecided", "errors"):
+    scores = [score for result in results for score in result["scores"]]
+    undecided = any(score["verdicts"].get(Verdict.UNDECIDED) for score in scores)
+    names = ("%", "sampling", "problems", "cut", *(["undecided"] if undecided else []), "errors")
+    for name in names:
         table.add_column(name, justify="right")
     for task, result in zip(tasks, results, strict=True):
         several = len({score["scoring"] for score in result["scores"]}) > 1
@@ -56,7 +62,7 @@ def score_table(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> T
                 _error(score["se_sampling"]),
                 _error(score["se_problems"]),
                 f"{result['truncated_share']:.0%}",
-                str(score["verdicts"].get(Verdict.UNDECIDED, 0)),
+                *([str(score["verdicts"].get(Verdict.UNDECIDED, 0))] if undecided else []),
                 str(result["errors"]),
             )
     return table
