@@ -100,8 +100,10 @@ def score_task(
     """
     name = str(getattr(grader, "scoring", grader.version.partition("/")[0]))
     by_problem, graded = _decisions(exam.problems, grades)
-    n_errors = sum(key not in graded for key in failed)
-    pending = k * len(exam.problems) - len(graded) - n_errors
+    lost = Counter(id for id, index in failed if (id, index) not in graded)
+    n_errors = lost.total()
+    # A problem with more samples than k makes up for none that has fewer.
+    pending = sum(max(0, k - len(row) - lost[id]) for id, row in by_problem.items())
     scores: list[dict[str, Any]] = []
     skipped = []
     for scoring, found in {name: by_problem, **_further(by_problem)}.items():
@@ -118,8 +120,8 @@ def score_task(
         "exam": exam.hash,
         "k": k,
         "scoring": name,
-        "complete": pending <= 0 and not n_errors,
-        "pending": max(pending, 0),
+        "complete": not pending and not n_errors,
+        "pending": pending,
         "errors": n_errors,
         "scores": scores,
         "skipped": skipped,

@@ -107,6 +107,12 @@ def test_an_error_that_a_later_try_mended_is_forgotten() -> None:
     assert result["complete"] is True
 
 
+def test_a_problem_with_more_samples_than_k_makes_up_for_none_that_has_fewer() -> None:
+    grades = [grade(0, i, right=True) for i in range(3)] + [grade(1, 0, right=True)]
+    result = score(2, 2, grades, metrics=[pass_at(1)])
+    assert (result["complete"], result["pending"]) == (False, 1)
+
+
 def test_a_metric_over_more_samples_than_there_are_is_skipped_by_name() -> None:
     result = score(
         1, 2, [grade(0, i, right=True) for i in range(2)], metrics=(*METRICS, cons_at(64))
