@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from harness.engines.settings import EngineSettings
 
 _SECONDS = 10.0
-_ASIDE_SECONDS = 5.0  # for what would be good to know and is not needed
 _COMPLETION_SECONDS = 120.0
 _TRIES = 3
 _SHOWN_MODELS = 8
@@ -122,6 +121,9 @@ async def _look(
     body = orjson.dumps(probe_body(model, options.cap_field, options.body))
     try:
         await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, body)
+    except Fault as fault:
+        if not fault.limited:  # it is there, and busy
+            raise
     except Refusal as refusal:
         if refusal.status in (401, 403):
             raise wrong_key(address, refusal) from refusal
@@ -130,10 +132,12 @@ async def _look(
     return {}
 
 
-async def _patiently(session: ClientSession, address: Address, path: str) -> Any:
+async def _patiently(
+    session: ClientSession, address: Address, path: str, body: bytes | None = None
+) -> Any:
     for number in range(_TRIES):
         try:
-            return await exchange(session, address, path, _SECONDS)
+            return await exchange(session, address, path, _SECONDS, body)
         except (Unreachable, Fault):
             if number == _TRIES - 1:
                 raise
@@ -199,7 +203,7 @@ async def _aside(
     """What a server may tell; None where it does not."""
     sent = None if body is None else orjson.dumps(body)
     try:
-        return await exchange(session, address, path, _ASIDE_SECONDS, sent)
+        return await _patiently(session, address, path, sent)
     except (Unreachable, Fault, Refusal):
         return None
 
@@ -229,7 +233,7 @@ def unknown_model(
 ) -> EngineDown:
     """The error for a model that a server does not serve, with those that it does."""
     names = [str(entry.get("id")) for entry in listed]
-    if not names:
+    if not names or model in names:
         return EngineDown(f"{address.shown} does not serve {model} ({refusal}): check --model")
     near = difflib.get_close_matches(model, names, _SHOWN_MODELS, 0.5) or names[:_SHOWN_MODELS]
     rest = len(names) - len(near)

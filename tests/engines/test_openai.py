@@ -177,6 +177,35 @@ def test_an_unknown_model_names_those_that_are_served() -> None:
             make_engine(settings(server.url, model="x"))
 
 
+def test_a_model_that_is_listed_and_refused_is_not_called_unknown() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return 404, {"error": {"message": "no chat completions here"}}
+
+    with Running(Script(reply=reply)) as server:
+        (found,) = draw(settings(server.url), ask())
+        assert "--model is one of" not in str(found) and "no chat completions here" in str(found)
+
+
+def test_an_account_without_a_balance_ends_the_run() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return (402, {"error": {"message": "Insufficient Balance"}}) if number else "4"
+
+    with Running(Script(reply=reply)) as server:
+        found = draw(settings(server.url), ask(3))
+        assert [type(c) for c in found].count(EngineDown) == 2
+        assert len(server.mock.bodies) == 3
+
+
+def test_a_server_that_is_busy_at_the_start_is_there() -> None:
+    """It has no list of models, and the look at the model is one request too many."""
+
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return "4" if number else (429, {"error": {"message": "slow down"}})
+
+    with Running(Script(reply=reply, listed=False)) as server:
+        assert one(settings(server.url)).text == "4"
+
+
 def test_a_base_url_without_v1_is_told_where_the_api_is(server: Running) -> None:
     root = server.url.removesuffix("/v1")
     with pytest.raises(EngineDown, match=r"has no /models, .*/v1 has: use that as --base-url"):
@@ -242,11 +271,49 @@ def test_the_cap_is_lowered_to_what_the_context_leaves_and_said_once() -> None:
     with Running(Script(context=80)) as server:
         found = draw(settings(server.url, told=told), ask(5))
         assert all(isinstance(c, Completion) for c in found), found
-        assert {body["max_tokens"] for body in server.mock.bodies} == {100, 77}
-    assert set(told) == {
-        f"{server.url} has a context of 80 tokens: completions are capped at what their prompts "
-        "leave of it, below the 100 asked for"
-    }
+        assert {body["max_tokens"] for body in server.mock.bodies} == {79, 77}
+    assert told == [
+        "the server has a context of 80 tokens: completions are capped at what their prompts leave "
+        "of it, below the 100 asked for"
+    ]
+
+
+def test_a_prompt_whose_tokens_are_counted_no_further_than_they_must_is_fitted_in_a_few_tries() -> (
+    None
+):
+    """vLLM 0.15 to 0.20 count up to the first token too many, and say "at least"."""
+
+    def reply(body: dict[str, Any], number: int) -> Any:
+        context, prompt, cap = 1000, 300, body["max_tokens"]
+        if prompt + cap <= context:
+            return "4"
+        text = (
+            f"This model's maximum context length is {context} tokens. However, you requested {cap} "
+            f"output tokens and your prompt contains at least {context - cap + 1} input tokens, for "
+            f"a total of at least {context + 1} tokens."
+        )
+        return 400, {"error": {"message": text}}
+
+    with Running(Script(reply=reply)) as server:
+        found = draw(settings(server.url), ask(4, replace(WARM, max_tokens=1000)))
+        assert all(isinstance(c, Completion) for c in found), found
+        assert len(server.mock.bodies) < 60
+        assert server.mock.bodies[-1]["max_tokens"] >= 1000 - 2 * 300
+
+
+def test_a_cap_above_the_context_is_not_asked_for() -> None:
+    """vLLM 0.32 refuses it without a word about the prompt, and lowers any other by itself."""
+
+    def reply(body: dict[str, Any], number: int) -> Any:
+        if body["max_tokens"] > 80:
+            text = f"max_tokens={body['max_tokens']} cannot be greater than max_model_len=80."
+            return 400, {"error": {"message": text}}
+        return "4"
+
+    told: list[str] = []
+    with Running(Script(reply=reply, vllm=True, context=80)) as server:
+        assert one(settings(server.url, told=told)).text == "4"
+    assert any("has a context of 80 tokens" in text for text in told)
 
 
 def test_a_cap_that_the_server_lowers_without_a_word_is_said_once() -> None:
