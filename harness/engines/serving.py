@@ -63,7 +63,8 @@ class VllmServer:
         if found is None:
             raise UsageError("--serve needs vllm: pip install 'reasoning-harness[vllm]'")
         self._settings, self._seconds = settings, seconds
-        self._port = _free_port()
+        self._reserved = _reserve_port()
+        self._port = int(self._reserved.getsockname()[1])
         self._command = [found, "serve", settings.model, "--host", "127.0.0.1"]
         self._command += ["--port", str(self._port), *arguments]
         if settings.revision is not None:
@@ -153,6 +154,7 @@ class VllmServer:
         except subprocess.TimeoutExpired:  # its child dies with it
             self._process.kill()
             self._process.wait()
+        self._reserved.close()
         if not keep_log and not self._life:
             self.log.unlink(missing_ok=True)
 
@@ -188,7 +190,12 @@ class VllmServer:
         return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _reserve_port() -> socket.socket:
+    """A free port that nobody else is given while the socket is open; a server may listen there.
+
+    vLLM takes tens of seconds until it listens, and shares its port with whoever asks for it too.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder

@@ -42,6 +42,7 @@ class Script:
         hold: answers wait until so many requests are in flight.
         vllm: whether the models say that vLLM owns them, and /version answers.
         listed: whether there is a list of models.
+        guards: whether it knows `repetition_detection`; None refuses the field in any form.
         seed: of latencies and faults.
     """
 
@@ -56,6 +57,7 @@ class Script:
     hold: int = 0
     vllm: bool = False
     listed: bool = True
+    guards: bool | None = False
     seed: int = 0
 
 
@@ -172,6 +174,12 @@ class Mock:
             return web.Response()
         prompt = body["messages"][-1]["content"]
         n_prompt = len(prompt) // 4
+        detection = body.get("repetition_detection")
+        if detection is not None and (
+            self.script.guards is None
+            or (self.script.guards and not isinstance(detection["min_count"], int))
+        ):
+            return error(400, "repetition_detection: not like this")
         said = self.script.reply(body, number)
         if isinstance(said, tuple):
             waits = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}

@@ -12,6 +12,7 @@ import pytest
 
 from harness.engines import make_engine
 from harness.engines.openai import OpenAIEngine
+from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.types import Completion, Prompt, Request, Sampling
 from tests.engines.endpoint import WARM, ask, draw, one, settings
@@ -73,6 +74,7 @@ def test_fields_and_headers_of_the_users_own_are_sent(server: Running) -> None:
         ({"speed": "1"}, "openai engine knows timeout, patience"),
         ({"body.top_k": "twenty"}, "not JSON"),
         ({"body.temperature": "1"}, "a run's own option"),
+        ({"body.repetition_detection": "{}"}, "a run's own option"),
         ({"body.seed": "1"}, "the harness's own to set"),
         ({"body.n": "4"}, "the harness's own to set"),
         ({"timeout": "-1"}, "seconds above 0"),
@@ -335,6 +337,42 @@ def test_a_prompt_beyond_the_context_is_an_error() -> None:
     message = r"do not fit the context .* smaller --max-tokens"
     with Running(Script(context=80)) as server, pytest.raises(EngineError, match=message):
         one(settings(server.url), ask(text="x" * 400)[0])
+
+
+# The repetition guard
+
+
+def test_a_guard_is_sent_and_a_sample_that_it_cut_is_a_looped_one_at_the_cap() -> None:
+    told: list[str] = []
+    looped = {
+        "message": {"content": None, "reasoning": "wait " * 40},
+        "finish_reason": "repetition",
+    }
+    guarded = replace(WARM, repetition_guard=8)
+    with Running(Script(reply=lambda body, number: looped, guards=True)) as server:
+        found = one(settings(server.url, repetition_guard=8, told=told), ask(1, guarded)[0])
+        assert (found.finish_reason, found.looped) == ("length", True)
+        assert server.mock.bodies[-1]["repetition_detection"] == {
+            "max_pattern_size": 64, "min_pattern_size": 8, "min_count": 8,
+        }  # fmt: skip
+        assert "repetition_detection" not in body_of(server, settings(server.url))
+    assert told == []  # it is no cap of the server's own
+
+
+def body_of(server: Running, given: EngineSettings) -> dict[str, Any]:
+    one(given)
+    return server.mock.bodies[-1]
+
+
+@pytest.mark.parametrize("guards", [False, None], ids=["it ignores it", "it refuses any field"])
+def test_a_server_that_cannot_keep_the_guard_is_refused(guards: bool | None) -> None:
+    with Running(Script(vllm=True, guards=True)) as able, Running(Script(guards=guards)) as server:
+        make_engine(settings(able.url, repetition_guard=8))
+        with pytest.raises(UsageError, match=rf"--repetition-guard: {server.url} does not have"):
+            make_engine(settings(able.url, server.url, repetition_guard=8))
+        server.down()
+        with pytest.raises(EngineDown, match=r"with --repetition-guard every server is asked"):
+            make_engine(settings(able.url, server.url, repetition_guard=8))
 
 
 # What is written down
