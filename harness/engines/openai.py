@@ -273,7 +273,7 @@ def _connect(
     served: VllmServer | None,
 ) -> OpenAIEngine:
     chat = _load_chat(settings, options)
-    key = None if served else os.environ.get("OPENAI_API_KEY")
+    key = None if served else os.environ.get("OPENAI_API_KEY", "").strip()
     client = Client()
     servers = [Server(Address.parse(url, key, options.headers), client) for url in urls]
     greeting = asyncio.run(greet(servers, _name(settings, options), settings, options, chat))

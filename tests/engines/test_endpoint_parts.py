@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from harness.engines.completions import context_refusal, wants_other_cap
 from harness.engines.limits import TokenRate, estimate_tokens
 from harness.engines.retries import Tries, is_retried, request_seconds, retry_after
-from harness.engines.servers import Address
+from harness.engines.servers import Address, _no_connection, _not_ok
 from harness.engines.settings import without_secrets
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -201,6 +202,16 @@ def test_what_is_secret_is_hidden_word_by_word_and_short_values_blot_out_no_numb
     assert address.hide("Incorrect API key provided: sk-12345") == "Incorrect API key provided: ***"
     assert address.hide("https://h/v1?code=topsecret") == "https://h/v1?code=***"
     assert address.hide("a context of 4096 tokens, 1 of 9") == "a context of 4096 tokens, 1 of 9"
+
+
+def test_where_a_server_redirects_to_is_said_without_the_query_that_may_hold_a_key() -> None:
+    refusal = _not_ok(307, {"Location": "https://h/v1/models?code=topsecret"}, "")
+    assert str(refusal).endswith("it redirects to https://h/v1/models: use that as --base-url")
+
+
+def test_a_certificate_that_is_not_trusted_is_named() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")
+    assert "self-signed certificate" in str(_no_connection(error, ""))
 
 
 def test_a_proxy_of_the_environment_is_for_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
