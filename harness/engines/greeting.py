@@ -173,16 +173,18 @@ async def _check_guard(
     """
     body = probe_body(model, options.cap_field, options.body)
     for value, due in ((detection(2), True), ({"min_count": "none"}, False)):
-        sent = orjson.dumps({**body, "repetition_detection": value})
+        sent, why = orjson.dumps({**body, "repetition_detection": value}), None
         try:
             await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, sent)
-            taken = True
-        except Refusal:
-            taken = False
-        if taken is not due:
+        except Refusal as refusal:
+            if refusal.status in (401, 403):
+                raise wrong_key(address, refusal) from refusal
+            why = refusal
+        if (why is None) is not due:
             raise UsageError(
-                f"--repetition-guard: {address.shown} does not have vLLM's repetition detection; "
-                "serve the model with a newer version of vLLM, or leave the guard out"
+                f"--repetition-guard: {address.shown} does not have vLLM's repetition detection"
+                f"{f' ({why})' if why else ''}; serve the model with a newer version of vLLM, or "
+                "leave the guard out"
             )
 
 

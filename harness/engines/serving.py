@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -75,6 +76,7 @@ class VllmServer:
             self.log = Path(log.name)
         self._life = 0
         self._fruitless = 0
+        self._lock, self._stopped = threading.Lock(), False
         self._process = self._launch()
 
     @property
@@ -129,9 +131,12 @@ class VllmServer:
         Raises:
             EngineDown: it died several times in a row before it was ready.
         """
-        code = self._process.poll()
-        if code is None:
-            return
+        with self._lock:
+            code = self._process.poll()
+            if code is not None and not self._stopped:
+                self._start_again(code)
+
+    def _start_again(self, code: int) -> None:
         self._fruitless += 1
         if self._fruitless > _LIVES:
             raise EngineDown(
@@ -148,7 +153,9 @@ class VllmServer:
 
     def stop(self, *, keep_log: bool = False) -> None:
         """End it and everything that it started; its log stays where one of its lives failed."""
-        self._let_go()
+        with self._lock:  # a look for it may be under way in another thread
+            self._stopped = True
+            self._let_go()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:  # its child dies with it
