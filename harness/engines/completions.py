@@ -6,10 +6,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.engines.repetition import detection
 from harness.errors import EngineError
 from harness.types import Completion, FinishReason, Prompt, Request
 
-_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+# Mistral says "model_length"; TGI "eos_token" and "stop_sequence".
+_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "model_length": "length",
+    "repetition": "length",
+}
+# vLLM and SGLang; OpenRouter; DeepSeek; TensorRT-LLM.
+_BROKEN_OFF = ("abort", "error", "insufficient_system_resource", "cancelled", "timeout")
 
 # "maximum context length is 4096 tokens" (vLLM, OpenAI), "maximum model length of 4096" (vLLM's
 # engine), "context length is only 4096 tokens" (vLLM), "context of 4096 tokens".
@@ -17,10 +28,11 @@ _CONTEXT = re.compile(
     r"(?:context length|model length|context window|max_model_len|context)\D{0,24}?(\d{2,})", re.I
 )
 # "your request has 95 input tokens", "(95 in the messages, 4000 in the completion)", "prompt
-# (length 5000)", "you passed 95 input tokens".
+# (length 5000)", "you passed 95 input tokens", "500 tokens from the input messages" (SGLang).
 _PROMPT = (
     re.compile(r"(\d+) (?:input|prompt) tokens", re.I),
     re.compile(r"(\d+) in the (?:messages|prompt)", re.I),
+    re.compile(r"(\d+) tokens from the input", re.I),
     re.compile(r"prompt \(length (\d+)\)", re.I),
     re.compile(
         r"(?:messages|prompt) (?:resulted in|contains|has) (?:at least )?(\d+) tokens", re.I
@@ -58,6 +70,7 @@ def request_body(
         cap_field: cap,
         "stop": list(sampling.stop) or None,
         "seed": request.seed,
+        "repetition_detection": detection(sampling.repetition_guard),
     }
     body.update({name: value for name, value in stated.items() if value is not None})
     return {**body, **extra}
@@ -66,10 +79,10 @@ def request_body(
 def read_completion(answer: Any, seconds: float) -> Completion:
     """The one completion of an answer.
 
-    `stop` and `length` are what they say. A provider's content filter is not the model's answer,
-    so that such a sample ends in `error`; `abort` and `error` say that the server broke off, and
-    the sample is drawn again. Whatever else a server says (`tool_calls`, nothing at all) becomes
-    "unknown", and the text that there is gets graded.
+    `stop` and `length` are what they say; `repetition` is vLLM's word for the guard's cut. A
+    provider's content filter is not the model's answer, so that such a sample ends in `error`; where
+    the server broke off (`abort`), the sample is drawn again. Whatever else a server says
+    (`tool_calls`, nothing at all) becomes "unknown", and the text that there is gets graded.
 
     Raises:
         BadAnswer: it is no completion, or the server broke it off.
@@ -87,7 +100,7 @@ def read_completion(answer: Any, seconds: float) -> Completion:
         raise BadAnswer(f"the answer holds no completion ({error!r})") from error
     if reason == "content_filter":
         raise EngineError("the server's content filter cut the completion: it is no answer")
-    if reason in ("abort", "error"):
+    if reason in _BROKEN_OFF:
         raise BadAnswer(f"the server broke the completion off ({reason})")
     usage: Any = answer.get("usage")
     usage = usage if isinstance(usage, dict) else {}
@@ -101,6 +114,7 @@ def read_completion(answer: Any, seconds: float) -> Completion:
         n_thought_tokens=_count(counted) or None,  # vLLM says 0 without having counted
         seconds=seconds,
         thought=thought or None,
+        looped=reason == "repetition",
     )
 
 

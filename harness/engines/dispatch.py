@@ -7,15 +7,18 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from harness.engines.servers import Fault, Server, Unreachable
-from harness.errors import EngineDown, HarnessError
+from harness.errors import EngineDown
 
 _FAILURES = 16  # in a row, over all samples, after which a server counts as down
 _FIRST_LOOK = 0.25
 _LONGEST_LOOK = 5.0
+_LOOK_AGAIN = 1.0  # at a server that answered with a refusal for the rate
 _STALLED = 30.0  # a request this old is being worked on, and not about to be refused
 
 Probe = Callable[[Server], Awaitable[None]]
-"""Asks a server for next to nothing; raises Unreachable or Fault when it does not answer."""
+"""Asks a server for next to nothing; raises Unreachable or Fault when it does not answer.
+
+Anything else that it raises ends the run."""
 
 
 class Dispatch:
@@ -48,7 +51,7 @@ class Dispatch:
         self._changed = asyncio.Event()
         self._watching: set[asyncio.Task[None]] = set()
         self._returned, self._absent = returned, list(absent)
-        self._fatal: HarnessError | None = None
+        self._fatal: Exception | None = None
         self._last_up = time.monotonic()
 
     async def pick(self) -> Server:
@@ -60,14 +63,22 @@ class Dispatch:
                 raise self._fatal
             up = [server for server in self.servers if not server.down]
             if up:
-                return min(up, key=lambda server: server.in_flight)
+                return self._choose(up)
             self._changed.clear()
             await self._changed.wait()
+
+    def _choose(self, up: Sequence[Server]) -> Server:
+        """The least busy one. One that refuses at once is never busy, and is only looked at."""
+        now = time.monotonic()
+        chosen = min(up, key=lambda server: (server.limited_until > now, server.in_flight))
+        if chosen.limited_since is not None:
+            chosen.limited_until = max(chosen.limited_until, now + _LOOK_AGAIN)
+        return chosen
 
     def answered(self, server: Server) -> None:
         """A server completed a request."""
         server.failures = 0
-        server.limited_since = None
+        server.limited_since, server.limited_until = None, 0.0
 
     def failed(self, server: Server, why: Exception) -> None:
         """A request failed on the server's side."""
@@ -75,17 +86,25 @@ class Dispatch:
         if server.failures >= _FAILURES:
             self.lost(server, why)
 
-    def limited(self, server: Server, why: Exception) -> None:
-        """A request was one too many. EngineDown when nothing else has come back for long."""
+    def limited(self, server: Server, why: Fault, wait: float) -> float:
+        """A request was one too many; seconds until its next try: none where another server is free.
+
+        EngineDown when nothing else has come back for long, from any server; the time that a server
+        asked to wait does not count.
+        """
         now = time.monotonic()
+        server.limited_until = now + wait
         if server.limited_since is None:
-            server.limited_since = now
+            server.limited_since = now + (why.wait or 0.0)
+        if any(not other.down and other.limited_since is None for other in self.servers):
+            return 0.0
         if now - server.limited_since > self._patience and server.waiting(now) < _STALLED:
             raise EngineDown(
                 f'{server.address.shown} has answered with nothing but "{why}" for '
                 f"{_minutes(self._patience)}: use a smaller --concurrency or --tokens-per-minute; "
                 "every finished sample is kept, and the same command resumes"
             )
+        return wait
 
     def lost(self, server: Server, why: Exception) -> None:
         """A server is down: watch for its return."""
@@ -119,11 +138,12 @@ class Dispatch:
                 await self._probe(server)
             except (Unreachable, Fault) as error:
                 why = error
-            except HarnessError as error:
+            except Exception as error:  # whatever it is: unsaid, the samples would wait for ever
                 self._end(error)
                 return
             else:
-                break
+                self._back(server, time.monotonic() - began)
+                return
             pause = min(2 * pause, _LONGEST_LOOK)
             all_down = all(other.down for other in self.servers)
             if all_down and time.monotonic() - self._last_up > self._patience:
@@ -134,13 +154,13 @@ class Dispatch:
                         "the same command resumes"
                     )
                 )
-                return
+
+    def _back(self, server: Server, seconds: float) -> None:
         server.down, server.failures, server.limited_since = False, 0, None
         self._changed.set()
-        seconds = time.monotonic() - began
         self._tell(f"{server.address.shown} answers again after {seconds:.0f} s{self._returned}")
 
-    def _end(self, error: HarnessError) -> None:
+    def _end(self, error: Exception) -> None:
         self._fatal = error
         self._changed.set()
 

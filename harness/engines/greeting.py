@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from harness.answers import opening_tag
+from harness.engines.repetition import detection
 from harness.engines.servers import (
     COMPLETIONS,
     Address,
@@ -21,7 +22,7 @@ from harness.engines.servers import (
     exchange,
     open_session,
 )
-from harness.errors import EngineDown
+from harness.errors import EngineDown, UsageError
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from harness.engines.settings import EngineSettings
 
 _SECONDS = 10.0
-_ASIDE_SECONDS = 5.0  # for what would be good to know and is not needed
 _COMPLETION_SECONDS = 120.0
 _TRIES = 3
 _SHOWN_MODELS = 8
@@ -67,11 +67,12 @@ async def greet(
 
     Raises:
         EngineDown: none answers, or one refuses the key or does not serve the model.
+        UsageError: one cannot keep the repetition guard.
     """
     session = open_session()
     try:
         looks = await asyncio.gather(
-            *(_look(session, server.address, model, options) for server in servers),
+            *(_look(session, server.address, model, settings, options) for server in servers),
             return_exceptions=True,
         )
         greeting = Greeting()
@@ -89,6 +90,12 @@ async def greet(
                 f"{shown} does not answer ({greeting.absent[0][1]}): start the server, or check "
                 "--base-url"
             )
+        if greeting.absent and settings.repetition_guard is not None:
+            server, why = greeting.absent[0]
+            raise EngineDown(
+                f"{server.address.shown} does not answer ({why}): with --repetition-guard every "
+                "server is asked at the start whether it can; start it, or leave it out"
+            )
         await _describe(session, greeting, *entries[0], settings, options, chat)
     finally:
         await session.close()
@@ -102,38 +109,91 @@ async def greet(
 
 
 async def _look(
-    session: ClientSession, address: Address, model: str, options: Options
+    session: ClientSession,
+    address: Address,
+    model: str,
+    settings: EngineSettings,
+    options: Options,
 ) -> Mapping[str, Any]:
     """What /models says of the model; empty where there is no such list."""
-    listed: list[Mapping[str, Any]] = []
+    listed = await _list_models(session, address)
+    entry = next((entry for entry in listed if entry.get("id") == model), None)
+    if entry is None:
+        await _try_model(session, address, model, options, listed)
+    if settings.repetition_guard is not None:
+        await _check_guard(session, address, model, options)
+    return entry or {}
+
+
+async def _list_models(session: ClientSession, address: Address) -> list[Mapping[str, Any]]:
     try:
         answer = await _patiently(session, address, "/models")
-        if isinstance(answer, dict) and isinstance(answer.get("data"), list):
-            listed = [entry for entry in answer["data"] if isinstance(entry, dict)]
     except Refusal as refusal:
         if refusal.status in (401, 403):
             raise wrong_key(address, refusal) from refusal
         if refusal.status == 404:
             await _suggest_v1(session, address)
-    for entry in listed:
-        if entry.get("id") == model:
-            return entry
-    # Not every server lists all that it serves, or has a list: one token says more.
+        return []
+    return _entries(answer)
+
+
+def _entries(answer: Any) -> list[Mapping[str, Any]]:
+    data = answer.get("data") if isinstance(answer, dict) else None
+    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+
+async def _try_model(
+    session: ClientSession,
+    address: Address,
+    model: str,
+    options: Options,
+    listed: Sequence[Mapping[str, Any]],
+) -> None:
+    """Ask for one token: not every server lists all that it serves, or has a list."""
     body = orjson.dumps(probe_body(model, options.cap_field, options.body))
     try:
         await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, body)
+    except Fault as fault:
+        if not fault.limited:  # it is there, and busy
+            raise
     except Refusal as refusal:
         if refusal.status in (401, 403):
             raise wrong_key(address, refusal) from refusal
         if is_model_unknown(refusal):
             raise unknown_model(address, model, refusal, listed) from refusal
-    return {}
 
 
-async def _patiently(session: ClientSession, address: Address, path: str) -> Any:
+async def _check_guard(
+    session: ClientSession, address: Address, model: str, options: Options
+) -> None:
+    """Raise UsageError unless the server has vLLM's repetition detection.
+
+    One that has it takes what is right and refuses what cannot be read. Older versions of vLLM and
+    many other servers ignore a field that they do not know, others refuse it in any form.
+    """
+    body = probe_body(model, options.cap_field, options.body)
+    for value, due in ((detection(2), True), ({"min_count": "none"}, False)):
+        sent, why = orjson.dumps({**body, "repetition_detection": value}), None
+        try:
+            await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, sent)
+        except Refusal as refusal:
+            if refusal.status in (401, 403):
+                raise wrong_key(address, refusal) from refusal
+            why = refusal
+        if (why is None) is not due:
+            raise UsageError(
+                f"--repetition-guard: {address.shown} does not have vLLM's repetition detection"
+                f"{f' ({why})' if why else ''}; serve the model with a newer version of vLLM, or "
+                "leave the guard out"
+            )
+
+
+async def _patiently(
+    session: ClientSession, address: Address, path: str, body: bytes | None = None
+) -> Any:
     for number in range(_TRIES):
         try:
-            return await exchange(session, address, path, _SECONDS)
+            return await exchange(session, address, path, _SECONDS, body)
         except (Unreachable, Fault):
             if number == _TRIES - 1:
                 raise
@@ -199,7 +259,7 @@ async def _aside(
     """What a server may tell; None where it does not."""
     sent = None if body is None else orjson.dumps(body)
     try:
-        return await exchange(session, address, path, _ASIDE_SECONDS, sent)
+        return await _patiently(session, address, path, sent)
     except (Unreachable, Fault, Refusal):
         return None
 
@@ -229,7 +289,7 @@ def unknown_model(
 ) -> EngineDown:
     """The error for a model that a server does not serve, with those that it does."""
     names = [str(entry.get("id")) for entry in listed]
-    if not names:
+    if not names or model in names:
         return EngineDown(f"{address.shown} does not serve {model} ({refusal}): check --model")
     near = difflib.get_close_matches(model, names, _SHOWN_MODELS, 0.5) or names[:_SHOWN_MODELS]
     rest = len(names) - len(near)
@@ -243,7 +303,5 @@ async def explain_model(
     session: ClientSession, address: Address, model: str, refusal: Refusal
 ) -> EngineDown:
     """`unknown_model` with the list that the server gives now."""
-    answer = await _aside(session, address, "/models")
-    data = answer.get("data") if isinstance(answer, dict) else None
-    listed = [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+    listed = _entries(await _aside(session, address, "/models"))
     return unknown_model(address, model, refusal, listed)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from harness.engines.checkpoint import weights_hash
 from harness.engines.completions import BadAnswer, read_completion, request_body
 from harness.engines.dispatch import Dispatch
-from harness.engines.greeting import Greeting, explain_model, greet, is_model_unknown, probe_body
+from harness.engines.greeting import Greeting, greet, is_model_unknown, probe_body
 from harness.engines.limits import TokenRate, estimate_tokens
 from harness.engines.openai_options import Options, parse_options
 from harness.engines.refusals import Refusals
@@ -34,7 +34,7 @@ from harness.engines.servers import (
 )
 from harness.engines.serving import VllmServer, serve_arguments
 from harness.engines.settings import EngineSettings
-from harness.errors import EngineError, UsageError
+from harness.errors import EngineDown, EngineError, UsageError
 from harness.types import Completion, Request
 
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ class OpenAIEngine:
             taken = await self._take(request, cap)
             server = await self._dispatch.pick()
             try:
-                completion = await self._ask(server, body, cap)
+                seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
+                completion = await self._ask(server, body, seconds)
             except Unreachable as error:
                 self._rate.settle(taken, 0)
                 self._dispatch.lost(server, error)
@@ -155,7 +156,12 @@ class OpenAIEngine:
                 await asyncio.sleep(self._count(tries, server, fault))
             except Refusal as refusal:
                 self._rate.settle(taken, 0)
-                await self._refusals.learn(request, body, server, refusal, answered=self._answered)
+                if self._answered and is_model_unknown(refusal):  # a router without its servers
+                    await asyncio.sleep(self._count(tries, server, Fault(str(refusal))))
+                else:
+                    await self._refusals.learn(
+                        request, body, server, refusal, answered=self._answered
+                    )
             else:
                 self._dispatch.answered(server)
                 self._note(server, completion, taken, cap)
@@ -169,9 +175,8 @@ class OpenAIEngine:
         if self._served is not None:
             await asyncio.to_thread(self._served.stop)
 
-    async def _ask(self, server: Server, body: Mapping[str, Any], cap: int | None) -> Completion:
+    async def _ask(self, server: Server, body: Mapping[str, Any], seconds: float) -> Completion:
         began = time.monotonic()
-        seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
         answer = await server.post(body, seconds)
         try:
             return read_completion(answer, time.monotonic() - began)
@@ -194,7 +199,8 @@ class OpenAIEngine:
         n_tokens = completion.n_tokens
         if n_tokens is None:
             return
-        if completion.finish_reason == "length" and n_tokens < (cap or 0) and not self._told_short:
+        short = completion.finish_reason == "length" and n_tokens < (cap or 0)
+        if short and not completion.looped and not self._told_short:
             self._told_short = True  # newer versions of vLLM lower the cap without a word
             self._settings.tell(
                 f"{server.address.shown} cut a completion at {n_tokens} tokens, below the {cap} "
@@ -217,8 +223,7 @@ class OpenAIEngine:
             self._settings.tell(f"{server.address.shown} asks to wait {fault.wait:.0f} s: {fault}")
         if fault.limited:
             tries.limited += 1
-            self._dispatch.limited(server, fault)
-            return tries.wait(fault.wait)
+            return self._dispatch.limited(server, fault, tries.wait(fault.wait))
         self._dispatch.failed(server, fault)
         if not tries.fail(timed_out=fault.timed_out):
             raise EngineError(
@@ -232,11 +237,14 @@ class OpenAIEngine:
             await asyncio.to_thread(self._served.revive)
         body = probe_body(self._model, self._refusals.cap_field, self._options.body)
         try:
-            await server.post(body, _PROBE_SECONDS)
+            await self._ask(server, body, _PROBE_SECONDS)
         except Refusal as refusal:
             if is_model_unknown(refusal):
-                session = self._client.session
-                raise await explain_model(session, server.address, self._model, refusal) from None
+                raise Fault(str(refusal)) from refusal
+        except EngineDown:
+            raise
+        except EngineError:
+            pass  # the answer of a content filter is one
         if self._served is not None:
             self._served.came_up()
 
@@ -265,7 +273,7 @@ def _connect(
     served: VllmServer | None,
 ) -> OpenAIEngine:
     chat = _load_chat(settings, options)
-    key = None if served else os.environ.get("OPENAI_API_KEY")
+    key = None if served else os.environ.get("OPENAI_API_KEY", "").strip()
     client = Client()
     servers = [Server(Address.parse(url, key, options.headers), client) for url in urls]
     greeting = asyncio.run(greet(servers, _name(settings, options), settings, options, chat))

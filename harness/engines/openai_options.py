@@ -12,7 +12,7 @@ from harness.errors import UsageError
 
 OTHER_CAP = "max_completion_tokens"
 _FIXED = {"model", "messages", "n", "stream", "seed", "max_tokens", OTHER_CAP}
-_BY_EXAM = {"temperature", "top_p", "stop"}
+_BY_EXAM = {"temperature", "top_p", "stop", "repetition_detection"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,18 +32,25 @@ class Refusals:
     def __init__(
         self, settings: EngineSettings, model: str, cap_field: str, context: int | None
     ) -> None:
-        self._tell, self._model = settings.tell, model
+        self._tell, self._model, self._told = settings.tell, model, False
         self.cap_field, self.context = cap_field, context
         self.prompt_tokens: dict[Prompt, int] = {}
         self._trials: dict[Sampling, asyncio.Task[Refusal | None]] = {}
 
     def cap(self, request: Request) -> int | None:
-        """The cap to ask for: lowered to the context where the prompt's length is known."""
+        """The cap to ask for: what the prompt, as far as its length is known, leaves of the context."""
         cap = request.sampling.max_tokens
-        known = self.prompt_tokens.get(request.prompt) if self.prompt_tokens else None
-        if known is None or self.context is None or cap is None:
+        if self.context is None or cap is None:
             return cap
-        return min(cap, self.context - known)
+        # Newer versions of vLLM lower every cap but one above the whole context, which they refuse.
+        room = max(1, self.context - self.prompt_tokens.get(request.prompt, 1))
+        if cap > room and not self._told:
+            self._told = True
+            self._tell(
+                f"the server has a context of {self.context} tokens: completions are capped at what "
+                f"their prompts leave of it, below the {cap} asked for"
+            )
+        return min(cap, room)
 
     async def learn(
         self,
@@ -70,7 +77,7 @@ class Refusals:
         where = server.address
         if refusal.status == 401 or (refusal.status == 403 and not answered):
             raise wrong_key(where, refusal)
-        if "insufficient_quota" in refusal.text:
+        if refusal.status == 402 or "insufficient_quota" in refusal.text:
             raise EngineDown(f"{where.shown}: the account's quota is used up ({refusal})")
         if is_model_unknown(refusal):
             raise await explain_model(server.client.session, where, self._model, refusal)
@@ -103,6 +110,13 @@ class Refusals:
     ) -> None:
         context = context or self.context
         cap, sent = request.sampling.max_tokens, body.get(self.cap_field, 0)
+        known = self.prompt_tokens.get(request.prompt, 0)
+        if context is not None and prompt is None and sent >= context:
+            self.context = context  # the next try asks for less than all of it
+            return
+        if context is not None and prompt is not None and known:
+            # Versions 0.15 to 0.20 of vLLM count up to the first token too many and no further.
+            prompt = max(prompt, 2 * known if sent <= context - known else known)
         if context is None or prompt is None or not 0 < context - prompt < sent:
             raise EngineError(
                 f"{server.address.shown}: the prompt and up to {cap} tokens do not fit the context "
@@ -110,10 +124,6 @@ class Refusals:
             )
         self.context = context
         self.prompt_tokens[request.prompt] = prompt
-        self._tell(
-            f"{server.address.shown} has a context of {context} tokens: completions are capped at "
-            f"what their prompts leave of it, below the {cap} asked for"
-        )
 
     async def _try_plain(
         self, request: Request, body: Mapping[str, Any], server: Server

@@ -14,6 +14,13 @@ LONGEST = 64
 """Tokens of a pattern. They are part of what a guard of N means, and so of the exam."""
 
 
+def detection(guard: int | None) -> dict[str, int] | None:
+    """The guard as vLLM's `repetition_detection`; None without one."""
+    if guard is None:
+        return None
+    return {"max_pattern_size": LONGEST, "min_pattern_size": SHORTEST, "min_count": guard}
+
+
 class LoopDetector:
     """Watches one completion, a token at a time, for N repeats of a pattern at its end.
 

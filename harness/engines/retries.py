@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-RETRIED = frozenset({408, 409, 425, 429})
-"""Statuses below 500 that say "not now"; every status from 500 on is tried again too."""
+RETRIED = frozenset({408, 409, 424, 425, 429})
+"""Statuses below 500 that say "not now" (424 is TGI's failed generation); so does all from 500 on."""
 
 _FIRST_SECONDS = 0.5
 _LONGEST_SECONDS = 60.0
+_LONGEST_ASKED = 86_400.0  # a date that a wrong clock wrote may lie years ahead
 _TIMEOUTS = 2  # a request that ran into its time limit twice will do so again
 
 
@@ -21,23 +23,25 @@ def is_retried(status: int) -> bool:
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a Retry-After header asks for, given as a number or as an HTTP date.
+    """Seconds that a Retry-After header asks for, given as a number or as an HTTP date; a day at most.
 
     None where there is no header or it cannot be read (RFC 9110, section 10.2.3).
     """
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         pass
+    else:
+        return min(max(0.0, seconds), _LONGEST_ASKED) if math.isfinite(seconds) else None
     try:
         until = parsedate_to_datetime(value)
     except ValueError:
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    return min(max(0.0, (until - (now or datetime.now(UTC))).total_seconds()), _LONGEST_ASKED)
 
 
 @dataclass(slots=True)
@@ -66,7 +70,7 @@ class Tries:
 
         The jitter is half of the time, or a tenth on top of what the server asked for.
         """
-        if asked is not None:
+        if asked:  # a wait of no time says nothing
             return asked * (1 + 0.1 * self.random.random()) + 0.1 * self.random.random()
         round_ = min(max(self.failures + self.limited, 1), 16)
         longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** (round_ - 1))

@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import socket
+import ssl
 import time
 import urllib.parse
 import urllib.request
@@ -94,7 +95,8 @@ class Address:
         shown = f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
         sent = {"Content-Type": "application/json"}
         sent["User-Agent"] = f"reasoning-harness/{harness.__version__}"
-        secrets = [key, *headers.values()]
+        secrets = [key, *(word for value in headers.values() for word in value.split())]
+        secrets += [part.partition("=")[2] for part in parts.query.split("&")]
         if parts.username is not None:
             user, password = (
                 urllib.parse.unquote(part or "") for part in (parts.username, parts.password)
@@ -109,7 +111,7 @@ class Address:
             parts.query,
             {**sent, **headers},
             _proxy(parts.scheme, host),
-            tuple(sorted((s for s in secrets if s), key=len, reverse=True)),
+            tuple(sorted((s for s in secrets if s and _is_secret(s)), key=len, reverse=True)),
         )
 
     @property
@@ -126,6 +128,11 @@ class Address:
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return text
+
+
+def _is_secret(text: str) -> bool:
+    """Not so short that hiding it would blot out words and the numbers that refusals are read for."""
+    return len(text) >= (6 if text.isdecimal() else 4)
 
 
 def _proxy(scheme: str, host: str) -> str | None:
@@ -195,7 +202,8 @@ class Server:
         self.address, self.client = address, client
         self.down = False
         self.failures = 0  # in a row, over all samples
-        self.limited_since: float | None = None
+        self.limited_since: float | None = None  # with nothing but refusals for the rate
+        self.limited_until = 0.0
         self._pending: dict[int, float] = {}
         self._tickets = 0
 
@@ -269,6 +277,8 @@ def _no_connection(error: OSError, text: str) -> Exception:
             f"this process may not open another connection ({os.strerror(error.errno)}): raise "
             "`ulimit -n`, or use a smaller --concurrency; every finished sample is kept"
         )
+    if isinstance(error, ssl.SSLError):  # its number is not one of the system's
+        return Unreachable(str(error))
     number = error.errno or 0
     known = os.strerror(number) if number > 0 else error.strerror
     return Unreachable(known or text)
@@ -276,7 +286,7 @@ def _no_connection(error: OSError, text: str) -> Exception:
 
 def _not_ok(status: int, headers: Mapping[str, str], text: str) -> Exception:
     if 300 <= status < 400:
-        to = headers.get("Location", "somewhere else")
+        to = headers.get("Location", "somewhere else").partition("?")[0]  # which may hold a key
         return Refusal(status, f"it redirects to {to}: use that as --base-url")
     if not is_retried(status) or "insufficient_quota" in text:
         return Refusal(status, text)

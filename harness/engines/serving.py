@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -63,7 +64,8 @@ class VllmServer:
         if found is None:
             raise UsageError("--serve needs vllm: pip install 'reasoning-harness[vllm]'")
         self._settings, self._seconds = settings, seconds
-        self._port = _free_port()
+        self._reserved = _reserve_port()
+        self._port = int(self._reserved.getsockname()[1])
         self._command = [found, "serve", settings.model, "--host", "127.0.0.1"]
         self._command += ["--port", str(self._port), *arguments]
         if settings.revision is not None:
@@ -74,6 +76,7 @@ class VllmServer:
             self.log = Path(log.name)
         self._life = 0
         self._fruitless = 0
+        self._lock, self._stopped = threading.Lock(), False
         self._process = self._launch()
 
     @property
@@ -128,9 +131,12 @@ class VllmServer:
         Raises:
             EngineDown: it died several times in a row before it was ready.
         """
-        code = self._process.poll()
-        if code is None:
-            return
+        with self._lock:
+            code = self._process.poll()
+            if code is not None and not self._stopped:
+                self._start_again(code)
+
+    def _start_again(self, code: int) -> None:
         self._fruitless += 1
         if self._fruitless > _LIVES:
             raise EngineDown(
@@ -147,12 +153,15 @@ class VllmServer:
 
     def stop(self, *, keep_log: bool = False) -> None:
         """End it and everything that it started; its log stays where one of its lives failed."""
-        self._let_go()
+        with self._lock:  # a look for it may be under way in another thread
+            self._stopped = True
+            self._let_go()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:  # its child dies with it
             self._process.kill()
             self._process.wait()
+        self._reserved.close()
         if not keep_log and not self._life:
             self.log.unlink(missing_ok=True)
 
@@ -188,7 +197,12 @@ class VllmServer:
         return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _reserve_port() -> socket.socket:
+    """A free port that nobody else is given while the socket is open; a server may listen there.
+
+    vLLM takes tens of seconds until it listens, and shares its port with whoever asks for it too.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder

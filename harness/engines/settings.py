@@ -15,7 +15,7 @@ _USED_BY = {
     "tokens_per_minute": ("openai",),
     "replicas": ("vllm", "ray"),
     "ray_address": ("ray",),
-    "repetition_guard": ("transformers", "vllm", "ray"),
+    "repetition_guard": ("transformers", "vllm", "ray", "openai"),
     "revision": ("transformers", "vllm", "ray", "openai", "lm_eval"),
 }
 """Options that only some engines know; given to another one they are an error, not ignored."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import weights_hash
-from harness.engines.repetition import LONGEST, SHORTEST
+from harness.engines.repetition import detection
 from harness.engines.replicas import ReplicaDied, Replicas
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm_args import (
@@ -70,7 +70,8 @@ def guard_params(guard: int | None) -> dict[str, Any]:
     Raises:
         UsageError: this vLLM is too old to have one.
     """
-    if guard is None:
+    found = detection(guard)
+    if found is None:
         return {}
     try:
         from vllm.sampling_params import RepetitionDetectionParams
@@ -79,10 +80,7 @@ def guard_params(guard: int | None) -> dict[str, Any]:
             "--repetition-guard: this vLLM has no repetition detection; install a newer one, or "
             "leave the guard out"
         ) from error
-    detection = RepetitionDetectionParams(
-        max_pattern_size=LONGEST, min_pattern_size=SHORTEST, min_count=guard
-    )
-    return {"repetition_detection": detection}
+    return {"repetition_detection": RepetitionDetectionParams(**found)}
 
 
 class VllmEngine:

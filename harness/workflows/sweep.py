@@ -131,6 +131,9 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
     if not waiting:
         return
     settings = waiting[0].settings
+    guards = [guard for draw in waiting if (guard := draw.settings.repetition_guard) is not None]
+    if guards:  # an engine that cannot keep it must not be opened for the values without one
+        settings = settings.model_copy(update={"repetition_guard": guards[0]})
     # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)

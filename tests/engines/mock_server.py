@@ -41,6 +41,8 @@ class Script:
         context: tokens of prompt and completion together; more is refused as vLLM does.
         hold: answers wait until so many requests are in flight.
         vllm: whether the models say that vLLM owns them, and /version answers.
+        listed: whether there is a list of models.
+        guards: whether it knows `repetition_detection`; None refuses the field in any form.
         seed: of latencies and faults.
     """
 
@@ -54,6 +56,8 @@ class Script:
     context: int | None = None
     hold: int = 0
     vllm: bool = False
+    listed: bool = True
+    guards: bool | None = False
     seed: int = 0
 
 
@@ -101,6 +105,8 @@ class Mock:
     async def list_models(self, request: web.Request) -> web.Response:
         if refused := self.wrong_key(request):
             return refused
+        if not self.script.listed:
+            raise web.HTTPNotFound
         extra = {"owned_by": "vllm" if self.script.vllm else "us"}
         if self.script.context:
             extra["max_model_len"] = self.script.context  # type: ignore[assignment]
@@ -168,14 +174,21 @@ class Mock:
             return web.Response()
         prompt = body["messages"][-1]["content"]
         n_prompt = len(prompt) // 4
+        detection = body.get("repetition_detection")
+        if detection is not None and (
+            self.script.guards is None
+            or (self.script.guards and not isinstance(detection["min_count"], int))
+        ):
+            return error(400, "repetition_detection: not like this")
+        said = self.script.reply(body, number)
+        if isinstance(said, tuple):
+            waits = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}
+            return web.json_response(said[1], status=said[0], headers=waits)
         cap = body.get("max_tokens") or body.get("max_completion_tokens") or 16
         if self.script.context and n_prompt + cap > self.script.context:
             return error(400, f"'max_tokens' is too large: {cap}. This model's maximum context "
                               f"length is {self.script.context} tokens and your request has "
                               f"{n_prompt} input tokens")  # fmt: skip
-        said = self.script.reply(body, number)
-        if isinstance(said, tuple):
-            return web.json_response(said[1], status=said[0])
         answer = completion(said, n_prompt)
         if fault == "truncated":
             text = json.dumps(answer)

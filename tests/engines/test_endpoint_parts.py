@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from harness.engines.completions import context_refusal, wants_other_cap
 from harness.engines.limits import TokenRate, estimate_tokens
 from harness.engines.retries import Tries, is_retried, request_seconds, retry_after
-from harness.engines.servers import Address
+from harness.engines.servers import Address, _no_connection, _not_ok
 from harness.engines.settings import without_secrets
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -27,6 +28,9 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("Fri, 02 Jan 2026 03:05:05 GMT", 60.0),
         ("Fri, 02 Jan 2026 03:00:00 GMT", 0.0),
         ("soon", None),
+        ("inf", None),
+        ("nan", None),
+        ("1e12", 86_400.0),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float | None) -> None:
@@ -34,7 +38,7 @@ def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float | 
 
 
 def test_only_the_servers_moment_is_retried() -> None:
-    assert [s for s in range(400, 430) if is_retried(s)] == [408, 409, 425, 429]
+    assert [s for s in range(400, 430) if is_retried(s)] == [408, 409, 424, 425, 429]
     assert all(is_retried(status) for status in (500, 502, 503, 504, 529))
 
 
@@ -148,6 +152,12 @@ REFUSALS = [
     ("You passed 95 input tokens and requested 32768 output tokens. However, the model's context "
      "length is only 32768 tokens, resulting in a maximum input length of 0 tokens.", (32768, 95)),
     ("Input is longer than the context of this model: too many tokens.", (None, None)),
+    ("Requested token count exceeds the model's maximum context length of 4096 tokens. You "
+     "requested a total of 4596 tokens: 500 tokens from the input messages and 4096 tokens for "
+     "the completion.", (4096, 500)),
+    ("This model's maximum context length is 4096 tokens. However, you requested 4000 output "
+     "tokens and your prompt contains at least 97 input tokens, for a total of at least 4097 "
+     "tokens.", (4096, 97)),
 ]  # fmt: skip
 
 
@@ -176,14 +186,32 @@ def test_the_other_name_of_the_cap_is_recognised() -> None:
 
 def test_an_address_hides_what_is_secret() -> None:
     address = Address.parse(
-        "https://me:p%40ss@host.example:8443/v1/?api-version=9", "sk-1", {"api-key": "abc"}
+        "https://me:p%40ss@host.example:8443/v1/?api-version=9", "sk-1", {"api-key": "abcd"}
     )
     assert address.shown == "https://host.example:8443/v1"
     assert address.url("/models") == "https://host.example:8443/v1/models?api-version=9"
     assert address.root.url("/version").startswith("https://host.example:8443/version")
     assert address.headers["Authorization"] == "Basic bWU6cEBzcw=="
-    assert address.hide("p@ss sk-1 abc") == "*** *** ***"
-    assert not any(secret in repr(address) for secret in ("p@ss", "sk-1", "abc", "bWU6"))
+    assert address.hide("p@ss sk-1 abcd") == "*** *** ***"
+    assert not any(secret in repr(address) for secret in ("p@ss", "sk-1", "abcd", "bWU6"))
+
+
+def test_what_is_secret_is_hidden_word_by_word_and_short_values_blot_out_no_numbers() -> None:
+    headers = {"Authorization": "Bearer sk-12345", "X-Priority": "1", "X-Limit": "4096"}
+    address = Address.parse("https://h/v1?api-version=9&code=topsecret", None, headers)
+    assert address.hide("Incorrect API key provided: sk-12345") == "Incorrect API key provided: ***"
+    assert address.hide("https://h/v1?code=topsecret") == "https://h/v1?code=***"
+    assert address.hide("a context of 4096 tokens, 1 of 9") == "a context of 4096 tokens, 1 of 9"
+
+
+def test_where_a_server_redirects_to_is_said_without_the_query_that_may_hold_a_key() -> None:
+    refusal = _not_ok(307, {"Location": "https://h/v1/models?code=topsecret"}, "")
+    assert str(refusal).endswith("it redirects to https://h/v1/models: use that as --base-url")
+
+
+def test_a_certificate_that_is_not_trusted_is_named() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")
+    assert "self-signed certificate" in str(_no_connection(error, ""))
 
 
 def test_a_proxy_of_the_environment_is_for_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 
 from harness.datasets import load_problems
 from harness.engines import make_engine
+from harness.engines.serving import VllmServer, _reserve_port
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
 from harness.exam import make_exam
@@ -272,6 +274,28 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(record: Path) -> 
     with pytest.raises(EngineDown, match="ended while it started") as caught:
         make_engine(serving([], **{"serve.fail": "now"}))
     assert "no memory for the weights" in str(caught.value)
+
+
+def test_the_port_of_a_server_is_kept_for_it_while_it_starts() -> None:
+    with _reserve_port() as holder, socket.socket() as stranger, socket.socket() as server:
+        with pytest.raises(OSError, match="in use"):
+            stranger.bind(holder.getsockname())
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as every HTTP server does
+        server.bind(holder.getsockname())
+        server.listen()
+
+
+def test_a_server_that_was_stopped_is_not_started_again(record: Path) -> None:
+    """A look for a dead server may still be under way when the run is interrupted."""
+    given = serving([])
+    server = VllmServer(given, [], 60.0)
+    server.wait_until_ready()
+    server.stop()
+    server.revive()
+    try:
+        assert server._process.poll() is not None
+    finally:
+        server.stop()
 
 
 def test_an_interrupted_start_stops_the_server(record: Path) -> None:

@@ -73,6 +73,7 @@ def test_fields_and_headers_of_the_users_own_are_sent(server: Running) -> None:
         ({"speed": "1"}, "openai engine knows timeout, patience"),
         ({"body.top_k": "twenty"}, "not JSON"),
         ({"body.temperature": "1"}, "a run's own option"),
+        ({"body.repetition_detection": "{}"}, "a run's own option"),
         ({"body.seed": "1"}, "the harness's own to set"),
         ({"body.n": "4"}, "the harness's own to set"),
         ({"timeout": "-1"}, "seconds above 0"),
@@ -177,6 +178,35 @@ def test_an_unknown_model_names_those_that_are_served() -> None:
             make_engine(settings(server.url, model="x"))
 
 
+def test_a_model_that_is_listed_and_refused_is_not_called_unknown() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return 404, {"error": {"message": "no chat completions here"}}
+
+    with Running(Script(reply=reply)) as server:
+        (found,) = draw(settings(server.url), ask())
+        assert "--model is one of" not in str(found) and "no chat completions here" in str(found)
+
+
+def test_an_account_without_a_balance_ends_the_run() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return (402, {"error": {"message": "Insufficient Balance"}}) if number else "4"
+
+    with Running(Script(reply=reply)) as server:
+        found = draw(settings(server.url), ask(3))
+        assert [type(c) for c in found].count(EngineDown) == 2
+        assert len(server.mock.bodies) == 3
+
+
+def test_a_server_that_is_busy_at_the_start_is_there() -> None:
+    """It has no list of models, and the look at the model is one request too many."""
+
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return "4" if number else (429, {"error": {"message": "slow down"}})
+
+    with Running(Script(reply=reply, listed=False)) as server:
+        assert one(settings(server.url)).text == "4"
+
+
 def test_a_base_url_without_v1_is_told_where_the_api_is(server: Running) -> None:
     root = server.url.removesuffix("/v1")
     with pytest.raises(EngineDown, match=r"has no /models, .*/v1 has: use that as --base-url"):
@@ -190,6 +220,12 @@ def test_a_key_that_is_refused_is_named_but_never_shown(monkeypatch: pytest.Monk
             make_engine(settings(server.url))
         assert "sk-wrong" not in str(caught.value) and "***" in str(caught.value)
         monkeypatch.setenv("OPENAI_API_KEY", "right")
+        assert isinstance(one(settings(server.url)), Completion)
+
+
+def test_a_key_from_a_file_may_end_in_a_newline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "right\n")
+    with Running(Script(key="right")) as server:
         assert isinstance(one(settings(server.url)), Completion)
 
 
@@ -232,42 +268,6 @@ def test_the_other_name_of_the_cap_is_learnt_from_a_refusal() -> None:
         found = draw(settings(server.url), ask(6))
         assert all(isinstance(c, Completion) for c in found)
         assert {b.get("max_completion_tokens") for b in server.mock.bodies[6:]} == {100}
-
-
-# The context
-
-
-def test_the_cap_is_lowered_to_what_the_context_leaves_and_said_once() -> None:
-    told: list[str] = []
-    with Running(Script(context=80)) as server:
-        found = draw(settings(server.url, told=told), ask(5))
-        assert all(isinstance(c, Completion) for c in found), found
-        assert {body["max_tokens"] for body in server.mock.bodies} == {100, 77}
-    assert set(told) == {
-        f"{server.url} has a context of 80 tokens: completions are capped at what their prompts "
-        "leave of it, below the 100 asked for"
-    }
-
-
-def test_a_cap_that_the_server_lowers_without_a_word_is_said_once() -> None:
-    told: list[str] = []
-    cut = {
-        "message": {"content": "4"},
-        "finish_reason": "length",
-        "usage": {"completion_tokens": 60},
-    }
-    with Running(Script(reply=lambda body, number: cut)) as server:
-        draw(settings(server.url, told=told), ask(5))
-        assert told == [
-            f"{server.url} cut a completion at 60 tokens, below the 100 asked for: it has a cap of "
-            "its own"
-        ]
-
-
-def test_a_prompt_beyond_the_context_is_an_error() -> None:
-    message = r"do not fit the context .* smaller --max-tokens"
-    with Running(Script(context=80)) as server, pytest.raises(EngineError, match=message):
-        one(settings(server.url), ask(text="x" * 400)[0])
 
 
 # What is written down

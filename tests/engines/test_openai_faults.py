@@ -69,6 +69,41 @@ def test_retry_after_is_waited_for() -> None:
         assert len(server.mock.arrivals) == 2
 
 
+def test_a_wait_that_a_server_asked_for_is_not_held_against_it() -> None:
+    """Those who waited come back at one moment, and some of them are again one too many."""
+    came: list[float] = []
+
+    def reply(body: dict[str, Any], number: int) -> Any:
+        came.append(time.monotonic())
+        return "4" if came[-1] - came[0] > 1.0 else (429, {"error": {"message": "quota"}})
+
+    script = Script(reply=reply, retry_after="0.8")
+    with Running(script) as server:
+        (found,) = draw(settings(server.url, options={"patience": "0.5"}), ask())
+        assert isinstance(found, Completion), found
+
+
+def test_a_limited_server_leaves_the_requests_to_the_one_that_is_not() -> None:
+    """What refuses at once is never busy, and must not draw every request for that."""
+    with (
+        Running(Script(faults={"429": 1.0}, retry_after="9")) as spent,
+        Running(Script(mean=0.2)) as good,
+    ):
+        given = settings(spent.url, good.url, options={"patience": "0.4"})
+        began = time.monotonic()
+        found = draw(given, ask(60))
+        assert all(isinstance(c, Completion) for c in found), found
+        assert time.monotonic() - began < 4
+        assert len(spent.mock.arrivals) < 120
+
+
+def test_a_wait_of_no_time_doubles_as_without_one() -> None:
+    with Running(Script(faults={"429": 1.0}, retry_after="0")) as server:
+        with pytest.raises(EngineDown, match="nothing but"):
+            one(settings(server.url, options={"patience": "1"}))
+        assert len(server.mock.arrivals) < 14
+
+
 def test_refusals_for_the_rate_alone_end_the_run_after_the_patience() -> None:
     message = r"nothing but .*too many requests.* --concurrency"
     limited = Script(faults={"429": 1.0})
@@ -76,7 +111,82 @@ def test_refusals_for_the_rate_alone_end_the_run_after_the_patience() -> None:
         one(settings(server.url, options={"patience": "0.3"}))
 
 
+def test_what_speaks_of_the_servers_moment_is_no_answer_of_the_models() -> None:
+    """DeepSeek's and TensorRT-LLM's words for a completion that they broke off."""
+    reasons = ["insufficient_system_resource", "cancelled", "timeout", "abort", "error"]
+
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return (
+            {"message": {"content": "half a th"}, "finish_reason": reasons.pop()}
+            if reasons
+            else "4"
+        )
+
+    with Running(Script(reply=reply)) as server:
+        assert one(settings(server.url)).text == "4"
+        assert len(server.mock.arrivals) == 6
+
+
+def test_a_failed_generation_of_tgi_is_tried_again() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return "4" if number else (424, {"error": "Request failed during generation"})
+
+    with Running(Script(reply=reply)) as server:
+        assert one(settings(server.url)).text == "4"
+
+
+def test_a_router_that_lost_its_servers_for_a_while_is_waited_for() -> None:
+    """It answers 404 for the model until they are back."""
+    told: list[str] = []
+    with Running(Script(mean=0.05, sigma=0.0)) as server:
+        engine = make_engine(settings(server.url, told=told))
+
+        async def work() -> list[Completion]:
+            try:
+                await engine.generate(ask()[0])
+                server.mock.script.models = ()
+                calls = [asyncio.create_task(engine.generate(r)) for r in ask(30)]
+                await asyncio.sleep(0.6)
+                server.mock.script.models = ("mock",)
+                return await asyncio.gather(*calls)
+            finally:
+                await engine.close()
+
+        assert len(asyncio.run(asyncio.wait_for(work(), 20))) == 30
+    assert any("answers again" in text for text in told)
+
+
+def test_errors_in_answers_with_status_200_are_no_sign_of_life() -> None:
+    told: list[str] = []
+    broken = (200, {"error": {"message": "upstream is gone"}})
+    with Running(Script(reply=lambda body, number: broken)) as server:
+        found = draw(settings(server.url, told=told, options={"patience": "0.4"}), ask(32))
+        assert {type(c) for c in found} == {EngineDown}, found
+    assert not any("answers again" in text for text in told)
+
+
 # Servers that come and go
+
+
+def test_a_look_that_fails_in_an_unknown_way_ends_the_run_and_hangs_nothing() -> None:
+    with Running(Script(mean=0.2, sigma=0.0)) as server:
+        engine = make_engine(settings(server.url))
+
+        async def broken(_: object) -> None:
+            raise OSError("no space left on device")
+
+        async def work() -> None:
+            engine._dispatch._probe = broken  # type: ignore[attr-defined]
+            try:
+                call = asyncio.create_task(engine.generate(ask()[0]))
+                await asyncio.sleep(0.05)
+                await asyncio.to_thread(server.down)
+                await call
+            finally:
+                await engine.close()
+
+        with pytest.raises(OSError, match="no space left"):
+            asyncio.run(asyncio.wait_for(work(), 10))
 
 
 def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:

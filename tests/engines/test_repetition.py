@@ -75,7 +75,7 @@ def test_a_guard_of_one_repeat_is_refused() -> None:
         Sampling(repetition_guard=1)
 
 
-@pytest.mark.parametrize("engine", ["openai", "lm_eval:dummy", "recorded"])
+@pytest.mark.parametrize("engine", ["lm_eval:dummy", "recorded"])
 def test_an_engine_that_cannot_watch_its_tokens_refuses_the_guard(engine: str) -> None:
     with pytest.raises(UsageError, match=r"--repetition-guard: the .* engine has no use for it"):
         EngineSettings(engine=engine, model="m", repetition_guard=8).check_used()

@@ -16,6 +16,7 @@ import pytest
 
 from harness.datasets import load_problems
 from harness.engines import make_engine
+from harness.engines.repetition import SHORTEST
 from harness.engines.settings import EngineSettings
 from harness.exam import make_exam
 from harness.planning import make_sample
@@ -36,6 +37,7 @@ SERVE = {
     "serve.max_num_seqs": "64",
     "serve.reasoning_parser": "deepseek_r1",
 }
+GUARD = 4
 GREEDY = Sampling(temperature=0.0, max_tokens=200)
 
 
@@ -68,16 +70,30 @@ def processes() -> Iterator[tuple[Path, str]]:
             yield path, text
 
 
-def draw(settings: EngineSettings, requests: Sequence[Request]) -> list[Completion]:
-    engine = make_engine(settings)
+def draw(
+    settings: EngineSettings, requests: Sequence[Request], *beside: EngineSettings
+) -> list[list[Completion]]:
+    """The completions of an engine, and those that others draw from the server that it started."""
+    engines = [make_engine(settings)]
+    for other in beside:
+        engines.append(make_engine(replace(other, base_url=engines[0]._served.url)))  # type: ignore[attr-defined]
 
-    async def work() -> list[Completion]:
+    async def work() -> list[list[Completion]]:
         try:
-            return await asyncio.gather(*(engine.generate(request) for request in requests))
+            return [
+                await asyncio.gather(*(engine.generate(guarded(r, given)) for r in requests))
+                for engine, given in zip(engines, (settings, *beside), strict=True)
+            ]
         finally:
-            await engine.close()
+            for engine in reversed(engines):
+                await engine.close()
 
     return asyncio.run(work())
+
+
+def guarded(request: Request, given: EngineSettings) -> Request:
+    guard = given.repetition_guard
+    return replace(request, sampling=replace(request.sampling, repetition_guard=guard))
 
 
 def test_greedy_outputs_and_prompt_tokens_equal_those_of_transformers() -> None:
@@ -89,10 +105,18 @@ def test_greedy_outputs_and_prompt_tokens_equal_those_of_transformers() -> None:
         "openai": EngineSettings(engine="openai", model=MODEL, serve=True, options=SERVE),
         "transformers": EngineSettings(engine="transformers", model=MODEL),
     }
+    # It goes on after its response, and comes to repeat itself.
+    endless = EngineSettings(engine="openai", model=MODEL, options={"body.ignore_eos": "true"})
+    beside: dict[str, list[EngineSettings]] = {
+        "openai": [endless, replace(endless, repetition_guard=GUARD)],
+        "transformers": [],
+    }
     samples = {}
     for name, settings in engine_settings.items():
         engine = make_engine(replace(settings, engine="transformers", serve=False, options={}))
-        completions = draw(settings, requests)
+        completions, *others = draw(settings, requests, *beside[name])
+        if others:
+            check_guard(*others)
         samples[name] = [
             make_sample(request, completion, None, exam, engine)
             for request, completion in zip(requests, completions, strict=True)
@@ -105,6 +129,18 @@ def test_greedy_outputs_and_prompt_tokens_equal_those_of_transformers() -> None:
         assert (served.response or "").strip() == (ours.response or "").strip()
         assert served.finish_reason == ours.finish_reason == "stop"
         assert served.n_tokens == ours.n_tokens
+
+
+def check_guard(whole: Sequence[Completion], cut: Sequence[Completion]) -> None:
+    """Loops end where they are whole, as long as the shortest at least, and nothing else is cut."""
+    assert {(c.finish_reason, c.looped, c.n_tokens) for c in whole} == {("length", False, 200)}
+    assert {c.finish_reason for c in cut} == {"length"}
+    assert any(c.looped for c in cut)
+    for short, long in zip(cut, whole, strict=True):
+        assert short.looped is ((short.n_tokens or 0) < 200)
+        assert (short.n_tokens or 0) >= GUARD * SHORTEST
+        assert (long.thought or "").startswith(short.thought or "")
+        assert long.text.startswith(short.text)
 
 
 def run(output: Path, *more: str) -> subprocess.Popen[str]:

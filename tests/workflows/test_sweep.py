@@ -190,6 +190,15 @@ def test_no_two_starts_of_a_sweep_draw_with_one_seed(
     assert len(set(seeds)) == 3
 
 
+def test_an_engine_that_ignores_the_guard_is_refused_for_a_sweep_of_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="--repetition-guard: the lm_eval engine has no use"):
+        bench.run({"repetition_guard": [8]}, engine="lm_eval:dummy")
+    assert not (bench.folder / "sweep" / "repetition_guard=8").exists()
+
+
 def test_a_value_that_is_the_bases_own_is_the_base(bench: Bench) -> None:
     found = bench.run({"temperature": [0.6], "extract": ["strict"], "grader": ["math"]})
     assert found["temperature=0.6"] == replace(found["base"], factor="temperature", value="0.6")
