@@ -16,10 +16,10 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.parts import Grader
 from harness.types import Grade, Problem, Sample, Verdict
@@ -154,18 +154,26 @@ class GradingPool:
         return True
 
     async def put(self, job: Job) -> None:
-        """Queue a job, waiting for room."""
+        """Queue a job, waiting for room; raises what ended a worker, as `drain` does."""
         self._check()
-        await self._queue.put(job)
+        if not self.offer(job):
+            await self._wait(self._queue.put(job))
 
     async def drain(self) -> None:
         """Wait until every job that was queued is graded."""
-        joined = asyncio.create_task(self._queue.join())
-        while not joined.done():
+        await self._wait(self._queue.join())
+
+    async def _wait(self, event: Coroutine[Any, Any, None]) -> None:
+        """Wait for what workers bring about; a worker that failed never will."""
+        waited = asyncio.create_task(event)
+        try:
+            while not waited.done():
+                self._check()
+                working = [task for task in self._tasks if not task.done()]
+                await asyncio.wait([waited, *working], return_when=asyncio.FIRST_COMPLETED)
             self._check()
-            working = [task for task in self._tasks if not task.done()]
-            await asyncio.wait([joined, *working], return_when=asyncio.FIRST_COMPLETED)
-        self._check()
+        finally:
+            waited.cancel()
 
     def _check(self) -> None:
         for task in self._tasks:
