@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -115,6 +115,14 @@ def test_a_metric_over_more_samples_than_there_are_is_skipped_by_name() -> None:
     assert result["skipped"] == [
         {"metric": "cons@64", "why": "needs 64 samples a problem, there are 2"}
     ]
+
+
+def test_a_further_scoring_that_decides_some_samples_only_is_skipped_by_name() -> None:
+    grades = [replace(grade(0, i, right=i == 0), also={"a": "correct"}) for i in range(3)]
+    both = [replace(found, also={"a": "correct", "b": "correct"}) for found in grades[:2]]
+    result = score(1, 3, [*both, grades[2]], metrics=[pass_at(1)])
+    assert [found["scoring"] for found in result["scores"]] == ["integer", "a"]
+    assert result["skipped"] == [{"metric": "b", "why": "gives some samples no verdict"}]
 
 
 def test_a_metric_is_taken_over_the_problems_that_have_enough_samples() -> None:
