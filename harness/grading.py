@@ -212,7 +212,9 @@ class GradingPool:
 
     async def _try(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
         chunk = [(job.grader, job.problem, job.sample) for job in jobs]
-        return await worker.grade(chunk, self._seconds + sum(_budget(job) for job in jobs))
+        opening = max(getattr(job.grader, "opening", 0.0) for job in jobs)  # may be its first
+        seconds = self._seconds + opening + sum(_budget(job) for job in jobs)
+        return await worker.grade(chunk, seconds)
 
 
 @contextmanager
