@@ -85,6 +85,8 @@ def find(name: str) -> Task:
     need_lm_eval()
     where, _, wanted = name.partition("@")
     folder, _, plain = where.rpartition("/")
+    if not plain:
+        raise UsageError(f"lm_eval:{name} names no task: lm_eval:NAME, or lm_eval:DIR/NAME")
     path = _find_file(plain, [Path(folder)] if folder else _folders())
     task = open_task(path)
     _check(plain, task)

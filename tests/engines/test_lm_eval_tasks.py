@@ -305,8 +305,13 @@ def test_names_that_are_none_or_several_say_what_was_meant(
         UsageError, match=r"its metrics are exact_match,boxed, .*none of them is 'no'"
     ):
         find_tasks(f"lm_eval:{tmp_path}/own_integer@no")
+    for name in ("lm_eval:", f"lm_eval:{tmp_path}/", "lm_eval:@boxed"):
+        with pytest.raises(UsageError, match="names no task"):
+            find_tasks(name)
     monkeypatch.setenv("HARNESS_LM_EVAL_INCLUDE", str(tmp_path))
     assert find_tasks("lm_eval:own_integer")[0].name == "lm_eval:own_integer"
+    with pytest.raises(UsageError, match="two of them are called lm_eval:own_integer"):
+        find_tasks(f"lm_eval:own_integer,lm_eval:{tmp_path}/own_integer")
 
 
 def test_a_run_of_lm_evals_task_on_lm_evals_model_can_be_graded_again(
