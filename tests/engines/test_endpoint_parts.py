@@ -12,6 +12,7 @@ from harness.engines.completions import context_refusal, wants_other_cap
 from harness.engines.limits import TokenRate, estimate_tokens
 from harness.engines.retries import Tries, is_retried, request_seconds, retry_after
 from harness.engines.servers import Address
+from harness.engines.serving import serve_arguments
 from harness.engines.settings import without_secrets
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -204,3 +205,10 @@ def test_a_command_line_is_written_down_without_secrets() -> None:
         "run", "--base-url", "http://***@h:1/v1?***,https://x/v1", "--engine-arg",
         "header.api-key=***", "--engine-arg=header.X=***", "--prompt", "a=b {statement}",
     ]  # fmt: skip
+
+
+def test_a_server_of_ours_takes_nothing_from_the_checkpoints_own_settings() -> None:
+    plain = ["--generation-config", "vllm"]
+    assert serve_arguments({}) == plain
+    asked = serve_arguments({"generation_config": "auto", "enforce_eager": "true"})
+    assert asked == [*plain, "--generation-config", "auto", "--enforce-eager"]  # the last one wins
