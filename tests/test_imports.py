@@ -24,6 +24,7 @@ LAYERS = (
     {"types", "errors", "parts"},
     {
         "answers",
+        "letters",
         "prompts",
         "metrics",
         "uncertainty",
