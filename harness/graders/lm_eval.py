@@ -76,12 +76,11 @@ class LmEval:
         if verdict is None:
             raise DataError(f"{self.metric} is {outcome.get((self.filter, self.metric))!r} for "
                             f"sample {sample.index}: only 0 or 1 is a verdict")  # fmt: skip
-        answer = filtered[self.filter]
-        answer = answer[:_SHOWN] if isinstance(answer, str) and answer.strip() else None
-        if answer == _NOTHING:
-            answer = None
-        if answer is None and verdict is Verdict.WRONG_ANSWER:
+        said = filtered[self.filter]
+        nothing = not said or (isinstance(said, str) and said.strip() in ("", _NOTHING))
+        if nothing and verdict is Verdict.WRONG_ANSWER:
             verdict = no_answer(sample)
+        answer = said[:_SHOWN] if isinstance(said, str) and not nothing else None
         return replace(
             grade,
             verdict=verdict,
@@ -92,8 +91,10 @@ class LmEval:
         )
 
     def ready(self) -> None:
-        """Raise UsageError where lm-eval is not installed, before anything is sampled."""
+        """Raise UsageError where lm-eval or the task's file is missing, before anything is sampled."""
         need_lm_eval()
+        if not Path(self.path).is_file():
+            raise UsageError(f"the file of this task of lm-eval is not there: {self.path}")
 
     def classes(self, answers: Sequence[str]) -> list[int]:
         """Number the equivalence classes: equal filtered responses."""

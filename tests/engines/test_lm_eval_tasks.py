@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,8 @@ def shuffled(data):
     return data.map(one)
 
 def share(document, results):
-    right, said = {document["answer"], "it"}, set(results[0].split())
+    first = results[0] if isinstance(results[0], str) else results[0][0]
+    right, said = {document["answer"], "it"}, set(first.split())
     return {"f1": len(right & said) / len(right | said), "has": float(document["answer"] in said),
             "bad": float(document["answer"] not in said)}
 """
@@ -250,6 +252,23 @@ def test_a_task_that_takes_long_to_load_is_waited_for(shuffling: str, tmp_path: 
 
     asyncio.run(grade())
     assert [grade.verdict for grade in found] == [Verdict.CORRECT], found
+
+
+def test_an_answer_that_is_no_text_is_an_answer(shuffling: str, tmp_path: Path) -> None:
+    with (tmp_path / "choices.yaml").open("a") as file:
+        file.write("filter_list: [{name: all, filter: [{function: take_first_k, k: 1}]}]\n")
+    (task,) = find_tasks(shuffling)
+    (problem,) = load_problems(task, None, limit=1)
+    for text, verdict in ((f"it is {problem.answer}", "correct"), ("it is E", "wrong_answer")):
+        grade = task.grader.grade(problem, Sample(problem.id, 0, None, text, "stop"))
+        assert (grade.verdict, grade.answer) == (verdict, None)
+
+
+def test_a_machine_without_the_tasks_file_says_so_before_it_grades(shuffling: str) -> None:
+    grader: Any = find_tasks(shuffling)[0].grader
+    grader.ready()
+    with pytest.raises(UsageError, match="not there: /elsewhere"):
+        replace(grader, path="/elsewhere/task.yaml").ready()
 
 
 def test_a_share_and_a_metric_that_is_1_for_what_is_wrong_give_no_verdict(shuffling: str) -> None:
