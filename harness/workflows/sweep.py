@@ -136,10 +136,11 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
     waiting = [draw for draw in sweep.draws if not draw.complete()]
     if not waiting:
         return
-    settings, notices = waiting[0].settings, Notices()
+    settings = waiting[0].settings
     # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)
+    notices = Notices()
     async with AsyncExitStack() as stack:
         if settings.grade_on == "ray":  # each folder has its graders, over one connection
             stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)

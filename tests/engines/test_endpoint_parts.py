@@ -187,6 +187,13 @@ def test_an_address_hides_what_is_secret() -> None:
     assert not any(secret in repr(address) for secret in ("p@ss", "sk-1", "abc", "bWU6"))
 
 
+def test_a_server_of_ours_takes_nothing_from_the_checkpoints_own_settings() -> None:
+    plain = ["--generation-config", "vllm"]
+    assert serve_arguments({}) == plain
+    asked = serve_arguments({"generation_config": "auto", "enforce_eager": "true"})
+    assert asked == [*plain, "--generation-config", "auto", "--enforce-eager"]  # the last one wins
+
+
 def test_a_proxy_of_the_environment_is_for_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "inside.example")
@@ -205,10 +212,3 @@ def test_a_command_line_is_written_down_without_secrets() -> None:
         "run", "--base-url", "http://***@h:1/v1?***,https://x/v1", "--engine-arg",
         "header.api-key=***", "--engine-arg=header.X=***", "--prompt", "a=b {statement}",
     ]  # fmt: skip
-
-
-def test_a_server_of_ours_takes_nothing_from_the_checkpoints_own_settings() -> None:
-    plain = ["--generation-config", "vllm"]
-    assert serve_arguments({}) == plain
-    asked = serve_arguments({"generation_config": "auto", "enforce_eager": "true"})
-    assert asked == [*plain, "--generation-config", "auto", "--enforce-eager"]  # the last one wins
