@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from harness.engines import serving
 from harness.engines.completions import context_refusal, wants_other_cap
 from harness.engines.limits import TokenRate, estimate_tokens
 from harness.engines.retries import Tries, is_retried, request_seconds, retry_after
 from harness.engines.servers import Address
-from harness.engines.serving import serve_arguments
 from harness.engines.settings import without_secrets
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -189,8 +189,8 @@ def test_an_address_hides_what_is_secret() -> None:
 
 def test_a_server_of_ours_takes_nothing_from_the_checkpoints_own_settings() -> None:
     plain = ["--generation-config", "vllm"]
-    assert serve_arguments({}) == plain
-    asked = serve_arguments({"generation_config": "auto", "enforce_eager": "true"})
+    assert serving.serve_arguments({}) == plain
+    asked = serving.serve_arguments({"generation_config": "auto", "enforce_eager": "true"})
     assert asked == [*plain, "--generation-config", "auto", "--enforce-eager"]  # the last one wins
 
 
