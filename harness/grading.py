@@ -16,10 +16,10 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from harness.parts import Grader
 from harness.types import Grade, Problem, Sample, Verdict
@@ -157,15 +157,14 @@ class GradingPool:
         """Queue a job, waiting for room; raises what ended a worker, as `drain` does."""
         self._check()
         if not self.offer(job):
-            await self._wait(self._queue.put(job))
+            await self._wait(asyncio.create_task(self._queue.put(job)))
 
     async def drain(self) -> None:
         """Wait until every job that was queued is graded."""
-        await self._wait(self._queue.join())
+        await self._wait(asyncio.create_task(self._queue.join()))
 
-    async def _wait(self, event: Coroutine[Any, Any, None]) -> None:
+    async def _wait(self, waited: asyncio.Task[None]) -> None:
         """Wait for what workers bring about; a worker that failed never will."""
-        waited = asyncio.create_task(event)
         try:
             while not waited.done():
                 self._check()
