@@ -165,18 +165,25 @@ class GradingPool:
         return True
 
     async def put(self, job: Job) -> None:
-        """Queue a job, waiting for room."""
+        """Queue a job, waiting for room; raises what ended a worker, as `drain` does."""
         self._check()
-        await self._queue.put(job)
+        if not self.offer(job):
+            await self._wait(asyncio.create_task(self._queue.put(job)))
 
     async def drain(self) -> None:
         """Wait until every job that was queued is graded."""
-        joined = asyncio.create_task(self._queue.join())
-        while not joined.done():
+        await self._wait(asyncio.create_task(self._queue.join()))
+
+    async def _wait(self, waited: asyncio.Task[None]) -> None:
+        """Wait for what workers bring about; a worker that failed never will."""
+        try:
+            while not waited.done():
+                self._check()
+                working = [task for task in self._tasks if not task.done()]
+                await asyncio.wait([waited, *working], return_when=asyncio.FIRST_COMPLETED)
             self._check()
-            working = [task for task in self._tasks if not task.done()]
-            await asyncio.wait([joined, *working], return_when=asyncio.FIRST_COMPLETED)
-        self._check()
+        finally:
+            waited.cancel()
 
     def _check(self) -> None:
         for task in self._tasks:
@@ -227,7 +234,9 @@ class GradingPool:
 
     async def _try(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
         chunk = [(job.grader, job.problem, job.sample) for job in jobs]
-        return await worker.grade(chunk, self._seconds + sum(_budget(job) for job in jobs))
+        opening = max(getattr(job.grader, "opening", 0.0) for job in jobs)  # may be its first
+        seconds = self._seconds + opening + sum(_budget(job) for job in jobs)
+        return await worker.grade(chunk, seconds)
 
 
 @contextmanager

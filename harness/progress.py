@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Any
 import orjson
 
 from harness.errors import DataError
+from harness.lock import holder
+from harness.marks import Marks
 from harness.metrics import pass_at
 from harness.store import RunFolder, TaskFolder
 from harness.types import Tally, Verdict
@@ -92,7 +94,7 @@ class TaskProgress:
     last: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST))
     _found: dict[str, list[int]] = field(default_factory=dict)
     _faults: set[tuple[str, int]] = field(default_factory=set)
-    _graded: set[tuple[str, int]] = field(default_factory=set)
+    _graded: Marks = field(default_factory=Marks)
     _past: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     @classmethod
@@ -116,7 +118,7 @@ class TaskProgress:
     @property
     def errors(self) -> int:
         """Samples that failed for a reason of ours and have no grade yet."""
-        return len(self._faults - self._graded)
+        return sum(key not in self._graded for key in self._faults)
 
     @property
     def correct(self) -> dict[str, tuple[int, int]]:
@@ -172,7 +174,7 @@ class TaskProgress:
                 self.counted = True
                 self.tokens += row["n_tokens"]
         for row in self._errors.rows():
-            self._faults.add((row.get("problem_id", ""), row.get("index", -1)))
+            self._faults.add(_key(row))
         for row in self._grades.rows():
             self._add_grade(row)
         if not self._past and began is not None and began < now:
@@ -185,7 +187,7 @@ class TaskProgress:
             self._past.popleft()
 
     def _add_grade(self, row: dict[str, Any]) -> None:
-        key, verdict = (row.get("problem_id", ""), row.get("index", -1)), row.get("verdict", "")
+        key, verdict = _key(row), row.get("verdict", "")
         if verdict == Verdict.ERROR or key in self._graded:
             return
         self._graded.add(key)
@@ -200,8 +202,8 @@ class TaskProgress:
         for tail in (self._samples, self._grades, self._errors):
             tail.reset()
         self.sampled = self.tokens = self.capped = 0
-        for counts in (self.verdicts, self.last, self._found, self._faults, self._graded,
-                       self._past):  # fmt: skip
+        self._graded = Marks()
+        for counts in (self.verdicts, self.last, self._found, self._faults, self._past):
             counts.clear()
 
 
@@ -260,15 +262,16 @@ class RunProgress:
 
         A holder on another host is believed: whether it still lives cannot be seen from here.
         """
-        try:
-            holder = orjson.loads((self.path / ".lock").read_bytes() or b"{}")
-        except (OSError, orjson.JSONDecodeError):
+        found = holder(self.path)
+        if not isinstance(found.get("pid"), int):
             return None
-        if not isinstance(holder, dict) or not isinstance(holder.get("pid"), int):
-            return None
-        if holder.get("host") != socket.gethostname():
-            return f"process {holder['pid']} on {holder.get('host', 'another host')}"
-        return f"process {holder['pid']}" if _alive(holder["pid"]) else None
+        if found.get("host") != socket.gethostname():
+            return f"process {found['pid']} on {found.get('host', 'another host')}"
+        return f"process {found['pid']}" if _alive(found["pid"]) else None
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, int]:
+    return row.get("problem_id", ""), row.get("index", 0)
 
 
 def _alive(pid: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import cache
@@ -56,6 +57,10 @@ def find_tasks(names: str) -> list[Task]:
         chosen.append(known[name])
     if not chosen:
         raise UsageError("no task is named; `harness tasks` lists them")
+    counts = Counter(task.name for task in chosen)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise UsageError(f"--tasks {names}: two of them are called {twice[0]}, and a run has one "
+                         "folder for each name; leave one out")  # fmt: skip
     return chosen
 
 

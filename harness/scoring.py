@@ -105,8 +105,9 @@ def score_task(
     # A problem with more samples than k makes up for none that has fewer.
     pending = sum(max(0, k - len(row) - lost[id]) for id, row in by_problem.items())
     scores: list[dict[str, Any]] = []
-    skipped = []
-    for scoring, found in {name: by_problem, **_further(by_problem)}.items():
+    further, partial = _further(by_problem)
+    skipped = [{"metric": other, "why": "gives some samples no verdict"} for other in partial]
+    for scoring, found in {name: by_problem, **further}.items():
         verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
         verdicts[str(Verdict.ERROR)] += n_errors
         tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
@@ -164,18 +165,22 @@ def _decisions(
 
 def _further(
     by_problem: Mapping[str, Sequence[_Decision]],
-) -> dict[str, dict[str, list[_Decision]]]:
-    """The same decisions with the verdicts of each further scoring, by its name."""
+) -> tuple[dict[str, dict[str, list[_Decision]]], list[str]]:
+    """The same decisions with the verdicts of each further scoring, by its name.
+
+    And the names of those that left a sample undecided: a mean over the rest would be another one.
+    """
     seen = {decision for row in by_problem.values() for decision in row}
     further: dict[str, dict[_Decision, _Decision]] = {}
     for decision in seen:
         for name, verdict in decision.also:
             further.setdefault(name, {})[decision] = replace(decision, verdict=Verdict(verdict))
+    partial = sorted(name for name, other in further.items() if len(other) < len(seen))
     return {
-        name: {id: [other[decision] for decision in row if decision in other]
-               for id, row in by_problem.items()}
+        name: {id: [other[decision] for decision in row] for id, row in by_problem.items()}
         for name, other in sorted(further.items())
-    }  # fmt: skip
+        if name not in partial
+    }, partial
 
 
 def _tallies(

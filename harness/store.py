@@ -13,21 +13,15 @@ RUN/<task>/stopping.json       only where sampling stopped early: the gate, its 
 
 from __future__ import annotations
 
-import fcntl
-import os
-import socket
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson
-
 from harness.errors import DataError, ExamMismatch, UsageError
 from harness.exam import Exam, differences
-from harness.files import dump, read_json, read_lines, write_json, write_lines
+from harness.files import read_json, read_lines, write_json, write_lines
+from harness.lock import FolderLock
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
 
 MANIFEST = "manifest.json"
@@ -145,23 +139,13 @@ class RunWriter:
 
     def __init__(self, path: Path, *, take_over: bool = False) -> None:
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be written ({error.strerror})") from error
-        self._take_lock(take_over)
+        self._lock = FolderLock(path, take_over=take_over)
 
     def __enter__(self) -> RunWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.ftruncate(self._lock, 0)
-        if not (self.path / MANIFEST).exists():  # nothing came of it: leave nothing behind
-            (self.path / ".lock").unlink(missing_ok=True)
-            with suppress(OSError):
-                self.path.rmdir()
-        os.close(self._lock)
+        self._lock.release(leave=(self.path / MANIFEST).exists())  # else nothing came of it
 
     def begin(self, manifest: Manifest, start: Mapping[str, Any]) -> Manifest:
         """Record a start; the manifest of a new folder, or the stored one with this start added.
@@ -199,6 +183,11 @@ class RunWriter:
         """
         folder = TaskFolder(self.path / exam.task)
         if not (folder.path / "exam.json").exists():
+            if (folder.path / "samples.jsonl").exists():
+                raise DataError(
+                    f"{folder.path} holds samples and no exam.json, so nobody knows what was asked: "
+                    "restore it, or use another -o folder"
+                )
             return False
         parts = differences(folder.exam(), exam)
         if parts:
@@ -240,7 +229,15 @@ class RunWriter:
             self.write_manifest(manifest)
 
     def _check_same_model(self, stored: Manifest, now: Manifest) -> None:
-        fixed = ("model", "revision", "engine", "dtype", "chat_template", "weights")
+        fixed = (
+            "model",
+            "revision",
+            "engine",
+            "lm_eval_model",
+            "dtype",
+            "chat_template",
+            "weights",
+        )
         old, new = ({"model": m.model, **m.fingerprint} for m in (stored, now))
         changed = [f"{n}: {old.get(n)} against {new.get(n)}" for n in fixed
                    if old.get(n) != new.get(n)]  # fmt: skip
@@ -249,43 +246,6 @@ class RunWriter:
                 f"{self.path} holds samples drawn in another way ({'; '.join(changed)}); "
                 "use another -o folder"
             )
-
-    def _take_lock(self, take_over: bool) -> None:
-        here = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = self._lock_holder()
-            os.close(self._lock)
-            raise UsageError(
-                f"{self.path} is being written by process {holder.get('pid', '?')} on host "
-                f"{holder.get('host', '?')}; wait for it, or use another -o folder"
-            ) from error
-        except OSError as error:
-            os.close(self._lock)
-            raise UsageError(
-                f"{self.path}: its file system grants no lock ({error.strerror}), without which "
-                "two runs could write here; use an -o folder on another one"
-            ) from error
-        if not os.fstat(self._lock).st_nlink:  # its holder left, and took the file away
-            os.close(self._lock)
-            raise UsageError(f"{self.path} was given up this moment: run the same command again")
-        holder = self._lock_holder()
-        if holder and holder.get("host") != here["host"] and not take_over:
-            os.close(self._lock)
-            raise UsageError(
-                f"{self.path} was left locked by process {holder.get('pid')} on host "
-                f"{holder.get('host')}; if that one is gone, add --take-over"
-            )
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, dump(here), 0)
-
-    def _lock_holder(self) -> dict[str, Any]:
-        try:
-            holder = orjson.loads(os.pread(self._lock, 4096, 0) or b"{}")
-        except orjson.JSONDecodeError:
-            return {}
-        return holder if isinstance(holder, dict) else {}
 
 
 def _decode(place: object, build: Callable[[Any], T], row: Any) -> T:

@@ -17,17 +17,10 @@ ends, and have a width where every sample is right. benchmarks/gate.py measures 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from harness.types import Tally
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-_DRAWS = 4000  # of a bootstrap: the ends of a 95 % interval are then good to about 3 % of its width
 
 
 class Interval(NamedTuple):
@@ -123,42 +116,6 @@ def problems_interval(values: Sequence[float], *, confidence: float = 0.95) -> I
     found = _wilson(centre, error, m, student(confidence, m - 1))
     value = mean(values)
     return Interval(min(found.low, value), max(found.high, value))
-
-
-def bootstrap_interval(
-    statistic: Callable[..., NDArray[np.float64]],
-    columns: Sequence[Sequence[float]],
-    *,
-    seed: int,
-    confidence: float = 0.95,
-) -> Interval:
-    """Interval of any statistic over problems, which are drawn anew with all that belongs to them.
-
-    For ratios (tokens a right answer) and differences of metrics, where no formula holds. Bias
-    corrected and accelerated (Efron 1987) as scipy computes it; by percentiles where it cannot be.
-
-    Args:
-        statistic: of the columns, along their last axis (it is given `axis=-1`).
-        columns: one value a problem each, at least two problems.
-        seed: of the draws.
-        confidence: that the interval is to hold with.
-    """
-    import numpy as np
-    from scipy import stats
-
-    data = [np.asarray(column, dtype=float) for column in columns]
-    point = float(statistic(*data, axis=-1))
-    for method in ("BCa", "percentile"):
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-            found = stats.bootstrap(
-                data, statistic, paired=True, vectorized=True, method=method,
-                n_resamples=_DRAWS, confidence_level=confidence,
-                random_state=np.random.default_rng(seed),
-            ).confidence_interval  # fmt: skip
-        if math.isfinite(found.low) and math.isfinite(found.high):
-            return Interval(float(found.low), float(found.high))
-    return Interval(point, point)
 
 
 def satterthwaite(variances: Sequence[float], trials: Sequence[int]) -> float:

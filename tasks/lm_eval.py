@@ -8,6 +8,7 @@ another filter or metric. `HARNESS_LM_EVAL_INCLUDE` names folders to search as w
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,7 @@ INCLUDE = "HARNESS_LM_EVAL_INCLUDE"
 _CAPS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 _DEFAULT_CAP = 256  # what lm-eval's models generate where a task says nothing
 _KNOWN = {*_CAPS, "until", "do_sample", "temperature", "top_p"}
+_TRIED, _OTHER = 3, "seven words that are no answer here"  # documents and a response to try
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,18 @@ def find(name: str) -> Task:
     need_lm_eval()
     where, _, wanted = name.partition("@")
     folder, _, plain = where.rpartition("/")
+    if not plain:
+        raise UsageError(f"lm_eval:{name} names no task: lm_eval:NAME, or lm_eval:DIR/NAME")
     path = _find_file(plain, [Path(folder)] if folder else _folders())
     task = open_task(path)
     _check(plain, task)
-    filter, metric = _decides(plain, task, path, wanted)
+    (filter, metric), *beside = _decides(plain, task, path, wanted)
     return Task(
         name=f"{PREFIX}:{plain}" + (f"@{wanted}" if wanted else ""),
         dataset=LmEvalDataset(path),
         parse=parse,
         prompt="{statement}",
-        grader=LmEval(path, metric, filter),
+        grader=LmEval(path, metric, filter, tuple(beside)),
         metrics=(pass_at(1),),
         sampling=_sampling(plain, task),
     )
@@ -166,26 +170,33 @@ def _check(name: str, task: Any) -> None:
         raise UsageError(f"lm_eval:{name} needs images or sound: only text is sent here")
 
 
-def _decides(name: str, task: Any, path: str, wanted: str) -> tuple[str, str]:
-    """(filter, metric) that give the verdict, seen by trying them on one response."""
-    document = next(iter(documents(path).values()))
-    target = task.doc_to_target(document)
-    try:
-        outcome, _ = outcomes(
-            task, document, str(target[0] if isinstance(target, list) else target)
-        )
-    except Exception as error:  # whatever filters and metrics raise
-        raise UsageError(
-            f"lm_eval:{name}: its filters and metrics fail on a single response ({error!r}); tasks "
-            "that need several at once cannot be graded sample by sample"
-        ) from error
-    usable = [key for key in binary(outcome) if wanted in ("", *key)]
+def _decides(name: str, task: Any, path: str, wanted: str) -> list[tuple[str, str]]:
+    """(filter, metric) pairs, first the one that gives the verdict, seen by trying a few responses.
+
+    A share of something (F1, ROUGE) is 1 for the reference answer too, and shows in the others.
+    """
+    tried = []
+    for document in itertools.islice(documents(path).values(), _TRIED):
+        target = task.doc_to_target(document)
+        right = str(target[0] if isinstance(target, list) and target else target)
+        try:
+            for response in (right, f"{right} or {_OTHER}", _OTHER):
+                tried.append(outcomes(task, document, response)[0])
+        except Exception as error:  # whatever filters and metrics raise
+            raise UsageError(
+                f"lm_eval:{name}: its filters and metrics fail on a single response ({error!r}); "
+                "tasks that need several at once cannot be graded sample by sample"
+            ) from error
+    higher = task.higher_is_better()
+    verdicts = [key for key in binary(tried) if higher.get(key[1], True)]
+    usable = [key for key in verdicts if wanted in ("", *key)]
     if not usable:
-        named = ", ".join(scoring(*key) for key in outcome) or "none"
-        why = f"none of them is {wanted!r}" if wanted and binary(outcome) else (
-            "none of them is 0 or 1 for a response, so there is no verdict")  # fmt: skip
+        named = ", ".join(scoring(*key) for key in tried[0]) or "none"
+        why = f"none of them is {wanted!r}" if wanted and verdicts else (
+            "none of them is 0 or 1 for a response, and 1 for a right one, so there is no "
+            "verdict")  # fmt: skip
         raise UsageError(f"lm_eval:{name}: its metrics are {named}, and {why}")
-    return usable[0]
+    return [usable[0], *(key for key in verdicts if key != usable[0])]
 
 
 def _sampling(name: str, task: Any) -> Sampling:
@@ -194,12 +205,15 @@ def _sampling(name: str, task: Any) -> Sampling:
     until = given.get("until") or ()
     cap = next((int(given[key]) for key in _CAPS if given.get(key)), _DEFAULT_CAP)
     stop = tuple(s for s in ([until] if isinstance(until, str) else until) if s)
+    unknown = [key for key in given if key not in _KNOWN and (key, given[key]) != ("num_beams", 1)]
+    if unknown:
+        raise UsageError(
+            f"lm_eval:{name} generates with {', '.join(unknown)}, which the harness has no word "
+            "for: copy its YAML file without it, and name that one's folder"
+        )
     draws = given.get("do_sample", float(given.get("temperature", 0)) > 0)
     if not draws:
         return Sampling(k=1, temperature=0.0, max_tokens=cap, stop=stop)
-    if unknown := [key for key in given if key not in _KNOWN]:
-        raise UsageError(f"lm_eval:{name} samples with {', '.join(unknown)}, which the harness has no "
-                         "word for")  # fmt: skip
     return Sampling(
         k=int(task.get_config("repeats") or 1),
         temperature=float(given.get("temperature", 1.0)),

@@ -19,6 +19,7 @@ from harness.cli.export import definition
 from harness.datasets import load_problems
 from harness.errors import UsageError
 from harness.exam import make_exam
+from harness.metrics import pass_at
 from harness.planning import TaskRun, Unit, make_request
 from harness.registry import tasks
 from harness.types import Sampling
@@ -133,6 +134,22 @@ def test_choices_are_read_in_the_order_that_was_shown() -> None:
         assert found["verdicts"].index("correct") == "ABCD".index(right)
         assert found["pass@1"] == 0.25
         assert "cons@16" not in found
+
+
+def test_answers_are_compared_with_one_another_only_where_a_metric_votes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(grader: object, answers: object) -> list[int]:
+        raise AssertionError
+
+    monkeypatch.setattr(type(INTEGERS.grader), "classes", never)
+    row = document(INTEGERS, 0)
+    with pytest.raises(AssertionError):
+        exported.process_results(row, [["\\boxed{1}"] * 4])
+    problems = {problem.id: problem for problem in load_problems(INTEGERS, None)}
+    alone = replace(INTEGERS, metrics=(pass_at(1),))
+    monkeypatch.setattr(exported, "_opened", lambda *_: (alone, problems))
+    assert exported.process_results(row, [["\\boxed{1}"] * 4])["pass@1"] == 0.0
 
 
 def test_one_sample_copied_k_times_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

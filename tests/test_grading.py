@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import pytest
 
 from harness.cluster import Node
+from harness.errors import DataError
 from harness.grading import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
 from harness.grading_ray import worker_count
 from harness.types import Grade, Problem, Sample, Verdict
@@ -132,6 +133,20 @@ def test_a_fault_of_ours_elsewhere_ends_the_run() -> None:
 
     with pytest.raises(ZeroDivisionError):
         grade_all(lambda: [FakeWorker(fail)], TEXTS)
+
+
+def test_a_full_disk_ends_who_waits_for_room_in_the_queue() -> None:
+    def full(grade: Grade) -> None:
+        raise DataError("grades.jsonl: cannot be written")
+
+    async def work() -> None:
+        async with GradingPool(1, seconds=20) as pool:
+            for index in range(1_000):
+                sample = Sample("0", index, None, "fine", "stop")
+                await pool.put(Job(FragileGrader(), PROBLEMS[0], sample, full))
+
+    with pytest.raises(DataError, match="cannot be written"):
+        asyncio.run(asyncio.wait_for(work(), 30))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ LAYERS = (
     {"types", "errors", "parts"},
     {
         "answers",
+        "letters",
         "prompts",
         "metrics",
         "uncertainty",
@@ -52,7 +53,7 @@ LAYERS = (
         "graders",
         "engines",
     },
-    {"files", "store", "progress", "planning", "grading", "grading_ray", "runner"},
+    {"files", "lock", "store", "progress", "planning", "grading", "grading_ray", "runner"},
     {"workflows"},
     {"registry", "cli", "exported"},
 )

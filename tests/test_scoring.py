@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from harness.exam import Exam
 from harness.graders.integer import Integer
-from harness.metrics import cons_at, pass_at
+from harness.metrics import cons_at, pass_at, tally_problem
 from harness.parts import Grader, Metric
 from harness.scoring import SampleStatistics, score_task
 from harness.types import Grade, Problem, Sample, Verdict
-from harness.uncertainty import problems_error
+from harness.uncertainty import mean, problems_error
 
 METRICS = (pass_at(1), cons_at(2))
 WRONG = [v for v in Verdict if v not in (Verdict.CORRECT, Verdict.ERROR)]
@@ -123,6 +123,14 @@ def test_a_metric_over_more_samples_than_there_are_is_skipped_by_name() -> None:
     ]
 
 
+def test_a_further_scoring_that_decides_some_samples_only_is_skipped_by_name() -> None:
+    grades = [replace(grade(0, i, right=i == 0), also={"a": "correct"}) for i in range(3)]
+    both = [replace(found, also={"a": "correct", "b": "correct"}) for found in grades[:2]]
+    result = score(1, 3, [*both, grades[2]], metrics=[pass_at(1)])
+    assert [found["scoring"] for found in result["scores"]] == ["integer", "a"]
+    assert result["skipped"] == [{"metric": "b", "why": "gives some samples no verdict"}]
+
+
 def test_a_metric_is_taken_over_the_problems_that_have_enough_samples() -> None:
     grades = [grade(0, 0, right=True), grade(0, 1, right=True), grade(1, 0, right=False)]
     once, twice = score(2, 2, grades)["scores"]
@@ -225,3 +233,34 @@ def test_equal_long_samples_of_one_problem_are_counted() -> None:
 def test_the_grader_is_named_without_its_version() -> None:
     assert score(1, 1, [])["scoring"] == "integer"
     assert Integer(0, 9).grade(Problem("p", "s", "1"), sample(0, r"\boxed{1}")).verdict == "correct"
+
+
+@given(st.data())
+def test_streamed_scores_are_those_of_all_grades_at_once(data: st.DataObject) -> None:
+    """Any stream: ragged, out of order, graded twice (the last counts), errors, other problems."""
+    one = st.builds(
+        Grade,
+        st.sampled_from(["p0", "p1", "p2", "elsewhere"]),
+        st.integers(0, 5),
+        st.sampled_from(list(Verdict)),
+        answer=st.sampled_from([None, "1", "01", "2"]),
+        also=st.fixed_dictionaries({"other": st.sampled_from([str(v) for v in WRONG])}),
+    )
+    stream = data.draw(st.lists(one, max_size=40))
+    result = score(3, 6, stream, metrics=[pass_at(1), pass_at(2), cons_at(2)])
+    last = {found.key: found for found in stream if found.verdict is not Verdict.ERROR}
+    grader = Integer(0, 999)
+    due = []
+    for scoring in ("integer", *(["other"] if any(key[0] != "elsewhere" for key in last) else [])):
+        tallies = []
+        for problem in exam(3).problems:
+            row = [last[key] for key in sorted(last) if key[0] == problem]
+            if scoring == "other":
+                row = [replace(found, verdict=Verdict(found.also["other"])) for found in row]
+            tallies.append(tally_problem(problem, row, grader.classes))
+        for metric in (pass_at(1), pass_at(2), cons_at(2)):
+            values = [metric.value(tally) for tally in tallies if tally.n >= metric.k]
+            due += [(scoring, metric.name, len(values), mean(values))] if values else []
+    found = result["scores"]
+    assert [(s["scoring"], s["metric"], s["n_problems"], s["value"]) for s in found] == due
+    assert result["pending"] == 18 - sum(key[0] != "elsewhere" for key in last)

@@ -347,7 +347,19 @@ def test_another_model_is_refused_and_another_library_version_is_not(tmp_path: P
             writer.begin(replace(MODEL, model="large"), {})
         with pytest.raises(ExamMismatch, match="dtype: float32 against bfloat16"):
             writer.begin(replace(MODEL, fingerprint={"engine": "fake", "dtype": "bfloat16"}), {})
+        with pytest.raises(ExamMismatch, match="lm_eval_model: None against hf"):
+            writer.begin(
+                replace(MODEL, fingerprint={**MODEL.fingerprint, "lm_eval_model": "hf"}), {}
+            )
         writer.begin(replace(MODEL, fingerprint={**MODEL.fingerprint, "versions": {"t": "2"}}), {})
+
+
+def test_samples_of_an_exam_that_is_gone_are_not_taken_for_those_of_another(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    append(folder.path / "samples.jsonl", sample(0))
+    (folder.path / "exam.json").unlink()
+    with pytest.raises(DataError, match=r"sums holds samples and no exam\.json"):
+        make(tmp_path, exam=replace(EXAM, prompt="another"))
 
 
 def test_tasks_come_in_the_order_in_which_they_were_added(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 from harness.metrics import pass_at
 from harness.types import Tally
 from harness.uncertainty import (
-    bootstrap_interval,
     mean,
     problems_error,
     problems_interval,
@@ -170,24 +169,3 @@ def test_satterthwaites_freedom_is_welchs_for_two_means() -> None:
     variances = [first.var(ddof=1) / 9, second.var(ddof=1) / 14]
     welch = CompareMeans(DescrStatsW(first), DescrStatsW(second)).dof_satt()
     assert satterthwaite(variances, [9, 14]) == pytest.approx(welch)
-
-
-def test_bootstrap_of_a_mean_is_near_the_formula_and_repeats_with_its_seed() -> None:
-    rng = np.random.default_rng(4)
-    values = rng.beta(2, 2, size=80).tolist()
-    found = bootstrap_interval(lambda x, axis: np.mean(x, axis=axis), [values], seed=1)
-    error = problems_error(values)
-    assert error is not None
-    assert found.half_width == pytest.approx(1.96 * error, rel=0.1)
-    again = bootstrap_interval(lambda x, axis: np.mean(x, axis=axis), [values], seed=1)
-    assert again == found
-
-
-def test_bootstrap_draws_problems_with_all_that_belongs_to_them() -> None:
-    """A ratio that is the same on every problem does not vary."""
-    tokens, right = [10.0, 20.0, 40.0, 80.0], [1.0, 2.0, 4.0, 8.0]
-
-    def ratio(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
-        return np.asarray(a.sum(axis=axis) / b.sum(axis=axis))
-
-    assert bootstrap_interval(ratio, [tokens, right], seed=0) == pytest.approx((10.0, 10.0))

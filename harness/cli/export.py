@@ -31,8 +31,9 @@ own, so a verdict here is the verdict of `harness run` on the same response.
   sample {repeats} times, and nothing of the k is left. Its hf and vllm models draw anew within a run,
   but the same again in the next one, unless `--seed` (hf) or `seed=` in `--model_args` (vllm) differs.
   Do not use `--use_cache`: it can return one answer for all repeats.
-- With `--model hf` add `--gen_kwargs top_k=0`: transformers draws from the 50 likeliest tokens unless
-  it is told not to, and the harness's protocols know no such limit.
+- With `--model hf` add `--gen_kwargs top_k=0,repetition_penalty=1.0`: transformers draws from the 50
+  likeliest tokens, and as the checkpoint's generation_config.json asks, unless it is told not to; the
+  harness's protocols know neither.
 - `errors` must be 0: a response that a fault of ours left without a verdict is not counted as wrong.
 - A response that was cut at the cap is `no_answer`: lm-eval does not say why a response ended.
 - Thoughts: `{thinking}`. A chat template that opens the thought itself leaves no opening tag in the

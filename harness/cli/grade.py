@@ -50,7 +50,7 @@ def grade(run: Path, diff: bool, list_undecided: bool, take_over: bool) -> None:
 
 def _print_changes(changes: Sequence[Change]) -> None:
     for change in changes:
-        before = change.before.verdict if change.before else "ungraded"
+        before = change.before or "ungraded"
         after = change.after
         click.echo(
             f"{change.task} {after.problem_id} {after.index}: {before} -> {after.verdict} "

@@ -15,6 +15,21 @@ from harness.engines.repetition import LoopDetector
 from harness.types import Sampling
 
 
+def forget_defaults(model: Any) -> None:
+    """Have a checkpoint's own generation settings play no part, but for its tokens and its cache.
+
+    `generate` fills what it is not told from them, and many ask for a repetition penalty, which
+    would go into every sample and into no exam.
+    """
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    if own is not None:
+        kept = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id",
+                "cache_implementation")  # fmt: skip
+        model.generation_config = GenerationConfig(**{name: getattr(own, name) for name in kept})
+
+
 def draw_tokens(
     sampling: Sampling, generator: Any, seeds: Sequence[int | None], device: str
 ) -> Any:

@@ -19,12 +19,12 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,12 @@ from harness.answers import opening_tag
 from harness.engines.batching import Batcher
 from harness.engines.chat import length_cap
 from harness.engines.checkpoint import digest, weights_hash
+from harness.engines.lm_eval_calls import arguments, from_reply, hear_replies, torch_draws
 from harness.engines.lm_eval_models import Loaded, load
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.prompts import derive_seed
-from harness.types import Completion, FinishReason, Prompt, Request, Sampling
+from harness.types import Completion, FinishReason, Prompt, Request
 
 _CHAT_STOPS = 4  # stop strings that lm-eval's chat client sends; it drops the others
 
@@ -67,7 +68,7 @@ class LmEvalEngine:
         self._context = loaded.context
         self._batcher: Batcher[_Item] | None = None
         if loaded.api:
-            self._hear_replies()
+            hear_replies(self._lm, partial(setattr, self._replies, "last"))
         else:
             self._batcher = Batcher(
                 self._run_batch, size=loaded.concurrency, name=f"lm_eval:{loaded.name}"
@@ -154,9 +155,9 @@ class LmEvalEngine:
         if self._loaded.api and len(sampling.stop) > _CHAT_STOPS:
             self._tell(f"lm-eval's chat client sends the first {_CHAT_STOPS} of "
                        f"{len(sampling.stop)} stop strings")  # fmt: skip
-        arguments = _arguments(sampling, cap, transformers=self._loaded.transformers)
+        found = arguments(sampling, cap, transformers=self._loaded.transformers)
         seed = self._seed(request)
-        return _Item(request, prompt, n_prompt, cap, arguments | ({} if seed is None else seed))
+        return _Item(request, prompt, n_prompt, cap, found | ({} if seed is None else seed))
 
     def _seed(self, request: Request) -> dict[str, int] | None:
         """A seed for this sample alone, where the model takes one and needs it."""
@@ -208,7 +209,7 @@ class LmEvalEngine:
     def _run_batch(self, batch: Sequence[_Item]) -> list[Completion]:
         started = time.monotonic()
         self._batches += 1
-        with _torch_draws(self._settings.draw_seed(0, self._batches)):
+        with torch_draws(self._settings.draw_seed(0, self._batches)):
             texts = self._call(batch)
         seconds = time.monotonic() - started
         return [self._completion(i, text, seconds) for i, text in zip(batch, texts, strict=True)]
@@ -234,71 +235,17 @@ class LmEvalEngine:
     def _completion(self, item: _Item, text: str, seconds: float) -> Completion:
         reply = getattr(self._replies, "last", None)
         if reply is not None:
-            return self._from_reply(reply, text, seconds)
+            return from_reply(reply, text, seconds)
         n_tokens = self.count_tokens(text)
         reason: FinishReason = "unknown"
         if n_tokens is not None and item.cap is not None:
             reason = "length" if n_tokens >= item.cap else "stop"
         return Completion(text, reason, item.n_prompt, n_tokens, seconds=seconds)
 
-    def _from_reply(self, reply: Mapping[str, Any], text: str, seconds: float) -> Completion:
-        """What a server said beside the text: its reason to end, counts, a thought it split off."""
-        choice = (reply.get("choices") or [{}])[0]
-        message = choice.get("message") or {}
-        said = choice.get("finish_reason")
-        thought = message.get("reasoning") or message.get("reasoning_content")
-        if "content" in message and message["content"] is None:
-            text = ""  # lm-eval puts a placeholder there
-        usage = reply.get("usage") or {}
-        return Completion(
-            text,
-            said if said in ("stop", "length") else "unknown",
-            usage.get("prompt_tokens"),
-            usage.get("completion_tokens"),
-            seconds=seconds,
-            thought=thought,
-        )
-
-    def _hear_replies(self) -> None:
-        """Keep the reply from which lm-eval takes the text: it holds what lm-eval drops."""
-        parse = self._lm.parse_generations
-
-        def heard(outputs: Any, **rest: Any) -> Any:
-            self._replies.last = outputs if isinstance(outputs, Mapping) else None
-            return parse(outputs=outputs, **rest)
-
-        self._lm.parse_generations = heard
-
     def _tell(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
             self._settings.tell(text)
-
-
-def _arguments(sampling: Sampling, cap: int, *, transformers: bool) -> dict[str, Any]:
-    """Our sampling in lm-eval's words. An unstated temperature is 1."""
-    temperature = 1.0 if sampling.temperature is None else sampling.temperature
-    found: dict[str, Any] = {"max_gen_toks": cap, "until": list(sampling.stop)}
-    if temperature == 0:
-        return {**found, "do_sample": False, "temperature": 0.0}
-    if transformers:
-        found |= {"top_k": 0, "top_p": 1.0}  # its own default draws from the 50 likeliest tokens
-    if sampling.top_p is not None:
-        found["top_p"] = sampling.top_p
-    return {**found, "do_sample": True, "temperature": temperature}
-
-
-@contextmanager
-def _torch_draws(seed: int) -> Iterator[None]:
-    """Torch's global generators in a state of this batch's own, and afterwards as they were."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
 
 
 def _versions(*names: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from functools import partialmethod
 from typing import Any
 
+from harness.engines.decoding import forget_defaults
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, UsageError
 
@@ -110,6 +111,8 @@ def load(settings: EngineSettings) -> Loaded:
             "(the whole address, as lm-eval wants it: ../chat/completions or ../completions)"
         )
     _check_thoughts(name, lm, settings.think_end)
+    if hasattr(getattr(lm, "model", None), "generation_config"):
+        forget_defaults(lm.model)
     return Loaded(
         name,
         lm,

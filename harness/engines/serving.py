@@ -34,7 +34,8 @@ def serve_arguments(given: Mapping[str, str]) -> list[str]:
     Raises:
         UsageError: an option that the harness sets, or engines that would draw the same samples.
     """
-    arguments = []
+    # Its own default is to draw as the checkpoint's settings ask: with a repetition penalty, say.
+    arguments = ["--generation-config", "vllm"]
     for name, value in given.items():
         plain = name.replace("-", "_")
         if plain in _OURS:

@@ -18,7 +18,7 @@ from typing import Any
 from harness.engines.batching import Batcher, BatchTooLarge
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import load_model, weights_hash
-from harness.engines.decoding import LoopStops, draw_tokens, stop_rows
+from harness.engines.decoding import LoopStops, draw_tokens, forget_defaults, stop_rows
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, UsageError
 from harness.types import Completion, FinishReason, Request
@@ -91,6 +91,7 @@ class TransformersEngine:
         self._dtype = options.dtype or ("float32" if self._device == "cpu" else "auto")
         self._chat = Chat(model, revision, think_end)
         self._model = load_model(model, revision, self._dtype, self._device)
+        forget_defaults(self._model)
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._context = int(getattr(self._model.config, "max_position_embeddings", 0) or 1 << 30)
         self._end_tokens = self._find_end_tokens()

@@ -10,12 +10,13 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.errors import DataError, UsageError
 from harness.graders.outcome import make_grade, no_answer
@@ -24,7 +25,7 @@ from harness.types import Grade, Problem, Sample, Verdict
 Outcome = Mapping[tuple[str, str], Any]
 """By (filter, metric), what lm-eval makes of one response."""
 
-_FEWSHOT_SEED = 1234  # lm-eval's own default
+_SEED, _FEWSHOT_SEED = 0, 1234  # lm-eval's own: of Python's generator, and of all others
 _NOTHING = "[invalid]"  # what lm-eval's extraction filters give where they find nothing
 _SHOWN = 1000  # characters of a filtered response that stand in a grade
 
@@ -37,11 +38,16 @@ class LmEval:
         path: the task's YAML file.
         metric: the metric that decides.
         filter: the filter whose result it is computed on.
+        beside: further (filter, metric) pairs, whose verdicts stand in `Grade.also`.
     """
+
+    opening: ClassVar[float] = 240.0
+    """Seconds that a process may take to load lm-eval, the task and its data before it grades."""
 
     path: str
     metric: str
     filter: str
+    beside: tuple[tuple[str, str], ...] = ()
 
     @property
     def version(self) -> str:
@@ -59,34 +65,36 @@ class LmEval:
         grade = make_grade(problem, sample, no_answer(sample), answer=None, stage="no response",
                            started=started, version=self.version)  # fmt: skip
         if sample.response is None:
-            return grade
+            also = {scoring(*key): str(grade.verdict) for key in self.beside}
+            return replace(grade, also=also)
         document = documents(self.path).get(problem.id)
         if document is None:
             raise DataError(f"problem {problem.id} is none of {self.path}: its data has changed")
         outcome, filtered = outcomes(open_task(self.path), document, sample.response)
-        verdicts = {key: _verdict(value) for key, value in outcome.items()}
-        verdict = verdicts.pop((self.filter, self.metric), None)
+        verdict = _verdict(outcome.get((self.filter, self.metric)))
+        beside = {key: _verdict(outcome.get(key)) for key in self.beside}
         if verdict is None:
             raise DataError(f"{self.metric} is {outcome.get((self.filter, self.metric))!r} for "
                             f"sample {sample.index}: only 0 or 1 is a verdict")  # fmt: skip
-        answer = filtered[self.filter]
-        answer = answer[:_SHOWN] if isinstance(answer, str) and answer.strip() else None
-        if answer == _NOTHING:
-            answer = None
-        if answer is None and verdict is Verdict.WRONG_ANSWER:
+        said = filtered[self.filter]
+        nothing = not said or (isinstance(said, str) and said.strip() in ("", _NOTHING))
+        if nothing and verdict is Verdict.WRONG_ANSWER:
             verdict = no_answer(sample)
+        answer = said[:_SHOWN] if isinstance(said, str) and not nothing else None
         return replace(
             grade,
             verdict=verdict,
             answer=answer,
             detail=self.filter,
             seconds=time.perf_counter() - started,
-            also={scoring(*key): str(found) for key, found in verdicts.items() if found},
+            also={scoring(*key): str(found) for key, found in beside.items() if found},
         )
 
     def ready(self) -> None:
-        """Raise UsageError where lm-eval is not installed, before anything is sampled."""
+        """Raise UsageError where lm-eval or the task's file is missing, before anything is sampled."""
         need_lm_eval()
+        if not Path(self.path).is_file():
+            raise UsageError(f"the file of this task of lm-eval is not there: {self.path}")
 
     def classes(self, answers: Sequence[str]) -> list[int]:
         """Number the equivalence classes: equal filtered responses."""
@@ -123,7 +131,8 @@ def open_task(path: str) -> Any:
 
     datasets.disable_progress_bars()
     try:
-        (task,) = TaskManager(include_defaults=False).load([path])["tasks"].values()
+        with _as_lm_eval_seeds():
+            (task,) = TaskManager(include_defaults=False).load([path])["tasks"].values()
     except Exception as error:  # whatever a task's file, functions or data set raise
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise DataError(f"lm-eval cannot load {path}: {first}") from error
@@ -133,6 +142,27 @@ def open_task(path: str) -> Any:
     return task
 
 
+@contextmanager
+def _as_lm_eval_seeds() -> Iterator[None]:
+    """The global generators as `lm_eval` seeds them, and afterwards as they were.
+
+    Tasks shuffle choices while they load their data (GPQA): unseeded, the process that grades would
+    have another order than the one that built the prompts.
+    """
+    import random
+
+    import numpy as np
+
+    before = random.getstate(), np.random.get_state()
+    random.seed(_SEED)
+    np.random.seed(_FEWSHOT_SEED)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+
+
 @cache
 def documents(path: str) -> dict[str, Any]:
     """The task's documents by problem id, in their order.
@@ -140,7 +170,9 @@ def documents(path: str) -> dict[str, Any]:
     The id is a field `id` where every document has its own, else a hash of the document; equal
     documents are told apart by a number.
     """
-    found = list(open_task(path).eval_docs)
+    task = open_task(path)
+    with _as_lm_eval_seeds():
+        found = list(task.eval_docs)
     named = [str(d["id"]) for d in found if d.get("id") is not None]
     if len(set(named)) == len(found):
         return dict(zip(named, found, strict=True))
@@ -176,9 +208,9 @@ def _verdict(value: Any) -> Verdict | None:
     return Verdict.CORRECT if value else Verdict.WRONG_ANSWER
 
 
-def binary(outcome: Outcome) -> list[tuple[str, str]]:
-    """The (filter, metric) pairs whose value is 0 or 1, in lm-eval's order."""
-    return [key for key, value in outcome.items() if _verdict(value) is not None]
+def binary(tried: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """The (filter, metric) pairs whose value is 0 or 1 in each of these, in lm-eval's order."""
+    return [key for key in tried[0] if all(_verdict(one.get(key)) is not None for one in tried)]
 
 
 @cache

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,9 +127,7 @@ async def evaluate(
         notices = Notices()
         async with AsyncExitStack() as stack:
             graders = [item.task.grader for item in prepared]
-            elsewhere = await asyncio.to_thread(grade_elsewhere, settings, graders, notices)
-            if elsewhere is not None:
-                stack.push_async_callback(elsewhere.close)
+            pool = await stack.enter_async_context(pool_elsewhere(settings, graders, notices))
             engine = await open_engine(settings, seed, notices)
             stack.push_async_callback(engine.close)
             start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
@@ -144,7 +142,7 @@ async def evaluate(
                     concurrency=settings.concurrency,
                     gate=gate,
                     lengths=earlier,
-                    pool=GradingPool(elsewhere=elsewhere) if elsewhere else None,
+                    pool=pool,
                 ),
             )
 
@@ -211,13 +209,23 @@ def load_engine(
     )
 
 
-def grade_elsewhere(
+@asynccontextmanager
+async def pool_elsewhere(
     settings: RunSettings, graders: Sequence[Grader], notices: Notices
-) -> RayGrading | None:
-    """Who grades beside the processes here, as `--grade-on` says. UsageError, EngineDown."""
+) -> AsyncIterator[GradingPool | None]:
+    """Who grades where `--grade-on` names more than the processes here; None where it does not.
+
+    Raises:
+        UsageError, EngineDown: there is no cluster to grade on.
+    """
     if settings.grade_on == "local":
-        return None
-    return RayGrading(settings.ray_address, graders, notices.add)
+        yield None
+        return
+    elsewhere = await asyncio.to_thread(RayGrading, settings.ray_address, graders, notices.add)
+    try:
+        yield GradingPool(elsewhere=elsewhere)
+    finally:
+        await elsewhere.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,9 +282,11 @@ async def run_engine(
         pool=drawing.pool,
     )
     began = time.monotonic()
-    results = await runner.run()
-    facts = {"seconds": time.monotonic() - began, "notices": start.get("notices", [])}
-    writer.add_to_start(facts)
+    try:
+        results = await runner.run()
+    finally:  # what was said of stored samples holds of a run that ended early, too
+        facts = {"seconds": time.monotonic() - began, "notices": start.get("notices", [])}
+        writer.add_to_start(facts)
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result["k"])
     return results

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError, UsageError
 from harness.exam import narrowed
-from harness.files import Appender, write_json, write_lines
+from harness.files import Appender, write_json
 from harness.grading import GradingPool, Job
 from harness.planning import TaskRun
 from harness.runner import Observer, compute_scores, record_fault, silent, write_scores
@@ -27,7 +27,7 @@ class Change:
     """A sample whose verdict is another one after grading again; `before` None was ungraded."""
 
     task: str
-    before: Grade | None
+    before: Verdict | None
     after: Grade
 
 
@@ -86,23 +86,45 @@ async def regrade(
 
 
 async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> list[Change]:
-    before = {grade.key: grade for grade in run.folder.grades()}
-    after = await grade_again(run, pool, observe)
-    failed = [grade for grade in after if grade.verdict is Verdict.ERROR]
+    """Grades go to a file of their own as they come: a run holds 100,000 and more."""
+    before = _verdicts(run.folder.grades())
+    changes: list[Change] = []
+    failed: list[Grade] = []
+    path = run.folder.path / ".grades.jsonl.new"
+    path.unlink(missing_ok=True)  # of one that was killed
+    grades = Appender(path)
+
+    def take(grade: Grade) -> None:
+        if grade.verdict is Verdict.ERROR:
+            failed.append(grade)
+        else:
+            grades.append([grade])
+        old = before.get(grade.problem_id, {}).get(grade.index)
+        if old is not grade.verdict:
+            changes.append(Change(run.task.name, old, grade))
+
+    try:
+        await _grade_stored(run, pool, take, observe)
+        grades.close()
+        path.replace(run.folder.path / "grades.jsonl")
+    finally:
+        path.unlink(missing_ok=True)
     if failed:
         errors = Appender(run.folder.path / "errors.jsonl")
         for grade in failed:
             record_fault(errors, "grader", grade.key, grade.detail)
         errors.close()
-    kept = [grade for grade in after if grade.verdict is not Verdict.ERROR]
-    write_lines(run.folder.path / "grades.jsonl", kept)
     write_json(run.folder.path / "exam.json", run.exam.to_json())
     write_scores(run)
-    return [
-        Change(run.task.name, before.get(grade.key), grade)
-        for grade in after
-        if grade.key not in before or before[grade.key].verdict is not grade.verdict
-    ]
+    return sorted(changes, key=lambda change: change.after.key)
+
+
+def _verdicts(grades: Iterable[Grade]) -> dict[str, dict[int, Verdict]]:
+    """By problem and index how each sample was decided."""
+    found: dict[str, dict[int, Verdict]] = {}
+    for grade in grades:
+        found.setdefault(grade.problem_id, {})[grade.index] = grade.verdict
+    return found
 
 
 async def grade_again(
@@ -113,16 +135,26 @@ async def grade_again(
     `k` means only the first k samples of each problem.
     """
     grades: list[Grade] = []
+    await _grade_stored(run, pool, grades.append, observe, k=k)
+    return sorted(grades, key=lambda grade: grade.key)
 
+
+async def _grade_stored(
+    run: TaskRun,
+    pool: GradingPool,
+    take: Callable[[Grade], None],
+    observe: Observer,
+    *,
+    k: int | None = None,
+) -> None:
     def done(grade: Grade) -> None:
-        grades.append(grade)
+        take(grade)
         observe("graded", run.task.name, grade.verdict)
 
     for sample in run.folder.samples():
         if k is None or sample.index < k:
             await pool.put(Job(run.task.grader, run.problems[sample.problem_id], sample, done))
     await pool.drain()
-    return sorted(grades, key=lambda grade: grade.key)
 
 
 def rescore(path: Path, task_named: TaskNamed) -> list[dict[str, Any]]:

@@ -10,12 +10,15 @@ the same command completes a sweep that was interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness import effects
+from harness.cluster import Cluster
 from harness.config import RunSettings
 from harness.effects import Effect, Outcome, Pairing, Source
 from harness.errors import UsageError
@@ -30,7 +33,9 @@ from harness.workflows.cells import Cell, make_cell
 from harness.workflows.evaluate import (
     Drawing,
     Prepared,
+    length_sources,
     open_engine,
+    pool_elsewhere,
     prepare,
     run_engine,
 )
@@ -104,6 +109,7 @@ def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant
         DataError: the problems cannot be read.
     """
     prepared = prepare(tasks, base)
+    length_sources(base, [task.name for task in tasks], {})  # what it names can be used
     cells = []
     for variant in variants:
         found = [
@@ -137,28 +143,40 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
     # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)
-    engine = await open_engine(settings, seed, Notices())
-    try:
+    notices = Notices()
+    async with AsyncExitStack() as stack:
+        if settings.grade_on == "ray":  # each folder has its graders, over one connection
+            stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
+        engine = await open_engine(settings, seed, notices)
+        stack.push_async_callback(engine.close)
+        start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
         for draw in waiting:
-            await _draw(draw, sweep.draws[0].path, engine, seed, observe)
-    finally:
-        await engine.close()
+            await _draw(draw, sweep.draws[0].path, engine, start, observe, notices)
 
 
-async def _draw(draw: Draw, base: Path, engine: Engine, seed: int, observe: Observe) -> None:
+async def _draw(
+    draw: Draw,
+    base: Path,
+    engine: Engine,
+    start: Mapping[str, Any],
+    observe: Observe,
+    notices: Notices,
+) -> None:
     settings = draw.settings
-    earlier = {item.task.name: base for item in draw.prepared if draw.path != base}
-    start = {"seed": settings.seed, "engine_seed": seed}
+    known = {item.task.name: base for item in draw.prepared if draw.path != base}
+    earlier = length_sources(settings, [item.task.name for item in draw.prepared], known)
+    graders = [item.task.grader for item in draw.prepared]
     with RunWriter(draw.path, take_over=settings.take_over) as writer:
-        await run_engine(
-            writer,
-            settings.model,
-            engine,
-            draw.prepared,
-            observe,
-            start,
-            Drawing(concurrency=settings.concurrency, lengths=earlier),
-        )
+        async with pool_elsewhere(settings, graders, notices) as pool:
+            await run_engine(
+                writer,
+                settings.model,
+                engine,
+                draw.prepared,
+                observe,
+                start,
+                Drawing(concurrency=settings.concurrency, lengths=earlier, pool=pool),
+            )
 
 
 async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
@@ -202,8 +220,7 @@ async def _effect(
         again = replace(run, task=item.task)
         grades = _graded_before(run, variant)
         if grades is None:
-            async with GradingPool() as pool:
-                grades = await grade_again(again, pool, observe([again]), k=k)
+            grades = await _graded_again(again, variant, observe, k)
         new = effects.outcomes(run.folder.samples(), grades, k=k)
     else:
         new, pairing = effects.first(drawn, k), "nested"
@@ -211,6 +228,15 @@ async def _effect(
     if how == "capped":
         effect = replace(effect, cut_responses=effects.cut_responses(base, cap))
     return effects.against(effect, base, new, pairing)
+
+
+async def _graded_again(run: TaskRun, variant: Variant, observe: Observe, k: int) -> list[Grade]:
+    """The grades by the variant's grader, where the sweep's samples are graded."""
+    async with AsyncExitStack() as stack:
+        elsewhere = pool_elsewhere(variant.settings, [run.task.grader], Notices())
+        pool = await stack.enter_async_context(elsewhere) or GradingPool()
+        await stack.enter_async_context(pool)
+        return await grade_again(run, pool, observe([run]), k=k)
 
 
 def _graded_before(run: TaskRun, variant: Variant) -> list[Grade] | None:

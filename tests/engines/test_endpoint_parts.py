@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from harness.engines import serving
 from harness.engines.completions import context_refusal, wants_other_cap
 from harness.engines.limits import TokenRate, estimate_tokens
 from harness.engines.retries import Tries, is_retried, request_seconds, retry_after
@@ -212,6 +213,13 @@ def test_where_a_server_redirects_to_is_said_without_the_query_that_may_hold_a_k
 def test_a_certificate_that_is_not_trusted_is_named() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")
     assert "self-signed certificate" in str(_no_connection(error, ""))
+
+
+def test_a_server_of_ours_takes_nothing_from_the_checkpoints_own_settings() -> None:
+    plain = ["--generation-config", "vllm"]
+    assert serving.serve_arguments({}) == plain
+    asked = serving.serve_arguments({"generation_config": "auto", "enforce_eager": "true"})
+    assert asked == [*plain, "--generation-config", "auto", "--enforce-eager"]  # the last one wins
 
 
 def test_a_proxy_of_the_environment_is_for_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -127,6 +128,20 @@ def test_vllm_scores_as_the_transformers_engine(
     assert engine.thinks
     found = pass_at_1(engine)
     assert agree(found, embedded), (found, embedded)
+
+
+def test_the_checkpoints_own_settings_play_no_part(late: str, tmp_path: Path) -> None:
+    """Temperature and top_p are the exam's; a repetition penalty is nobody's."""
+    shutil.copytree(late, tmp_path / "model")
+    path = tmp_path / "model" / "generation_config.json"
+    own = {**json.loads(path.read_text()), "repetition_penalty": 5.0, "min_p": 0.9}
+    path.write_text(json.dumps(own))
+    greedy = ask(Sampling(temperature=0.0, max_tokens=60), 6)
+    plain, penalised = (
+        texts(open_engine("lm_eval:hf", model, dtype="float32"), greedy)
+        for model in (late, str(tmp_path / "model"))
+    )
+    assert plain == penalised
 
 
 def test_no_draw_repeats_in_a_start_or_over_a_resume(late: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,10 @@ from harness.datasets import load_problems
 from harness.engines.recorded import RecordedEngine
 from harness.errors import UsageError
 from harness.exam import make_exam
+from harness.grading import GradingPool, Job
 from harness.planning import TaskRun, Unit, make_request, make_sample
 from harness.registry import find_tasks, tasks
-from harness.types import Completion, Sample, Task, Verdict
+from harness.types import Completion, Grade, Sample, Task, Verdict
 
 pytestmark = pytest.mark.engines
 
@@ -171,7 +174,112 @@ def test_a_thought_that_never_ended_is_not_graded(write: Write) -> None:
     (task,) = find_tasks(write("own_integer"))
     (problem,) = load_problems(task, None, limit=1)
     cut = Sample(problem.id, 0, f"\\boxed{{{problem.answer}}}", None, "length")
-    assert task.grader.grade(problem, cut).verdict is Verdict.TRUNCATED
+    grade = task.grader.grade(problem, cut)
+    assert grade.verdict is Verdict.TRUNCATED
+    assert grade.also == {"exact_match,last-number": "truncated"}
+
+
+SHUFFLING = """
+import random, time
+
+def rows(**_):
+    import datasets
+    return {"test": datasets.Dataset.from_list([{"n": n, "q": f"{n} - 1 = ?"} for n in range(40)])}
+
+def shuffled(data):
+    def one(row):
+        choices = [str(row["n"] + step) for step in (-1, 0, 1, 2)]
+        random.shuffle(choices)
+        return {"choices": choices, "answer": "ABCD"[choices.index(str(row["n"] - 1))]}
+    return data.map(one)
+
+def share(document, results):
+    first = results[0] if isinstance(results[0], str) else results[0][0]
+    right, said = {document["answer"], "it"}, set(first.split())
+    return {"f1": len(right & said) / len(right | said), "has": float(document["answer"] in said),
+            "bad": float(document["answer"] not in said)}
+"""
+
+
+@pytest.fixture
+def shuffling(tmp_path: Path) -> str:
+    """A task that shuffles choices in memory and whose first metric is a share."""
+    (tmp_path / "shuffling.py").write_text(SHUFFLING)
+    (tmp_path / "choices.yaml").write_text(
+        "task: choices\ncustom_dataset: !function shuffling.rows\ntest_split: test\n"
+        "process_docs: !function shuffling.shuffled\ndoc_to_target: answer\n"
+        "doc_to_text: '{{q}} {{choices}}'\nprocess_results: !function shuffling.share\n"
+        "generation_kwargs: {until: [], do_sample: false, num_beams: 1}\nmetric_list:\n"
+        "- {metric: f1, aggregation: mean, higher_is_better: true}\n"
+        "- {metric: bad, aggregation: mean, higher_is_better: false}\n"
+        "- {metric: has, aggregation: mean, higher_is_better: true}\n"
+    )
+    return f"lm_eval:{tmp_path}/choices"
+
+
+def test_the_process_that_grades_sees_the_order_of_the_one_that_asked(shuffling: str) -> None:
+    (task,) = find_tasks(shuffling)
+    problems = load_problems(task, None)
+    assert len({problem.answer for problem in problems}) == 4
+    verdicts: list[Verdict] = []
+
+    async def grade() -> None:
+        async with GradingPool(1) as pool:
+            for problem in problems:
+                sample = Sample(problem.id, 0, None, f"it is {problem.answer}", "stop")
+                job = Job(
+                    task.grader, problem, sample, lambda grade: verdicts.append(grade.verdict)
+                )
+                await pool.put(job)
+            await pool.drain()
+
+    asyncio.run(grade())
+    assert verdicts == [Verdict.CORRECT] * 40
+
+
+def test_a_task_that_takes_long_to_load_is_waited_for(shuffling: str, tmp_path: Path) -> None:
+    (task,) = find_tasks(shuffling)
+    (problem,) = load_problems(task, None, limit=1)
+    slow = (tmp_path / "shuffling.py").read_text().replace("    import datasets", "    import datasets; time.sleep(4)")  # fmt: skip
+    (tmp_path / "shuffling.py").write_text(slow)
+    found: list[Grade] = []
+
+    async def grade() -> None:
+        async with GradingPool(1, seconds=1.0) as pool:
+            sample = Sample(problem.id, 0, None, f"it is {problem.answer}", "stop")
+            await pool.put(Job(task.grader, problem, sample, found.append))
+            await pool.drain()
+
+    asyncio.run(grade())
+    assert [grade.verdict for grade in found] == [Verdict.CORRECT], found
+
+
+def test_an_answer_that_is_no_text_is_an_answer(shuffling: str, tmp_path: Path) -> None:
+    with (tmp_path / "choices.yaml").open("a") as file:
+        file.write("filter_list: [{name: all, filter: [{function: take_first_k, k: 1}]}]\n")
+    (task,) = find_tasks(shuffling)
+    (problem,) = load_problems(task, None, limit=1)
+    for text, verdict in ((f"it is {problem.answer}", "correct"), ("it is E", "wrong_answer")):
+        grade = task.grader.grade(problem, Sample(problem.id, 0, None, text, "stop"))
+        assert (grade.verdict, grade.answer) == (verdict, None)
+
+
+def test_a_machine_without_the_tasks_file_says_so_before_it_grades(shuffling: str) -> None:
+    grader: Any = find_tasks(shuffling)[0].grader
+    grader.ready()
+    with pytest.raises(UsageError, match="not there: /elsewhere"):
+        replace(grader, path="/elsewhere/task.yaml").ready()
+
+
+def test_a_share_and_a_metric_that_is_1_for_what_is_wrong_give_no_verdict(shuffling: str) -> None:
+    (task,) = find_tasks(shuffling)
+    grader: Any = task.grader
+    assert (grader.metric, grader.beside) == ("has", ())
+    for metric in ("f1", "bad"):
+        with pytest.raises(
+            UsageError, match=f"its metrics are f1,none, .* none of them is '{metric}'"
+        ):
+            find_tasks(f"{shuffling}@{metric}")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +294,9 @@ def test_a_thought_that_never_ended_is_not_graded(write: Write) -> None:
         ({"filter_list": [{"name": "k", "filter": [{"function": "take_first_k", "k": 4}]}]},
          "its filters and metrics fail on a single response"),
         ({"generation_kwargs": {"do_sample": True, "temperature": 1.0, "top_k": 5, "until": []}},
-         "samples with top_k, which the harness has no word for"),
+         "generates with top_k, which the harness has no word for: copy its YAML"),
+        ({"generation_kwargs": {"do_sample": False, "num_beams": 5, "until": []}},
+         "generates with num_beams, which the harness has no word for"),
     ],
 )  # fmt: skip
 def test_a_task_that_cannot_be_run_says_why(
@@ -214,8 +324,13 @@ def test_names_that_are_none_or_several_say_what_was_meant(
         UsageError, match=r"its metrics are exact_match,boxed, .*none of them is 'no'"
     ):
         find_tasks(f"lm_eval:{tmp_path}/own_integer@no")
+    for name in ("lm_eval:", f"lm_eval:{tmp_path}/", "lm_eval:@boxed"):
+        with pytest.raises(UsageError, match="names no task"):
+            find_tasks(name)
     monkeypatch.setenv("HARNESS_LM_EVAL_INCLUDE", str(tmp_path))
     assert find_tasks("lm_eval:own_integer")[0].name == "lm_eval:own_integer"
+    with pytest.raises(UsageError, match="two of them are called lm_eval:own_integer"):
+        find_tasks(f"lm_eval:own_integer,lm_eval:{tmp_path}/own_integer")
 
 
 def test_a_run_of_lm_evals_task_on_lm_evals_model_can_be_graded_again(

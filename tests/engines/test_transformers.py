@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -76,6 +78,22 @@ def test_greedy_equals_plain_generate_in_any_batch(late: str, prompts: list[Prom
         assert completion.n_prompt_tokens == ids.shape[1]
         assert completion.n_tokens == len(output)
         assert completion.finish_reason == "stop"
+
+
+def test_the_checkpoints_own_settings_play_no_part(
+    late: str, prompts: list[Prompt], tmp_path: Path
+) -> None:
+    """Temperature and top_p are the exam's; a repetition penalty is nobody's."""
+    shutil.copytree(late, tmp_path / "model")
+    path = tmp_path / "model" / "generation_config.json"
+    own = {"repetition_penalty": 5.0, "no_repeat_ngram_size": 2, "do_sample": True, "top_k": 1}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **own}))
+    for sampling in (GREEDY, WARM):
+        plain, penalised = (
+            [completion.text for completion in generate(model, ask(prompts, sampling))]
+            for model in (late, str(tmp_path / "model"))
+        )
+        assert plain == penalised
 
 
 def test_a_seeded_sample_does_not_depend_on_its_batch(late: str, prompts: list[Prompt]) -> None:

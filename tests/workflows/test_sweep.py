@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import harness.runner
+import harness.workflows.evaluate as evaluate_module
 import harness.workflows.sweep as sweep_module
 from harness import effects
 from harness.cli import _run
@@ -95,6 +96,60 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(tmp_path, monkeypatch)
+
+
+def test_a_sweep_grades_on_the_cluster_and_keeps_what_was_said(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+
+    class Connection:
+        def __init__(self, address: str | None) -> None:
+            log.append(f"connect {address}")
+
+        def close(self) -> None:
+            log.append("disconnect")
+
+    class Graders:
+        def __init__(self, address: str, graders: Sequence[Any], tell: Any) -> None:
+            log.append(f"graders at {address}: {', '.join(g.version for g in graders)}")
+            tell("node b grades nothing: it has no sandbox")
+
+        async def close(self) -> None:
+            log.append("graders go")
+
+    pools: list[object] = []
+
+    class Pool(InlinePool):
+        def __init__(self, workers: int | None = None, elsewhere: object = None) -> None:
+            pools.append(elsewhere)
+
+    monkeypatch.setattr(sweep_module, "Cluster", Connection)
+    monkeypatch.setattr(evaluate_module, "RayGrading", Graders)
+    monkeypatch.setattr(evaluate_module, "GradingPool", Pool)
+    bench.run({"temperature": [0.3], "grader": ["math"]}, grade_on="ray", ray_address="head:6379")
+    version = find_tasks(TASK)[0].grader.version
+    assert log[:2] == ["connect head:6379", f"graders at head:6379: {version}"]
+    assert log[2:6] == ["graders go", log[1], "graders go", "disconnect"]
+    assert [line.partition("/")[0] for line in log[6:]] == [
+        "graders at head:6379: math",
+        "graders go",
+    ]
+    assert [type(elsewhere) for elsewhere in pools] == [Graders] * 3
+    for name in ("base", "temperature=0.3"):
+        (start,) = RunFolder(bench.folder / "sweep" / name).manifest().starts
+        assert start["notices"] == ["node b grades nothing: it has no sandbox"]
+
+
+def test_an_earlier_run_tells_a_sweep_its_lengths(bench: Bench) -> None:
+    bench.run({"temperature": [0.3]})
+    old = bench.folder / "sweep" / "base"
+    bench.elsewhere().run({"temperature": [0.3]}, lengths=str(old))
+    for name in ("base", "temperature=0.3"):
+        (start,) = RunFolder(bench.folder / "sweep" / name).manifest().starts
+        assert start["plan"]["tasks"][TASK]["lengths_from"] == str(old)
+    with pytest.raises(UsageError, match="that run holds none of practice_math"):
+        bench.lay_out({"k": [1]}, lengths=str(old), tasks="practice_math")
 
 
 def test_what_the_stored_samples_tell_is_not_sampled(bench: Bench) -> None:

@@ -1,0 +1,94 @@
+"""Who writes to a run folder: one process at a time, named in the folder's lock file."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.errors import UsageError
+from harness.files import dump
+
+LOCK = ".lock"
+
+
+class FolderLock:
+    """The lock of a folder, which is made where it is missing.
+
+    The system releases it with the process that holds it. The file names that process; on another
+    host the name is all there is to go by, so it is believed until someone says otherwise.
+
+    Raises:
+        UsageError: another process writes here (its pid and host are named), or another host's
+            lock is found and `take_over` is not set.
+    """
+
+    def __init__(self, folder: Path, *, take_over: bool = False) -> None:
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot be written ({error.strerror})") from error
+        try:
+            self._take(take_over)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def release(self, *, leave: bool) -> None:
+        """Let go; unless told to leave them, the file goes too, and the folder if it is empty."""
+        os.ftruncate(self._fd, 0)
+        if not leave:
+            (self._folder / LOCK).unlink(missing_ok=True)
+            with suppress(OSError):
+                self._folder.rmdir()
+        os.close(self._fd)
+
+    def _take(self, take_over: bool) -> None:
+        here = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = _holder(os.pread(self._fd, 4096, 0))
+            raise UsageError(
+                f"{self._folder} is being written by process {holder.get('pid', '?')} on host "
+                f"{holder.get('host', '?')}; wait for it, or use another -o folder"
+            ) from error
+        except OSError as error:
+            raise UsageError(
+                f"{self._folder}: its file system grants no lock ({error.strerror}), without which "
+                "two runs could write here; use an -o folder on another one"
+            ) from error
+        if not os.fstat(self._fd).st_nlink:  # its holder left, and took the file away
+            raise UsageError(f"{self._folder} was given up this moment: run the same command again")
+        holder = _holder(os.pread(self._fd, 4096, 0))
+        if holder and holder.get("host") != here["host"] and not take_over:
+            raise UsageError(
+                f"{self._folder} was left locked by process {holder.get('pid')} on host "
+                f"{holder.get('host')}; if that one is gone, add --take-over"
+            )
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, dump(here), 0)
+
+
+def holder(folder: Path) -> dict[str, Any]:
+    """What the lock of a folder says of its holder: pid, host, since; nothing where there is none."""
+    try:
+        return _holder((folder / LOCK).read_bytes())
+    except OSError:
+        return {}
+
+
+def _holder(data: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(data or b"{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

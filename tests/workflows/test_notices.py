@@ -1,0 +1,51 @@
+"""What a run says beside its results is kept, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import harness.workflows.evaluate as evaluate_module
+from harness.config import RunSettings
+from harness.errors import EngineDown
+from harness.planning import TaskRun
+from harness.registry import find_tasks
+from harness.runner import Observer
+from harness.store import RunFolder
+from harness.types import Completion, Request
+from harness.workflows.evaluate import evaluate
+from harness.workflows.notices import Notices
+from tests.fakes import FakeEngine, answer
+
+
+def silent(runs: Sequence[TaskRun]) -> Observer:
+    return lambda event, task, verdict: None
+
+
+def test_what_was_said_is_kept_when_the_engine_goes_down(
+    inline_grading: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def load(settings: RunSettings, seed: int, notices: Notices, _: object) -> FakeEngine:
+        def reply(request: Request) -> Completion:
+            notices.add("completions are capped at 9 tokens")
+            if request.index:
+                raise EngineDown("the server is gone")
+            return answer("1")
+
+        return FakeEngine(reply, concurrency=1)
+
+    monkeypatch.setattr(evaluate_module, "load_engine", load)
+    task, run = "practice_integer", tmp_path / "run"
+    settings = RunSettings(model="m", tasks=task, output=run, limit=2, k=2)
+    with pytest.raises(EngineDown):
+        asyncio.run(evaluate(find_tasks(task), settings, observe=silent))
+    assert capsys.readouterr().err == "completions are capped at 9 tokens\n"
+    (start,) = RunFolder(run).manifest().starts
+    assert start["notices"] == ["completions are capped at 9 tokens"]
+    assert start["seconds"] > 0
