@@ -166,22 +166,23 @@ class GradingPool:
 
     async def put(self, job: Job) -> None:
         """Queue a job, waiting for room."""
-        self._check()
+        self.check()
         await self._queue.put(job)
 
     async def drain(self) -> None:
         """Wait until every job that was queued is graded."""
         joined = asyncio.create_task(self._queue.join())
         while not joined.done():
-            self._check()
+            self.check()
             working = [task for task in self._tasks if not task.done()]
             await asyncio.wait([joined, *working], return_when=asyncio.FIRST_COMPLETED)
-        self._check()
+        self.check()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise what ended a consumer: a full disk, a bug of ours."""
         for task in self._tasks:
             if task.done() and not task.cancelled():
-                task.result()  # raises what ended the consumer: a full disk, a bug of ours
+                task.result()
 
     def _add(self, worker: Worker) -> None:
         self._tasks.add(asyncio.create_task(self._consume(worker)))

@@ -52,7 +52,7 @@ LAYERS = (
         "graders",
         "engines",
     },
-    {"files", "store", "progress", "planning", "grading", "grading_ray", "runner"},
+    {"files", "store", "progress", "planning", "grading", "grading_ray", "rounds", "runner"},
     {"workflows"},
     {"registry", "cli", "exported"},
 )
