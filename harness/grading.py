@@ -166,7 +166,7 @@ class GradingPool:
 
     async def put(self, job: Job) -> None:
         """Queue a job, waiting for room; raises what ended a worker, as `drain` does."""
-        self._check()
+        self.check()
         if not self.offer(job):
             await self._wait(asyncio.create_task(self._queue.put(job)))
 
@@ -178,17 +178,18 @@ class GradingPool:
         """Wait for what workers bring about; a worker that failed never will."""
         try:
             while not waited.done():
-                self._check()
+                self.check()
                 working = [task for task in self._tasks if not task.done()]
                 await asyncio.wait([waited, *working], return_when=asyncio.FIRST_COMPLETED)
-            self._check()
+            self.check()
         finally:
             waited.cancel()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise what ended a consumer: a full disk, a bug of ours."""
         for task in self._tasks:
             if task.done() and not task.cancelled():
-                task.result()  # raises what ended the consumer: a full disk, a bug of ours
+                task.result()
 
     def _add(self, worker: Worker) -> None:
         self._tasks.add(asyncio.create_task(self._consume(worker)))

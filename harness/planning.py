@@ -45,6 +45,11 @@ class Unit:
     problem: Problem
     index: int
 
+    @property
+    def place(self) -> Place:
+        """Its problem."""
+        return self.run.task.name, self.problem.id
+
 
 def missing(run: TaskRun, lengths: Lengths[Place] | None = None) -> dict[Place, Sequence[int]]:
     """By problem, in the task's order, the indices of which no sample is stored.
@@ -88,13 +93,6 @@ class Plan:
     def schedule(self) -> Schedule[Place]:
         """All of it, in order."""
         return Schedule(self.missing, self.lengths)
-
-    def round(self, number: int, tasks: Collection[str]) -> Schedule[Place]:
-        """What these tasks lack of one sample a problem; the first of each makes round 1."""
-        index = number - 1
-        due = {place: (index,) for place, rows in self.missing.items()
-               if place[0] in tasks and index in rows}  # fmt: skip
-        return Schedule(due, self.lengths)
 
     def to_json(self) -> dict[str, Any]:
         """As written to the manifest: per task the samples to draw and the tokens expected."""

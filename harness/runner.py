@@ -16,11 +16,12 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from harness.breakdown import breakdown, open_range
 from harness.errors import EngineDown, EngineError
-from harness.files import Appender, write_json
+from harness.files import Appender, read_lines, write_json, write_lines
 from harness.grading import GradingPool, Job
 from harness.marks import Marks
 from harness.metrics import tallies
@@ -29,11 +30,13 @@ from harness.planning import (
     Place,
     Plan,
     TaskRun,
+    Unit,
     make_plan,
     make_request,
     make_sample,
     units,
 )
+from harness.rounds import Learn, Rounds, RoundWork
 from harness.scheduling import Schedule
 from harness.scoring import SampleStatistics, score_task
 from harness.store import TaskFolder
@@ -88,7 +91,7 @@ class Runner:
         observe: told of every event, for a progress bar.
         plan: what is to be drawn; by default what is missing, its lengths learned on the way.
         decided: sample in rounds, one sample of every problem each, until this says so of a task;
-            it is asked last after round k.
+            it is asked last after round k. What was drawn beyond that round is thrown away.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Runner:
         self._decided = decided
         self._offered: dict[str, Marks] = {}
         self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
+        self._ended: Callable[[str, int], None] = lambda task, index: None
 
     async def run(self) -> list[dict[str, Any]]:
         """Sample, grade and score; returns what each scores.json holds, in the tasks' order."""
@@ -124,52 +128,47 @@ class Runner:
         try:
             async with self._pool or GradingPool(self._workers) as pool:
                 plan = self._plan or make_plan(self._runs if self._engine else ())
-                if self._decided is None:
-                    await self._work(plan.schedule(), self._runs, pool)
+                if self._decided is None or self._engine is None:
+                    await self._work(plan.schedule(), pool)
                 else:
-                    self._runs = await self._rounds(plan, self._decided, pool)
+                    await self._rounds(plan, self._engine, self._decided, pool)
         finally:
             syncing.cancel()
             for files in self._files.values():
                 for file in files.all():
                     file.close()
+        for run in self._runs if self._decided else ():
+            cut(run.folder, run.sampling.k)
         return [write_scores(run) for run in self._runs]
 
-    async def _rounds(self, plan: Plan, decided: Decided, pool: GradingPool) -> list[TaskRun]:
-        """One sample of every problem a round; a task leaves when it is decided.
-
-        It starts at the last round that is stored whole: those before were looked at in their time.
-        Returns the tasks with the k that they came to.
-        """
-        stored = {
-            run.task.name: min(
-                (rows[0] for (task, _), rows in plan.missing.items() if task == run.task.name),
-                default=run.sampling.k,
-            )
-            for run in self._runs
-        }
-        number, open_runs = max(1, min(stored.values())), list(self._runs)
-        rounds: dict[str, int] = {}
-        while open_runs:
-            names = {run.task.name for run in open_runs}
-            await self._work(plan.round(number, names), open_runs, pool)
-            for run in open_runs:
-                if number >= stored[run.task.name] and decided(run, number):
-                    rounds[run.task.name] = number
-            open_runs = [run for run in open_runs if run.task.name not in rounds]
-            number += 1
-        return [
-            replace(run, sampling=replace(run.sampling, k=rounds[run.task.name]))
+    async def _rounds(
+        self, plan: Plan, engine: Engine, decided: Decided, pool: GradingPool
+    ) -> None:
+        """Sample in rounds until each task is decided, which leaves it with the k it came to."""
+        for run in self._runs:
+            await self._grade_rest(run, pool)
+        await pool.drain()
+        lanes = self._concurrency or engine.concurrency
+        work = RoundWork(
+            Rounds(plan, {run.task.name: run.sampling.k for run in self._runs}, ahead=lanes),
+            self._runs,
+            draw=lambda unit, learn: self._draw(unit, learn, engine, pool),
+            grade_rest=lambda run: self._grade_rest(run, pool),
+            decided=decided,
+        )
+        self._ended = work.ended
+        came_to = await work.run(lanes)
+        await pool.drain()
+        self._runs = [
+            replace(run, sampling=replace(run.sampling, k=came_to[run.task.name]))
             for run in self._runs
         ]
 
-    async def _work(
-        self, schedule: Schedule[Place], runs: Sequence[TaskRun], pool: GradingPool
-    ) -> None:
-        """Draw these samples, and grade all that is stored of these runs."""
+    async def _work(self, schedule: Schedule[Place], pool: GradingPool) -> None:
+        """Draw these samples, and grade all that is stored."""
         if self._engine is not None:
             await self._sample(schedule, self._engine, pool)
-        for run in runs:
+        for run in self._runs:
             await self._grade_rest(run, pool)
         await pool.drain()
 
@@ -185,28 +184,34 @@ class Runner:
     async def _lane(self, schedule: Schedule[Place], engine: Engine, pool: GradingPool) -> None:
         """Draw one sample after another, until none is left to be taken."""
         for unit in units(self._runs, schedule):
-            run, name, id = unit.run, unit.run.task.name, unit.problem.id
-            request, order = make_request(unit)
-            try:
-                completion = await engine.generate(request)
-            except EngineDown:
-                raise
-            except EngineError as error:
-                key = request.problem_id, request.index
-                record_fault(self._files[name].errors, "engine", key, str(error))
-                self._observe("failed", name, Verdict.ERROR)
-                continue
-            schedule.learn((name, id), completion.n_tokens)
-            sample = make_sample(request, completion, order, run.exam, engine)
-            self._files[name].samples.append([sample])
-            self._observe("sampled", name, None)
-            if pool.offer(self._job(run, sample)):
-                self._offered[name].add(sample.key)
-            else:
-                self._left_over.add(name)
+            await self._draw(unit, partial(schedule.learn, unit.place), engine, pool)
+
+    async def _draw(self, unit: Unit, learn: Learn, engine: Engine, pool: GradingPool) -> None:
+        """Draw one sample, store it and offer it for grading."""
+        run, name = unit.run, unit.run.task.name
+        request, order = make_request(unit)
+        try:
+            completion = await engine.generate(request)
+        except EngineDown:
+            raise
+        except EngineError as error:
+            key = request.problem_id, request.index
+            record_fault(self._files[name].errors, "engine", key, str(error))
+            self._observe("failed", name, Verdict.ERROR)
+            self._ended(name, request.index)
+            return
+        learn(completion.n_tokens)
+        sample = make_sample(request, completion, order, run.exam, engine)
+        self._files[name].samples.append([sample])
+        self._observe("sampled", name, None)
+        if pool.offer(self._job(run, sample)):
+            self._offered[name].add(sample.key)
+        else:
+            self._left_over.add(name)
 
     async def _grade_rest(self, run: TaskRun, pool: GradingPool) -> None:
         """Grade the stored samples that have no grade: left over from a kill or a full queue."""
+        pool.check()
         name = run.task.name
         if name not in self._left_over:
             return
@@ -225,6 +230,7 @@ class Runner:
             else:
                 files.grades.append([grade])
             self._observe("graded", run.task.name, grade.verdict)
+            self._ended(run.task.name, grade.index)
 
         return Job(run.task.grader, run.problems[sample.problem_id], sample, done)
 
@@ -234,6 +240,14 @@ class Runner:
             for files in self._files.values():
                 for file in files.all():
                     await asyncio.to_thread(file.sync)
+
+
+def cut(folder: TaskFolder, k: int) -> None:
+    """Take away what was stored beyond the k samples a problem that a task came to."""
+    for name in ("samples", "grades", "errors"):
+        path = folder.path / f"{name}.jsonl"
+        if any(row["index"] >= k for _, row in read_lines(path)):
+            write_lines(path, (row for _, row in read_lines(path) if row["index"] < k))
 
 
 def compute_scores(run: TaskRun) -> dict[str, Any]:

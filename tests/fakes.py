@@ -68,3 +68,6 @@ class InlinePool:
 
     async def drain(self) -> None:
         pass
+
+    def check(self) -> None:
+        pass

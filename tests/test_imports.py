@@ -53,7 +53,17 @@ LAYERS = (
         "graders",
         "engines",
     },
-    {"files", "lock", "store", "progress", "planning", "grading", "grading_ray", "runner"},
+    {
+        "files",
+        "lock",
+        "store",
+        "progress",
+        "planning",
+        "grading",
+        "grading_ray",
+        "rounds",
+        "runner",
+    },
     {"workflows"},
     {"registry", "cli", "exported"},
 )

@@ -69,6 +69,8 @@ class Batcher(Generic[Item]):
             await self._arrived.wait()
             await asyncio.sleep(_GATHER_SECONDS)
             batch = self._take()
+            if not batch:
+                continue
             try:
                 items = [waiting.item for waiting in batch]
                 loop = asyncio.get_running_loop()
@@ -81,7 +83,9 @@ class Batcher(Generic[Item]):
                     waiting.done.set_result(completion)
 
     def _take(self) -> list[_Waiting[Item]]:
-        group = self._queue[0].group
+        """The next batch, without what was called off meanwhile."""
+        self._queue = [waiting for waiting in self._queue if not waiting.done.done()]
+        group = self._queue[0].group if self._queue else None
         batch = [waiting for waiting in self._queue if waiting.group == group][: self._size]
         taken = {id(waiting) for waiting in batch}
         self._queue = [waiting for waiting in self._queue if id(waiting) not in taken]

@@ -137,7 +137,11 @@ class Replicas:
                     replica, engine = min(living, key=lambda pair: pair[0].in_flight)
                     replica.in_flight += 1
                     return replica, engine
-                await self._changed.wait()
+                try:
+                    await self._changed.wait()
+                except asyncio.CancelledError:
+                    self._changed.notify()  # the room that this one was told of is another's
+                    raise
 
     async def _let_next(self) -> None:
         async with self._changed:

@@ -1,0 +1,214 @@
+"""Rounds whose last samples are slow: what is drawn meanwhile, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import EngineError
+from harness.planning import Place, Plan, TaskRun
+from harness.rounds import Rounds
+from harness.runner import Runner
+from harness.scheduling import Lengths
+from harness.types import Completion, Request
+from tests.fakes import FakeEngine
+from tests.test_runner import PROBLEMS, make_run, right
+
+Decided = Callable[[TaskRun, int], bool]
+
+
+class SlowEngine(FakeEngine):
+    """Answers when the test says so for the samples that are named, and else at once."""
+
+    def __init__(self, slow: set[tuple[str, int]], concurrency: int) -> None:
+        super().__init__(right, concurrency=concurrency)
+        self.release = asyncio.Event()
+        self.called_off: list[tuple[str, int]] = []
+        self._slow = slow
+
+    async def generate(self, request: Request) -> Completion:
+        if (request.problem_id, request.index) in self._slow:
+            self.requests.append(request)
+            try:
+                await self.release.wait()
+            except asyncio.CancelledError:
+                self.called_off.append((request.problem_id, request.index))
+                raise
+            return right(request)
+        return await super().generate(request)
+
+
+async def settle() -> None:
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+def indices(run: TaskRun) -> Mapping[str, Sequence[int]]:
+    found: dict[str, list[int]] = {problem.id: [] for problem in PROBLEMS}
+    for sample in run.folder.samples():
+        found[sample.problem_id].append(sample.index)
+    return {id: sorted(rows) for id, rows in found.items()}
+
+
+@pytest.mark.usefixtures("inline_grading")
+def test_later_rounds_are_drawn_while_one_sample_is_slow_at_most_as_many_as_lanes(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path, k=8)
+    looks = []
+
+    def decided(_: TaskRun, number: int) -> bool:
+        looks.append(number)
+        return False
+
+    async def work() -> None:
+        engine = SlowEngine({("0", 0)}, concurrency=7)
+        running = asyncio.create_task(Runner([run], engine, decided=decided).run())
+        await settle()
+        assert looks == []
+        assert len(engine.requests) == 5 + 7  # the whole first round, and one a lane ahead
+        engine.release.set()
+        await running
+
+    asyncio.run(work())
+    assert looks == list(range(1, 9))
+    assert set(map(tuple, indices(run).values())) == {tuple(range(8))}
+
+
+@pytest.mark.usefixtures("inline_grading")
+def test_a_decision_calls_off_what_is_in_flight_and_keeps_its_rounds_alone(tmp_path: Path) -> None:
+    run = make_run(tmp_path, k=8)
+    engines = []
+
+    async def work() -> dict[str, object]:
+        # Problem 1 is slow in every round after the second one, which decides.
+        engine = SlowEngine({("0", 1), *(("1", index) for index in range(2, 8))}, concurrency=9)
+        engines.append(engine)
+        running = asyncio.create_task(
+            Runner([run], engine, decided=lambda _, number: number == 2).run()
+        )
+        await settle()
+        assert any(index > 1 for rows in indices(run).values() for index in rows)
+        asyncio.get_running_loop().call_soon(engine.release.set)
+        engine._slow.discard(("0", 1))
+        return (await running)[0]
+
+    result = asyncio.run(work())
+    assert result["k"] == 2
+    assert result["complete"] is True
+    assert set(map(tuple, indices(run).values())) == {(0, 1)}
+    assert {grade.index for grade in run.folder.grades()} == {0, 1}
+
+
+@pytest.mark.usefixtures("inline_grading")
+def test_what_is_in_flight_of_a_decided_task_is_called_off(tmp_path: Path) -> None:
+    run = make_run(tmp_path, k=4)
+
+    async def work() -> SlowEngine:
+        engine = SlowEngine({(problem.id, 1) for problem in PROBLEMS}, concurrency=10)
+        await asyncio.wait_for(Runner([run], engine, decided=lambda _, number: True).run(), 10)
+        return engine
+
+    engine = asyncio.run(work())
+    assert sorted(engine.called_off) == [(problem.id, 1) for problem in PROBLEMS]
+    assert set(map(tuple, indices(run).values())) == {(0,)}
+
+
+@pytest.mark.usefixtures("inline_grading")
+def test_an_interrupt_ends_the_rounds(tmp_path: Path) -> None:
+    run = make_run(tmp_path, k=4)
+
+    async def work() -> None:
+        engine = SlowEngine({("3", 1)}, concurrency=10)
+        running = asyncio.create_task(Runner([run], engine, decided=lambda *_: False).run())
+        await settle()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(running, 10)
+
+    asyncio.run(work())
+    assert len(list(run.folder.samples())) > 5
+
+
+@pytest.mark.usefixtures("inline_grading")
+def test_a_resumed_run_looks_at_the_stored_rounds_before_it_draws(tmp_path: Path) -> None:
+    run = make_run(tmp_path, k=4)
+    asyncio.run(Runner([run], FakeEngine(right), decided=lambda *_: False).run())
+    looks: list[int] = []
+    larger = make_run(tmp_path, k=8)
+    engine = FakeEngine(right)
+
+    def decided(_: TaskRun, number: int) -> bool:
+        looks.append(number)
+        return number == 3
+
+    (result,) = asyncio.run(Runner([larger], engine, decided=decided).run())
+    assert (looks, engine.requests, result["k"]) == ([1, 2, 3], [], 3)
+
+
+@pytest.mark.usefixtures("inline_grading")
+def test_a_failed_sample_ends_with_its_round(tmp_path: Path) -> None:
+    run = make_run(tmp_path, k=3)
+
+    def reply(request: Request) -> Completion:
+        if (request.problem_id, request.index) == ("2", 1):
+            raise EngineError("refused")
+        return right(request)
+
+    (result,) = asyncio.run(Runner([run], FakeEngine(reply), decided=lambda *_: False).run())
+    assert (result["errors"], result["k"], result["pending"]) == (1, 3, 0)
+
+
+def test_a_fault_of_the_grading_ends_rounds_that_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path, k=3)
+
+    def fail(event: str, *_: object) -> None:
+        if event == "graded":
+            raise ZeroDivisionError
+
+    runner = Runner([run], FakeEngine(right), workers=1, observe=fail, decided=lambda *_: False)
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(asyncio.wait_for(runner.run(), 60))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 5)), min_size=1, max_size=3),
+    st.integers(1, 9),
+    st.randoms(use_true_random=False),
+)
+def test_every_sample_is_taken_once_and_never_too_far_ahead(
+    sizes: Sequence[tuple[int, int]], lanes: int, rng: random.Random
+) -> None:
+    missing: dict[Place, Sequence[int]] = {
+        (f"t{t}", f"p{p}"): range(k) for t, (n, k) in enumerate(sizes) for p in range(n)
+    }
+    ks = {f"t{t}": k for t, (_, k) in enumerate(sizes)}
+    rounds = Rounds(Plan(missing, Lengths(), {}), ks, ahead=lanes)
+    in_flight: list[tuple[Place, int]] = []
+    taken: Counter[tuple[Place, int]] = Counter()
+    while rounds.waiting:
+        while len(in_flight) < lanes and (new := rounds.take()) is not None:
+            taken[new] += 1
+            in_flight.append(new)
+            beyond = sum(index + 1 > rounds.waiting.get(task, 99) for (task, _), index in taken)
+            assert beyond <= lanes
+        if in_flight:
+            place, index = in_flight.pop(rng.randrange(len(in_flight)))
+            rounds.learn(place, rng.randrange(100))
+            rounds.end(place[0], index)
+        for task in list(rounds.waiting):
+            if rounds.has_ended(task):
+                if rounds.waiting[task] == ks[task]:
+                    rounds.close(task)
+                else:
+                    rounds.advance(task)
+    assert taken == Counter((place, i) for place, rows in missing.items() for i in rows)
