@@ -50,10 +50,25 @@ def messages(prompt: Prompt) -> list[dict[str, str]]:
     return [*turns, {"role": "user", "content": prompt.user}]
 
 
+VLLM_UNSTATED = {
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "top_k": -1,  # all; every version reads it so, and 0 only the newer ones
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+}
+"""What a vLLM server would otherwise take from the checkpoint's generation_config.json."""
+
+
 def request_body(
-    request: Request, model: str, cap: int | None, cap_field: str, extra: Mapping[str, Any]
+    request: Request,
+    model: str,
+    cap: int | None,
+    cap_field: str,
+    extra: Mapping[str, Any],
+    unstated: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What is posted for one sample; what the sampling does not state is not sent.
+    """What is posted for one sample.
 
     Args:
         request: the sample.
@@ -61,9 +76,10 @@ def request_body(
         cap: tokens that the completion may have.
         cap_field: `max_tokens`, or `max_completion_tokens` as OpenAI's reasoning models want it.
         extra: further fields, which win over ours.
+        unstated: what is sent of that which the sampling does not state.
     """
     sampling = request.sampling
-    body: dict[str, Any] = {"model": model, "messages": messages(request.prompt)}
+    body: dict[str, Any] = {"model": model, "messages": messages(request.prompt), **unstated}
     stated = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,

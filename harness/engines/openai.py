@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.checkpoint import weights_hash
-from harness.engines.completions import BadAnswer, read_completion, request_body
+from harness.engines.completions import (
+    VLLM_UNSTATED,
+    BadAnswer,
+    read_completion,
+    request_body,
+)
 from harness.engines.dispatch import Dispatch
 from harness.engines.greeting import Greeting, greet, is_model_unknown, probe_body
 from harness.engines.limits import TokenRate, estimate_tokens
@@ -141,8 +146,9 @@ class OpenAIEngine:
         while True:
             cap = self._refusals.cap(request)
             body = request_body(
-                request, self._model, cap, self._refusals.cap_field, self._options.body
-            )
+                request, self._model, cap, self._refusals.cap_field, self._options.body,
+                VLLM_UNSTATED if self._greeting.is_vllm else {},
+            )  # fmt: skip
             taken = await self._take(request, cap)
             server = await self._dispatch.pick()
             try:

@@ -45,6 +45,21 @@ def test_a_request_holds_what_the_sampling_states_and_no_more(server: Running) -
     }
 
 
+def test_a_vllm_server_is_kept_from_the_checkpoints_own_defaults() -> None:
+    bare = Request("p", 0, Prompt("x"), Sampling(temperature=0.6))
+    with Running(Script(vllm=True)) as server:
+        one(settings(server.url, options={"body.top_k": "20"}), bare)
+        assert server.mock.bodies[-1] == {
+            "model": "mock",
+            "messages": [{"role": "user", "content": "x"}],
+            "temperature": 0.6,
+            "top_p": 1.0,
+            "top_k": 20,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+        }
+
+
 def test_no_seed_is_sent_unless_each_sample_has_its_own(server: Running) -> None:
     draw(settings(server.url), ask(8))
     assert not any("seed" in body for body in server.mock.bodies)
