@@ -94,6 +94,8 @@ class TransformersEngine:
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._context = int(getattr(self._model.config, "max_position_embeddings", 0) or 1 << 30)
         self._end_tokens = self._find_end_tokens()
+        # Its other entries, a repetition penalty for one, would fill in what is not asked for.
+        self._model.generation_config = transformers.GenerationConfig()
         self._batcher = Batcher(self._run_batch, size=options.batch_size, name="transformers")
         self._stopped = threading.Event()
 

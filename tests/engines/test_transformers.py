@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -139,3 +141,18 @@ def test_noise_draws_from_the_softmax() -> None:
     chi_square = sum((counts[i] - float(expected[i])) ** 2 / float(expected[i]) for i in range(4))
     assert counts[4] == 0
     assert chi_square < 16.27  # the 99.9 % point of chi-square with 3 degrees of freedom
+
+
+def test_the_models_own_generation_defaults_change_no_draw(
+    late: str, prompts: list[Prompt], tmp_path: Path
+) -> None:
+    """Some checkpoints come with a repetition penalty; the exam says how is sampled."""
+    folder = tmp_path / "penalised"
+    shutil.copytree(late, folder)
+    path = folder / "generation_config.json"
+    defaults = json.loads(path.read_text())
+    path.write_text(json.dumps({**defaults, "repetition_penalty": 1.5, "no_repeat_ngram_size": 2}))
+    requests = ask(prompts[:2], GREEDY)
+    assert [c.text for c in generate(str(folder), requests)] == [
+        c.text for c in generate(late, requests)
+    ]
