@@ -162,8 +162,8 @@ class RayGrading:
                             known.add(node.id)
                             group.create_task(self._welcome(node, found))
                     await asyncio.sleep(_LOOK_SECONDS)
-        except Exception as error:  # whatever became of the cluster, samples are graded here
-            self._tell(f"the Ray cluster grades no more: {error}")
+        except ExceptionGroup as group:  # whatever became of the cluster, samples are graded here
+            self._tell(f"the Ray cluster grades no more: {group.exceptions[0]}")
             found.put_nowait(None)
 
     async def _welcome(self, node: Node, found: asyncio.Queue[RayWorker | None]) -> None:

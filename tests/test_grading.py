@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
+from harness import grading_ray
 from harness.cluster import Node
 from harness.grading import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
-from harness.grading_ray import worker_count
+from harness.grading_ray import RayGrading, worker_count
 from harness.types import Grade, Sample, Verdict
 from tests.test_runner import PROBLEMS, FragileGrader
 
@@ -131,3 +132,21 @@ def test_a_fault_of_ours_elsewhere_ends_the_run() -> None:
 )
 def test_a_nodes_workers_leave_room(cpus: int, gpus: int, here: bool, count: int) -> None:
     assert worker_count(Node("n", "host", cpus, gpus, here), local=8) == count
+
+
+def test_a_cluster_that_is_lost_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lost:
+        def __init__(self, address: str | None) -> None:
+            pass
+
+        def nodes(self) -> list[Node]:
+            raise ConnectionError("the head node does not answer")
+
+    monkeypatch.setattr(grading_ray, "Cluster", Lost)
+    told: list[str] = []
+
+    async def work() -> list[Worker]:
+        return [worker async for worker in RayGrading("a:1", [], told.append).workers()]
+
+    assert asyncio.run(work()) == []
+    assert told == ["the Ray cluster grades no more: the head node does not answer"]
