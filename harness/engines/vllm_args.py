@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from math import prod
 from typing import Any, NoReturn
 
 from harness.errors import UsageError
@@ -20,6 +21,14 @@ _OURS = {
     "seed": "--seed; each replica's own seed is derived from it",
 }
 """Arguments of vLLM's that options of the harness stand for."""
+
+PARALLEL = (
+    "tensor_parallel_size",
+    "pipeline_parallel_size",
+    "prefill_context_parallel_size",
+    "data_parallel_size",
+)
+"""Arguments whose product is the number of GPUs that one engine spreads over."""
 
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -39,11 +48,12 @@ class EngineArgs:
     @property
     def gpus(self) -> int:
         """GPUs that one engine spreads over."""
-        parts = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
-        product = 1
-        for part in parts:
-            product *= int(self.values.get(part) or 1)
-        return product
+        return prod(int(self.values.get(name) or 1) for name in PARALLEL)
+
+
+def plain_name(written: str) -> str:
+    """An argument's own name; its words may be joined by either sign."""
+    return written.replace("-", "_")
 
 
 def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser) -> EngineArgs:
@@ -60,7 +70,7 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
     values: dict[str, Any] = {}
     lora = None
     for written, text in given.items():
-        name = written.replace("-", "_")
+        name = plain_name(written)
         if name == "lora":
             lora = text
         elif name in _OURS:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.engines.replicas import ReplicaDied, Replicas
-from harness.errors import EngineDown, EngineError, UsageError
+from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.types import Completion, Prompt, Request, Sampling
 from tests.fakes import FakeEngine, answer
 
@@ -170,3 +170,37 @@ def test_other_faults_are_the_callers(fault: Exception) -> None:
     cluster = Cluster(reply)
     assert cluster.draw(1) == [fault]
     assert cluster.told == []
+
+
+def test_a_late_engine_that_cannot_start_does_not_end_a_run_that_draws() -> None:
+    """A node without the model, say: those that draw go on."""
+
+    def start(replica: int, life: int) -> None:
+        if replica == 1:
+            raise DataError("on node b: there is no such model folder")
+
+    cluster = Cluster(same, start=start)
+    begin = cluster.all._start
+
+    async def late(replica: int, life: int) -> FakeEngine:
+        await asyncio.sleep(0.02 * replica)
+        return await begin(replica, life)  # type: ignore[return-value]
+
+    cluster.all._start = late
+    assert cluster.draw(200) == [answer(str(index)) for index in range(200)]
+    assert cluster.told[0] == "engine 1 did not start: on node b: there is no such model folder"
+
+
+def test_an_engine_that_ran_is_tried_again_though_its_start_is_refused() -> None:
+    def start(replica: int, life: int) -> None:
+        if life == 1:
+            raise UsageError("too little memory")  # the dead one's is not free yet
+
+    def reply(replica: int, life: int, request: Request) -> Completion:
+        if life == 0:
+            raise ReplicaDied("killed")
+        return answer(str(request.index))
+
+    cluster = Cluster(reply, n=1, start=start)
+    assert cluster.draw(3) == [answer(str(index)) for index in range(3)]
+    assert cluster.lives == [(0, 0), (0, 1), (0, 2)]
