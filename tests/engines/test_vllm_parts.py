@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,15 +18,18 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine, orphan
+from harness.engines import vllm as vllm_engine
+from harness.engines.replicas import ReplicaDied
 from harness.engines.settings import EngineSettings
-from harness.engines.vllm import sampling_params
+from harness.engines.vllm import VllmEngine
 from harness.engines.vllm_args import (
     EngineArgs,
     assign_devices,
     check_data_parallel,
     parse_engine_args,
 )
-from harness.engines.vllm_start import _PYTHON, _explain
+from harness.engines.vllm_request import sampling_params
+from harness.engines.vllm_start import _PYTHON, Processes, _explain
 from harness.errors import DataError, UsageError
 from harness.types import Prompt, Request, Sampling
 
@@ -208,3 +214,61 @@ def test_a_child_ends_after_its_killed_parent() -> None:
     if Path(f"/proc/{pid}").exists():
         os.kill(pid, signal.SIGKILL)
         pytest.fail("it went on")
+
+
+class Ending:
+    """vLLM's core while it is asked to stop: it aborts what it has, and lives a moment longer."""
+
+    errored = False
+
+    async def generate(self, *_: object, **__: object) -> AsyncIterator[Any]:
+        output = SimpleNamespace(finish_reason="abort", token_ids=[], stop_reason=None)
+        yield SimpleNamespace(outputs=[output])
+
+
+def test_what_a_core_aborts_as_it_ends_is_drawn_elsewhere(
+    plain_params: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vllm.inputs", SimpleNamespace())
+    monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
+    engine = VllmEngine.__new__(VllmEngine)
+    engine._llm, engine._lora, engine._numbers = Ending(), None, count()
+    with pytest.raises(ReplicaDied, match="vLLM is ending"):
+        asyncio.run(engine._complete([1, 2], None))
+
+
+class Slow:
+    """An engine whose start lasts until its processes are killed."""
+
+    def __init__(self, *_: object, processes: Processes, **__: object) -> None:
+        deadline = time.monotonic() + 20
+        while not processes.unwanted and time.monotonic() < deadline:
+            time.sleep(0.01)
+        raise UsageError("vLLM does not start")
+
+
+def test_a_run_that_is_interrupted_while_the_model_loads_does_not_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vllm_engine, "_read_args", lambda settings: EngineArgs())
+    monkeypatch.setattr(vllm_engine, "VllmEngine", Slow)
+    began = time.monotonic()
+    with pytest.raises(UsageError):
+        vllm_engine.open_engine(
+            EngineSettings(engine="vllm", model="m", stopped=lambda: time.monotonic() > began + 0.1)
+        )
+    assert time.monotonic() < began + 5
+
+
+def test_ranks_of_vllms_own_keep_as_many_requests_each() -> None:
+    engine = VllmEngine.__new__(VllmEngine)
+    engine._config = SimpleNamespace(
+        scheduler_config=SimpleNamespace(max_num_seqs=64),
+        parallel_config=SimpleNamespace(data_parallel_size=8),
+    )
+    assert engine.concurrency == 64 * 8 * 1.25
+
+
+def test_context_parallelism_spreads_over_gpus() -> None:
+    args = EngineArgs({"tensor_parallel_size": 2, "prefill_context_parallel_size": 2})
+    assert args.gpus == 4
