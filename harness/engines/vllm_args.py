@@ -7,10 +7,12 @@ argument of the installed version is known by its name there, with - or _ betwee
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import prod
+from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.errors import UsageError
@@ -80,8 +82,21 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
         else:
             values[name] = _convert(actions[name], written, text, parser)
     if lora is not None:
-        values["enable_lora"] = True
+        values = {**_for_adapter(Path(lora), actions.get("max_lora_rank")), **values}
     return EngineArgs(values, lora)
+
+
+def _for_adapter(folder: Path, limit: argparse.Action | None) -> dict[str, Any]:
+    """What vLLM must know of an adapter at its start; a rank above its limit kills it later."""
+    values: dict[str, Any] = {"enable_lora": True}
+    config = folder / "adapter_config.json"
+    if limit is not None and config.is_file():
+        told = json.loads(config.read_bytes())
+        rank = max([int(told.get("r") or 0), *(told.get("rank_pattern") or {}).values()])
+        fitting = [choice for choice in limit.choices or () if choice >= rank]
+        if rank > limit.default and fitting:
+            values["max_lora_rank"] = min(fitting)
+    return values
 
 
 def check_data_parallel(args: EngineArgs, *, seeded: bool) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from harness import cluster
 from harness.cluster import Cluster, Node, import_ray
 from harness.engines import make_engine
 from harness.engines import ray as ray_engine
@@ -109,7 +112,7 @@ class FakeRay:
 @pytest.mark.parametrize(
     ("address", "error", "message"),
     [
-        ("127.0.0.1:1", EngineDown, "nothing answers there"),
+        ("127.0.0.1:1", EngineDown, "no Ray head node answers there"),
         ("ray://head:10001", UsageError, "HOST:PORT of the head node, or auto"),
         ("head", UsageError, "HOST:PORT"),
     ],
@@ -175,3 +178,18 @@ def test_a_start_that_waits_for_the_cluster_ends_with_the_run(
     with pytest.raises(EngineDown, match="interrupted"):
         begin(monkeypatch, fake, lambda: next(looks))
     assert fake.killed == [0]
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b""], ids=["ssh", "silent"])
+def test_a_port_of_something_else_is_an_error_at_once(
+    monkeypatch: pytest.MonkeyPatch, greeting: bytes
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", FakeRay)
+    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(Cluster, f"127.0.0.1:{server.getsockname()[1]}")
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.sendall(greeting)
+            with pytest.raises(EngineDown, match=r"no Ray head node answers there \("):
+                asked.result(5)

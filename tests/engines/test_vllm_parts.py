@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--dtype", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--enforce-eager", action=argparse.BooleanOptionalAction)
     parser.add_argument("--logits-processors", nargs="+")
+    parser.add_argument("--max-lora-rank", type=int, choices=[1, 8, 16, 32, 64], default=16)
     parser.add_argument("--model")
     return parser
 
@@ -68,6 +70,28 @@ def test_text_becomes_the_type_of_the_argument(parser: argparse.ArgumentParser) 
         "logits_processors": ["a.b", "c.d"],
         "enable_lora": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "rank"),
+    [
+        ({"r": 8}, {}, None),  # what vLLM allows in any case
+        ({"r": 24}, {}, 32),
+        ({"r": 8, "rank_pattern": {"q_proj": 64}}, {}, 64),
+        ({"r": 24}, {"max_lora_rank": "64"}, 64),
+    ],
+)
+def test_an_adapters_rank_is_allowed(
+    parser: argparse.ArgumentParser,
+    tmp_path: Path,
+    config: dict[str, Any],
+    given: dict[str, str],
+    rank: int | None,
+) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    values = parse_engine_args({"lora": str(tmp_path), **given}, parser).values
+    assert values["enable_lora"] is True
+    assert values.get("max_lora_rank") == rank
 
 
 @pytest.mark.parametrize(
