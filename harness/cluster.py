@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ from typing import Any
 from harness.errors import EngineDown, UsageError
 
 _ANSWER_SECONDS = 5.0  # Ray itself would try a dead address for minutes
+_NO_HANDLER = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
 _SETTINGS = 4  # type of the frame that each side sends first
 _LOCAL_STORE_BYTES = 256 << 20  # prompts, completions and grades are small
 _lock = threading.Lock()
@@ -96,10 +98,18 @@ class Cluster:
 
 def import_ray() -> Any:
     """Ray. UsageError names the extra where it is missing."""
+    # Read as Ray is imported. Its own handler would abort this process three seconds after SIGTERM,
+    # while the run is still being ended in order. What it starts inherits nothing of it.
+    first = "ray" not in sys.modules and _NO_HANDLER not in os.environ
+    if first:
+        os.environ[_NO_HANDLER] = "1"
     try:
         import ray
     except ImportError as error:
         raise UsageError("Ray is not installed: pip install 'reasoning-harness[ray]'") from error
+    finally:
+        if first:
+            del os.environ[_NO_HANDLER]
     return ray
 
 
