@@ -83,6 +83,7 @@ class VllmEngine:
         self._context = int(self._config.model_config.max_model_len)
         self._numbers = itertools.count()
         self._told = False
+        self._death = ""  # why vLLM is gone, once it is
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -175,7 +176,8 @@ class VllmEngine:
             ]
         except Exception as error:  # vLLM's classes differ by version; that it is dead does not
             if llm.errored:
-                raise ReplicaDied(f"vLLM is gone ({cause(error)})") from error
+                self._death = self._death or self.processes.last_fault() or cause(error)
+                raise ReplicaDied(f"vLLM is gone ({self._death})") from error
             raise EngineError(f"vLLM failed on this sample: {cause(error)}") from error
         reason = outputs[-1].outputs[0].finish_reason if outputs else None
         if reason not in _ENDS:

@@ -82,21 +82,20 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
         else:
             values[name] = _convert(actions[name], written, text, parser)
     if lora is not None:
-        values = {**_for_adapter(Path(lora), actions.get("max_lora_rank")), **values}
+        rank = _rank(Path(lora), actions.get("max_lora_rank"))
+        values = {**rank, **values, "enable_lora": True}
     return EngineArgs(values, lora)
 
 
-def _for_adapter(folder: Path, limit: argparse.Action | None) -> dict[str, Any]:
-    """What vLLM must know of an adapter at its start; a rank above its limit kills it later."""
-    values: dict[str, Any] = {"enable_lora": True}
+def _rank(folder: Path, limit: argparse.Action | None) -> dict[str, int]:
+    """The limit of ranks, where an adapter is above vLLM's own: its first sample would kill vLLM."""
     config = folder / "adapter_config.json"
-    if limit is not None and config.is_file():
-        told = json.loads(config.read_bytes())
-        rank = max([int(told.get("r") or 0), *(told.get("rank_pattern") or {}).values()])
-        fitting = [choice for choice in limit.choices or () if choice >= rank]
-        if rank > limit.default and fitting:
-            values["max_lora_rank"] = min(fitting)
-    return values
+    if limit is None or not config.is_file():
+        return {}
+    told = json.loads(config.read_bytes())
+    rank = max([int(told.get("r") or 0), *(told.get("rank_pattern") or {}).values()])
+    fitting = [choice for choice in limit.choices or () if choice >= rank]
+    return {"max_lora_rank": min(fitting)} if rank > limit.default and fitting else {}
 
 
 def check_data_parallel(args: EngineArgs, *, seeded: bool) -> None:

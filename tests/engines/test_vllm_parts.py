@@ -30,7 +30,7 @@ from harness.engines.vllm_args import (
     parse_engine_args,
 )
 from harness.engines.vllm_request import sampling_params
-from harness.engines.vllm_start import _PYTHON, Processes, _explain
+from harness.engines.vllm_start import _PYTHON, Processes, _explain, _prepare
 from harness.errors import DataError, UsageError
 from harness.types import Prompt, Request, Sampling
 
@@ -258,6 +258,30 @@ def test_what_a_core_aborts_as_it_ends_is_drawn_elsewhere(
     engine = VllmEngine.__new__(VllmEngine)
     engine._llm, engine._lora, engine._numbers = Ending(), None, count()
     with pytest.raises(ReplicaDied, match="vLLM is ending"):
+        asyncio.run(engine._complete([1, 2], None))
+
+
+class Dead:
+    """vLLM after its core has died of something that it logged."""
+
+    errored = True
+
+    async def generate(self, *_: object, **__: object) -> AsyncIterator[Any]:
+        raise RuntimeError("EngineCore encountered an issue. See stack trace for the root cause.")
+        yield
+
+
+def test_what_a_core_died_of_is_told(plain_params: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm.inputs", SimpleNamespace())
+    monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
+    log = _prepare().log
+    log.write_text("ValueError: of an engine before\n")
+    engine = VllmEngine.__new__(VllmEngine)
+    engine._llm, engine._lora, engine._numbers, engine._death = Dead(), None, count(), ""
+    engine.processes = Processes(logged=log.stat().st_size)
+    with log.open("a") as file:
+        file.write("Traceback\n  File x\ntorch.OutOfMemoryError: CUDA out of memory.\n")
+    with pytest.raises(ReplicaDied, match=r"vLLM is gone \(CUDA out of memory\.\)"):
         asyncio.run(engine._complete([1, 2], None))
 
 
