@@ -104,7 +104,8 @@ class Processes:
 
     def last_fault(self) -> str | None:
         """The last exception in the log since their start; another engine's own may stand there."""
-        return (_faults(_prepare().since(self.logged)) or [None])[-1]
+        faults = _faults(_prepare().since(self.logged))
+        return faults[-1] if faults else None
 
 
 def start_llm(engine_args: Any, devices: Sequence[str] | None, own: Processes) -> Any:
