@@ -207,7 +207,11 @@ def _variable(name: str, value: str) -> Iterator[None]:
 
 
 def _prepare() -> _Workshop:
-    """What every start of this process needs, made once."""
+    """What every start of this process needs, made once, and again where /tmp was cleaned."""
+    if _MADE and not _MADE[0].log.exists():
+        lost = _MADE.pop()
+        lost.close()
+        _MADE.append(_Workshop(quiet=lost.log_config is not None))
     if not _MADE:
         # A fork of this process would take its threads' locks along.
         os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
@@ -257,6 +261,10 @@ class _Workshop:
     def python(self) -> str:
         """The Python of new cores; where nothing in the folder may run, the plain one."""
         return str(self._python) if os.access(self._python, os.X_OK) else sys.executable
+
+    def close(self) -> None:
+        """Remove what is left of it."""
+        self._folder.cleanup()
 
     def since(self, offset: int) -> str:
         """What was said after the log had this size."""

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -219,6 +220,15 @@ def test_the_cores_python_runs_a_prelude_and_keeps_its_output_apart(tmp_path: Pa
     )
     assert done.stdout == done.stderr == b""
     assert log.read_text() == "it is ['-c', '--flag', 'a b']\nend"
+
+
+def test_a_folder_that_was_cleaned_away_is_made_again() -> None:
+    """A node's /tmp may be cleaned while the engines of a long run go on; they may start again."""
+    shutil.rmtree(_prepare().log.parent)
+    again = _prepare()
+    assert again.log.is_file()
+    assert again.python != sys.executable
+    assert again is _prepare()
 
 
 def test_a_child_ends_after_its_killed_parent() -> None:
