@@ -39,6 +39,7 @@ _MEMORY = re.compile(
     r"out of memory|free memory on device|memory for the (KV )?cache|KV cache (memory|is needed)",
     re.IGNORECASE,
 )
+_POINTER = re.compile(r"initialization failed|See stack trace")
 _MADE: list[_Workshop] = []  # one, after the first call of `_prepare`
 _LOG_VARIABLES = ("VLLM_LOGGING_LEVEL", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
 _PYTHON = """#!/bin/sh
@@ -298,4 +299,4 @@ def _reason(error: Exception, log: str) -> str:
 def _faults(log: str) -> list[str]:
     """What exceptions in a log say; one that only points at another process's trace says nothing."""
     raised = re.findall(r"^(?:\S*\.)?\w*(?:Error|Exception)\b: (.+)$", log, re.MULTILINE)
-    return [text[:300] for text in raised if "initialization failed" not in text]
+    return [text[:300] for text in raised if not _POINTER.search(text)]

@@ -291,6 +291,9 @@ def test_what_a_core_died_of_is_told(plain_params: None, monkeypatch: pytest.Mon
     engine.processes = Processes(logged=log.stat().st_size)
     with log.open("a") as file:
         file.write("Traceback\n  File x\ntorch.OutOfMemoryError: CUDA out of memory.\n")
+        file.write(
+            "Traceback\n  File y\nx.EngineDeadError: See stack trace (above) for the cause\n"
+        )
     with pytest.raises(ReplicaDied, match=r"vLLM is gone \(CUDA out of memory\.\)"):
         asyncio.run(engine._complete([1, 2], None))
 
