@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -19,6 +20,8 @@ from typing import Any
 from harness.errors import EngineDown, UsageError
 
 _ANSWER_SECONDS = 5.0  # Ray itself would try a dead address for minutes
+_NO_HANDLER = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
+_SETTINGS = 4  # type of the frame that each side sends first
 _LOCAL_STORE_BYTES = 256 << 20  # prompts, completions and grades are small
 _lock = threading.Lock()
 _users = 0
@@ -95,10 +98,18 @@ class Cluster:
 
 def import_ray() -> Any:
     """Ray. UsageError names the extra where it is missing."""
+    # Read as Ray is imported. Its own handler would abort this process three seconds after SIGTERM,
+    # while the run is still being ended in order. What it starts inherits nothing of it.
+    first = "ray" not in sys.modules and _NO_HANDLER not in os.environ
+    if first:
+        os.environ[_NO_HANDLER] = "1"
     try:
         import ray
     except ImportError as error:
         raise UsageError("Ray is not installed: pip install 'reasoning-harness[ray]'") from error
+    finally:
+        if first:
+            del os.environ[_NO_HANDLER]
     return ray
 
 
@@ -159,12 +170,23 @@ def _check_answers(address: str) -> None:
             "the cluster"
         )
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") in ("0", ""):
+                _check_speaks(connection)
     except OSError as error:
         raise EngineDown(
-            f"--ray-address {address}: nothing answers there ({error}); is the head node up, and "
-            "is this the port of `ray start --head`?"
+            f"--ray-address {address}: no Ray head node answers there ({error}); is it up, and is "
+            "this the port of `ray start --head`?"
         ) from error
+
+
+def _check_speaks(connection: socket.socket) -> None:
+    """ConnectionError unless it answers as gRPC does, which is HTTP/2 (RFC 9113, section 3.4)."""
+    connection.sendall(
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0))
+    )
+    if connection.recv(4)[3:] != bytes([_SETTINGS]):
+        raise ConnectionError("something else does")
 
 
 def _node(row: Mapping[str, Any], here: str) -> Node:

@@ -77,7 +77,8 @@ class RayWorker:
         ray = import_ray()
         try:
             call = self._actor.grade.remote(list(chunk))
-            grades: list[Grade] = await asyncio.wait_for(call, seconds)
+            async with asyncio.timeout(seconds):
+                grades: list[Grade] = await call
         except TimeoutError:
             self._end()
             raise WorkerLost(f"the grader did not answer within {seconds:.0f} s") from None
@@ -162,8 +163,8 @@ class RayGrading:
                             known.add(node.id)
                             group.create_task(self._welcome(node, found))
                     await asyncio.sleep(_LOOK_SECONDS)
-        except Exception as error:  # whatever became of the cluster, samples are graded here
-            self._tell(f"the Ray cluster grades no more: {error}")
+        except ExceptionGroup as group:  # whatever became of the cluster, samples are graded here
+            self._tell(f"the Ray cluster grades no more: {group.exceptions[0]}")
             found.put_nowait(None)
 
     async def _welcome(self, node: Node, found: asyncio.Queue[RayWorker | None]) -> None:
@@ -189,7 +190,8 @@ async def _lacks(node: Node, graders: Sequence[Grader]) -> str | None:
     check = ray.remote(check_node).options(num_cpus=0, max_retries=0, scheduling_strategy=_on(node))
     try:
         call = check.remote(list(graders))
-        there = await asyncio.wait_for(call, _CHECK_SECONDS)
+        async with asyncio.timeout(_CHECK_SECONDS):
+            there = await call
     except TimeoutError:
         return f"no answer within {_CHECK_SECONDS:.0f} s"
     except ray.exceptions.RayError as error:

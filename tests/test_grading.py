@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
+from harness import grading_ray
 from harness.cluster import Node
 from harness.errors import DataError
 from harness.grading import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
-from harness.grading_ray import worker_count
+from harness.grading_ray import RayGrading, worker_count
 from harness.types import Grade, Problem, Sample, Verdict
 from tests.test_runner import PROBLEMS, FragileGrader
 
@@ -189,3 +190,21 @@ def test_one_process_grades_alone_while_it_keeps_up() -> None:
 
 def test_the_other_processes_start_when_samples_keep_waiting() -> None:
     assert len(processes_of(150, pause=0.0, seconds=0.1)) == 3
+
+
+def test_a_cluster_that_is_lost_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lost:
+        def __init__(self, address: str | None) -> None:
+            pass
+
+        def nodes(self) -> list[Node]:
+            raise ConnectionError("the head node does not answer")
+
+    monkeypatch.setattr(grading_ray, "Cluster", Lost)
+    told: list[str] = []
+
+    async def work() -> list[Worker]:
+        return [worker async for worker in RayGrading("a:1", [], told.append).workers()]
+
+    assert asyncio.run(work()) == []
+    assert told == ["the Ray cluster grades no more: the head node does not answer"]

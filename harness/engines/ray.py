@@ -12,6 +12,7 @@ span nodes. Where a node is lost, its replicas start anew, with new draws, where
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -22,15 +23,17 @@ from typing import Any
 from harness.cluster import Cluster, Node, import_ray
 from harness.engines.chat import Chat
 from harness.engines.ray_actor import Facts, Needs, RemoteEngine
-from harness.engines.replicas import ReplicaDied, Replicas
+from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
-from harness.errors import DataError, EngineDown, UsageError
+from harness.engines.vllm_args import PARALLEL, plain_name
+from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.parts import Engine
 
 INNER = ("vllm", "transformers")
 """Engines that an actor may hold."""
 
-_PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+_FOLDERS = ("lora", "tokenizer")  # options of engines that may name a folder
+_LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 20.0  # before the user is told what the start waits for
 _EXECUTOR = "distributed_executor_backend"
 
@@ -44,11 +47,13 @@ def split_options(given: Mapping[str, str], nodes: Sequence[Node]) -> tuple[Need
     Raises:
         UsageError: a number that cannot be read, or more than any node has.
     """
-    rest = dict(given)
-    spread = prod(_number(name, rest.get(name) or "1") for name in _PARALLEL)
+    rest = {plain_name(written): text for written, text in given.items()}
+    spread = prod(_number(name, rest.get(name) or "1") for name in PARALLEL)
     have = any(node.gpus for node in nodes)
     gpus = _number("gpus", rest.pop("gpus", "") or f"{spread if have else 0:g}")
     needs = Needs(gpus, _number("cpus", rest.pop("cpus", "") or "0"))
+    if gpus > 1 and gpus % 1:
+        raise UsageError(f"--engine-arg gpus={gpus:g}: above 1, a whole number")
     if not any(needs.room(node) for node in nodes):
         largest = max(nodes, key=lambda node: (node.gpus, node.cpus))
         raise UsageError(
@@ -108,13 +113,13 @@ class Start:
         settings: of the engines in the actors.
         needs: what each takes.
         n: replicas.
-        tell: as in EngineSettings.
+        here: the settings of the run, for whom to tell and whether it was interrupted.
     """
 
     def __init__(
-        self, settings: EngineSettings, needs: Needs, n: int, tell: Callable[[str], None]
+        self, settings: EngineSettings, needs: Needs, n: int, here: EngineSettings
     ) -> None:
-        self._settings, self._needs, self._tell = settings, needs, tell
+        self._settings, self._needs, self._here = settings, needs, here
         self._early = {number: self._begin(number, 0) for number in range(n)}
         try:
             self.first = self._wait()
@@ -138,27 +143,32 @@ class Start:
             engine.kill()
 
     def _begin(self, replica: int, life: int) -> RemoteEngine:
-        return RemoteEngine(self._settings, self._needs, replica, life, self._tell)
+        return RemoteEngine(self._settings, self._needs, replica, life, self._here.tell)
 
     def _wait(self) -> RemoteEngine:
         """The replica that is up first.
 
         Raises:
             UsageError, DataError: of the first that could not start.
-            EngineDown: all of them died.
+            EngineDown: none came up, or the run was interrupted.
         """
         ray, lost = import_ray(), ""
+        told = time.monotonic()
         while self._early:
+            if self._here.stopped():
+                raise EngineDown("interrupted while the replicas start")
             opening = {engine.opening: number for number, engine in self._early.items()}
-            done, _ = ray.wait(list(opening), num_returns=1, timeout=_PATIENCE_SECONDS)
+            done, _ = ray.wait(list(opening), num_returns=1, timeout=_LOOK_SECONDS)
             if not done:
-                self._tell_waiting(ray.available_resources())
+                if time.monotonic() - told > _PATIENCE_SECONDS:
+                    told = time.monotonic()
+                    self._tell_waiting(ray.available_resources())
                 continue
             engine = self._early[opening[done[0]]]
             try:
                 engine.settle()
                 return engine
-            except ReplicaDied as error:
+            except EngineError as error:  # of this actor or its node
                 lost = str(error)
                 engine.kill()
                 del self._early[opening[done[0]]]  # `Replicas` starts it anew
@@ -167,7 +177,7 @@ class Start:
     def _tell_waiting(self, free: Mapping[str, float]) -> None:
         short = free.get("GPU", 0) < self._needs.gpus or free.get("CPU", 0) < self._needs.cpus
         if short:
-            self._tell(
+            self._here.tell(
                 f"waiting for the Ray cluster: a replica takes {self._needs}, and "
                 f"{free.get('GPU', 0):g} and {free.get('CPU', 0):g} are free"
             )
@@ -189,20 +199,27 @@ def open_engine(settings: EngineSettings) -> RayEngine:
                 f"{n} replicas are asked for and the cluster holds {room}: the others start where "
                 "nodes join"
             )
-        folder = Path(settings.model)
         remote = replace(
             settings.for_another_process(),
             engine=inner,
-            # An actor's working folder is not this one.
-            model=str(folder.resolve()) if folder.is_dir() else settings.model,
-            options=options,
+            model=_for_any_folder(settings.model),
+            options={
+                name: _for_any_folder(text) if name in _FOLDERS else text
+                for name, text in options.items()
+            },
             replicas=None,
             ray_address=None,
         )
-        return RayEngine(cluster, Start(remote, needs, n, settings.tell), settings, n)
+        return RayEngine(cluster, Start(remote, needs, n, settings), settings, n)
     except BaseException:
         cluster.close()
         raise
+
+
+def _for_any_folder(name: str) -> str:
+    """A folder's whole path: an actor's working folder is not this one."""
+    folder = Path(name)
+    return str(folder.resolve()) if folder.is_dir() else name
 
 
 def _fingerprint(settings: EngineSettings, facts: Facts) -> dict[str, Any]:

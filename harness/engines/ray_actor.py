@@ -121,7 +121,7 @@ class RemoteEngine:
         life: int,
         tell: Callable[[str], None],
     ) -> None:
-        self._life, self._tell = life, tell
+        self._tell = tell
         actor = import_ray().remote(Host)
         self._actor = actor.options(
             num_gpus=needs.gpus,
@@ -171,10 +171,7 @@ class RemoteEngine:
             try:
                 self._accept(await self.opening)
             except import_ray().exceptions.RayError as error:
-                found = fault(error)
-                if self._life and isinstance(found, UsageError | DataError):
-                    raise EngineError(str(found)) from error  # it ran before: worth another try
-                raise found from error
+                raise fault(error) from error
 
     async def generate(self, request: Request) -> Completion:
         """One sample. ReplicaDied when actor, node or engine is gone."""
@@ -222,5 +219,7 @@ def fault(error: Exception) -> HarnessError:
             "that `ray start` runs in"
         )
     if isinstance(error, import_ray().exceptions.RayTaskError):
-        return EngineError(f"the engine in a Ray actor failed: {cause!r}")
+        # Not its repr: that of a file which is missing does not name it.
+        why = (str(cause).strip().splitlines() or ["no more is known"])[0]
+        return EngineError(f"the engine in a Ray actor failed: {type(cause).__name__}: {why}")
     return ReplicaDied((text.strip().splitlines() or [type(error).__name__])[0])

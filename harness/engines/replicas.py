@@ -43,7 +43,8 @@ class Replicas:
     calls than keep the living ones busy wait here, so that a late one finds work at once.
 
     Args:
-        start: starts one life of one replica. UsageError and DataError from it end the run.
+        start: starts one life of one replica. UsageError and DataError of a first life end the run,
+            unless others draw by then; anything else is tried again.
         n: replicas.
         each: samples in flight that keep one replica busy.
         thinks: whether the prompt as rendered opens a thought.
@@ -69,7 +70,7 @@ class Replicas:
         self._work: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
         self._fatal: HarnessError | None = None
-        self._begun = False
+        self._begun = self._drawn = False
 
     @property
     def concurrency(self) -> int:
@@ -105,7 +106,7 @@ class Replicas:
             life = replica.life
             try:
                 completion = await engine.generate(request)
-                replica.failures = 0
+                replica.failures, self._drawn = 0, True
                 return completion
             except ReplicaDied as death:
                 self._bury(replica, life, death)
@@ -175,10 +176,10 @@ class Replicas:
         while replica.failures < _TRIES:
             try:
                 engine = await self._start(replica.number, replica.life)
-            except (UsageError, DataError) as error:  # no other try makes this better
-                await self._settle(fatal=error)
-                return
             except Exception as error:
+                if isinstance(error, UsageError | DataError) and not (replica.life or self._drawn):
+                    await self._settle(fatal=error)  # no other try makes this better
+                    return
                 replica.failures += 1
                 replica.life += 1
                 self._tell(f"engine {replica.number} did not start: {error}")

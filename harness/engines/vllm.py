@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +17,6 @@ from typing import Any
 
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import weights_hash
-from harness.engines.repetition import detection
 from harness.engines.replicas import ReplicaDied, Replicas
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm_args import (
@@ -25,62 +25,21 @@ from harness.engines.vllm_args import (
     check_data_parallel,
     parse_engine_args,
 )
+from harness.engines.vllm_request import (
+    cause,
+    guard_params,
+    lora_request,
+    sampling_params,
+    token_prompt,
+)
 from harness.engines.vllm_start import Processes, end_llm, import_vllm, start_llm, visible_devices
-from harness.errors import EngineError, HarnessError, UsageError
+from harness.errors import EngineError, UsageError
 from harness.types import Completion, FinishReason, Request
 
 _QUEUE = 1.25  # requests at an engine over those it runs at once, so that a free slot is filled
 _ENDS = ("stop", "length", "repetition")
+_LOOK_SECONDS = 0.2  # between two looks for an interruption while a model is loaded
 _DEFAULTS = {"disable_log_stats": True}  # nobody reads them, and each step would cost
-
-
-def sampling_params(request: Request, cap: int) -> Any:
-    """What vLLM calls the sampling of a request, whose completion may have `cap` tokens.
-
-    Raises:
-        UsageError: vLLM cannot sample so; a temperature above 2, for one.
-    """
-    from vllm import SamplingParams
-    from vllm.sampling_params import RequestOutputKind
-
-    sampling = request.sampling
-    guard = guard_params(sampling.repetition_guard)
-    try:
-        return SamplingParams(
-            n=1,
-            temperature=1.0 if sampling.temperature is None else sampling.temperature,
-            top_p=1.0 if sampling.top_p is None else sampling.top_p,
-            seed=request.seed,
-            max_tokens=cap,
-            stop=list(sampling.stop) or None,
-            # Stop strings are looked for in vLLM's text; what is stored is decoded here either way.
-            detokenize=bool(sampling.stop),
-            skip_special_tokens=False,
-            spaces_between_special_tokens=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-            **guard,
-        )
-    except Exception as error:  # its class differs by version
-        raise UsageError(f"vLLM does not sample so: {_cause(error)}") from error
-
-
-def guard_params(guard: int | None) -> dict[str, Any]:
-    """The repetition guard as vLLM's own detection; nothing without one.
-
-    Raises:
-        UsageError: this vLLM is too old to have one.
-    """
-    found = detection(guard)
-    if found is None:
-        return {}
-    try:
-        from vllm.sampling_params import RepetitionDetectionParams
-    except ImportError as error:
-        raise UsageError(
-            "--repetition-guard: this vLLM has no repetition detection; install a newer one, or "
-            "leave the guard out"
-        ) from error
-    return {"repetition_detection": RepetitionDetectionParams(**found)}
 
 
 class VllmEngine:
@@ -120,10 +79,11 @@ class VllmEngine:
         self.processes = processes or Processes()
         self._llm = start_llm(AsyncEngineArgs(**values), devices, self.processes)
         self._config = self._llm.vllm_config
-        self._lora = _lora_request(args.lora)
+        self._lora = lora_request(args.lora)
         self._context = int(self._config.model_config.max_model_len)
         self._numbers = itertools.count()
         self._told = False
+        self._death = ""  # why vLLM is gone, once it is
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -145,7 +105,8 @@ class VllmEngine:
     @property
     def concurrency(self) -> int:
         """What vLLM runs at once, and some that wait for a free slot."""
-        return int(self._config.scheduler_config.max_num_seqs * _QUEUE)
+        ranks = self._config.parallel_config.data_parallel_size
+        return int(ranks * self._config.scheduler_config.max_num_seqs * _QUEUE)
 
     @property
     def thinks(self) -> bool:
@@ -210,16 +171,19 @@ class VllmEngine:
             outputs = [
                 output
                 async for output in llm.generate(
-                    _token_prompt(tokens), params, number, lora_request=self._lora
+                    token_prompt(tokens), params, number, lora_request=self._lora
                 )
             ]
         except Exception as error:  # vLLM's classes differ by version; that it is dead does not
             if llm.errored:
-                raise ReplicaDied(f"vLLM is gone ({_cause(error)})") from error
-            raise EngineError(f"vLLM failed on this sample: {_cause(error)}") from error
-        if not outputs or outputs[-1].outputs[0].finish_reason not in _ENDS:
-            if llm.errored:
-                raise ReplicaDied("vLLM is gone")
+                self._death = self._death or self.processes.last_fault() or cause(error)
+                raise ReplicaDied(f"vLLM is gone ({self._death})") from error
+            raise EngineError(f"vLLM failed on this sample: {cause(error)}") from error
+        reason = outputs[-1].outputs[0].finish_reason if outputs else None
+        if reason not in _ENDS:
+            # Nobody here aborts a request; a core that was asked to stop does, before it is gone.
+            if reason == "abort" or llm.errored:
+                raise ReplicaDied("vLLM is ending")
             raise EngineError("vLLM ended this sample without a completion")
         return outputs[-1].outputs[0]
 
@@ -253,7 +217,7 @@ class _Start:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings, self._args = settings, _read_args(settings)
         self._devices = _devices(settings, self._args)
-        self._engines: dict[int, VllmEngine] = {0: self._build(0, 0, Processes())}
+        self._engines: dict[int, VllmEngine] = {0: self._build_first()}
 
     @property
     def first(self) -> VllmEngine:
@@ -272,12 +236,24 @@ class _Start:
             own.end()
             building.add_done_callback(_end)
             raise
-        except HarnessError as error:
-            if life == 0:
-                raise
-            raise EngineError(str(error)) from error  # it ran before: worth another try
         self._engines[replica] = engine
         return engine
+
+    def _build_first(self) -> VllmEngine:
+        """Its start fails at once when the run is interrupted meanwhile."""
+        own, over = Processes(), threading.Event()
+
+        def watch() -> None:
+            while not over.wait(_LOOK_SECONDS):
+                if self._settings.stopped():
+                    own.end()
+                    return
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            return self._build(0, 0, own)
+        finally:
+            over.set()
 
     def _build(self, replica: int, life: int, own: Processes) -> VllmEngine:
         devices = self._devices[replica] if self._devices else None
@@ -327,33 +303,8 @@ def _end(building: asyncio.Future[VllmEngine]) -> None:
         building.result().shutdown()
 
 
-def _token_prompt(tokens: list[int]) -> Any:
-    """A prompt of token ids; vLLM takes one that is marked so as it is, without a thread's help."""
-    import vllm.inputs
-
-    mark = getattr(vllm.inputs, "tokens_input", None)
-    return {"prompt_token_ids": tokens} if mark is None else mark(tokens)
-
-
-def _lora_request(path: str | None) -> Any:
-    if path is None:
-        return None
-    from vllm.lora.request import LoRARequest
-
-    return LoRARequest("lora", 1, path)
-
-
 def _version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _cause(error: BaseException) -> str:
-    cause = error.__cause__ or error
-    if (
-        type(cause).__name__ == "EngineDeadError"
-    ):  # its own text points at a trace that is not shown
-        return "its core process ended"
-    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:300]

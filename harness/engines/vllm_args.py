@@ -7,9 +7,12 @@ argument of the installed version is known by its name there, with - or _ betwee
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from math import prod
+from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.errors import UsageError
@@ -20,6 +23,14 @@ _OURS = {
     "seed": "--seed; each replica's own seed is derived from it",
 }
 """Arguments of vLLM's that options of the harness stand for."""
+
+PARALLEL = (
+    "tensor_parallel_size",
+    "pipeline_parallel_size",
+    "prefill_context_parallel_size",
+    "data_parallel_size",
+)
+"""Arguments whose product is the number of GPUs that one engine spreads over."""
 
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -39,11 +50,12 @@ class EngineArgs:
     @property
     def gpus(self) -> int:
         """GPUs that one engine spreads over."""
-        parts = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
-        product = 1
-        for part in parts:
-            product *= int(self.values.get(part) or 1)
-        return product
+        return prod(int(self.values.get(name) or 1) for name in PARALLEL)
+
+
+def plain_name(written: str) -> str:
+    """An argument's own name; its words may be joined by either sign."""
+    return written.replace("-", "_")
 
 
 def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser) -> EngineArgs:
@@ -60,7 +72,7 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
     values: dict[str, Any] = {}
     lora = None
     for written, text in given.items():
-        name = written.replace("-", "_")
+        name = plain_name(written)
         if name == "lora":
             lora = text
         elif name in _OURS:
@@ -70,8 +82,20 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
         else:
             values[name] = _convert(actions[name], written, text, parser)
     if lora is not None:
-        values["enable_lora"] = True
+        rank = _rank(Path(lora), actions.get("max_lora_rank"))
+        values = {**rank, **values, "enable_lora": True}
     return EngineArgs(values, lora)
+
+
+def _rank(folder: Path, limit: argparse.Action | None) -> dict[str, int]:
+    """The limit of ranks, where an adapter is above vLLM's own: its first sample would kill vLLM."""
+    config = folder / "adapter_config.json"
+    if limit is None or not config.is_file():
+        return {}
+    told = json.loads(config.read_bytes())
+    rank = max([int(told.get("r") or 0), *(told.get("rank_pattern") or {}).values()])
+    fitting = [choice for choice in limit.choices or () if choice >= rank]
+    return {"max_lora_rank": min(fitting)} if rank > limit.default and fitting else {}
 
 
 def check_data_parallel(args: EngineArgs, *, seeded: bool) -> None:

@@ -39,6 +39,7 @@ _MEMORY = re.compile(
     r"out of memory|free memory on device|memory for the (KV )?cache|KV cache (memory|is needed)",
     re.IGNORECASE,
 )
+_POINTER = re.compile(r"initialization failed|See stack trace")
 _MADE: list[_Workshop] = []  # one, after the first call of `_prepare`
 _LOG_VARIABLES = ("VLLM_LOGGING_LEVEL", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
 _PYTHON = """#!/bin/sh
@@ -90,16 +91,22 @@ def visible_devices() -> list[str] | None:
 
 @dataclass(eq=False, slots=True)
 class Processes:
-    """The processes of one engine, from their start on."""
+    """The processes of one engine, from their start on; what they log begins at `logged`."""
 
     running: list[BaseProcess] = field(default_factory=list)
     unwanted: bool = False
+    logged: int = 0
 
     def end(self) -> None:
         """Kill them, and those that are still to come: the start in work then fails at once."""
         self.unwanted = True
         for process in self.running:
             process.kill()
+
+    def last_fault(self) -> str | None:
+        """The last exception in the log since their start; another engine's own may stand there."""
+        faults = _faults(_prepare().since(self.logged))
+        return faults[-1] if faults else None
 
 
 def start_llm(engine_args: Any, devices: Sequence[str] | None, own: Processes) -> Any:
@@ -117,12 +124,12 @@ def start_llm(engine_args: Any, devices: Sequence[str] | None, own: Processes) -
     from vllm.v1.engine.async_llm import AsyncLLM
 
     workshop = _prepare()
-    offset = workshop.log.stat().st_size
+    own.logged = workshop.log.stat().st_size
     try:
         with _surrounded(devices, engine_args.data_parallel_size or 1, own):
             return AsyncLLM.from_engine_args(engine_args)
     except Exception as error:  # whatever vLLM raises: the cause is in its log or in the message
-        raise _explain(str(engine_args.model), error, workshop.since(offset)) from error
+        raise _explain(str(engine_args.model), error, workshop.since(own.logged)) from error
 
 
 def end_llm(llm: Any, own: Processes) -> None:
@@ -201,7 +208,11 @@ def _variable(name: str, value: str) -> Iterator[None]:
 
 
 def _prepare() -> _Workshop:
-    """What every start of this process needs, made once."""
+    """What every start of this process needs, made once, and again where /tmp was cleaned."""
+    if _MADE and not _MADE[0].log.exists():
+        lost = _MADE.pop()
+        lost.close()
+        _MADE.append(_Workshop(quiet=lost.log_config is not None))
     if not _MADE:
         # A fork of this process would take its threads' locks along.
         os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
@@ -252,6 +263,10 @@ class _Workshop:
         """The Python of new cores; where nothing in the folder may run, the plain one."""
         return str(self._python) if os.access(self._python, os.X_OK) else sys.executable
 
+    def close(self) -> None:
+        """Remove what is left of it."""
+        self._folder.cleanup()
+
     def since(self, offset: int) -> str:
         """What was said after the log had this size."""
         with self.log.open("rb") as file:
@@ -274,10 +289,14 @@ def _explain(model: str, error: Exception, log: str) -> HarnessError:
 
 def _reason(error: Exception, log: str) -> str:
     """The line that names the cause: the processes' last exception, or the error's own."""
-    raised = re.findall(r"^(?:\S*\.)?\w*(?:Error|Exception)\b: (.+)$", log, re.MULTILINE)
-    # What only points at another process's trace is no cause.
-    causes = [text for text in raised if "initialization failed" not in text]
+    causes = _faults(log)
     inner = re.search(r"(?:Value|Assertion) error, (.+)", str(error))  # pydantic's own layout
     lines = str(error).strip().splitlines() or [type(error).__name__]
     found = causes[-1] if causes else inner.group(1) if inner else lines[0]
     return found.strip().rstrip(".")[:300]
+
+
+def _faults(log: str) -> list[str]:
+    """What exceptions in a log say; one that only points at another process's trace says nothing."""
+    raised = re.findall(r"^(?:\S*\.)?\w*(?:Error|Exception)\b: (.+)$", log, re.MULTILINE)
+    return [text[:300] for text in raised if not _POINTER.search(text)]

@@ -383,6 +383,34 @@ def test_a_run_starts_a_cluster_of_its_own_and_leaves_nothing_behind(
     wait_for(lambda: processes("raylet/raylet", "gcs_server").keys() <= before.keys())
 
 
+ENDED = """
+import asyncio, os, signal, sys
+from harness.cli.live import run_async
+from harness.cluster import Cluster
+from harness.errors import Interrupted
+
+async def work():
+    held = await asyncio.to_thread(Cluster, sys.argv[1])
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(4)  # as engines may take to end
+        held.close()
+
+try:
+    run_async(work())
+except Interrupted as error:
+    sys.exit(error.exit_code)
+"""
+
+
+def test_a_run_on_a_cluster_that_gets_sigterm_ends_in_order(cluster: TwoNodes) -> None:
+    command = [sys.executable, "-c", ENDED, cluster.address]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stderr) == (143, "")
+
+
 def test_the_connection_is_shared_and_ends_with_its_last_user(cluster: TwoNodes) -> None:
     import ray
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from harness import cluster
 from harness.cluster import Cluster, Node, import_ray
 from harness.engines import make_engine
-from harness.engines.ray import split_options
+from harness.engines import ray as ray_engine
+from harness.engines.ray import Start, split_options
 from harness.engines.ray_actor import Needs
 from harness.engines.settings import EngineSettings
-from harness.errors import EngineDown, UsageError
+from harness.errors import EngineDown, EngineError, UsageError
 
 GPU_NODES = [Node(f"{n:06}", f"gpu{n}", 64, 8, n == 0) for n in range(8)]
 CPU_NODE = [Node("abcdef12", "alone", 2, 0, True)]
@@ -48,6 +55,24 @@ def test_what_the_engine_itself_takes_goes_on_to_it() -> None:
 def test_tensor_parallelism_stays_inside_the_actor() -> None:
     _, rest = split_options({"tensor_parallel_size": "2"}, GPU_NODES)
     assert rest == {"tensor_parallel_size": "2", "distributed_executor_backend": "mp"}
+
+
+def test_words_of_an_argument_may_be_joined_by_either_sign() -> None:
+    needs, rest = split_options({"tensor-parallel-size": "4", "max-model-len": "9"}, GPU_NODES)
+    assert needs == Needs(4, 0)
+    assert rest == {
+        "tensor_parallel_size": "4", "max_model_len": "9", "distributed_executor_backend": "mp",
+    }  # fmt: skip
+
+
+def test_context_parallelism_takes_gpus_too() -> None:
+    needs, _ = split_options({"prefill_context_parallel_size": "2"}, GPU_NODES)
+    assert needs == Needs(2, 0)
+
+
+def test_parts_of_gpus_above_one_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"--engine-arg gpus=1\.5: above 1, a whole number"):
+        split_options({"gpus": "1.5"}, GPU_NODES)
 
 
 def test_more_than_a_node_has_is_refused() -> None:
@@ -87,7 +112,7 @@ class FakeRay:
 @pytest.mark.parametrize(
     ("address", "error", "message"),
     [
-        ("127.0.0.1:1", EngineDown, "nothing answers there"),
+        ("127.0.0.1:1", EngineDown, "no Ray head node answers there"),
         ("ray://head:10001", UsageError, "HOST:PORT of the head node, or auto"),
         ("head", UsageError, "HOST:PORT"),
     ],
@@ -98,3 +123,73 @@ def test_an_address_without_a_cluster_is_an_error_at_once(
     monkeypatch.setitem(sys.modules, "ray", FakeRay)
     with pytest.raises(error, match=message):
         Cluster(address)
+
+
+class FakeActors:
+    """Ray as far as a start waits for it: every actor's end is the one that its number stands for."""
+
+    def __init__(self, ends: Sequence[Exception | None]) -> None:
+        self.ends = ends
+        self.killed: list[int] = []
+        self.exceptions = SimpleNamespace(RayError=RuntimeError)
+
+    def engine(self, settings: object, needs: object, number: int, *rest: object) -> Any:
+        def settle() -> None:
+            if error := self.ends[number]:
+                raise error
+
+        return SimpleNamespace(
+            opening=number, settle=settle, kill=lambda: self.killed.append(number)
+        )
+
+    def wait(self, openings: list[int], **_: object) -> tuple[list[int], list[int]]:
+        return openings[:1], openings[1:]
+
+    def available_resources(self) -> dict[str, float]:
+        return {}
+
+
+def begin(
+    monkeypatch: pytest.MonkeyPatch, fake: FakeActors, stopped: Callable[[], bool] = lambda: False
+) -> Start:
+    monkeypatch.setattr(ray_engine, "import_ray", lambda: fake)
+    monkeypatch.setattr(ray_engine, "RemoteEngine", fake.engine)
+    settings = EngineSettings(engine="ray", model="m", stopped=stopped)
+    return Start(settings, Needs(1, 0), len(fake.ends), settings)
+
+
+def test_a_fault_of_one_actor_leaves_the_start_to_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fault = EngineError("the engine in a Ray actor failed: no such file: weights")
+    fake = FakeActors([fault, None])
+    assert begin(monkeypatch, fake).first.opening == 1
+    assert fake.killed == [0]
+    with pytest.raises(EngineDown, match=r"no replica came up on the Ray cluster: .*weights"):
+        begin(monkeypatch, FakeActors([fault, fault]))
+
+
+def test_a_start_that_waits_for_the_cluster_ends_with_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeActors([None])
+    monkeypatch.setattr(fake, "wait", lambda openings, **_: ([], openings))
+    looks = iter([False, False, True])
+    with pytest.raises(EngineDown, match="interrupted"):
+        begin(monkeypatch, fake, lambda: next(looks))
+    assert fake.killed == [0]
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b""], ids=["ssh", "silent"])
+def test_a_port_of_something_else_is_an_error_at_once(
+    monkeypatch: pytest.MonkeyPatch, greeting: bytes
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", FakeRay)
+    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(Cluster, f"127.0.0.1:{server.getsockname()[1]}")
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.sendall(greeting)
+            with pytest.raises(EngineDown, match=r"no Ray head node answers there \("):
+                asked.result(5)

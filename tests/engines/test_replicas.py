@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.engines.replicas import ReplicaDied, Replicas
-from harness.errors import EngineDown, EngineError, UsageError
+from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.types import Completion, Prompt, Request, Sampling
 from tests.fakes import FakeEngine, answer
 
@@ -18,7 +18,10 @@ def ask(index: int) -> Request:
 
 
 class Cluster:
-    """Starts fake engines; `reply` gets (replica, life, request)."""
+    """Starts fake engines, each `late` seconds after the one before it.
+
+    `reply` gets (replica, life, request).
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Cluster:
         n: int = 2,
         start: Callable[[int, int], None] = lambda replica, life: None,
         seconds: float = 0.001,
+        late: float = 0.0,
     ) -> None:
         self.lives: list[tuple[int, int]] = []
         self.engines: list[FakeEngine] = []
@@ -34,6 +38,7 @@ class Cluster:
 
         async def begin(replica: int, life: int) -> FakeEngine:
             self.lives.append((replica, life))
+            await asyncio.sleep(late * replica)
             start(replica, life)
             self.engines.append(
                 FakeEngine(lambda r: reply(replica, life, r), concurrency=4, seconds=seconds)
@@ -84,14 +89,7 @@ def test_a_dead_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> Non
 
 
 def test_engines_join_as_they_come_up() -> None:
-    cluster = Cluster(same, n=3, seconds=0.002)
-    begin = cluster.all._start
-
-    async def late(replica: int, life: int) -> FakeEngine:
-        await asyncio.sleep(0.02 * replica)
-        return await begin(replica, life)  # type: ignore[return-value]
-
-    cluster.all._start = late
+    cluster = Cluster(same, n=3, seconds=0.002, late=0.02)
 
     async def work() -> None:
         waiting = iter(range(600))
@@ -110,14 +108,7 @@ def test_engines_join_as_they_come_up() -> None:
 
 
 def test_a_late_engine_finds_work_though_all_samples_were_asked_for_before() -> None:
-    cluster = Cluster(same, seconds=0.005)
-    begin = cluster.all._start
-
-    async def late(replica: int, life: int) -> FakeEngine:
-        await asyncio.sleep(0.02 * replica)
-        return await begin(replica, life)  # type: ignore[return-value]
-
-    cluster.all._start = late
+    cluster = Cluster(same, seconds=0.005, late=0.02)
     assert cluster.draw(200) == [answer(str(index)) for index in range(200)]
     first, second = (len(engine.requests) for engine in cluster.engines)
     assert second > 60 and first + second == 200
@@ -170,3 +161,30 @@ def test_other_faults_are_the_callers(fault: Exception) -> None:
     cluster = Cluster(reply)
     assert cluster.draw(1) == [fault]
     assert cluster.told == []
+
+
+def test_a_late_engine_that_cannot_start_does_not_end_a_run_that_draws() -> None:
+    """A node without the model, say: those that draw go on."""
+
+    def start(replica: int, life: int) -> None:
+        if replica == 1:
+            raise DataError("on node b: there is no such model folder")
+
+    cluster = Cluster(same, start=start, late=0.02)
+    assert cluster.draw(200) == [answer(str(index)) for index in range(200)]
+    assert cluster.told[0] == "engine 1 did not start: on node b: there is no such model folder"
+
+
+def test_an_engine_that_ran_is_tried_again_though_its_start_is_refused() -> None:
+    def start(replica: int, life: int) -> None:
+        if life == 1:
+            raise UsageError("too little memory")  # the dead one's is not free yet
+
+    def reply(replica: int, life: int, request: Request) -> Completion:
+        if life == 0:
+            raise ReplicaDied("killed")
+        return answer(str(request.index))
+
+    cluster = Cluster(reply, n=1, start=start)
+    assert cluster.draw(3) == [answer(str(index)) for index in range(3)]
+    assert cluster.lives == [(0, 0), (0, 1), (0, 2)]

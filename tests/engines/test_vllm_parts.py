@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,15 +20,18 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine, orphan
+from harness.engines import vllm as vllm_engine
+from harness.engines.replicas import ReplicaDied
 from harness.engines.settings import EngineSettings
-from harness.engines.vllm import sampling_params
+from harness.engines.vllm import VllmEngine
 from harness.engines.vllm_args import (
     EngineArgs,
     assign_devices,
     check_data_parallel,
     parse_engine_args,
 )
-from harness.engines.vllm_start import _PYTHON, _explain
+from harness.engines.vllm_request import sampling_params
+from harness.engines.vllm_start import _PYTHON, Processes, _explain, _prepare
 from harness.errors import DataError, UsageError
 from harness.types import Prompt, Request, Sampling
 
@@ -38,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--dtype", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--enforce-eager", action=argparse.BooleanOptionalAction)
     parser.add_argument("--logits-processors", nargs="+")
+    parser.add_argument("--max-lora-rank", type=int, choices=[1, 8, 16, 32, 64], default=16)
     parser.add_argument("--model")
     return parser
 
@@ -62,6 +71,28 @@ def test_text_becomes_the_type_of_the_argument(parser: argparse.ArgumentParser) 
         "logits_processors": ["a.b", "c.d"],
         "enable_lora": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "rank"),
+    [
+        ({"r": 8}, {}, None),  # what vLLM allows in any case
+        ({"r": 24}, {}, 32),
+        ({"r": 8, "rank_pattern": {"q_proj": 64}}, {}, 64),
+        ({"r": 24}, {"max_lora_rank": "64"}, 64),
+    ],
+)
+def test_an_adapters_rank_is_allowed(
+    parser: argparse.ArgumentParser,
+    tmp_path: Path,
+    config: dict[str, Any],
+    given: dict[str, str],
+    rank: int | None,
+) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    values = parse_engine_args({"lora": str(tmp_path), **given}, parser).values
+    assert values["enable_lora"] is True
+    assert values.get("max_lora_rank") == rank
 
 
 @pytest.mark.parametrize(
@@ -191,6 +222,15 @@ def test_the_cores_python_runs_a_prelude_and_keeps_its_output_apart(tmp_path: Pa
     assert log.read_text() == "it is ['-c', '--flag', 'a b']\nend"
 
 
+def test_a_folder_that_was_cleaned_away_is_made_again() -> None:
+    """A node's /tmp may be cleaned while the engines of a long run go on; they may start again."""
+    shutil.rmtree(_prepare().log.parent)
+    again = _prepare()
+    assert again.log.is_file()
+    assert again.python != sys.executable
+    assert again is _prepare()
+
+
 def test_a_child_ends_after_its_killed_parent() -> None:
     child = (
         f"import os, sys; exec(open({orphan.__file__!r}).read(), "
@@ -208,3 +248,88 @@ def test_a_child_ends_after_its_killed_parent() -> None:
     if Path(f"/proc/{pid}").exists():
         os.kill(pid, signal.SIGKILL)
         pytest.fail("it went on")
+
+
+class Ending:
+    """vLLM's core while it is asked to stop: it aborts what it has, and lives a moment longer."""
+
+    errored = False
+
+    async def generate(self, *_: object, **__: object) -> AsyncIterator[Any]:
+        output = SimpleNamespace(finish_reason="abort", token_ids=[], stop_reason=None)
+        yield SimpleNamespace(outputs=[output])
+
+
+def test_what_a_core_aborts_as_it_ends_is_drawn_elsewhere(
+    plain_params: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vllm.inputs", SimpleNamespace())
+    monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
+    engine = VllmEngine.__new__(VllmEngine)
+    engine._llm, engine._lora, engine._numbers = Ending(), None, count()
+    with pytest.raises(ReplicaDied, match="vLLM is ending"):
+        asyncio.run(engine._complete([1, 2], None))
+
+
+class Dead:
+    """vLLM after its core has died of something that it logged."""
+
+    errored = True
+
+    async def generate(self, *_: object, **__: object) -> AsyncIterator[Any]:
+        raise RuntimeError("EngineCore encountered an issue. See stack trace for the root cause.")
+        yield
+
+
+def test_what_a_core_died_of_is_told(plain_params: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm.inputs", SimpleNamespace())
+    monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
+    log = _prepare().log
+    log.write_text("ValueError: of an engine before\n")
+    engine = VllmEngine.__new__(VllmEngine)
+    engine._llm, engine._lora, engine._numbers, engine._death = Dead(), None, count(), ""
+    engine.processes = Processes(logged=log.stat().st_size)
+    with log.open("a") as file:
+        file.write("Traceback\n  File x\ntorch.OutOfMemoryError: CUDA out of memory.\n")
+        file.write(
+            "Traceback\n  File y\nx.EngineDeadError: See stack trace (above) for the cause\n"
+        )
+    with pytest.raises(ReplicaDied, match=r"vLLM is gone \(CUDA out of memory\.\)"):
+        asyncio.run(engine._complete([1, 2], None))
+
+
+class Slow:
+    """An engine whose start lasts until its processes are killed."""
+
+    def __init__(self, *_: object, processes: Processes, **__: object) -> None:
+        deadline = time.monotonic() + 20
+        while not processes.unwanted and time.monotonic() < deadline:
+            time.sleep(0.01)
+        raise UsageError("vLLM does not start")
+
+
+def test_a_run_that_is_interrupted_while_the_model_loads_does_not_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vllm_engine, "_read_args", lambda settings: EngineArgs())
+    monkeypatch.setattr(vllm_engine, "VllmEngine", Slow)
+    began = time.monotonic()
+    with pytest.raises(UsageError):
+        vllm_engine.open_engine(
+            EngineSettings(engine="vllm", model="m", stopped=lambda: time.monotonic() > began + 0.1)
+        )
+    assert time.monotonic() < began + 5
+
+
+def test_ranks_of_vllms_own_keep_as_many_requests_each() -> None:
+    engine = VllmEngine.__new__(VllmEngine)
+    engine._config = SimpleNamespace(
+        scheduler_config=SimpleNamespace(max_num_seqs=64),
+        parallel_config=SimpleNamespace(data_parallel_size=8),
+    )
+    assert engine.concurrency == 64 * 8 * 1.25
+
+
+def test_context_parallelism_spreads_over_gpus() -> None:
+    args = EngineArgs({"tensor_parallel_size": 2, "prefill_context_parallel_size": 2})
+    assert args.gpus == 4
