@@ -46,7 +46,7 @@ class Rounds:
 
     def take(self) -> tuple[Place, int] | None:
         """The next sample as (problem, index); None where it must wait for a look, or none is left."""
-        for task, number in sorted(self._next_rounds(), key=self._distance):
+        for task, number in sorted(self._next_rounds(), key=self._rank):
             ahead = number > self.waiting[task]
             if ahead and self._taken_ahead.total() >= self._ahead:
                 continue
@@ -98,9 +98,11 @@ class Rounds:
                     yield task, number
                     break
 
-    def _distance(self, found: tuple[str, int]) -> int:
+    def _rank(self, found: tuple[str, int]) -> tuple[int, int, float]:
+        """How far ahead, which round, and of equals the longest expected first."""
         task, number = found
-        return number - self.waiting[task]
+        longest = self._expected(self._longest_first(task, number)[-1])
+        return number - self.waiting[task], number, -longest
 
 
 class RoundWork:
