@@ -89,11 +89,13 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
 
 def _rank(folder: Path, limit: argparse.Action | None) -> dict[str, int]:
     """The limit of ranks, where an adapter is above vLLM's own: its first sample would kill vLLM."""
-    config = folder / "adapter_config.json"
-    if limit is None or not config.is_file():
+    try:
+        told = json.loads((folder / "adapter_config.json").read_bytes())
+        rank = max([int(told.get("r") or 0), *(told.get("rank_pattern") or {}).values()])
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # vLLM says what is wrong with it
+    if limit is None:
         return {}
-    told = json.loads(config.read_bytes())
-    rank = max([int(told.get("r") or 0), *(told.get("rank_pattern") or {}).values()])
     fitting = [choice for choice in limit.choices or () if choice >= rank]
     return {"max_lora_rank": min(fitting)} if rank > limit.default and fitting else {}
 

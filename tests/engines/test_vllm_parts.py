@@ -80,12 +80,14 @@ def test_text_becomes_the_type_of_the_argument(parser: argparse.ArgumentParser) 
         ({"r": 24}, {}, 32),
         ({"r": 8, "rank_pattern": {"q_proj": 64}}, {}, 64),
         ({"r": 24}, {"max_lora_rank": "64"}, 64),
+        ({"r": "many"}, {}, None),  # vLLM says what is wrong with these
+        ([], {}, None),
     ],
 )
 def test_an_adapters_rank_is_allowed(
     parser: argparse.ArgumentParser,
     tmp_path: Path,
-    config: dict[str, Any],
+    config: Any,
     given: dict[str, str],
     rank: int | None,
 ) -> None:
