@@ -175,8 +175,12 @@ class RemoteEngine:
 
     async def generate(self, request: Request) -> Completion:
         """One sample. ReplicaDied when actor, node or engine is gone."""
+        call = self._actor.generate.remote(request)
         try:
-            completion, told = await self._actor.generate.remote(request)
+            completion, told = await call
+        except asyncio.CancelledError:  # nobody wants it any more: its place is another's
+            import_ray().cancel(call)
+            raise
         except import_ray().exceptions.RayError as error:
             raise fault(error) from error
         for text in told:

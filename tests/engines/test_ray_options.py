@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -13,12 +14,13 @@ import pytest
 
 from harness import cluster
 from harness.cluster import Cluster, Node, import_ray
-from harness.engines import make_engine
+from harness.engines import make_engine, ray_actor
 from harness.engines import ray as ray_engine
 from harness.engines.ray import Start, split_options
 from harness.engines.ray_actor import Needs
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
+from harness.types import Prompt, Request, Sampling
 
 GPU_NODES = [Node(f"{n:06}", f"gpu{n}", 64, 8, n == 0) for n in range(8)]
 CPU_NODE = [Node("abcdef12", "alone", 2, 0, True)]
@@ -193,3 +195,27 @@ def test_a_port_of_something_else_is_an_error_at_once(
             accepted.sendall(greeting)
             with pytest.raises(EngineDown, match=r"no Ray head node answers there \("):
                 asked.result(5)
+
+
+def test_a_sample_that_is_called_off_is_called_off_in_its_actor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called_off = []
+    fake = SimpleNamespace(
+        cancel=called_off.append, exceptions=SimpleNamespace(RayError=RuntimeError)
+    )
+    monkeypatch.setattr(ray_actor, "import_ray", lambda: fake)
+
+    async def work() -> None:
+        call = asyncio.get_running_loop().create_future()
+        engine = object.__new__(ray_actor.RemoteEngine)
+        engine._actor = SimpleNamespace(generate=SimpleNamespace(remote=lambda request: call))
+        request = Request("p", 0, Prompt("x"), Sampling())
+        drawing = asyncio.create_task(engine.generate(request))
+        await asyncio.sleep(0)
+        drawing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await drawing
+        assert called_off == [call]
+
+    asyncio.run(work())
