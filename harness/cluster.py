@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from typing import Any
 from harness.errors import EngineDown, UsageError
 
 _ANSWER_SECONDS = 5.0  # Ray itself would try a dead address for minutes
+_LOOK_SECONDS = 5.0
+# Without a head node Ray ends this process after 60 s, with the code that means "the answer is no".
+_HEAD_SECONDS = 45.0
 _NO_HANDLER = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
 _SETTINGS = 4  # type of the frame that each side sends first
 _LOCAL_STORE_BYTES = 256 << 20  # prompts, completions and grades are small
@@ -117,7 +121,7 @@ def _in_lasting_thread(work: Callable[[], None]) -> None:
     """Run it in a thread that goes on until the connection ends.
 
     A local cluster's processes are made to end with the thread that started them, and ours may
-    have been one of a pool.
+    have been one of a pool. Meanwhile it looks whether the head node is there.
     """
     global _ended
     result: Future[None] = Future()
@@ -129,11 +133,31 @@ def _in_lasting_thread(work: Callable[[], None]) -> None:
         except BaseException as error:
             result.set_exception(error)
             return
+        address = import_ray().get_runtime_context().gcs_address
         result.set_result(None)
-        ended.wait()
+        _watch_head(address, ended)
 
     threading.Thread(target=run, daemon=True, name="ray-start").start()
     result.result()
+
+
+def _watch_head(address: str, ended: threading.Event) -> None:
+    """End this process once the head node has not answered for long; return when `ended` is set."""
+    host, _, port = address.rpartition(":")
+    seen = time.monotonic()
+    while not ended.wait(_LOOK_SECONDS):
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+            seen = time.monotonic()
+        except OSError as error:
+            if time.monotonic() - seen > _HEAD_SECONDS:
+                sys.stderr.write(
+                    f"error: the Ray head node at {address} does not answer any more ({error}); "
+                    "every finished sample is kept: start the cluster again, and run the same "
+                    "command\n"
+                )
+                sys.stderr.flush()
+                os._exit(EngineDown.exit_code)  # what waits for Ray cannot be ended in order
 
 
 def _connect(address: str) -> None:

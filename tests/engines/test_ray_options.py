@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -219,3 +221,35 @@ def test_a_sample_that_is_called_off_is_called_off_in_its_actor(
         assert called_off == [call]
 
     asyncio.run(work())
+
+
+class Exited(Exception):
+    pass
+
+
+def test_a_head_node_that_is_gone_ends_the_process_with_the_code_of_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def leave(code: int) -> None:
+        raise Exited(code)
+
+    monkeypatch.setattr(cluster, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(cluster, "_HEAD_SECONDS", 0.1)
+    monkeypatch.setattr("os._exit", leave)
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as head, ThreadPoolExecutor() as pool:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        watching = pool.submit(cluster._watch_head, address, ended)
+        time.sleep(0.5)
+        assert not watching.done()
+        head.close()
+        with pytest.raises(Exited) as left:
+            watching.result(20)
+    assert left.value.args == (4,)
+    assert f"the Ray head node at {address} does not answer any more" in capsys.readouterr().err
+
+
+def test_a_connection_that_ends_is_watched_no_more() -> None:
+    ended = threading.Event()
+    ended.set()
+    cluster._watch_head("127.0.0.1:1", ended)
