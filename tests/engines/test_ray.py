@@ -241,7 +241,9 @@ def test_no_two_draws_are_the_same_across_replicas_lives_and_a_resume(
     first = draw(given, 64)
     resumed = draw(replace(given, seed=2), 64)
     texts = [completion.text for completion in (*first, *resumed)]
-    assert len(set(texts)) == 128
+    long = [text for text in texts if len(text) > 20]  # any token may be the end: some are empty
+    assert len(texts) == 128 and len(long) > 64
+    assert len(set(long)) == len(long)
 
 
 def test_a_model_that_is_not_on_the_node_is_an_error_that_names_it(cluster: TwoNodes) -> None:
