@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any, cast
 
 from harness.planning import Place, Plan, TaskRun, Unit
 
@@ -21,6 +22,16 @@ _PATIENCE = 1.0  # seconds
 
 Learn = Callable[[int | None], None]
 """Told how long a sample is, in tokens."""
+
+
+async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all of it at once; the first fault ends the rest and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in work:
+                group.create_task(part)
+    except BaseExceptionGroup as faults:
+        raise faults.exceptions[0] from None
 
 
 class Rounds:
@@ -134,14 +145,9 @@ class RoundWork:
 
     async def run(self, lanes: int) -> Mapping[str, int]:
         """Complete the rounds in so many lanes; by task, the round that was its last one."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                for run in self._runs.values():  # they look at what is stored before a lane begins
-                    group.create_task(self._follow(run))
-                for _ in range(lanes):
-                    group.create_task(self._lane())
-        except BaseExceptionGroup as group_error:
-            raise group_error.exceptions[0] from None  # one fault ends them all
+        # Those who follow look at what is stored before a lane begins.
+        followers = [self._follow(run) for run in self._runs.values()]
+        await together([*followers, *(self._lane() for _ in range(lanes))])
         return self._came_to
 
     def ended(self, task: str, index: int) -> None:
@@ -174,10 +180,10 @@ class RoundWork:
 
     async def _lane(self) -> None:
         """Draw one sample after another, while there is a task that wants more."""
-        rounds, lane = self._rounds, asyncio.current_task()
+        rounds, lane = self._rounds, cast("asyncio.Task[None]", asyncio.current_task())
         while rounds.waiting:
             taken = rounds.take()
-            if taken is None or lane is None:
+            if taken is None:
                 self._looked.clear()
                 await self._looked.wait()
                 continue

@@ -36,7 +36,7 @@ from harness.planning import (
     make_sample,
     units,
 )
-from harness.rounds import Learn, Rounds, RoundWork
+from harness.rounds import Learn, Rounds, RoundWork, together
 from harness.scheduling import Schedule
 from harness.scoring import SampleStatistics, score_task
 from harness.store import TaskFolder
@@ -174,12 +174,7 @@ class Runner:
 
     async def _sample(self, schedule: Schedule[Place], engine: Engine, pool: GradingPool) -> None:
         lanes = min(self._concurrency or engine.concurrency, len(schedule))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(lanes):
-                    group.create_task(self._lane(schedule, engine, pool))
-        except BaseExceptionGroup as group_error:
-            raise group_error.exceptions[0] from None  # one lane's fault ends them all
+        await together(self._lane(schedule, engine, pool) for _ in range(lanes))
 
     async def _lane(self, schedule: Schedule[Place], engine: Engine, pool: GradingPool) -> None:
         """Draw one sample after another, until none is left to be taken."""

@@ -150,17 +150,24 @@ async def _try_model(
     listed: Sequence[Mapping[str, Any]],
 ) -> None:
     """Ask for one token: not every server lists all that it serves, or has a list."""
-    body = orjson.dumps(probe_body(model, options.cap_field, options.body))
     try:
-        await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, body)
+        await _complete(session, address, probe_body(model, options.cap_field, options.body))
     except Fault as fault:
         if not fault.limited:  # it is there, and busy
             raise
     except Refusal as refusal:
-        if refusal.status in (401, 403):
-            raise wrong_key(address, refusal) from refusal
         if is_model_unknown(refusal):
             raise unknown_model(address, model, refusal, listed) from refusal
+
+
+async def _complete(session: ClientSession, address: Address, body: Mapping[str, Any]) -> None:
+    """Ask for a completion at the start; EngineDown where the key is refused."""
+    try:
+        await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, orjson.dumps(body))
+    except Refusal as refusal:
+        if refusal.status in (401, 403):
+            raise wrong_key(address, refusal) from refusal
+        raise
 
 
 async def _check_guard(
@@ -173,12 +180,10 @@ async def _check_guard(
     """
     body = probe_body(model, options.cap_field, options.body)
     for value, due in ((detection(2), True), ({"min_count": "none"}, False)):
-        sent, why = orjson.dumps({**body, "repetition_detection": value}), None
+        why = None
         try:
-            await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, sent)
+            await _complete(session, address, {**body, "repetition_detection": value})
         except Refusal as refusal:
-            if refusal.status in (401, 403):
-                raise wrong_key(address, refusal) from refusal
             why = refusal
         if (why is None) is not due:
             raise UsageError(
