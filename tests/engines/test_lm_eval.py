@@ -268,6 +268,8 @@ def test_a_cap_is_needed(plain_model: str) -> None:
 class Server(ThreadingHTTPServer):
     """Answers like a server with a reasoning parser; keeps what it was sent."""
 
+    request_queue_size = 256  # connections that wait: the 5 of the standard library reset others
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.bodies: list[Mapping[str, Any]] = []
