@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from harness import grading_ray
+from harness import grading, grading_ray
 from harness.cluster import Node
 from harness.errors import DataError
 from harness.grading import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
@@ -162,6 +162,46 @@ def test_a_full_disk_ends_who_waits_for_room_in_the_queue() -> None:
 )
 def test_a_nodes_workers_leave_room(cpus: int, gpus: int, here: bool, count: int) -> None:
     assert worker_count(Node("n", "host", cpus, gpus, here), local=8) == count
+
+
+def test_a_fault_of_a_worker_that_joins_while_all_is_waited_for_ends_the_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Never(FakeWorker):
+        """The process here takes longer to start than the one elsewhere."""
+
+        def __init__(self, processes: int) -> None:
+            super().__init__()
+            self.up.clear()
+
+        async def close(self) -> None:
+            pass
+
+    class Later:
+        def __init__(self) -> None:
+            self.join = asyncio.Event()
+
+        async def workers(self) -> AsyncIterator[Worker]:
+            await self.join.wait()
+            yield FakeWorker()
+            await asyncio.Event().wait()
+
+    def full(grade: Grade) -> None:
+        raise DataError("grades.jsonl: cannot be written")
+
+    async def work() -> None:
+        later = Later()
+        async with GradingPool(1, elsewhere=later) as pool:
+            sample = Sample("0", 0, None, "fine", "stop")
+            await pool.put(Job(FragileGrader(), PROBLEMS[0], sample, full))
+            draining = asyncio.create_task(pool.drain())
+            await asyncio.sleep(0.05)
+            later.join.set()
+            await asyncio.wait_for(draining, 10)
+
+    monkeypatch.setattr(grading, "LocalWorker", Never)
+    with pytest.raises(DataError, match="cannot be written"):
+        asyncio.run(work())
 
 
 def processes_of(n: int, pause: float, seconds: float) -> set[str]:
