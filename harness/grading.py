@@ -205,7 +205,7 @@ class GradingPool:
         """Start the other processes once the queue has not been empty for a while."""
         await self._here.ready()
         while self._emptied or self._queue.empty():
-            self._emptied = False
+            self._emptied = self._queue.empty()
             await asyncio.sleep(_BACKLOG_SECONDS)
         others = LocalWorker(processes)
         self._local.append(others)
@@ -275,7 +275,10 @@ def grade_chunk(chunk: Chunk) -> list[Grade]:
     for grader, problem, sample in chunk:
         try:
             grades.append(grader.grade(problem, sample))
-        except Exception as error:  # whatever a grader raises is our fault, not the model's
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a grader raises is ours, not the model's
             grades.append(_fault(grader, sample, f"the grader raised {error!r}"))
     return grades
 
