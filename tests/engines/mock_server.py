@@ -162,14 +162,7 @@ class Mock:
     ) -> web.StreamResponse:
         if body["model"] not in self.script.models:
             return error(404, f"The model `{body['model']}` does not exist.")
-        fault, seconds = self.draw()
-        await asyncio.sleep(seconds)
-        if self.most_in_flight < self.script.hold:
-            await self.full.wait()
-        self.full.set()
-        if self.gone and request.transport is not None:
-            request.transport.abort()
-            return web.Response()
+        fault = await self.take_time()
         self.outcomes[fault or "answered"] += 1
         if fault == "500":
             return error(500, "internal")
@@ -202,6 +195,15 @@ class Mock:
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
         self.answered[prompt] += 1
         return web.json_response(answer)
+
+    async def take_time(self) -> str | None:
+        """Let the time of an answer pass, and say what goes wrong with it."""
+        fault, seconds = self.draw()
+        await asyncio.sleep(seconds)
+        if self.most_in_flight < self.script.hold:
+            await self.full.wait()
+        self.full.set()
+        return "drop" if self.gone else fault
 
     def draw(self) -> tuple[str | None, float]:
         point, fault = self.random.random(), None
