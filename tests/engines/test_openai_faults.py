@@ -176,6 +176,12 @@ def test_errors_in_answers_with_status_200_are_no_sign_of_life() -> None:
 # Servers that come and go
 
 
+def take(server: Running, requests: int) -> None:
+    """Wait until it has so many: what it is about to take as it goes down would hang on."""
+    while server.mock.in_flight < requests:
+        time.sleep(0.01)
+
+
 def test_a_look_that_fails_in_an_unknown_way_ends_the_run_and_hangs_nothing() -> None:
     with Running(Script(hold=9)) as server:
         engine = make_engine(settings(server.url))
@@ -187,7 +193,7 @@ def test_a_look_that_fails_in_an_unknown_way_ends_the_run_and_hangs_nothing() ->
             engine._dispatch._probe = broken  # type: ignore[attr-defined]
             try:
                 call = asyncio.create_task(engine.generate(ask()[0]))
-                await asyncio.sleep(0.05)
+                await asyncio.to_thread(take, server, 1)
                 await asyncio.to_thread(server.down)
                 await call
             finally:
@@ -202,7 +208,7 @@ def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
     with Running(Script(hold=99)) as server:
 
         def restart() -> None:
-            time.sleep(0.15)
+            take(server, 64)
             server.down()
             time.sleep(0.5)
             server.mock.script.hold = 0
@@ -222,7 +228,7 @@ def test_only_one_request_looks_whether_a_server_is_back() -> None:
     with Running(Script(hold=99)) as server:
 
         def half_dead() -> None:
-            time.sleep(0.1)
+            take(server, 64)
             server.down()
             asyncio.run(count_connections(server.port, came, 1.0))
             server.mock.script.hold = 0
@@ -242,14 +248,16 @@ async def count_connections(port: int, came: list[float], seconds: float) -> Non
     listener = await asyncio.start_server(slam, "127.0.0.1", port)
     await asyncio.sleep(seconds)
     listener.close()
-    await listener.wait_closed()
+    while taken := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(taken)
+    await asyncio.sleep(0.05)  # until the last of them is closed
 
 
 def test_a_server_that_stays_away_ends_the_run() -> None:
     with Running(Script(hold=99)) as server:
 
         def leave() -> None:
-            time.sleep(0.05)
+            take(server, 16)
             server.down()
 
         given = settings(server.url, options={"patience": "0.4"})
@@ -268,7 +276,7 @@ def test_samples_are_spread_over_servers_and_those_of_a_dead_one_go_to_the_other
         first.mock.script.hold = 99
 
         def leave() -> None:
-            time.sleep(0.05)
+            take(first, 10)
             first.down()
 
         found = draw(settings(first.url, second.url, told=told), ask(20), during=leave)
