@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.engines.settings import EngineSettings
 
 _SECONDS = 10.0
-_COMPLETION_SECONDS = 120.0
+_COMPLETION_SECONDS = 60.0  # a server may load the model for the first one
 _TRIES = 3
 _SHOWN_MODELS = 8
 _NO_MODEL = re.compile(r"unknown model|models?\b.*(?:not found|not exist|unknown)", re.I)
@@ -166,7 +166,7 @@ async def _try_model(
 async def _complete(session: ClientSession, address: Address, body: Mapping[str, Any]) -> None:
     """Ask for a completion at the start; EngineDown where the key is refused."""
     try:
-        await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, orjson.dumps(body))
+        await _patiently(session, address, COMPLETIONS, orjson.dumps(body), _COMPLETION_SECONDS)
     except Refusal as refusal:
         if refusal.status in (401, 403):
             raise wrong_key(address, refusal) from refusal
@@ -197,11 +197,15 @@ async def _check_guard(
 
 
 async def _patiently(
-    session: ClientSession, address: Address, path: str, body: bytes | None = None
+    session: ClientSession,
+    address: Address,
+    path: str,
+    body: bytes | None = None,
+    seconds: float = _SECONDS,
 ) -> Any:
     for number in range(_TRIES):
         try:
-            return await exchange(session, address, path, _SECONDS, body)
+            return await exchange(session, address, path, seconds, body)
         except (Unreachable, Fault):
             if number == _TRIES - 1:
                 raise
