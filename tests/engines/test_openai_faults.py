@@ -90,6 +90,26 @@ async def no_look(server: Server) -> None:
     raise AssertionError
 
 
+def test_a_server_that_is_back_owes_nothing_of_what_it_asked_for_before() -> None:
+    async def back(server: Server) -> None:
+        pass
+
+    async def work() -> None:
+        back_again, busy = (Server(Address.parse("http://a/v1", None, {}), Client()) for _ in "ab")
+        told: list[str] = []
+        dispatch = Dispatch([back_again, busy], back, patience=10, tell=told.append)
+        why = Fault("status 429: quota", wait=900, limited=True)
+        dispatch.limited(back_again, why, 900)
+        dispatch.lost(back_again, why)
+        busy._pending[1] = 0.0
+        while len(told) < 2:
+            await asyncio.sleep(0.01)
+        assert await dispatch.pick() is back_again
+        await dispatch.close()
+
+    asyncio.run(asyncio.wait_for(work(), 20))
+
+
 def test_a_limited_server_leaves_the_requests_to_the_one_that_is_not() -> None:
     """What refuses at once is never busy, and must not draw every request for that."""
     with (
