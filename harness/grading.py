@@ -16,10 +16,10 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.parts import Grader
 from harness.types import Grade, Problem, Sample, Verdict
@@ -136,17 +136,19 @@ class GradingPool:
         self._here = LocalWorker(1)
         self._local = [self._here]
         self._tasks: set[asyncio.Task[None]] = set()
+        self._fault: asyncio.Future[None]
 
     async def __aenter__(self) -> GradingPool:
         from multiprocessing import resource_tracker
 
         # Started by the first worker instead, it would unblock what `_interrupts_blocked` blocks.
         resource_tracker.ensure_running()
-        self._add(self._here)
+        self._fault = asyncio.get_running_loop().create_future()
+        self._keep(self._consume(self._here))
         if self._workers > 1:
-            self._tasks.add(asyncio.create_task(self._hire(self._workers - 1)))
+            self._keep(self._hire(self._workers - 1))
         if self._elsewhere is not None:
-            self._tasks.add(asyncio.create_task(self._recruit(self._elsewhere)))
+            self._keep(self._recruit(self._elsewhere))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -177,37 +179,42 @@ class GradingPool:
     async def _wait(self, waited: asyncio.Task[None]) -> None:
         """Wait for what workers bring about; a worker that failed never will."""
         try:
-            while not waited.done():
-                self.check()
-                working = [task for task in self._tasks if not task.done()]
-                await asyncio.wait([waited, *working], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([waited, self._fault], return_when=asyncio.FIRST_COMPLETED)
             self.check()
         finally:
             waited.cancel()
 
     def check(self) -> None:
-        """Raise what ended a consumer: a full disk, a bug of ours."""
-        for task in self._tasks:
-            if task.done() and not task.cancelled():
-                task.result()
+        """Raise what ended a worker: a full disk, a bug of ours."""
+        if self._fault.done():
+            self._fault.result()
 
-    def _add(self, worker: Worker) -> None:
-        self._tasks.add(asyncio.create_task(self._consume(worker)))
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._note)
+
+    def _note(self, task: asyncio.Task[None]) -> None:
+        """Remember the first fault, for whoever waits now or asks later."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._fault.done():
+            self._fault.set_exception(error)
+            self._fault.exception()  # seen: it may end a run that ends already
 
     async def _hire(self, processes: int) -> None:
         """Start the other processes once the queue has not been empty for a while."""
         await self._here.ready()
         while self._emptied or self._queue.empty():
-            self._emptied = False
+            self._emptied = self._queue.empty()
             await asyncio.sleep(_BACKLOG_SECONDS)
         others = LocalWorker(processes)
         self._local.append(others)
         for _ in range(processes):
-            self._add(others)
+            self._keep(self._consume(others))
 
     async def _recruit(self, elsewhere: Elsewhere) -> None:
         async for worker in elsewhere.workers():
-            self._add(worker)
+            self._keep(self._consume(worker))
 
     async def _consume(self, worker: Worker) -> None:
         while await worker.ready():
@@ -268,7 +275,10 @@ def grade_chunk(chunk: Chunk) -> list[Grade]:
     for grader, problem, sample in chunk:
         try:
             grades.append(grader.grade(problem, sample))
-        except Exception as error:  # whatever a grader raises is our fault, not the model's
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a grader raises is ours, not the model's
             grades.append(_fault(grader, sample, f"the grader raised {error!r}"))
     return grades
 

@@ -238,8 +238,11 @@ class Runner:
 
 
 def cut(folder: TaskFolder, k: int) -> None:
-    """Take away what was stored beyond the k samples a problem that a task came to."""
-    for name in ("samples", "grades", "errors"):
+    """Take away what was stored beyond the k samples a problem that a task came to.
+
+    Samples go last: what a kill in between leaves has its samples, and no grade is left alone.
+    """
+    for name in ("grades", "errors", "samples"):
         path = folder.path / f"{name}.jsonl"
         if any(row["index"] >= k for _, row in read_lines(path)):
             write_lines(path, (row for _, row in read_lines(path) if row["index"] < k))

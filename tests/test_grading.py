@@ -6,10 +6,11 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, ClassVar
 
 import pytest
 
-from harness import grading_ray
+from harness import grading, grading_ray
 from harness.cluster import Node
 from harness.errors import DataError
 from harness.grading import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
@@ -164,32 +165,125 @@ def test_a_nodes_workers_leave_room(cpus: int, gpus: int, here: bool, count: int
     assert worker_count(Node("n", "host", cpus, gpus, here), local=8) == count
 
 
-def processes_of(n: int, pause: float, seconds: float) -> set[str]:
-    """The processes that grade n samples, offered with a pause after each of so many seconds."""
+def test_a_fault_of_a_worker_that_joins_while_all_is_waited_for_ends_the_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Never(FakeWorker):
+        """The process here takes longer to start than the one elsewhere."""
+
+        def __init__(self, processes: int) -> None:
+            super().__init__()
+            self.up.clear()
+
+        async def close(self) -> None:
+            pass
+
+    class Later:
+        def __init__(self) -> None:
+            self.join = asyncio.Event()
+
+        async def workers(self) -> AsyncIterator[Worker]:
+            await self.join.wait()
+            yield FakeWorker()
+            await asyncio.Event().wait()
+
+    def full(grade: Grade) -> None:
+        raise DataError("grades.jsonl: cannot be written")
+
+    async def work() -> None:
+        later = Later()
+        async with GradingPool(1, elsewhere=later) as pool:
+            sample = Sample("0", 0, None, "fine", "stop")
+            await pool.put(Job(FragileGrader(), PROBLEMS[0], sample, full))
+            draining = asyncio.create_task(pool.drain())
+            await asyncio.sleep(0.05)
+            later.join.set()
+            await asyncio.wait_for(draining, 10)
+
+    monkeypatch.setattr(grading, "LocalWorker", Never)
+    with pytest.raises(DataError, match="cannot be written"):
+        asyncio.run(work())
+
+
+class FakeLocal(FakeWorker):
+    """Processes as they are hired; the first of them can be kept from its end."""
+
+    def __init__(self, processes: int) -> None:
+        super().__init__()
+        self.processes = processes
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.hired.append(self)
+
+    hired: ClassVar[list[FakeLocal]]
+
+    async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
+        grades = await super().grade(chunk, seconds)
+        await self.go_on.wait()
+        return grades
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def hired(monkeypatch: pytest.MonkeyPatch) -> list[FakeLocal]:
+    FakeLocal.hired = []
+    monkeypatch.setattr(grading, "LocalWorker", FakeLocal)
+    monkeypatch.setattr(grading, "_BACKLOG_SECONDS", 0.01)
+    return FakeLocal.hired
+
+
+def job(index: int, response: str, done: Callable[[Grade], object], grader: Any) -> Job:
+    return Job(grader, PROBLEMS[0], Sample("0", index, None, response, "stop"), done)
+
+
+def test_one_process_grades_alone_while_it_keeps_up(hired: list[FakeLocal]) -> None:
+    async def work() -> None:
+        async with GradingPool(3) as pool:
+            for index in range(20):
+                await pool.put(job(index, "fine", lambda grade: None, FragileGrader()))
+                await pool.drain()
+                await asyncio.sleep(0.015)
+
+    asyncio.run(work())
+    assert [worker.processes for worker in hired] == [1]
+
+
+def test_the_other_processes_start_when_samples_keep_waiting(hired: list[FakeLocal]) -> None:
+    done: list[int] = []
+
+    async def work() -> None:
+        async with GradingPool(3) as pool:
+            hired[0].go_on.clear()
+            for index in range(100):
+                await pool.put(
+                    job(index, "fine", lambda grade: done.append(grade.index), FragileGrader())
+                )
+            while len(done) < 100 - 32:
+                await asyncio.sleep(0.01)
+            hired[0].go_on.set()
+            await pool.drain()
+
+    asyncio.run(asyncio.wait_for(work(), 30))
+    assert [worker.processes for worker in hired] == [1, 2]
+    assert sorted(done) == list(range(100))
+
+
+@pytest.mark.slow
+def test_samples_that_keep_waiting_are_graded_by_all_processes() -> None:
     pids: set[str] = set()
 
     async def work() -> None:
         async with GradingPool(3) as pool:
-            for index in range(n):
-                sample = Sample("0", index, None, str(seconds if index else 0.0), "stop")
+            for index in range(300):
                 await pool.put(
-                    Job(SlowGrader(), PROBLEMS[0], sample, lambda grade: pids.add(grade.detail))
+                    job(index, "0.1", lambda grade: pids.add(grade.detail), SlowGrader())
                 )
-                if index == 0:  # brings the grader's imports
-                    await pool.drain()
-                await asyncio.sleep(pause)
             await pool.drain()
 
     asyncio.run(work())
-    return pids
-
-
-def test_one_process_grades_alone_while_it_keeps_up() -> None:
-    assert len(processes_of(20, pause=0.1, seconds=0.0)) == 1
-
-
-def test_the_other_processes_start_when_samples_keep_waiting() -> None:
-    assert len(processes_of(150, pause=0.0, seconds=0.1)) == 3
+    assert len(pids) == 3
 
 
 def test_a_cluster_that_is_lost_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import harness.runner as runner_module
 from harness.errors import EngineError
+from harness.files import write_lines
 from harness.planning import Place, Plan, TaskRun
 from harness.rounds import Rounds
 from harness.runner import Runner
@@ -212,3 +215,35 @@ def test_every_sample_is_taken_once_and_never_too_far_ahead(
                 else:
                     rounds.advance(task)
     assert taken == Counter((place, i) for place, rows in missing.items() for i in rows)
+
+
+@pytest.mark.usefixtures("inline_grading")
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_kill_while_the_rest_is_thrown_away_leaves_no_grade_without_its_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    run = make_run(tmp_path, k=8)
+    left = [written]
+
+    def write(path: Path, rows: Iterable[object]) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        write_lines(path, rows)
+
+    async def work() -> None:
+        engine = SlowEngine({("0", 0)}, concurrency=7)
+        running = asyncio.create_task(Runner([run], engine, decided=lambda *_: True).run())
+        await settle()
+        engine.release.set()
+        await running
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runner_module, "write_lines", write)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(work())
+    sampled = {sample.key for sample in run.folder.samples()}
+    assert {grade.key for grade in run.folder.grades()} <= sampled
+    (result,) = asyncio.run(Runner([run], FakeEngine(right)).run())
+    assert (result["complete"], result["scores"][0]["n"]) == (True, 5 * 8)
+    assert sum(1 for _ in run.folder.grades()) == 5 * 8

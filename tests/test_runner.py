@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -199,6 +200,8 @@ class FragileGrader:
             os.kill(os.getpid(), signal.SIGKILL)
         if "raise" in response:
             raise ValueError("oops")
+        if "exit" in response:
+            sys.exit(3)
         return Grade(*sample.key, Verdict.CORRECT, answer="x", grader=self.version)
 
     def classes(self, answers: Sequence[str]) -> list[int]:
@@ -226,13 +229,14 @@ def grade_all(responses: Sequence[str], **options: float) -> dict[str, Verdict]:
 
 def test_a_grader_that_hangs_dies_or_raises_spoils_one_sample_only() -> None:
     good = [f"fine {number}" for number in range(40)]
-    verdicts = grade_all([*good[:20], "hang", "die", "raise", *good[20:]], seconds=2.0)
+    verdicts = grade_all([*good[:20], "hang", "die", "raise", "exit", *good[20:]], seconds=2.0)
     assert {text: v for text, v in verdicts.items() if v is not Verdict.CORRECT} == {
         "hang": Verdict.ERROR,
         "die": Verdict.ERROR,
         "raise": Verdict.ERROR,
+        "exit": Verdict.ERROR,
     }
-    assert len(verdicts) == 43
+    assert len(verdicts) == 44
 
 
 def test_a_full_queue_refuses_and_the_rest_is_graded_from_disk(tmp_path: Path) -> None:

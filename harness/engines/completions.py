@@ -57,7 +57,7 @@ VLLM_UNSTATED = {
     "min_p": 0.0,
     "repetition_penalty": 1.0,
 }
-"""What a vLLM server would otherwise take from the checkpoint's generation_config.json."""
+"""What a vLLM server takes from the checkpoint's generation_config.json where it is not told."""
 
 
 def request_body(
@@ -66,9 +66,8 @@ def request_body(
     cap: int | None,
     cap_field: str,
     extra: Mapping[str, Any],
-    unstated: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What is posted for one sample.
+    """What is posted for one sample; what the sampling does not state is not sent.
 
     Args:
         request: the sample.
@@ -76,10 +75,9 @@ def request_body(
         cap: tokens that the completion may have.
         cap_field: `max_tokens`, or `max_completion_tokens` as OpenAI's reasoning models want it.
         extra: further fields, which win over ours.
-        unstated: what is sent of that which the sampling does not state.
     """
     sampling = request.sampling
-    body: dict[str, Any] = {"model": model, "messages": messages(request.prompt), **unstated}
+    body: dict[str, Any] = {"model": model, "messages": messages(request.prompt)}
     stated = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -135,12 +133,15 @@ def read_completion(answer: Any, seconds: float) -> Completion:
 
 
 def error_text(answer: Any) -> str:
-    """What a server says of an error, in one line of bounded length."""
+    """What a server says of an error, in one line of bounded length.
+
+    Servers built on pydantic quote the request, whose prompt may speak of models and contexts.
+    """
     found = answer
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
             found = found[name]
-    text = " ".join(str(found).split())
+    text = " ".join(str(found).partition(", 'input':")[0].split())
     return text if len(text) <= 400 else text[:400] + " .."
 
 

@@ -156,7 +156,8 @@ class Dispatch:
                 )
 
     def _back(self, server: Server, seconds: float) -> None:
-        server.down, server.failures, server.limited_since = False, 0, None
+        server.down = False
+        self.answered(server)
         self._changed.set()
         self._tell(f"{server.address.shown} answers again after {seconds:.0f} s{self._returned}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from harness.engines.settings import EngineSettings
 
 _SECONDS = 10.0
-_COMPLETION_SECONDS = 120.0
+_COMPLETION_SECONDS = 60.0  # a server may load the model for the first one
 _TRIES = 3
 _SHOWN_MODELS = 8
+_NO_MODEL = re.compile(r"unknown model|models?\b.*(?:not found|not exist|unknown)", re.I)
 
 
 @dataclass(slots=True)
@@ -44,14 +46,12 @@ class Greeting:
     Args:
         facts: for the fingerprint: max_model_len, root, owned_by and versions, where they say so.
         context: tokens that prompt and completion may have together, where that is known.
-        is_vllm: whether it is a vLLM server.
         thinks: whether the chat template ends inside an open thought, as far as that can be seen.
         absent: servers that do not answer while another one does.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     context: int | None = None
-    is_vllm: bool = False
     thinks: bool = False
     absent: list[tuple[Server, Exception]] = field(default_factory=list)
 
@@ -76,14 +76,15 @@ async def greet(
             return_exceptions=True,
         )
         greeting = Greeting()
-        entries: list[tuple[Address, Mapping[str, Any]]] = []
+        entries: list[tuple[Server, Mapping[str, Any]]] = []
         for server, look in zip(servers, looks, strict=True):
             if isinstance(look, Unreachable | Fault):
                 greeting.absent.append((server, look))
             elif isinstance(look, BaseException):
                 raise look
             else:
-                entries.append((server.address, look))
+                server.is_vllm = look.get("owned_by") == "vllm"
+                entries.append((server, look))
         if not entries:
             shown = " and ".join(server.address.shown for server in servers)
             raise EngineDown(
@@ -97,6 +98,8 @@ async def greet(
                 "server is asked at the start whether it can; start it, or leave it out"
             )
         await _describe(session, greeting, *entries[0], settings, options, chat)
+        for server, _ in greeting.absent:
+            server.is_vllm = entries[0][0].is_vllm  # as far as one can tell
     finally:
         await session.close()
     if len(servers) > 1 and not settings.seeded:
@@ -163,7 +166,7 @@ async def _try_model(
 async def _complete(session: ClientSession, address: Address, body: Mapping[str, Any]) -> None:
     """Ask for a completion at the start; EngineDown where the key is refused."""
     try:
-        await exchange(session, address, COMPLETIONS, _COMPLETION_SECONDS, orjson.dumps(body))
+        await _patiently(session, address, COMPLETIONS, orjson.dumps(body), _COMPLETION_SECONDS)
     except Refusal as refusal:
         if refusal.status in (401, 403):
             raise wrong_key(address, refusal) from refusal
@@ -194,11 +197,15 @@ async def _check_guard(
 
 
 async def _patiently(
-    session: ClientSession, address: Address, path: str, body: bytes | None = None
+    session: ClientSession,
+    address: Address,
+    path: str,
+    body: bytes | None = None,
+    seconds: float = _SECONDS,
 ) -> Any:
     for number in range(_TRIES):
         try:
-            return await exchange(session, address, path, _SECONDS, body)
+            return await exchange(session, address, path, seconds, body)
         except (Unreachable, Fault):
             if number == _TRIES - 1:
                 raise
@@ -219,7 +226,7 @@ async def _suggest_v1(session: ClientSession, address: Address) -> None:
 async def _describe(
     session: ClientSession,
     greeting: Greeting,
-    address: Address,
+    server: Server,
     entry: Mapping[str, Any],
     settings: EngineSettings,
     options: Options,
@@ -228,16 +235,15 @@ async def _describe(
     facts = {name: entry[name] for name in ("max_model_len", "root", "owned_by") if entry.get(name)}
     length = entry.get("max_model_len")
     greeting.context = length if isinstance(length, int) else None
-    greeting.is_vllm = entry.get("owned_by") == "vllm"
-    if greeting.is_vllm:
-        answer = await _aside(session, address.root, "/version")
+    if server.is_vllm:
+        answer = await _aside(session, server.address.root, "/version")
         if isinstance(answer, dict) and isinstance(answer.get("version"), str):
             facts["versions"] = {"vllm": answer["version"]}
     if chat is not None:
         # Where a parser splits thoughts off, a text without one is a response.
         greeting.thinks = chat.thinks and "reasoning_parser" not in options.serve
-    elif greeting.is_vllm:
-        greeting.thinks = await _opens_thought(session, address, settings, options)
+    elif server.is_vllm:
+        greeting.thinks = await _opens_thought(session, server.address, settings, options)
     greeting.facts = facts
 
 
@@ -277,9 +283,7 @@ def probe_body(model: str, cap_field: str, extra: Mapping[str, Any]) -> dict[str
 
 def is_model_unknown(refusal: Refusal) -> bool:
     """Whether a server refuses a request because it does not serve the model."""
-    text = refusal.text.lower()
-    named = "model" in text and ("not found" in text or "not exist" in text or "unknown" in text)
-    return refusal.status == 404 or named
+    return refusal.status == 404 or _NO_MODEL.search(refusal.text) is not None
 
 
 def wrong_key(address: Address, refusal: Refusal) -> EngineDown:

@@ -101,8 +101,9 @@ class OpenAIEngine:
     @property
     def concurrency(self) -> int:
         """What keeps the servers busy; `--concurrency` says otherwise."""
-        each = _VLLM_AT_ONCE if self._greeting.is_vllm else _OTHERS_AT_ONCE
-        return min(self._most, each * len(self._dispatch.servers))
+        servers = self._dispatch.servers
+        wanted = (_VLLM_AT_ONCE if server.is_vllm else _OTHERS_AT_ONCE for server in servers)
+        return min(self._most, sum(wanted))
 
     @property
     def thinks(self) -> bool:
@@ -146,11 +147,12 @@ class OpenAIEngine:
         while True:
             cap = self._refusals.cap(request)
             body = request_body(
-                request, self._model, cap, self._refusals.cap_field, self._options.body,
-                VLLM_UNSTATED if self._greeting.is_vllm else {},
-            )  # fmt: skip
+                request, self._model, cap, self._refusals.cap_field, self._options.body
+            )
             taken = await self._take(request, cap)
             server = await self._dispatch.pick()
+            if server.is_vllm:
+                body = {**VLLM_UNSTATED, **body}
             try:
                 seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
                 completion = await self._ask(server, body, seconds)

@@ -175,8 +175,8 @@ class RemoteEngine:
 
     async def generate(self, request: Request) -> Completion:
         """One sample. ReplicaDied when actor, node or engine is gone."""
-        call = self._actor.generate.remote(request)
         try:
+            call = self._actor.generate.remote(request)
             completion, told = await call
         except asyncio.CancelledError:  # nobody wants it any more: its place is another's
             import_ray().cancel(call)

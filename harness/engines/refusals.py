@@ -118,9 +118,13 @@ class Refusals:
             # Versions 0.15 to 0.20 of vLLM count up to the first token too many and no further.
             prompt = max(prompt, 2 * known if sent <= context - known else known)
         if context is None or prompt is None or not 0 < context - prompt < sent:
+            what, fix = "prompt does", ""
+            if cap is not None:
+                what = f"prompt and up to {cap} tokens do"
+                fix = "use a smaller --max-tokens, or "
             raise EngineError(
-                f"{server.address.shown}: the prompt and up to {cap} tokens do not fit the context "
-                f"({refusal}); use a smaller --max-tokens, or serve the model with a longer context"
+                f"{server.address.shown}: the {what} not fit the context ({refusal}); {fix}serve "
+                "the model with a longer context"
             )
         self.context = context
         self.prompt_tokens[request.prompt] = prompt

@@ -200,6 +200,7 @@ class Server:
 
     def __init__(self, address: Address, client: Client) -> None:
         self.address, self.client = address, client
+        self.is_vllm = False
         self.down = False
         self.failures = 0  # in a row, over all samples
         self.limited_since: float | None = None  # with nothing but refusals for the rate

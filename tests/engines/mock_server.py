@@ -22,6 +22,8 @@ from typing import Any
 
 from aiohttp import web
 
+_BACKLOG = 4096  # connections that wait to be taken
+
 Reply = Callable[[dict[str, Any], int], Any]
 """Given a body and the number of its request, returns a text, a (status, body) or a message."""
 
@@ -65,7 +67,7 @@ class Mock:
     """The server's handlers, and what it has seen."""
 
     def __init__(self, script: Script) -> None:
-        self.script = script
+        self.script, self.gone = script, False
         self.reset()
 
     def reset(self, seed: int | None = None) -> None:
@@ -75,6 +77,7 @@ class Mock:
         self.answered: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
+        self.full = asyncio.Event()  # as many requests are in flight as the script asks for
         self.arrivals: list[float] = []
         self.last_reply = 0.0
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -159,10 +162,7 @@ class Mock:
     ) -> web.StreamResponse:
         if body["model"] not in self.script.models:
             return error(404, f"The model `{body['model']}` does not exist.")
-        fault, seconds = self.draw()
-        await asyncio.sleep(seconds)
-        while self.most_in_flight < self.script.hold:
-            await asyncio.sleep(0.02)
+        fault = await self.take_time()
         self.outcomes[fault or "answered"] += 1
         if fault == "500":
             return error(500, "internal")
@@ -195,6 +195,15 @@ class Mock:
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
         self.answered[prompt] += 1
         return web.json_response(answer)
+
+    async def take_time(self) -> str | None:
+        """Let the time of an answer pass, and say what goes wrong with it."""
+        fault, seconds = self.draw()
+        await asyncio.sleep(seconds)
+        if self.most_in_flight < self.script.hold:
+            await self.full.wait()
+        self.full.set()
+        return "drop" if self.gone else fault
 
     def draw(self) -> tuple[str | None, float]:
         point, fault = self.random.random(), None
@@ -262,14 +271,20 @@ class Running:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     async def _up(self) -> None:
+        self.mock.gone, self.mock.full = False, asyncio.Event()
         self._runner = web.AppRunner(self.mock.app(), shutdown_timeout=0.01)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        site = web.TCPSite(
+            self._runner, "127.0.0.1", self.port, reuse_address=True, backlog=_BACKLOG
+        )
+        await site.start()
 
     async def _down(self) -> None:
+        self.mock.gone = True
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        self.mock.full.set()  # for what was taken at that very moment
 
 
 class Answers:
@@ -316,7 +331,7 @@ def main() -> None:
     )
     web.run_app(
         Mock(script).app(), host="127.0.0.1", port=options.port, print=None, access_log=None,
-        backlog=4096,
+        backlog=_BACKLOG,
     )  # fmt: skip
 
 

@@ -60,6 +60,15 @@ def test_a_vllm_server_is_kept_from_the_checkpoints_own_defaults() -> None:
         }
 
 
+@pytest.mark.parametrize("first", ["vllm", "other"])
+def test_of_several_servers_each_is_sent_what_it_takes(first: str) -> None:
+    with Running(Script(vllm=True)) as vllm, Running() as other:
+        urls = [vllm.url, other.url] if first == "vllm" else [other.url, vllm.url]
+        draw(settings(*urls), ask(8))
+        assert {body.get("top_k") for body in vllm.mock.bodies} == {-1}
+        assert {body.get("top_k") for body in other.mock.bodies} == {None}
+
+
 def test_no_seed_is_sent_unless_each_sample_has_its_own(server: Running) -> None:
     draw(settings(server.url), ask(8))
     assert not any("seed" in body for body in server.mock.bodies)
@@ -270,6 +279,25 @@ def test_a_refused_prompt_is_one_error_and_a_refused_setting_ends_the_run() -> N
         found = draw(settings(server.url), ask(3, replace(WARM, temperature=2.0)))
         assert [type(c) for c in found] == [EngineDown] * 3
         assert "refuses every request of this run" in str(found[0])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Unknown parameter: 'top_k' is not supported with this model.",
+        "1 validation error: {'type': 'value_error', 'loc': ('body',), 'msg': 'no top_k here', "
+        "'input': {'model': 'mock', 'messages': [{'content': 'The model is unknown. In the context "
+        "of 2000 tokens, what is 2+2?'}]}}",
+    ],
+    ids=["a parameter", "the request is quoted"],
+)
+def test_a_field_that_is_refused_is_taken_for_no_missing_model_and_no_long_prompt(
+    said: str,
+) -> None:
+    with Running(Script(reply=lambda body, number: (400, {"error": {"message": said}}))) as server:
+        (found,) = draw(settings(server.url, options={"body.top_k": "20"}), ask())
+        assert isinstance(found, EngineDown) and "refuses every request" in str(found), found
+        assert "top_k" in str(found) and "2+2" not in str(found)
 
 
 def test_the_other_name_of_the_cap_is_learnt_from_a_refusal() -> None:

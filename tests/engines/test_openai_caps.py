@@ -91,7 +91,26 @@ def test_a_prompt_beyond_the_context_is_an_error() -> None:
         one(settings(server.url), ask(text="x" * 400)[0])
 
 
+def test_a_prompt_beyond_the_context_without_a_cap_is_an_error_that_names_none() -> None:
+    said = "This model's maximum context length is 80 tokens and your request has 95 input tokens"
+    refused = 400, {"error": {"message": said}}
+    message = r"the prompt does not fit the context .*; serve the model with a longer context$"
+    with (
+        Running(Script(reply=lambda body, number: refused)) as server,
+        pytest.raises(EngineError, match=message),
+    ):
+        one(settings(server.url), ask(1, replace(WARM, max_tokens=None))[0])
+
+
 # The repetition guard
+
+
+def test_a_server_that_is_busy_at_the_start_is_asked_again_for_the_guard() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return "4" if number else (429, {"error": {"message": "slow down"}})
+
+    with Running(Script(reply=reply, guards=True)) as server:
+        assert one(settings(server.url, repetition_guard=8)).text == "4"
 
 
 def test_a_guard_is_sent_and_a_sample_that_it_cut_is_a_looped_one_at_the_cap() -> None:

@@ -20,6 +20,7 @@ from harness.engines import make_engine, ray_actor
 from harness.engines import ray as ray_engine
 from harness.engines.ray import Start, split_options
 from harness.engines.ray_actor import Needs
+from harness.engines.replicas import ReplicaDied
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.types import Prompt, Request, Sampling
@@ -221,6 +222,23 @@ def test_a_sample_that_is_called_off_is_called_off_in_its_actor(
         assert called_off == [call]
 
     asyncio.run(work())
+
+
+def test_a_sample_that_ray_does_not_take_is_drawn_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Gone(Exception):
+        pass
+
+    def refuse(request: Request) -> None:
+        raise Gone("the node is gone")
+
+    fake = SimpleNamespace(exceptions=SimpleNamespace(RayError=Gone, RayTaskError=KeyError))
+    monkeypatch.setattr(ray_actor, "import_ray", lambda: fake)
+    engine = object.__new__(ray_actor.RemoteEngine)
+    engine._actor = SimpleNamespace(generate=SimpleNamespace(remote=refuse))
+    with pytest.raises(ReplicaDied, match="the node is gone"):
+        asyncio.run(engine.generate(Request("p", 0, Prompt("x"), Sampling())))
 
 
 class Exited(Exception):

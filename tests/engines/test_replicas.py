@@ -18,7 +18,7 @@ def ask(index: int) -> Request:
 
 
 class Cluster:
-    """Starts fake engines, each `late` seconds after the one before it.
+    """Starts fake engines, each when `late` more samples were asked for than for the one before it.
 
     `reply` gets (replica, life, request).
     """
@@ -30,7 +30,7 @@ class Cluster:
         n: int = 2,
         start: Callable[[int, int], None] = lambda replica, life: None,
         seconds: float = 0.001,
-        late: float = 0.0,
+        late: int = 0,
     ) -> None:
         self.lives: list[tuple[int, int]] = []
         self.engines: list[FakeEngine] = []
@@ -38,7 +38,8 @@ class Cluster:
 
         async def begin(replica: int, life: int) -> FakeEngine:
             self.lives.append((replica, life))
-            await asyncio.sleep(late * replica)
+            while sum(len(engine.requests) for engine in self.engines) < late * replica:
+                await asyncio.sleep(0.001)
             start(replica, life)
             self.engines.append(
                 FakeEngine(lambda r: reply(replica, life, r), concurrency=4, seconds=seconds)
@@ -89,7 +90,7 @@ def test_a_dead_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> Non
 
 
 def test_engines_join_as_they_come_up() -> None:
-    cluster = Cluster(same, n=3, seconds=0.002, late=0.02)
+    cluster = Cluster(same, n=3, seconds=0.002, late=20)
 
     async def work() -> None:
         waiting = iter(range(600))
@@ -108,7 +109,7 @@ def test_engines_join_as_they_come_up() -> None:
 
 
 def test_a_late_engine_finds_work_though_all_samples_were_asked_for_before() -> None:
-    cluster = Cluster(same, seconds=0.005, late=0.02)
+    cluster = Cluster(same, seconds=0.005, late=20)
     assert cluster.draw(200) == [answer(str(index)) for index in range(200)]
     first, second = (len(engine.requests) for engine in cluster.engines)
     assert second > 60 and first + second == 200
@@ -170,7 +171,7 @@ def test_a_late_engine_that_cannot_start_does_not_end_a_run_that_draws() -> None
         if replica == 1:
             raise DataError("on node b: there is no such model folder")
 
-    cluster = Cluster(same, start=start, late=0.02)
+    cluster = Cluster(same, start=start, late=20)
     assert cluster.draw(200) == [answer(str(index)) for index in range(200)]
     assert cluster.told[0] == "engine 1 did not start: on node b: there is no such model folder"
 

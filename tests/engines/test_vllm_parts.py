@@ -320,7 +320,7 @@ def test_a_run_that_is_interrupted_while_the_model_loads_does_not_wait_for_it(
         vllm_engine.open_engine(
             EngineSettings(engine="vllm", model="m", stopped=lambda: time.monotonic() > began + 0.1)
         )
-    assert time.monotonic() < began + 5
+    assert time.monotonic() < began + 15
 
 
 def test_ranks_of_vllms_own_keep_as_many_requests_each() -> None:
