@@ -80,7 +80,7 @@ def judge(
         with Judge(python=judge_python, unsafe=unsafe_judge) as running:
             result = _judged(running, one, limits, scoring)
         _show(result, unsafe_judge)
-        sys.exit(_exit_code(result))
+        click.get_current_context().exit(_exit_code(result))
     if program is not None or tests is not None:
         raise UsageError(f"--batch {batch} and a program: give the one or the other, not both")
     if output is None:

@@ -169,6 +169,18 @@ def test_verbose_shows_the_trace(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_wrong_answer_exits_with_one_and_not_as_a_broken_pipe(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert harness("match", "3", "4") == 1
+    assert "wrong_answer" in capsys.readouterr().out
+    program, tests = tmp_path / "echo.py", tmp_path / "tests.jsonl"
+    program.write_text("print(input())\n")
+    tests.write_text('{"input": "1", "output": "2"}\n')
+    assert harness("judge", program, "--tests", tests, "--unsafe-judge") == 1
+    assert "wrong_answer" in capsys.readouterr().out
+
+
 def test_import_grades_and_scores(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
     file = write_responses(tmp_path / "mine.jsonl")
