@@ -251,6 +251,34 @@ def test_a_run_samples_and_is_refused_under_another_exam(
     assert grown.count(b"\n") == 6
 
 
+def test_scores_of_a_run_that_was_cut_short_say_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    whole = ("run", "--model", LATE, "--tasks", "practice_integer", "--limit", "2", "--k", "2")
+    assert harness(*whole, "-o", run) == 0
+    assert harness("score", run) == 0
+    said = capsys.readouterr().out
+    assert "pass@1 (n=2)" in said
+    assert "incomplete" not in said
+    for name in ("samples.jsonl", "grades.jsonl"):
+        path = run / "practice_integer" / name
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert harness("score", run) == 0
+    said = capsys.readouterr().out
+    assert "pass@1 (n≤2)" in said
+    assert "practice_integer: incomplete: 1 pending; the run's own command resumes it" in said
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    said = fails(capsys, "export", "lm-eval-tasks", "--tasks", "aime24", "-o", tmp_path / "file/x")
+    assert said.startswith(f"error: {tmp_path}/file/x/")
+    assert "cannot be " in said
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_how_to_resume(
     number: signal.Signals, code: int, tmp_path: Path
