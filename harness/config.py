@@ -177,12 +177,17 @@ def read_config(path: Path, option: str = "") -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{option}{path}: cannot be read ({error})") from error
     except yaml.YAMLError as error:
-        raise DataError(
-            f"{option}{path}: not valid YAML ({' '.join(str(error).split())})"
-        ) from error
+        raise DataError(f"{option}{path}: not valid YAML ({_yaml_fault(error)})") from error
     if not isinstance(values, dict):
         raise DataError(f"{option}{path}: a mapping of option names to values is needed")
     return by_field(values)
+
+
+def _yaml_fault(error: yaml.YAMLError) -> str:
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem and mark:
+        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    return " ".join(str(error).split())
 
 
 def by_field(values: Mapping[Any, Any]) -> dict[str, Any]:
@@ -196,14 +201,17 @@ def by_field(values: Mapping[Any, Any]) -> dict[str, Any]:
 def _in_words(
     error: ValidationError, model: type[BaseModel], config: Path | None, prefix: str
 ) -> str:
-    first = error.errors()[0]
+    found = error.errors()
+    # What is misspelt comes before what is missing because of it.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     name = prefix + ".".join(str(part) for part in first["loc"] if part != "[key]").replace(
         "_", "-"
     )
     command_line = prefix == "--"
     place = f" (from the command line or {config})" if config and command_line else ""
     if first["type"] == "missing":
-        return f"{name} is needed{place}"
+        file = f"{config}: " if config and not command_line else ""
+        return f"{file}{name} is needed{place}"
     if first["type"] == "extra_forbidden":
         known = ", ".join(field.replace("_", "-") for field in model.model_fields)
         return f"{config}: there is no setting {name.removeprefix('--')!r}; there are {known}"

@@ -282,7 +282,7 @@ def _status(folder: TaskFolder, exam: Exam, scored: Scored | None, graded: int, 
     """Whether the result is "complete", else what is missing and the command that mends it."""
     again = f"run harness score {folder.path.parent}"
     if scored is None:
-        return f"not scored: {again}"
+        return f"not scored: {again}, or the run's own command to complete it"
     if scored.exam != exam.hash:
         return f"scored under another exam: {again}"
     if graded > sum(scored.verdicts.values()) - scored.verdicts.get(Verdict.ERROR, 0):

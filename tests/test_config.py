@@ -141,8 +141,9 @@ WHOLE = "model: m\ntasks: aime24\noutput: x\n"
     [
         (WHOLE + "temprature: 1\n", UsageError, r"run\.yaml: there is no setting 'temprature'; "
          "there are model, tasks"),
+        ("modle: m\ntasks: aime24\n", UsageError, r"run\.yaml: there is no setting 'modle'"),
         (WHOLE + "k: few\n", UsageError, r"--k 'few': .*from the command line or .*run\.yaml"),
-        ("model: [unclosed\n", DataError, r"run\.yaml: not valid YAML .*line 2"),
+        ("model: [unclosed\n", DataError, r"run\.yaml: not valid YAML \(line 2, column 1: "),
         ("- a\n- b\n", DataError, r"run\.yaml: a mapping"),
         ("", DataError, r"run\.yaml: a mapping"),
     ],

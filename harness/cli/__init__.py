@@ -76,8 +76,8 @@ def _verbose_option() -> click.Option:
     params=[_verbose_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog="Exit codes: 0 done, 1 the answer is no, 2 usage or bad input, 3 not the same exam, "
-    "4 some samples ended in error, 5 underpowered, 70 a fault of ours, 130 and 143 interrupted "
-    "(run the same command to resume).",
+    "4 incomplete: samples pending, or ended in error, 5 underpowered, 70 a fault of ours, "
+    "130 and 143 interrupted (run the same command to resume).",
 )
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:

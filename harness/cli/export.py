@@ -89,7 +89,6 @@ def lm_eval_tasks(
     files["README.md"] = README.format(
         folder=output, example=f"harness_{chosen[0].name}", repeats=k or "k", thinking=thinking
     )
-    output.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_text(output / name, text)
     names = ",".join(f"harness_{task.name}" for task in chosen)

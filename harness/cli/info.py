@@ -18,6 +18,12 @@ EXTRAS = {
     "transformers": "the transformers engine: pip install 'reasoning-harness[transformers]'",
     "math-verify": "the symbolic fallback of the math grader: reinstall reasoning-harness",
 }
+# What a machine may do without; nobody needs all of them.
+ENGINES = {
+    "vllm": "the vllm engine: pip install 'reasoning-harness[vllm]'",
+    "ray": "the ray engine: pip install 'reasoning-harness[ray]'",
+    "lm-eval": "the lm_eval engine and tasks: pip install 'reasoning-harness[lm-eval]'",
+}
 _FREE_GIB = 5
 
 
@@ -42,9 +48,13 @@ def tasks(name: str | None, as_json: bool) -> None:
                 "temperature": task.sampling.temperature,
                 "top_p": task.sampling.top_p,
                 "max_tokens": task.sampling.max_tokens,
+                "stop": list(task.sampling.stop),
                 "grader": task.grader.version,
+                "extract": getattr(task.grader, "extract", None),
+                "scoring": getattr(task.grader, "scoring", None),
                 "choice_order": task.choice_order,
                 "source": task.dataset.source(None),
+                "system_prompt": task.system_prompt,
                 "prompt": task.prompt,
             }
             for task in found
@@ -77,6 +87,11 @@ def doctor() -> None:
         except PackageNotFoundError:
             findings += 1
             click.echo(f"missing  {package}: needed for {needed_for}")
+    for package, needed_for in ENGINES.items():
+        try:
+            click.echo(f"ok       {package} {version(package)}")
+        except PackageNotFoundError:
+            click.echo(f"note     no {package}, for {needed_for}")
     try:
         import torch
 

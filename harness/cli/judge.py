@@ -37,15 +37,17 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
               show_default=True, help="Run it as a process, or as LiveCodeBench's runner does.")  # fmt: skip
 @click.option("--checker", metavar="NAME", help="How outputs are compared: tokens (the default), "
               "lines, lcb, floats, floats:1e-9, yes-no, unordered.")  # fmt: skip
-@click.option("--cpu-seconds", type=click.FloatRange(min=0, min_open=True), default=6.0,
+@click.option("--cpu-seconds", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=6.0,
               show_default=True, help="CPU time of one test.")  # fmt: skip
-@click.option("--memory-mib", type=click.IntRange(min=16), default=1024, show_default=True,
+@click.option("--memory-mib", metavar="MIB", type=click.IntRange(min=16), default=1024, show_default=True,
               help="Memory of one test.")  # fmt: skip
 @click.option("--batch", type=_FILE, metavar="F.jsonl", help="Rows of source, stdin and "
               "expected_output, or LiveCodeBench's with code or response.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="F.jsonl",
               help="Where the batch's verdicts go, one line a row.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), help="Programs at once; one a core.")
+@click.option(
+    "--workers", metavar="N", type=click.IntRange(min=1), help="Programs at once; one a core."
+)
 @click.option("--judge-python", metavar="PATH", help="The interpreter of Python programs.")
 @click.option("--unsafe-judge", is_flag=True,
               help="Without a sandbox, with resource limits alone: only for programs you trust.")  # fmt: skip
@@ -80,7 +82,7 @@ def judge(
         with Judge(python=judge_python, unsafe=unsafe_judge) as running:
             result = _judged(running, one, limits, scoring)
         _show(result, unsafe_judge)
-        sys.exit(_exit_code(result))
+        click.get_current_context().exit(_exit_code(result))
     if program is not None or tests is not None:
         raise UsageError(f"--batch {batch} and a program: give the one or the other, not both")
     if output is None:

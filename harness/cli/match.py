@@ -90,7 +90,7 @@ def match(
     result = match_row(row, kind=kind, extract=extract)
     click.echo(f"{result['verdict']} (stage: {result['stage']}; extracted: {result['extracted']})")
     if result["verdict"] != Verdict.CORRECT:
-        sys.exit(1)
+        click.get_current_context().exit(1)
 
 
 def match_row(row: Mapping[str, Any], *, kind: Kind, extract: Policy) -> dict[str, Any]:

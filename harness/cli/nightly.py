@@ -170,7 +170,7 @@ def _rebuild(runs: Path, site: Path) -> int:
 
 @click.command(short_help="Make a run the baseline of its tasks.")
 @click.argument("run", type=_FOLDER, required=False)
-@click.option("--task", "tasks", metavar="T[,T..]", help="Only these tasks; all of RUN by default.")
+@click.option("--tasks", metavar="T[,T..]", help="Only these tasks; all of RUN by default.")
 @click.option("--note", default="", metavar="TEXT", help="Why, for those who read it later.")
 @click.option("--force", is_flag=True, help="Although samples are missing.")
 @click.option("--list", "show", is_flag=True, help="Only list what is accepted now.")

@@ -19,6 +19,11 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]
     console = Console()
     console.print(score_table(tasks, results))
     for task, result in zip(tasks, results, strict=True):
+        if result["pending"]:
+            console.print(
+                f"{task}: incomplete: {result['pending']:,} pending; the run's own command resumes it",
+                highlight=False,
+            )
         for skipped in result["skipped"]:
             console.print(f"{task}: no {skipped['metric']}, it {skipped['why']}", style="dim")
         if result["range"]:
@@ -57,7 +62,7 @@ def score_table(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> T
             scoring = f" {score['scoring']}" if several else ""
             table.add_row(
                 task,
-                f"{score['metric']} (n={result['k']}){scoring}",
+                f"{score['metric']} (n{'≤' if result['pending'] else '='}{result['k']}){scoring}",
                 f"{100 * score['value']:.1f}",
                 _error(score["se_sampling"]),
                 _error(score["se_problems"]),

@@ -181,9 +181,9 @@ def answer_classes(task: str) -> Callable[[Sequence[str]], list[int]] | None:
 
 
 @click.command()
-@click.option("--task", help="Only this task, such as aime24.")
-@click.option("--model", help="Only models whose name contains this.")
-@click.option("--source", help="Only this source, such as r1-paper.")
+@click.option("--task", metavar="T", help="Only this task, such as aime24.")
+@click.option("--model", metavar="NAME", help="Only models whose name contains this.")
+@click.option("--source", metavar="NAME", help="Only this source, such as r1-paper.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document with every detail.")
 @_own_baselines
 def baselines(

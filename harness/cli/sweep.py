@@ -83,7 +83,7 @@ def _print_dry(planned: Sweep) -> None:
     table.add_column("tasks", overflow="fold")
     for draw in planned.draws:
         tasks = ", ".join(f"{item.task.name} (k={item.sampling.k})" for item in draw.prepared)
-        table.add_row(str(draw.path), f"{draw.missing():,}", f"{draw.samples():,}", tasks)
+        table.add_row(draw.path.name, f"{draw.missing():,}", f"{draw.samples():,}", tasks)
     console = Console(highlight=False)
     console.print(table)
     stored = dict.fromkeys(cell.variant.name for cell in planned.cells if cell.stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -30,6 +31,8 @@ from harness.types import Problem, Sampling, Task
 from harness.workflows.notices import Notices
 from harness.workflows.rounds import Gate, forget, make_gate
 from harness.workflows.starts import next_start, start_record
+
+LOADING_SECONDS = 30.0  # between two words of a model that is still loading
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +178,25 @@ async def open_engine(settings: RunSettings, seed: int, notices: Notices) -> Eng
         UsageError, DataError, EngineDown: see `load_engine`.
     """
     stop = threading.Event()
+    waiting = asyncio.create_task(_say_loading(settings))
     try:
         return await asyncio.to_thread(load_engine, settings, seed, notices, stop.is_set)
     except asyncio.CancelledError:
         stop.set()  # the thread goes on: it must not wait for what nobody needs
         raise
+    finally:
+        waiting.cancel()
+
+
+async def _say_loading(settings: RunSettings) -> None:
+    """Say now and then that the engine is loading: minutes without a word look like a fault."""
+    begun = time.monotonic()
+    while not settings.serve:  # a server of its own says so itself
+        await asyncio.sleep(LOADING_SECONDS)
+        sys.stderr.write(
+            f"{settings.engine} is still loading {settings.model} after "
+            f"{time.monotonic() - begun:.0f} s\n"
+        )
 
 
 def load_engine(

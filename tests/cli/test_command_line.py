@@ -169,6 +169,18 @@ def test_verbose_shows_the_trace(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_wrong_answer_exits_with_one_and_not_as_a_broken_pipe(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert harness("match", "3", "4") == 1
+    assert "wrong_answer" in capsys.readouterr().out
+    program, tests = tmp_path / "echo.py", tmp_path / "tests.jsonl"
+    program.write_text("print(input())\n")
+    tests.write_text('{"input": "1", "output": "2"}\n')
+    assert harness("judge", program, "--tests", tests, "--unsafe-judge") == 1
+    assert "wrong_answer" in capsys.readouterr().out
+
+
 def test_import_grades_and_scores(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
     file = write_responses(tmp_path / "mine.jsonl")
@@ -237,6 +249,34 @@ def test_a_run_samples_and_is_refused_under_another_exam(
     grown = (run / "practice_integer" / "samples.jsonl").read_bytes()
     assert grown.startswith(samples)
     assert grown.count(b"\n") == 6
+
+
+def test_scores_of_a_run_that_was_cut_short_say_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    whole = ("run", "--model", LATE, "--tasks", "practice_integer", "--limit", "2", "--k", "2")
+    assert harness(*whole, "-o", run) == 0
+    assert harness("score", run) == 0
+    said = capsys.readouterr().out
+    assert "pass@1 (n=2)" in said
+    assert "incomplete" not in said
+    for name in ("samples.jsonl", "grades.jsonl"):
+        path = run / "practice_integer" / name
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert harness("score", run) == 0
+    said = capsys.readouterr().out
+    assert "pass@1 (n≤2)" in said
+    assert "practice_integer: incomplete: 1 pending; the run's own command resumes it" in said
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    said = fails(capsys, "export", "lm-eval-tasks", "--tasks", "aime24", "-o", tmp_path / "file/x")
+    assert said.startswith(f"error: {tmp_path}/file/x/")
+    assert "cannot be " in said
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

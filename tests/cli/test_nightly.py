@@ -168,7 +168,7 @@ def test_accept_refuses_lists_and_says_what_it_replaced(capsys: Captured) -> Non
     assert "practice_integer: 32 samples ended in error" in capsys.readouterr().err
     assert harness("accept", "runs/step-1", "--force") == 0
     assert "although 32 samples ended in error" in capsys.readouterr().out
-    assert harness("accept", "runs/step-2", "--task", "practice_integer", "--note", "whole") == 0
+    assert harness("accept", "runs/step-2", "--tasks", "practice_integer", "--note", "whole") == 0
     assert "accepted step-2, in place of step-1" in capsys.readouterr().out
     assert harness("accept", "--list") == 0
     assert "practice_integer: step-2, accepted 2" in capsys.readouterr().out

@@ -75,7 +75,9 @@ def test_open_faults_are_told_and_mended_ones_are_not(write_run: WriteRun) -> No
 def test_an_unscored_run_names_the_command(write_run: WriteRun) -> None:
     run = write_run([[C, W]], scored=False)
     (result,) = read_results([run])
-    assert result.status == f"not scored: run harness score {run}"
+    assert result.status == (
+        f"not scored: run harness score {run}, or the run's own command to complete it"
+    )
     assert scores_json([result]) == {"scores": []}
 
 

@@ -322,7 +322,7 @@ def test_a_configuration_is_read_as_runs_spell_it() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("run: {tasks: aime24}\n", "checkpoints is needed"),
+        ("run: {tasks: aime24}\n", "yaml: checkpoints is needed"),
         ("checkpoints: out\n", "run is needed"),
         ("checkpoints: []\nrun: {tasks: aime24}\n", "checkpoints"),
         (GOOD + "colour: red\n", "there is no setting 'colour'; there are checkpoints, run, runs"),

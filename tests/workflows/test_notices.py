@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,3 +50,16 @@ def test_what_was_said_is_kept_when_the_engine_goes_down(
     (start,) = RunFolder(run).manifest().starts
     assert start["notices"] == ["completions are capped at 9 tokens"]
     assert start["seconds"] > 0
+
+
+def test_a_model_that_loads_for_long_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate_module, "LOADING_SECONDS", 0.05)
+    monkeypatch.setattr(evaluate_module, "load_engine", lambda *_: time.sleep(0.3))
+    settings = RunSettings(model="big", tasks="aime24", output=Path("run"), engine="vllm")
+    asyncio.run(evaluate_module.open_engine(settings, 0, Notices()))
+    assert "vllm is still loading big after 0 s" in capsys.readouterr().err
+    server = settings.model_copy(update={"engine": "openai", "serve": True})  # says so itself
+    asyncio.run(evaluate_module.open_engine(server, 0, Notices()))
+    assert capsys.readouterr().err == ""
