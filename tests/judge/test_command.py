@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import click
 import pytest
 
+from harness.cli import _run
 from harness.cli.judge import judge as command
-from harness.errors import DataError, HarnessError, UsageError
+from harness.errors import DataError, UsageError
 from harness.judge import Judge
 from harness.judge.sandbox import JudgeUnavailable
 
@@ -25,15 +25,7 @@ def sandbox() -> None:
 
 def run(*arguments: object) -> int:
     """The exit code of the command, as the command line gives it."""
-    try:
-        command.main([str(argument) for argument in arguments], standalone_mode=False)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    except HarnessError as error:
-        return error.exit_code
-    except click.ClickException as error:
-        return error.exit_code
-    return 0
+    return _run(["judge", *map(str, arguments)])
 
 
 def write(path: Path, *rows: object) -> Path:
