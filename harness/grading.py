@@ -275,10 +275,7 @@ def grade_chunk(chunk: Chunk) -> list[Grade]:
     for grader, problem, sample in chunk:
         try:
             grades.append(grader.grade(problem, sample))
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # whatever a grader raises is ours, not the model's
+        except (Exception, SystemExit) as error:  # our fault, not the model's
             grades.append(_fault(grader, sample, f"the grader raised {error!r}"))
     return grades
 
