@@ -91,7 +91,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code that scripts rely on."""
-    sys.exit(_run(arguments))
+    sys.exit(_run(arguments))  # noqa: TID251
 
 
 def _run(arguments: list[str] | None) -> int:

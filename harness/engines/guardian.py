@@ -47,7 +47,7 @@ def main() -> None:
     code = child.wait()
     with suppress(ProcessLookupError):  # what it left behind
         os.killpg(child.pid, signal.SIGKILL)
-    sys.exit(code if code >= 0 else 128 - code)
+    sys.exit(code if code >= 0 else 128 - code)  # noqa: TID251
 
 
 if __name__ == "__main__":
