@@ -25,7 +25,7 @@ import numpy as np
 from harness import sequential
 from harness.comparison import compare, holm
 from harness.power import detectable_drop, fit_rates, lowered, posterior_rates
-from harness.types import Tally
+from harness.scores import Tally
 from harness.uncertainty import problems_interval, rate_variances, sampling_interval
 
 RATES = Path(__file__).with_name("rates.json")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.metrics import pass_at
+from harness.scores import Tally
 from harness.selection import month_of
-from harness.types import Problem, Tally
+from harness.types import Problem
 from harness.uncertainty import mean, problems_error, sampling_error
 
 _BY: Mapping[str, Callable[[Problem], Any]] = {

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.types import Tally
+from harness.scores import Tally
 from harness.uncertainty import (
     Interval,
     mean,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.metrics import cons_at, pass_at
-from harness.types import Tally
+from harness.scores import Tally
 from harness.uncertainty import (
     Interval,
     mean,

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from harness.comparison import Difference, compare, rate
 from harness.errors import DataError
 from harness.metrics import tallies
-from harness.types import Grade, Sample, Tally, Verdict
+from harness.scores import Tally
+from harness.types import Grade, Sample, Verdict
 from harness.uncertainty import (
     Interval,
     mean,

@@ -29,8 +29,8 @@ from harness.power import (
     power_at,
     problems_needed,
 )
+from harness.scores import Tally
 from harness.sequential import Design, Look, look
-from harness.types import Tally
 
 Outcome = Literal["regression", "no regression", "underpowered"]
 EXIT_CODES: Mapping[Outcome, int] = {"regression": 1, "no regression": 0, "underpowered": 5}

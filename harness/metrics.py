@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import UsageError
 from harness.prompts import derive_seed
-from harness.types import Tally, Verdict, Vote
+from harness.scores import Tally, Vote
+from harness.types import Verdict
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harness.types import Completion, Grade, Problem, Request, Row, Sample, Tally
+from harness.scores import Tally
+from harness.types import Completion, Grade, Problem, Request, Row, Sample
 
 
 class Dataset(Protocol):

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.types import Tally
+from harness.scores import Tally
 from harness.uncertainty import mean
 
 if TYPE_CHECKING:

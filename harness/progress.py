@@ -22,8 +22,9 @@ from harness.errors import DataError
 from harness.lock import holder
 from harness.marks import Marks
 from harness.metrics import pass_at
+from harness.scores import Tally
 from harness.store import RunFolder, TaskFolder
-from harness.types import Tally, Verdict
+from harness.types import Verdict
 from harness.uncertainty import mean, problems_error, sampling_error
 
 _WINDOW = 60.0  # seconds over which a rate is taken

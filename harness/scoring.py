@@ -21,7 +21,8 @@ from harness.exam import Exam
 from harness.marks import Marks
 from harness.metrics import tally_problem
 from harness.parts import Grader, Metric
-from harness.types import Grade, Sample, Score, Tally, Verdict
+from harness.scores import Score, Tally
+from harness.types import Grade, Sample, Verdict
 from harness.uncertainty import (
     Interval,
     mean,

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness import power
 from harness.power import ALPHA, POWER, lowered, posterior_variance, sampling_variance
-from harness.types import Tally
+from harness.scores import Tally
 from harness.uncertainty import Interval, mean
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.files import read_json
+from harness.scores import Score
 from harness.store import MANIFEST, RunFolder
-from harness.types import Score
 
 from .results import Z95, Result, read_results
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from harness.curves import Point as PointOverK
 from harness.curves import cons_curve, pass_curve
 from harness.metrics import pass_at
-from harness.types import Tally
+from harness.scores import Tally
 from harness.uncertainty import mean, sampling_error
 
 from .drawing import INK, SERIES, Plot, doublings, label, legend, panel, percent_axis, thousands

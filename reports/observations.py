@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from harness.metrics import tally_problem
-from harness.types import Grade, Tally, Verdict
+from harness.scores import Tally
+from harness.types import Grade, Verdict
 
 from .results import Result
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import UsageError
-from harness.types import Score
+from harness.scores import Score
 
 from .baselines import Cell
 from .beside import stated_differences

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
-from harness.types import Score, Verdict
+from harness.scores import Score
+from harness.types import Verdict
 
 from .baselines import Cell
 from .curves import budget_plot, vote_and_pass_plots

@@ -11,9 +11,10 @@ from typing import Any
 
 from harness.errors import DataError, UsageError
 from harness.exam import Exam, narrowed
+from harness.scores import Score
 from harness.selection import Window
 from harness.store import Manifest, RunFolder, TaskFolder
-from harness.types import Grade, Problem, Score, Verdict
+from harness.types import Grade, Problem, Verdict
 
 Z95 = 1.96
 """Standard errors to either side of a 95 % interval."""

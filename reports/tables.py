@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.types import Score, Verdict
+from harness.scores import Score
+from harness.types import Verdict
 
 from .results import Result
 

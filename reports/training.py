@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, UsageError
 from harness.files import read_lines
-from harness.types import Score
+from harness.scores import Score
 
 from .baselines import Cell
 from .drawing import SERIES, Plot, house_style, label, legend, panel, percent_axis, thousands

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
-from harness.types import Score
+from harness.scores import Score
 
 if TYPE_CHECKING:
     from .results import Rate

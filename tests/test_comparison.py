@@ -14,7 +14,7 @@ from statsmodels.stats.contingency_tables import StratifiedTable, mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from harness.comparison import compare, holm, sign_flip, stratified
-from harness.types import Tally
+from harness.scores import Tally
 
 COUNTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12)
 

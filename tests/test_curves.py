@@ -10,7 +10,7 @@ import pytest
 
 from harness.curves import cons_curve, pass_curve
 from harness.metrics import cons_at
-from harness.types import Tally, Vote
+from harness.scores import Tally, Vote
 
 # Nine samples: four right, three of one wrong answer, one of another, one abstention.
 MIXED = Tally(9, 4, (Vote(4, 4), Vote(3, 0), Vote(1, 0)), seed=1)

@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS = (
-    {"types", "errors", "parts"},
+    {"types", "scores", "errors", "parts"},
     {
         "answers",
         "letters",
@@ -73,7 +73,7 @@ PURE = LAYERS[0] | LAYERS[1] | {"exam", "scoring"}
 IO = {"asyncio", "io", "os", "shutil", "socket", "subprocess", "sys", "tempfile", "threading"}
 BESIDE = {
     "tasks": {"types", "errors", "parts", "prompts", "datasets", "judge", "graders", "metrics"},
-    "reports": {"types", "errors", "answers", "prompts", "metrics", "uncertainty", "curves",
+    "reports": {"types", "scores", "errors", "answers", "prompts", "metrics", "uncertainty", "curves",
                 "comparison", "power", "sequential", "gate", "nights", "contest", "selection", "exam",
                 "files", "store", "effects"},
 }  # fmt: skip

@@ -15,7 +15,8 @@ from scipy import stats
 
 from harness.errors import UsageError
 from harness.metrics import cons_at, pass_at, tally
-from harness.types import Grade, Tally, Verdict, Vote
+from harness.scores import Tally, Vote
+from harness.types import Grade, Verdict
 
 ABSTAINS = None
 ANSWERS = st.sampled_from(["right", "right", "a", "b", "c", ABSTAINS])

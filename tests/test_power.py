@@ -22,7 +22,7 @@ from harness.power import (
     problems_needed,
     sampling_variance,
 )
-from harness.types import Tally
+from harness.scores import Tally
 
 
 def drawn(a: float, b: float, m: int, k: int, seed: int) -> list[Tally]:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.power import detectable_drop as fixed_drop
 from harness.power import lowered, posterior_rates
+from harness.scores import Tally
 from harness.sequential import (
     Design,
     Look,
@@ -19,7 +20,6 @@ from harness.sequential import (
     outcomes,
     score_interval,
 )
-from harness.types import Tally
 
 
 def first_decision(design: Design, base: dict[str, Tally], draws: np.ndarray) -> Look:

@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from harness.metrics import pass_at
-from harness.types import Tally
+from harness.scores import Tally
 from harness.uncertainty import (
     mean,
     problems_error,

@@ -24,9 +24,9 @@ from harness.files import write_json
 from harness.metrics import tallies
 from harness.planning import TaskRun
 from harness.power import ALPHA
+from harness.scores import Tally
 from harness.sequential import Design, Look, look
 from harness.store import STOPPING, RunFolder, TaskFolder
-from harness.types import Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from harness.reports.verdicts import (
     points,
     published_error,
 )
-from harness.types import Score, Tally, Vote
+from harness.scores import Score, Tally, Vote
 from harness.uncertainty import sampling_error
 
 HALF = [Rate(4, 8)] * 30  # p = 1/2 everywhere: one draw has the variance 8/7 · 1/4 / 30

@@ -17,8 +17,9 @@ from harness.cli.lookup import task_named
 from harness.errors import DataError, UsageError
 from harness.registry import find_tasks
 from harness.runner import Observer
+from harness.scores import Tally
 from harness.store import Manifest, RunFolder, RunWriter
-from harness.types import Completion, Request, Tally
+from harness.types import Completion, Request
 from harness.workflows.basis import Assumptions, Basis, bases, throughput
 from harness.workflows.evaluate import prepare, run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
