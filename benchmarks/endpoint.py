@@ -175,8 +175,8 @@ async def bare(url: str, bodies: list[bytes], at_once: int) -> None:
 
 def write_prompts(path: Path) -> None:
     """The bodies that the harness sends, one a problem."""
-    from harness.datasets import load_problems
-    from harness.prompts import render
+    from harness.data.datasets import load_problems
+    from harness.data.prompts import render
     from harness.registry import tasks
 
     task = tasks()[TASK]

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.datasets import PackagedDataset
+from harness.data.datasets import PackagedDataset
 from harness.exam import make_exam
 from harness.files import Appender, write_json
 from harness.graders.integer import Integer

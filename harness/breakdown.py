@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.data.selection import month_of
 from harness.metrics import pass_at
 from harness.scores import Tally
-from harness.selection import month_of
 from harness.types import Problem
 from harness.uncertainty import mean, problems_error, sampling_error
 

@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.datasets import HubParts
+from harness.data.datasets import HubParts
+from harness.data.prompts import fields
+from harness.data.selection import Selection, Window
 from harness.errors import DataError, UsageError
-from harness.prompts import fields
-from harness.selection import Selection, Window
 from harness.types import ChoiceOrdering, Sampling, Task
 
 Checked = TypeVar("Checked", bound=BaseModel)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.answers import Thinking, split_thought
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
+from harness.data.prompts import choice_order, render
 from harness.grading import grade_chunk
 from harness.metrics import tally_problem
-from harness.prompts import choice_order, render
 from harness.registry import find_tasks
 from harness.scoring import SampleStatistics
 from harness.types import Problem, Sample, Task, Verdict

@@ -261,7 +261,7 @@ class Task:
         name: what `--tasks` takes.
         dataset: where rows come from.
         parse: one row to one problem; it raises KeyError or ValueError on a row it cannot read.
-        prompt: template; the fields it may hold are those of `harness.prompts.render`.
+        prompt: template; the fields it may hold are those of `harness.data.prompts.render`.
         grader: decides a sample.
         metrics: what is computed, the headline first.
         sampling: the defaults of this task.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.data.selection import Window, month_of
 from harness.errors import UsageError
 from harness.exam import Exam
-from harness.selection import Window, month_of
 
 from .baselines import Cell, conflicts
 from .results import Result

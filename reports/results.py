@@ -9,10 +9,10 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from harness.data.selection import Window
 from harness.errors import DataError, UsageError
 from harness.exam import Exam, narrowed
 from harness.scores import Score
-from harness.selection import Window
 from harness.store import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Problem, Verdict
 

@@ -6,7 +6,7 @@ DeepSeek-R1 (arXiv 2501.12948, section 3; its README for the wording).
 
 from dataclasses import replace
 
-from harness.datasets import HubDataset
+from harness.data.datasets import HubDataset
 from harness.graders.integer import Integer
 from harness.metrics import cons_at, pass_at
 from harness.types import Problem, Row, Sampling, Task

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import HubDataset
+from harness.data.datasets import HubDataset
 from harness.graders.code import Code
 from harness.metrics import pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task, TestCase

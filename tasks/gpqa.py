@@ -5,7 +5,7 @@ as its own (arXiv 2501.12948, section 3). simple-evals draws a new order of the 
 repeat; here that is `--choice-order per-sample`. k = 8 as open-r1, since the paper gives none.
 """
 
-from harness.datasets import HubDataset
+from harness.data.datasets import HubDataset
 from harness.graders.choice import Choice
 from harness.metrics import pass_at
 from harness.types import Problem, Row, Sampling, Task

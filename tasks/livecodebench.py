@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from harness.datasets import HubDataset, HubParts
+from harness.data.datasets import HubDataset, HubParts
 from harness.graders.code import Code
 from harness.judge.rows import livecodebench_tests
 from harness.metrics import pass_at

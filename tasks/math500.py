@@ -3,7 +3,7 @@
 Prompt as DeepSeek-R1's README; k = 4 as open-r1, since the paper gives none.
 """
 
-from harness.datasets import HubDataset
+from harness.data.datasets import HubDataset
 from harness.graders.math import Math
 from harness.metrics import pass_at
 from harness.types import Problem, Row, Sampling, Task

@@ -6,7 +6,7 @@ examples/practice-model learns them. The problems are written by problems.py the
 
 from __future__ import annotations
 
-from harness.datasets import PackagedDataset
+from harness.data.datasets import PackagedDataset
 from harness.graders.choice import Choice
 from harness.graders.code import Code
 from harness.graders.integer import Integer

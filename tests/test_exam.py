@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harness.datasets import PackagedDataset
+from harness.data.datasets import PackagedDataset
 from harness.exam import COMPARED, Exam, content_hash, differences, make_exam
 from harness.graders.choice import Choice
 from harness.metrics import pass_at

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from harness import exported
 from harness.cli import cli
 from harness.cli.export import definition
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
 from harness.errors import UsageError
 from harness.exam import make_exam
 from harness.metrics import pass_at

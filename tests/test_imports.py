@@ -196,7 +196,7 @@ def test_imports_go_one_way() -> None:
         ("harness.store", "harness.metrics", False),
         ("harness.graders.math", "harness.judge.sandbox", False),
         ("harness.runner", "harness.workflows.evaluate", True),
-        ("harness.datasets", "harness.tasks", True),
+        ("harness.data.datasets", "harness.tasks", True),
         ("harness.workflows.regrade", "harness.registry", True),
         ("harness.cli.report", "harness.reports.page", False),
         ("harness.tasks.aime", "harness.store", True),

@@ -13,7 +13,7 @@ from tokenizer import completion_text, prompt_text, train_tokenizer
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from harness.prompts import render
+from harness.data.prompts import render
 from harness.tasks.practice import PROMPTS
 
 # Lessons of each family in a batch. Equal shares leave choice at chance and teach code perfectly.

@@ -52,8 +52,8 @@ def fetch(names: Sequence[str], contests: str | None, output: Path) -> None:
 
 
 def _fetch_standings(names: Sequence[str], contests: str | None, output: Path) -> None:
+    from harness.data.codeforces_api import fetch_contest
     from harness.errors import UsageError
-    from harness.standings import fetch_contest
 
     ids = [id.strip() for id in (contests or "").split(",") if id.strip()]
     if tuple(names) != (STANDINGS,) or not ids or not all(id.isdecimal() for id in ids):
@@ -76,7 +76,7 @@ def check(names: Sequence[str], folder: Path | None, against: Path | None) -> No
     Copies of one benchmark differ: reference answers get corrected and statements rewritten.
     Exits 1 when the two copies differ.
     """
-    from harness.datasets import load_problems
+    from harness.data.datasets import load_problems
     from harness.exam import content_hash
     from harness.registry import find_tasks
 

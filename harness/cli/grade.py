@@ -67,7 +67,7 @@ def score(run: Path, window: str | None) -> None:
     """Compute scores.json again from the stored samples and grades, and print the scores."""
     from harness.cli.lookup import task_named
     from harness.cli.outcome import finish
-    from harness.selection import Window
+    from harness.data.selection import Window
     from harness.store import RunFolder
     from harness.workflows.regrade import rescore, scores_in_window
 

@@ -56,7 +56,7 @@ def import_(
         --map statement=problem,responses=outputs -o runs/published
     """
     from harness.cli.lookup import task_named, with_judge
-    from harness.selection import Selection, Window
+    from harness.data.selection import Selection, Window
     from harness.workflows.imports import import_responses, parse_columns
 
     task = with_judge(task_named(task_name), scoring, unsafe=unsafe_judge)

@@ -95,12 +95,12 @@ def report(
     harness report runs/NAME --table r1-table5 --margin 3 -o table.tex
     """
     from harness.cli.lookup import task_named
+    from harness.data.selection import Window
     from harness.reports import page, paper_output
     from harness.reports.baselines import load
     from harness.reports.layouts import check_margin, layout_named
     from harness.reports.paper import lay_out
     from harness.reports.results import read_results, stand_for
-    from harness.selection import Window
     from harness.workflows.regrade import scores_in_window
 
     layout = layout_named(table) if table else None

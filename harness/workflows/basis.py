@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import power
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
 from harness.errors import DataError, UsageError
 from harness.metrics import tallies
 from harness.store import RunFolder

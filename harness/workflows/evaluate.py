@@ -14,7 +14,9 @@ from typing import Any
 
 import harness
 from harness.config import RunSettings, configure
-from harness.datasets import select_problems
+from harness.data.datasets import select_problems
+from harness.data.prompts import derive_seed
+from harness.data.selection import in_words
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
@@ -23,9 +25,7 @@ from harness.grading import GradingPool
 from harness.grading_ray import RayGrading
 from harness.parts import Engine, Grader
 from harness.planning import TaskRun, make_plan
-from harness.prompts import derive_seed
 from harness.runner import Observer, Runner
-from harness.selection import in_words
 from harness.store import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
 from harness.workflows.notices import Notices

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import parse_row
+from harness.data.datasets import parse_row
+from harness.data.readers import read_rows
+from harness.data.selection import Selection, in_words
 from harness.engines.recorded import RecordedEngine, Recording
 from harness.errors import DataError, UsageError
 from harness.exam import content_hash, make_exam
@@ -17,9 +19,7 @@ from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.metrics import cons_at, pass_at
 from harness.planning import TaskRun
-from harness.readers import read_rows
 from harness.runner import Observer
-from harness.selection import Selection, in_words
 from harness.store import RunWriter
 from harness.types import FinishReason, Problem, Row, Sampling, Task
 from harness.workflows.evaluate import Prepared, check_ready, run_engine

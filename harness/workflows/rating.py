@@ -18,8 +18,8 @@ from harness.contest import (
     place,
     result_of,
 )
+from harness.data.codeforces_api import read_contests, read_places, read_population
 from harness.errors import DataError, UsageError
-from harness.standings import read_contests, read_places, read_population
 from harness.store import RunFolder
 from harness.types import Problem, Verdict
 
@@ -73,7 +73,7 @@ def rate(
 
     Args:
         path: the run folder.
-        standings: folder of standings and rating changes, see `harness.standings`.
+        standings: folder of standings and rating changes, see `harness.data.codeforces_api`.
         attempts: how many samples a participation may submit for a problem, in their order, until
             one is accepted; failed ones cost what the contest takes for them.
         population: file of the ratings among which the percentile is taken.

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.data.selection import Window, month_of
 from harness.errors import DataError, UsageError
 from harness.exam import narrowed
 from harness.files import Appender, write_json
 from harness.grading import GradingPool, Job
 from harness.planning import TaskRun
 from harness.runner import Observer, compute_scores, record_fault, silent, write_scores
-from harness.selection import Window, month_of
 from harness.store import RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Sampling, Task, Verdict
 from harness.workflows.evaluate import check_ready

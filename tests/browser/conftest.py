@@ -13,7 +13,7 @@ import pytest
 
 from harness.reports.page import build, write_report
 from harness.reports.results import read_results
-from tests.reports.conftest import write_run as write_run
+from tests.reports.conftest import write_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

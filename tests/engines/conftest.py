@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load_problems
-from harness.prompts import render
+from harness.data.datasets import load_problems
+from harness.data.prompts import render
 from harness.registry import tasks
 from harness.types import Prompt
 from tests.engines.endpoint import quicken

@@ -307,7 +307,7 @@ class Answers:
 
 def task_answers(task: str, limit: int | None = None) -> dict[str, str]:
     """Statements and reference answers of a task of ours."""
-    from harness.datasets import load_problems
+    from harness.data.datasets import load_problems
     from harness.registry import tasks
 
     problems = load_problems(tasks()[task], None, limit=limit)

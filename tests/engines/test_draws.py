@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from harness.config import RunSettings
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
+from harness.data.prompts import render
 from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
 from harness.engines.transformers import Options, TransformersEngine
 from harness.planning import TaskRun
-from harness.prompts import render
 from harness.registry import find_tasks
 from harness.runner import Observer
 from harness.store import RunFolder

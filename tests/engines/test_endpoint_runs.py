@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
 from harness.engines import make_engine
 from harness.engines.serving import VllmServer, _reserve_port
 from harness.engines.settings import EngineSettings

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
+from harness.data.prompts import render
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, UsageError
@@ -24,7 +25,6 @@ from harness.exam import make_exam
 from harness.metrics import pass_at, tally_problem
 from harness.parts import Engine
 from harness.planning import make_sample
-from harness.prompts import render
 from harness.registry import tasks
 from harness.types import Completion, Prompt, Request, Sampling
 from harness.uncertainty import mean, sampling_error

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
 from harness.engines.recorded import RecordedEngine
 from harness.errors import UsageError
 from harness.exam import make_exam

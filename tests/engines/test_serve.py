@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
+from harness.data.prompts import render
 from harness.engines import make_engine
 from harness.engines.repetition import SHORTEST
 from harness.engines.settings import EngineSettings
 from harness.exam import make_exam
 from harness.planning import make_sample
-from harness.prompts import render
 from harness.registry import tasks
 from harness.store import RunFolder
 from harness.types import Completion, Request, Sampling

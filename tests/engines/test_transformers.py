@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
+from harness.data.prompts import render
 from harness.engines.decoding import add_noise
 from harness.engines.transformers import Options, TransformersEngine
 from harness.errors import EngineError
 from harness.exam import make_exam
 from harness.planning import make_sample
-from harness.prompts import render
 from harness.registry import tasks
 from harness.types import Completion, Prompt, Request, Sampling
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from harness.config import RunSettings
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
+from harness.data.prompts import derive_seed
 from harness.engines.replicas import ReplicaDied, Replicas
 from harness.engines.settings import EngineSettings
 from harness.engines.transformers import Options, TransformersEngine
@@ -24,7 +25,6 @@ from harness.engines.vllm_start import cores
 from harness.errors import DataError, EngineError, UsageError
 from harness.exam import make_exam
 from harness.planning import TaskRun, make_plan, make_request, units
-from harness.prompts import derive_seed
 from harness.registry import tasks
 from harness.runner import Observer, silent
 from harness.store import RunFolder, TaskFolder

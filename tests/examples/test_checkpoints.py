@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.datasets import load_problems
-from harness.prompts import render
+from harness.data.datasets import load_problems
+from harness.data.prompts import render
 from harness.tasks.practice import TASKS
 
 pytest.importorskip("torch")

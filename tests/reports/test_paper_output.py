@@ -16,9 +16,9 @@ from rich.console import Console
 
 from harness.cli.imports import import_
 from harness.cli.report import report
+from harness.data.readers import read_rows
 from harness.errors import UsageError
 from harness.files import write_lines
-from harness.readers import read_rows
 from harness.reports.baselines import load
 from harness.reports.latex import escape
 from harness.reports.layouts import LAYOUTS

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import HubDataset, PackagedDataset, load_problems
+from harness.data.datasets import HubDataset, PackagedDataset, load_problems
+from harness.data.prompts import choice_order, fields, render
 from harness.errors import DataError
 from harness.metrics import pass_at
-from harness.prompts import choice_order, fields, render
 from harness.registry import tasks
 from harness.types import LETTERS, Problem, Sample, Task, Verdict
 

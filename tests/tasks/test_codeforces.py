@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.datasets import parse_row, select_problems
+from harness.data.datasets import parse_row, select_problems
+from harness.data.prompts import render
+from harness.data.selection import Selection
 from harness.errors import DataError
 from harness.exam import content_hash
-from harness.prompts import render
-from harness.selection import Selection
 from harness.tasks.codeforces import CODEFORCES
 from harness.types import Limits, Problem, Sample, TestCase, Verdict
 

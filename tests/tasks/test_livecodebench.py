@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from harness.datasets import HubParts, load_problems, parse_row, select_problems
+from harness.data.datasets import HubParts, load_problems, parse_row, select_problems
+from harness.data.prompts import render
+from harness.data.readers import read_rows
+from harness.data.selection import Selection, Window
 from harness.errors import DataError
-from harness.prompts import render
-from harness.readers import read_rows
-from harness.selection import Selection, Window
 from harness.tasks.livecodebench import ERRATA, LIVECODEBENCH
 from harness.types import Limits, Problem, TestCase
 from harness.workflows.imports import FileDataset

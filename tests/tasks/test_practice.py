@@ -10,8 +10,8 @@ from math import isqrt
 
 import pytest
 
-from harness.datasets import load_problems
-from harness.prompts import choice_order, fields, render
+from harness.data.datasets import load_problems
+from harness.data.prompts import choice_order, fields, render
 from harness.tasks.practice import LIMITS, PROMPTS, TASKS
 from harness.types import Problem, Sample, Task, Verdict
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
+from harness.data.prompts import derive_seed
 from harness.errors import DataError, EngineError, ExamMismatch, UsageError
 from harness.nights import Checkpoint, Outcome, worst
-from harness.prompts import derive_seed
 from harness.registry import find_tasks
 from harness.reports.nights import to_table
 from harness.store import RunFolder

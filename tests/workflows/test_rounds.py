@@ -67,8 +67,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[d
 
 
 def _problems() -> Sequence[Any]:
-    from harness.datasets import select_problems
-    from harness.selection import Selection
+    from harness.data.datasets import select_problems
+    from harness.data.selection import Selection
 
     return select_problems(find_tasks(TASK)[0], None, Selection(), None)[0]
 

@@ -17,7 +17,7 @@ import harness.workflows.evaluate as evaluate_module
 import harness.workflows.sweep as sweep_module
 from harness import effects
 from harness.cli import _run
-from harness.datasets import load_problems
+from harness.data.datasets import load_problems
 from harness.effects import Effect
 from harness.errors import DataError, EngineError, ExamMismatch, UsageError
 from harness.metrics import tallies

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.data.readers import FORMATS, first_line, read_rows
+from harness.data.selection import Selection, in_words
 from harness.errors import DataError, UsageError
-from harness.readers import FORMATS, first_line, read_rows
-from harness.selection import Selection, in_words
 from harness.types import LETTERS, Problem, Row, Task
 
 _RELEASE = re.compile(r"(?:release_v([1-9])|v([1-9])(?:_v([1-9]))?)")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.datasets import (
+from harness.data.datasets import (
     HubDataset,
     HubParts,
     PackagedDataset,
@@ -22,9 +22,9 @@ from harness.datasets import (
     load_problems,
     select_problems,
 )
+from harness.data.readers import read_rows
+from harness.data.selection import Selection, Window, in_words
 from harness.errors import DataError, UsageError
-from harness.readers import read_rows
-from harness.selection import Selection, Window, in_words
 from harness.tasks.aime import AIME24, AIME25
 from harness.tasks.gpqa import GPQA_DIAMOND
 from harness.tasks.math500 import MATH500
