@@ -24,8 +24,8 @@ from harness.data.datasets import PackagedDataset
 from harness.exam import make_exam
 from harness.files import Appender, write_json
 from harness.graders.integer import Integer
-from harness.metrics import pass_at
 from harness.scoring import SampleStatistics, score_task
+from harness.stats.metrics import pass_at
 from harness.store import Manifest, RunWriter
 from harness.types import Grade, Problem, Sample, Sampling, Task, Verdict
 

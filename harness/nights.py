@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import gate
 from harness.errors import ExamMismatch, HarnessError, Incomplete
-from harness.gate import Comparison, TaskComparison
+from harness.stats import gate
+from harness.stats.gate import Comparison, TaskComparison
 
 WithoutComparison = Literal["no baseline", "is the baseline", "not graded"]
 Verdict = gate.Outcome | Literal["not the same exam"] | WithoutComparison

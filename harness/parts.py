@@ -78,7 +78,7 @@ class Engine(Protocol):
 
 
 class Metric(Protocol):
-    """From one problem's graded samples to a value; see `harness.metrics`."""
+    """From one problem's graded samples to a value; see `harness.stats.metrics`."""
 
     @property
     def k(self) -> int:

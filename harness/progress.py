@@ -21,11 +21,11 @@ import orjson
 from harness.errors import DataError
 from harness.lock import holder
 from harness.marks import Marks
-from harness.metrics import pass_at
 from harness.scores import Tally
+from harness.stats.intervals import mean, problems_error, sampling_error
+from harness.stats.metrics import pass_at
 from harness.store import RunFolder, TaskFolder
 from harness.types import Verdict
-from harness.uncertainty import mean, problems_error, sampling_error
 
 _WINDOW = 60.0  # seconds over which a rate is taken
 _SETTLED = 10.0  # seconds of watching after which what was before no longer counts

@@ -19,12 +19,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from harness.breakdown import breakdown, open_range
 from harness.errors import EngineDown, EngineError
 from harness.files import Appender, read_lines, write_json, write_lines
 from harness.grading import GradingPool, Job
 from harness.marks import Marks
-from harness.metrics import tallies
 from harness.parts import Engine
 from harness.planning import (
     Place,
@@ -39,6 +37,8 @@ from harness.planning import (
 from harness.rounds import Learn, Rounds, RoundWork, together
 from harness.scheduling import Schedule
 from harness.scoring import SampleStatistics, score_task
+from harness.stats.breakdown import breakdown, open_range
+from harness.stats.metrics import tallies
 from harness.store import TaskFolder
 from harness.types import Grade, Sample, Verdict
 

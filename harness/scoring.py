@@ -4,7 +4,7 @@
 "scores": [one `Score` a metric], "skipped": [{"metric", "why"}],
 "truncated_share": 0.02, "looped": 0, "duplicates": 0,
 "tokens": {"prompt"|"thought"|"response"|"total": {"mean", "median", "max"} or null},
-"breakdown", "range": see `harness.breakdown`,
+"breakdown", "range": see `harness.stats.breakdown`,
 "stopped": see `harness.workflows.rounds`, null where the number of samples was fixed}
 """
 
@@ -19,11 +19,9 @@ from typing import Any
 
 from harness.exam import Exam
 from harness.marks import Marks
-from harness.metrics import tally_problem
 from harness.parts import Grader, Metric
 from harness.scores import Score, Tally
-from harness.types import Grade, Sample, Verdict
-from harness.uncertainty import (
+from harness.stats.intervals import (
     Interval,
     mean,
     problems_error,
@@ -31,6 +29,8 @@ from harness.uncertainty import (
     sampling_error,
     sampling_interval,
 )
+from harness.stats.metrics import tally_problem
+from harness.types import Grade, Sample, Verdict
 
 _LONG = 200  # characters from which two equal samples are no coincidence
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from harness.gate import Change, Comparison, Ruling, TaskComparison
-from harness.uncertainty import Interval
+from harness.stats.gate import Change, Comparison, Ruling, TaskComparison
+from harness.stats.intervals import Interval
 
 from .page import print_table
 from .tables import Column, Row, Table

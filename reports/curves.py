@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.curves import Point as PointOverK
-from harness.curves import cons_curve, pass_curve
-from harness.metrics import pass_at
 from harness.scores import Tally
-from harness.uncertainty import mean, sampling_error
+from harness.stats.curves import Point as PointOverK
+from harness.stats.curves import cons_curve, pass_curve
+from harness.stats.intervals import mean, sampling_error
+from harness.stats.metrics import pass_at
 
 from .drawing import INK, SERIES, Plot, doublings, label, legend, panel, percent_axis, thousands
 from .observations import Length, Observations

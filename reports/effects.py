@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.effects import Effect
 from harness.errors import DataError
 from harness.exam import Exam
-from harness.uncertainty import Interval
+from harness.stats.effects import Effect
+from harness.stats.intervals import Interval
 
 from .compared import points
 from .page import render_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from harness.uncertainty import mean, sampling_error
+from harness.stats.intervals import mean, sampling_error
 
 from .drawing import RIGHT, WRONG, Plot, doublings, label, legend, panel, thousands
 from .observations import Length, Observations

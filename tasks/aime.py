@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from harness.data.datasets import HubDataset
 from harness.graders.integer import Integer
-from harness.metrics import cons_at, pass_at
+from harness.stats.metrics import cons_at, pass_at
 from harness.types import Problem, Row, Sampling, Task
 
 PROMPT = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."

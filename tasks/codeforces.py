@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.data.datasets import HubDataset
 from harness.graders.code import Code
-from harness.metrics import pass_at
+from harness.stats.metrics import pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
 
 PROMPT = """\

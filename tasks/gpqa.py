@@ -7,7 +7,7 @@ repeat; here that is `--choice-order per-sample`. k = 8 as open-r1, since the pa
 
 from harness.data.datasets import HubDataset
 from harness.graders.choice import Choice
-from harness.metrics import pass_at
+from harness.stats.metrics import pass_at
 from harness.types import Problem, Row, Sampling, Task
 
 PROMPT = """Answer the following multiple choice question. The last line of your response should \

@@ -15,7 +15,7 @@ from typing import Any
 from harness.data.datasets import HubDataset, HubParts
 from harness.graders.code import Code
 from harness.judge.rows import livecodebench_tests
-from harness.metrics import pass_at
+from harness.stats.metrics import pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task
 
 PROMPT = "### Question:\n{statement}\n\n### Answer: (use the provided format with backticks)\n\n"

@@ -27,7 +27,7 @@ from harness.graders.lm_eval import (
     outcomes,
     scoring,
 )
-from harness.metrics import pass_at
+from harness.stats.metrics import pass_at
 from harness.types import Problem, Row, Sampling, Task
 
 PREFIX = "lm_eval"

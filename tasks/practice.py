@@ -11,8 +11,8 @@ from harness.graders.choice import Choice
 from harness.graders.code import Code
 from harness.graders.integer import Integer
 from harness.graders.math import Math
-from harness.metrics import cons_at, pass_at
 from harness.parts import Grader
+from harness.stats.metrics import cons_at, pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
 
 BOXED = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from harness.exam import make_exam
-from harness.metrics import cons_at, pass_at
 from harness.parts import Grader
 from harness.planning import TaskRun
 from harness.runner import Runner
+from harness.stats.metrics import cons_at, pass_at
 from harness.store import Manifest, RunWriter
 from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
 from harness.workflows.imports import KINDS

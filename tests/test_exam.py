@@ -11,7 +11,7 @@ import pytest
 from harness.data.datasets import PackagedDataset
 from harness.exam import COMPARED, Exam, content_hash, differences, make_exam
 from harness.graders.choice import Choice
-from harness.metrics import pass_at
+from harness.stats.metrics import pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
 
 

@@ -19,9 +19,9 @@ from harness.cli.export import definition
 from harness.data.datasets import load_problems
 from harness.errors import UsageError
 from harness.exam import make_exam
-from harness.metrics import pass_at
 from harness.planning import TaskRun, Unit, make_request
 from harness.registry import tasks
+from harness.stats.metrics import pass_at
 from harness.types import Sampling
 
 INTEGERS, CHOICES = tasks()["practice_integer"], tasks()["practice_choice"]

@@ -17,9 +17,9 @@ import pytest
 from harness.errors import DataError, EngineDown, EngineError
 from harness.exam import make_exam
 from harness.grading import GradingPool, Job
-from harness.metrics import cons_at, pass_at
 from harness.planning import TaskRun, Unit, make_plan, make_request, make_sample
 from harness.runner import Runner
+from harness.stats.metrics import cons_at, pass_at
 from harness.store import Manifest, RunWriter, TaskFolder
 from harness.types import (
     Completion,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from harness.exam import Exam
 from harness.graders.integer import Integer
-from harness.metrics import cons_at, pass_at, tally_problem
 from harness.parts import Grader, Metric
 from harness.scoring import SampleStatistics, score_task
+from harness.stats.intervals import mean, problems_error
+from harness.stats.metrics import cons_at, pass_at, tally_problem
 from harness.types import Grade, Problem, Sample, Verdict
-from harness.uncertainty import mean, problems_error
 
 METRICS = (pass_at(1), cons_at(2))
 WRONG = [v for v in Verdict if v not in (Verdict.CORRECT, Verdict.ERROR)]

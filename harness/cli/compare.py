@@ -12,7 +12,7 @@ from harness.cli.live import run_async
 from harness.errors import DataError, ExamMismatch, HarnessError, Incomplete, UsageError
 
 if TYPE_CHECKING:
-    from harness.gate import Comparison
+    from harness.stats.gate import Comparison
 
 _RUN = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)

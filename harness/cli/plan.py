@@ -69,7 +69,7 @@ def plan(
     """
     from harness.cli.lookup import task_named
     from harness.files import write_json
-    from harness.power import ALPHA
+    from harness.stats.power import ALPHA
     from harness.workflows.basis import Assumptions, bases, throughput
     from harness.workflows.plan import plan_task
 
@@ -146,7 +146,7 @@ def _table(planned: TaskPlan, k: int) -> Table:
 
 
 def _sentences(planned: TaskPlan, k: int) -> Iterator[str]:
-    from harness.power import MOST
+    from harness.stats.power import MOST
 
     step = planned.step(k)
     base = f" against a base of k {planned.base_k}" if planned.base_k else ""

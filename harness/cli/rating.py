@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.contest import Joint
+    from harness.stats.elo import Joint
     from harness.workflows.rating import Rated
 
 

@@ -13,7 +13,7 @@ from harness.errors import Incomplete
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.effects import Effect
+    from harness.stats.effects import Effect
     from harness.workflows.sweep import Sweep
 
 

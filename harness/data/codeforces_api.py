@@ -19,8 +19,8 @@ from typing import Any
 
 import orjson
 
-from harness.contest import Contest, Entrant, Result, Scoring
 from harness.errors import DataError
+from harness.stats.elo import Contest, Entrant, Result, Scoring
 
 API = "https://codeforces.com/api"
 _SCORING: Mapping[str, Scoring] = {"CF": "points", "ICPC": "icpc"}

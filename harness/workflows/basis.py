@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import power
 from harness.data.datasets import load_problems
 from harness.errors import DataError, UsageError
-from harness.metrics import tallies
+from harness.stats import power
+from harness.stats.intervals import mean
+from harness.stats.metrics import tallies
 from harness.store import RunFolder
 from harness.types import Task
-from harness.uncertainty import mean
 
 if TYPE_CHECKING:
-    from harness.power import Rates
+    from harness.stats.power import Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

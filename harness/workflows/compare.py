@@ -8,7 +8,9 @@ from typing import Any
 
 from harness.errors import ExamMismatch, Incomplete, UsageError
 from harness.exam import COMPARED, differences
-from harness.gate import (
+from harness.grading import GradingPool
+from harness.planning import TaskRun
+from harness.stats.gate import (
     Case,
     Change,
     Comparison,
@@ -18,9 +20,7 @@ from harness.gate import (
     TaskComparison,
     rule,
 )
-from harness.grading import GradingPool
-from harness.metrics import tallies
-from harness.planning import TaskRun
+from harness.stats.metrics import tallies
 from harness.store import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Verdict
 from harness.workflows.evaluate import check_ready

@@ -17,9 +17,9 @@ from harness.exam import content_hash, make_exam
 from harness.graders.choice import Choice
 from harness.graders.integer import Integer
 from harness.graders.math import Math
-from harness.metrics import cons_at, pass_at
 from harness.planning import TaskRun
 from harness.runner import Observer
+from harness.stats.metrics import cons_at, pass_at
 from harness.store import RunWriter
 from harness.types import FinishReason, Problem, Row, Sampling, Task
 from harness.workflows.evaluate import Prepared, check_ready, run_engine

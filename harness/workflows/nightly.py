@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from harness.config import RunSettings, by_field, check, configure, read_config
 from harness.errors import DataError, ExamMismatch, HarnessError
 from harness.files import Appender, read_lines
-from harness.gate import Comparison
 from harness.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
 from harness.planning import TaskRun
 from harness.runner import Observer
+from harness.stats.gate import Comparison
 from harness.store import MANIFEST, RunFolder
 from harness.types import Task
 from harness.workflows.accept import CLOCK, LEDGER, read_ledger

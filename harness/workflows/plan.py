@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness import power, sequential
 from harness.errors import UsageError
+from harness.stats import power, sequential
 from harness.workflows.basis import Basis
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)

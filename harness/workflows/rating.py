@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.contest import (
+from harness.data.codeforces_api import read_contests, read_places, read_population
+from harness.errors import DataError, UsageError
+from harness.stats.elo import (
     Contest,
     Joint,
     MeanRating,
@@ -18,8 +20,6 @@ from harness.contest import (
     place,
     result_of,
 )
-from harness.data.codeforces_api import read_contests, read_places, read_population
-from harness.errors import DataError, UsageError
 from harness.store import RunFolder
 from harness.types import Problem, Verdict
 

@@ -1,7 +1,7 @@
 """Sampling in rounds until the gate's question is decided: what `--until decided` does.
 
 The question is that of `harness compare`: is this run worse than its base by the sampling error, or
-is a drop of the margin excluded? `harness.sequential` has the boundaries. What was asked and every
+is a drop of the margin excluded? `harness.stats.sequential` has the boundaries. What was asked and every
 look are kept in TASK/stopping.json, so that a comparison or a report of the run knows that its
 number of samples was not fixed beforehand:
 
@@ -21,11 +21,11 @@ from harness.config import RunSettings
 from harness.errors import ExamMismatch, UsageError
 from harness.exam import Exam, differences
 from harness.files import write_json
-from harness.metrics import tallies
 from harness.planning import TaskRun
-from harness.power import ALPHA
 from harness.scores import Tally
-from harness.sequential import Design, Look, look
+from harness.stats.metrics import tallies
+from harness.stats.power import ALPHA
+from harness.stats.sequential import Design, Look, look
 from harness.store import STOPPING, RunFolder, TaskFolder
 
 

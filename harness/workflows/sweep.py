@@ -17,16 +17,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import effects
 from harness.cluster import Cluster
 from harness.config import RunSettings
 from harness.data.prompts import derive_seed
-from harness.effects import Effect, Outcome, Pairing, Source
 from harness.errors import UsageError
 from harness.grading import GradingPool
 from harness.parts import Engine
 from harness.planning import TaskRun, missing
 from harness.runner import Observer
+from harness.stats import effects
+from harness.stats.effects import Effect, Outcome, Pairing, Source
 from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Task, Verdict
 from harness.workflows.cells import Cell, make_cell

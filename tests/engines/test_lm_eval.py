@@ -22,12 +22,12 @@ from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.exam import make_exam
-from harness.metrics import pass_at, tally_problem
 from harness.parts import Engine
 from harness.planning import make_sample
 from harness.registry import tasks
+from harness.stats.intervals import mean, sampling_error
+from harness.stats.metrics import pass_at, tally_problem
 from harness.types import Completion, Prompt, Request, Sampling
-from harness.uncertainty import mean, sampling_error
 
 pytestmark = pytest.mark.engines
 

@@ -12,8 +12,8 @@ import pytest
 from harness.exam import make_exam
 from harness.files import Appender, write_json
 from harness.graders.integer import Integer
-from harness.metrics import cons_at, pass_at
 from harness.scoring import SampleStatistics, score_task
+from harness.stats.metrics import cons_at, pass_at
 from harness.store import Manifest, RunWriter
 from harness.types import Grade, Problem, Row, Sample, Sampling, Task, Verdict
 

@@ -12,12 +12,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness.breakdown import breakdown
 from harness.cli.report import answer_classes, drawn, report
-from harness.curves import cons_curve, pass_curve
 from harness.errors import DataError, UsageError
 from harness.graders.integer import Integer
-from harness.metrics import tallies
 from harness.reports.baselines import load
 from harness.reports.curves import budget_curve, budget_plot
 from harness.reports.drawing import SERIES, VERDICTS, Plot, label
@@ -27,6 +24,9 @@ from harness.reports.page import build, render_html
 from harness.reports.plots import figures
 from harness.reports.results import read_results
 from harness.reports.training import parse_steps, read_log, step_of, training_figures
+from harness.stats.breakdown import breakdown
+from harness.stats.curves import cons_curve, pass_curve
+from harness.stats.metrics import tallies
 from harness.store import RunFolder
 from harness.types import Problem, Verdict
 

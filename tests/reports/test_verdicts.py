@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from harness.metrics import cons_at
 from harness.reports.results import Rate
 from harness.reports.verdicts import (
     Measured,
@@ -21,7 +20,8 @@ from harness.reports.verdicts import (
     published_error,
 )
 from harness.scores import Score, Tally, Vote
-from harness.uncertainty import sampling_error
+from harness.stats.intervals import sampling_error
+from harness.stats.metrics import cons_at
 
 HALF = [Rate(4, 8)] * 30  # p = 1/2 everywhere: one draw has the variance 8/7 · 1/4 / 30
 DRAW = 8 / 7 / 4 / 30

@@ -12,10 +12,10 @@ import pytest
 from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.graders.integer import Integer
-from harness.metrics import pass_at
 from harness.reports.baselines import load
 from harness.reports.page import build, render_html, render_markdown
 from harness.reports.results import read_results
+from harness.stats.metrics import pass_at
 from harness.tasks.aime import AIME24
 from harness.types import Problem, Task, Verdict
 from harness.workflows.regrade import rescore, scores_in_window

@@ -13,8 +13,8 @@ import pytest
 from harness.data.datasets import HubDataset, PackagedDataset, load_problems
 from harness.data.prompts import choice_order, fields, render
 from harness.errors import DataError
-from harness.metrics import pass_at
 from harness.registry import tasks
+from harness.stats.metrics import pass_at
 from harness.types import LETTERS, Problem, Sample, Task, Verdict
 
 TASKS = list(tasks().values())

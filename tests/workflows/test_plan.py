@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import power
 from harness.cli import _run
 from harness.cli.lookup import task_named
 from harness.errors import DataError, UsageError
 from harness.registry import find_tasks
 from harness.runner import Observer
 from harness.scores import Tally
+from harness.stats import power
 from harness.store import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Request
 from harness.workflows.basis import Assumptions, Basis, bases, throughput
@@ -103,7 +103,7 @@ def test_errors_and_drops_shrink_with_k_but_the_problems_error_has_a_floor() -> 
 def test_the_errors_to_expect_are_those_of_simulated_runs() -> None:
     import numpy as np
 
-    from harness.uncertainty import problems_error, rate_variances, sampling_error
+    from harness.stats.intervals import problems_error, rate_variances, sampling_error
 
     random, found = np.random.default_rng(3), basis(n=60)
     step, sampling, problems = plan_task(found, steps=(4,)).step(4), [], []

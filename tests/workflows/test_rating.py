@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.rating import lines, rating
-from harness.contest import expected_place
 from harness.data.codeforces_api import parse_contest, read_contests, read_population
 from harness.errors import DataError, HarnessError, UsageError
 from harness.exam import make_exam
 from harness.files import write_lines
+from harness.stats.elo import expected_place
 from harness.store import Manifest, RunWriter
 from harness.tasks.aime import AIME24
 from harness.types import Grade, Problem, Sampling, Verdict

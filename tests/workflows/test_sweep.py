@@ -15,18 +15,18 @@ import pytest
 import harness.runner
 import harness.workflows.evaluate as evaluate_module
 import harness.workflows.sweep as sweep_module
-from harness import effects
 from harness.cli import _run
 from harness.data.datasets import load_problems
-from harness.effects import Effect
 from harness.errors import DataError, EngineError, ExamMismatch, UsageError
-from harness.metrics import tallies
 from harness.planning import TaskRun
 from harness.registry import find_tasks
 from harness.runner import Observer
+from harness.stats import effects
+from harness.stats.effects import Effect
+from harness.stats.intervals import Interval
+from harness.stats.metrics import tallies
 from harness.store import RunFolder
 from harness.types import Completion, Request, Verdict
-from harness.uncertainty import Interval
 from harness.workflows.sweep import Sweep, draw_samples, lay_out, measure_effects
 from harness.workflows.variants import read_sweep
 from tests.fakes import FakeEngine, InlinePool

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from harness.uncertainty import mean
+from harness.stats.intervals import mean
 
 if TYPE_CHECKING:
     import numpy as np

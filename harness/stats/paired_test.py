@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.scores import Tally
-from harness.uncertainty import (
+from harness.stats.intervals import (
     Interval,
     mean,
     problems_error,

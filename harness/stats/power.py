@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.scores import Tally
-from harness.uncertainty import mean
+from harness.stats.intervals import mean
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.contest import (
+from harness.stats.elo import (
     Contest,
     Entrant,
     Placing,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.breakdown import breakdown, open_range
-from harness.metrics import tallies
+from harness.stats.breakdown import breakdown, open_range
+from harness.stats.metrics import tallies
 from harness.types import Grade, Problem, Verdict
 
 

@@ -12,9 +12,8 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from harness.metrics import pass_at
 from harness.scores import Tally
-from harness.uncertainty import (
+from harness.stats.intervals import (
     mean,
     problems_error,
     problems_interval,
@@ -24,6 +23,7 @@ from harness.uncertainty import (
     satterthwaite,
     student,
 )
+from harness.stats.metrics import pass_at
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=50)
 

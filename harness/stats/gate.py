@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from harness.comparison import Difference, compare, holm
 from harness.errors import Incomplete
-from harness.power import (
+from harness.scores import Tally
+from harness.stats.paired_test import Difference, compare, holm
+from harness.stats.power import (
     ALPHA,
     POWER,
     detectable_drop,
@@ -29,8 +30,7 @@ from harness.power import (
     power_at,
     problems_needed,
 )
-from harness.scores import Tally
-from harness.sequential import Design, Look, look
+from harness.stats.sequential import Design, Look, look
 
 Outcome = Literal["regression", "no regression", "underpowered"]
 EXIT_CODES: Mapping[Outcome, int] = {"regression": 1, "no regression": 0, "underpowered": 5}

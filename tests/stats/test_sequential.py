@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from harness.power import detectable_drop as fixed_drop
-from harness.power import lowered, posterior_rates
 from harness.scores import Tally
-from harness.sequential import (
+from harness.stats.power import detectable_drop as fixed_drop
+from harness.stats.power import lowered, posterior_rates
+from harness.stats.sequential import (
     Design,
     Look,
     boundary,

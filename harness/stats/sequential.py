@@ -31,16 +31,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from harness import power
-from harness.power import ALPHA, POWER, lowered, posterior_variance, sampling_variance
 from harness.scores import Tally
-from harness.uncertainty import Interval, mean
+from harness.stats import power
+from harness.stats.intervals import Interval, mean
+from harness.stats.power import ALPHA, POWER, lowered, posterior_variance, sampling_variance
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from harness.power import Rates
+    from harness.stats.power import Rates
 
 Decision = Literal["regression", "no regression", "underpowered"]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.data.selection import month_of
-from harness.metrics import pass_at
 from harness.scores import Tally
+from harness.stats.intervals import mean, problems_error, sampling_error
+from harness.stats.metrics import pass_at
 from harness.types import Problem
-from harness.uncertainty import mean, problems_error, sampling_error
 
 _BY: Mapping[str, Callable[[Problem], Any]] = {
     "month": month_of,
@@ -25,7 +25,7 @@ def breakdown(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> li
 
     Args:
         problems: of the task.
-        found: what came of each, see `harness.metrics.tallies`.
+        found: what came of each, see `harness.stats.metrics.tallies`.
 
     Returns:
         Rows {by, group, n_problems, value, se_sampling, se_problems}; a property that not every

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.comparison import stratified
-from harness.power import (
+from harness.scores import Tally
+from harness.stats.paired_test import stratified
+from harness.stats.power import (
     Beta,
     assumed_rates,
     detectable_drop,
@@ -22,7 +23,6 @@ from harness.power import (
     problems_needed,
     sampling_variance,
 )
-from harness.scores import Tally
 
 
 def drawn(a: float, b: float, m: int, k: int, seed: int) -> list[Tally]:

@@ -12,12 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from harness.comparison import Difference, compare, rate
 from harness.errors import DataError
-from harness.metrics import tallies
 from harness.scores import Tally
-from harness.types import Grade, Sample, Verdict
-from harness.uncertainty import (
+from harness.stats.intervals import (
     Interval,
     mean,
     problems_error,
@@ -28,6 +25,9 @@ from harness.uncertainty import (
     satterthwaite,
     student,
 )
+from harness.stats.metrics import tallies
+from harness.stats.paired_test import Difference, compare, rate
+from harness.types import Grade, Sample, Verdict
 
 Source = Literal["base", "sampled", "stored"]
 """The base itself, samples drawn for this value, or computed from the base's stored samples."""

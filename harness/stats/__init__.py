@@ -1,0 +1,1 @@
+"""The statistics of evals: pure functions of what was counted."""
