@@ -34,7 +34,7 @@ from harness.engines.transformers import Options, TransformersEngine
 from harness.planning import make_plan, make_request, units
 from harness.registry import find_tasks
 from harness.runner import Observer
-from harness.store import Manifest, RunFolder, RunWriter
+from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Request
 from harness.workflows.evaluate import Prepared, prepare, run_engine
 

@@ -22,11 +22,11 @@ from pathlib import Path
 
 from harness.data.datasets import PackagedDataset
 from harness.exam import make_exam
-from harness.files import Appender, write_json
 from harness.graders.integer import Integer
 from harness.scoring import SampleStatistics, score_task
 from harness.stats.metrics import pass_at
-from harness.store import Manifest, RunWriter
+from harness.storage.files import Appender, write_json
+from harness.storage.run_folder import Manifest, RunWriter
 from harness.types import Grade, Problem, Sample, Sampling, Task, Verdict
 
 BARS = {"build": 40.0, "memory": 1000.0, "open": 2.0}

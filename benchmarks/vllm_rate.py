@@ -98,7 +98,7 @@ class Counted:
 async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Namespace) -> Meter:
     """The real pipeline into a run folder of its own."""
     from harness.runner import Runner
-    from harness.store import Manifest, RunWriter
+    from harness.storage.run_folder import Manifest, RunWriter
 
     meter = Meter()
     with tempfile.TemporaryDirectory() as folder, RunWriter(Path(folder) / "run") as writer:
@@ -167,7 +167,7 @@ async def bare_lane(
 
 def no_samples(folder: str, prepared: Any) -> Any:
     """A task folder with nothing in it, so that all is planned."""
-    from harness.store import TaskFolder
+    from harness.storage.run_folder import TaskFolder
 
     return TaskFolder(Path(folder) / prepared.task.name)
 

@@ -11,10 +11,10 @@ from typing import Any
 from harness.answers import split_thought
 from harness.data.prompts import choice_order, derive_seed, render
 from harness.exam import Exam
-from harness.marks import Marks
 from harness.parts import Engine
 from harness.scheduling import ORDER, Lengths, Schedule
-from harness.store import RunFolder, TaskFolder
+from harness.storage.run_folder import RunFolder, TaskFolder
+from harness.storage.sample_set import Marks
 from harness.types import Completion, Problem, Request, Sample, Sampling, Task
 
 Place = tuple[str, str]

@@ -20,9 +20,7 @@ from functools import partial
 from typing import Any
 
 from harness.errors import EngineDown, EngineError
-from harness.files import Appender, read_lines, write_json, write_lines
 from harness.grading import GradingPool, Job
-from harness.marks import Marks
 from harness.parts import Engine
 from harness.planning import (
     Place,
@@ -39,7 +37,9 @@ from harness.scheduling import Schedule
 from harness.scoring import SampleStatistics, score_task
 from harness.stats.breakdown import breakdown, open_range
 from harness.stats.metrics import tallies
-from harness.store import TaskFolder
+from harness.storage.files import Appender, read_lines, write_json, write_lines
+from harness.storage.run_folder import TaskFolder
+from harness.storage.sample_set import Marks
 from harness.types import Grade, Sample, Verdict
 
 _SYNC_SECONDS = 5.0

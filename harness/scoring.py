@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.exam import Exam
-from harness.marks import Marks
 from harness.parts import Grader, Metric
 from harness.scores import Score, Tally
 from harness.stats.intervals import (
@@ -30,6 +29,7 @@ from harness.stats.intervals import (
     sampling_interval,
 )
 from harness.stats.metrics import tally_problem
+from harness.storage.sample_set import Marks
 from harness.types import Grade, Sample, Verdict
 
 _LONG = 200  # characters from which two equal samples are no coincidence

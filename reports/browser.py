@@ -16,7 +16,7 @@ from typing import IO, Any
 import orjson
 
 from harness.errors import DataError
-from harness.files import dump
+from harness.storage.files import dump
 from harness.types import Grade, Problem, TestCase, Verdict
 
 from .chunks import RAW_BYTES, Chunks

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from harness.nights import Outcome, TaskOutcome
+from harness.storage.nights import Outcome, TaskOutcome
 
 from .compared import (
     add_error,

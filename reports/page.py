@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from harness.errors import UsageError
-from harness.files import write_text
+from harness.storage.files import write_text
 from harness.types import Verdict
 
 from .baselines import Cell

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 import harness
-from harness.files import write_text
+from harness.storage.files import write_text
 
 from . import latex
 from .page import check_format, print_table

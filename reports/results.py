@@ -13,7 +13,7 @@ from harness.data.selection import Window
 from harness.errors import DataError, UsageError
 from harness.exam import Exam, narrowed
 from harness.scores import Score
-from harness.store import Manifest, RunFolder, TaskFolder
+from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Problem, Verdict
 
 Z95 = 1.96

@@ -24,8 +24,8 @@ from typing import Any
 import harness
 from harness.errors import DataError, UsageError
 from harness.exam import differences
-from harness.files import read_json, write_json, write_text
-from harness.store import TaskFolder
+from harness.storage.files import read_json, write_json, write_text
+from harness.storage.run_folder import TaskFolder
 
 from .archive import (
     Compare,

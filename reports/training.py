@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, UsageError
-from harness.files import read_lines
 from harness.scores import Score
+from harness.storage.files import read_lines
 
 from .baselines import Cell
 from .drawing import SERIES, Plot, house_style, label, legend, panel, percent_axis, thousands

@@ -18,7 +18,7 @@ from harness.parts import Grader
 from harness.planning import TaskRun
 from harness.runner import Runner
 from harness.stats.metrics import cons_at, pass_at
-from harness.store import Manifest, RunWriter
+from harness.storage.run_folder import Manifest, RunWriter
 from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
 from harness.workflows.imports import KINDS
 

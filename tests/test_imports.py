@@ -192,14 +192,14 @@ def test_imports_go_one_way() -> None:
 @pytest.mark.parametrize(
     ("module", "target", "refused"),
     [
-        ("harness.stats.metrics", "harness.store", True),
-        ("harness.store", "harness.stats.metrics", False),
+        ("harness.stats.metrics", "harness.storage.run_folder", True),
+        ("harness.storage.run_folder", "harness.stats.metrics", False),
         ("harness.graders.math", "harness.judge.sandbox", False),
         ("harness.runner", "harness.workflows.evaluate", True),
         ("harness.data.datasets", "harness.tasks", True),
         ("harness.workflows.regrade", "harness.registry", True),
         ("harness.cli.report", "harness.reports.page", False),
-        ("harness.tasks.aime", "harness.store", True),
+        ("harness.tasks.aime", "harness.storage.run_folder", True),
         ("harness.reports.page", "harness.engines", True),
         ("harness.reports.page", "harness.tasks.aime", True),
         ("harness.reports.page", "harness.reports.tables", False),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
 TASKS = "practice_integer,practice_math,practice_choice"

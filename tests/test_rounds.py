@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 import harness.runner as runner_module
 from harness.errors import EngineError
-from harness.files import write_lines
 from harness.planning import Place, Plan, TaskRun
 from harness.rounds import Rounds
 from harness.runner import Runner
 from harness.scheduling import Lengths
+from harness.storage.files import write_lines
 from harness.types import Completion, Request
 from tests.fakes import FakeEngine
 from tests.test_runner import PROBLEMS, make_run, right

@@ -20,7 +20,7 @@ from harness.grading import GradingPool, Job
 from harness.planning import TaskRun, Unit, make_plan, make_request, make_sample
 from harness.runner import Runner
 from harness.stats.metrics import cons_at, pass_at
-from harness.store import Manifest, RunWriter, TaskFolder
+from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
 from harness.types import (
     Completion,
     Grade,

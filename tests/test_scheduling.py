@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.marks import Marks
 from harness.scheduling import Lengths, Schedule
+from harness.storage.sample_set import Marks
 
 
 def schedule(missing: dict[str, list[int]], means: dict[str, float] | None = None) -> Schedule[str]:

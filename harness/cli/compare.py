@@ -97,8 +97,8 @@ def write_comparison(
     json_file: Path | None,
 ) -> None:
     """Write the reports that were asked for."""
-    from harness.files import write_json, write_text
     from harness.reports.compared import to_junit, to_markdown
+    from harness.storage.files import write_json, write_text
 
     if junit is not None:
         write_text(junit, to_junit(found, fail_on_rise=fail_on_rise))
@@ -113,8 +113,8 @@ def write_mismatch(
     error: HarnessError, *, junit: Path | None, markdown: Path | None, json_file: Path | None
 ) -> None:
     """Write the reports of a comparison that could not be made."""
-    from harness.files import write_json, write_text
     from harness.reports.compared import junit_error
+    from harness.storage.files import write_json, write_text
 
     if junit is not None:
         write_text(junit, junit_error(str(error)))

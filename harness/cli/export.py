@@ -76,9 +76,9 @@ def lm_eval_tasks(
     harness export lm-eval-tasks -o exported --tasks aime24
     lm_eval --include_path exported --tasks harness_aime24 --model hf ..
     """
-    from harness.files import write_text
     from harness.registry import find_tasks
     from harness.registry import tasks as all_tasks
+    from harness.storage.files import write_text
 
     chosen = find_tasks(tasks) if tasks else list(all_tasks().values())
     settings = {"harness_thinking": thinking, "harness_think_end": think_end}

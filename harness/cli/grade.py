@@ -30,7 +30,7 @@ def grade(run: Path, diff: bool, list_undecided: bool, take_over: bool) -> None:
     Replaces grades.jsonl and scores.json once all samples of a task are graded.
     """
     from harness.cli.lookup import task_named
-    from harness.store import RunFolder
+    from harness.storage.run_folder import RunFolder
     from harness.workflows.regrade import regrade, undecided
 
     if list_undecided:
@@ -68,7 +68,7 @@ def score(run: Path, window: str | None) -> None:
     from harness.cli.lookup import task_named
     from harness.cli.outcome import finish
     from harness.data.selection import Window
-    from harness.store import RunFolder
+    from harness.storage.run_folder import RunFolder
     from harness.workflows.regrade import rescore, scores_in_window
 
     if window is not None:

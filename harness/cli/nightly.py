@@ -14,7 +14,7 @@ from harness.cli.live import run_async, task_progress
 from harness.errors import DataError, HarnessError, UsageError
 
 if TYPE_CHECKING:
-    from harness.nights import Outcome
+    from harness.storage.nights import Outcome
     from harness.workflows.accept import Acceptance
     from harness.workflows.nightly import NightSettings, Plan
 
@@ -63,7 +63,7 @@ def nightly(
       allow: []                    parts of the exam that may differ
       site: site                   rebuild the site into this folder
     """
-    from harness.nights import worst
+    from harness.storage.nights import worst
     from harness.workflows.nightly import read_night
 
     settings = read_night(config)
@@ -134,9 +134,9 @@ def _reports(
     junit: Path | None,
 ) -> Iterator[None]:
     """Write the reports that were asked for at the end, also where the night was cut short."""
-    from harness.files import write_json, write_text
-    from harness.nights import worst
     from harness.reports.nights import headline, to_junit, to_markdown
+    from harness.storage.files import write_json, write_text
+    from harness.storage.nights import worst
 
     try:
         yield

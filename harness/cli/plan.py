@@ -68,8 +68,8 @@ def plan(
         --tokens-per-second 8000
     """
     from harness.cli.lookup import task_named
-    from harness.files import write_json
     from harness.stats.power import ALPHA
+    from harness.storage.files import write_json
     from harness.workflows.basis import Assumptions, bases, throughput
     from harness.workflows.plan import plan_task
 

@@ -39,7 +39,7 @@ def rating(
     """
     from rich.console import Console
 
-    from harness.files import write_json
+    from harness.storage.files import write_json
     from harness.workflows.rating import rate
 
     folder = standings or run / "standings"

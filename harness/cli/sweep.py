@@ -101,9 +101,9 @@ def _in_words(planned: Sweep) -> str:
 def _write(planned: Sweep, effects: Sequence[Effect], output: Path) -> None:
     from rich.console import Console
 
-    from harness.files import write_json, write_text
     from harness.reports.effects import effect_tables, render_markdown, write_figures
     from harness.reports.page import print_tables
+    from harness.storage.files import write_json, write_text
 
     tables = effect_tables(effects, {item.task.name: item.exam for item in planned.base})
     write_json(output / "sweep.json", planned.to_json(effects))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-    from harness.progress import RunProgress, TaskProgress
+    from harness.storage.follow import RunProgress, TaskProgress
 
 _LINE_SECONDS = 30.0  # between two plain lines where there is no terminal: a log stays readable
 _WIDE = 100  # columns from which on rates and shares are shown
@@ -36,7 +36,7 @@ def watch(run: Path, once: bool, every: float) -> None:
     """
     from rich.console import Console
 
-    from harness.progress import RunProgress
+    from harness.storage.follow import RunProgress
 
     progress, console = RunProgress(run), Console()
     progress.look()

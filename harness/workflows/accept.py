@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from harness.errors import DataError, Incomplete, UsageError
-from harness.files import read_json, write_json
-from harness.store import RunFolder, TaskFolder
+from harness.storage.files import read_json, write_json
+from harness.storage.run_folder import RunFolder, TaskFolder
 
 LEDGER = "accepted.json"
 CLOCK = "%Y-%m-%dT%H:%M:%S%z"

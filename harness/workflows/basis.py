@@ -13,7 +13,7 @@ from harness.errors import DataError, UsageError
 from harness.stats import power
 from harness.stats.intervals import mean
 from harness.stats.metrics import tallies
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Task
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.engines.checkpoint import digest, weights_hash
 from harness.errors import DataError, ExamMismatch, UsageError
-from harness.nights import Checkpoint
+from harness.storage.nights import Checkpoint
 from harness.workflows.accept import CLOCK
 
 NAME_FIELDS = ("checkpoint", "parent", "content")

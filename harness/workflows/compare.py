@@ -21,7 +21,7 @@ from harness.stats.gate import (
     rule,
 )
 from harness.stats.metrics import tallies
-from harness.store import Manifest, RunFolder, TaskFolder
+from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Verdict
 from harness.workflows.evaluate import check_ready
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs

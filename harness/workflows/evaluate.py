@@ -26,7 +26,7 @@ from harness.grading_ray import RayGrading
 from harness.parts import Engine, Grader
 from harness.planning import TaskRun, make_plan
 from harness.runner import Observer, Runner
-from harness.store import Manifest, RunFolder, RunWriter, TaskFolder
+from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
 from harness.workflows.notices import Notices
 from harness.workflows.rounds import Gate, forget, make_gate

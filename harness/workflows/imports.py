@@ -20,7 +20,7 @@ from harness.graders.math import Math
 from harness.planning import TaskRun
 from harness.runner import Observer
 from harness.stats.metrics import cons_at, pass_at
-from harness.store import RunWriter
+from harness.storage.run_folder import RunWriter
 from harness.types import FinishReason, Problem, Row, Sampling, Task
 from harness.workflows.evaluate import Prepared, check_ready, run_engine
 

@@ -2,7 +2,7 @@
 
     checkpoint -> run folder -> comparison with the accepted run of each task -> history.jsonl
 
-RUNS/history.jsonl gets a line each time a checkpoint is held, see `harness.nights.Outcome.line`.
+RUNS/history.jsonl gets a line each time a checkpoint is held, see `harness.storage.nights.Outcome.line`.
 Nothing here moves the baseline: `harness.workflows.accept` does.
 """
 
@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.config import RunSettings, by_field, check, configure, read_config
 from harness.errors import DataError, ExamMismatch, HarnessError
-from harness.files import Appender, read_lines
-from harness.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
 from harness.planning import TaskRun
 from harness.runner import Observer
 from harness.stats.gate import Comparison
-from harness.store import MANIFEST, RunFolder
+from harness.storage.files import Appender, read_lines
+from harness.storage.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
+from harness.storage.run_folder import MANIFEST, RunFolder
 from harness.types import Task
 from harness.workflows.accept import CLOCK, LEDGER, read_ledger
 from harness.workflows.checkpoints import (

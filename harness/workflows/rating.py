@@ -20,7 +20,7 @@ from harness.stats.elo import (
     place,
     result_of,
 )
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 
 MOST_ATTEMPTS = 8

@@ -10,11 +10,11 @@ from typing import Any
 from harness.data.selection import Window, month_of
 from harness.errors import DataError, UsageError
 from harness.exam import narrowed
-from harness.files import Appender, write_json
 from harness.grading import GradingPool, Job
 from harness.planning import TaskRun
 from harness.runner import Observer, compute_scores, record_fault, silent, write_scores
-from harness.store import RunFolder, RunWriter, TaskFolder
+from harness.storage.files import Appender, write_json
+from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Sampling, Task, Verdict
 from harness.workflows.evaluate import check_ready
 

@@ -20,13 +20,13 @@ from typing import Any
 from harness.config import RunSettings
 from harness.errors import ExamMismatch, UsageError
 from harness.exam import Exam, differences
-from harness.files import write_json
 from harness.planning import TaskRun
 from harness.scores import Tally
 from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA
 from harness.stats.sequential import Design, Look, look
-from harness.store import STOPPING, RunFolder, TaskFolder
+from harness.storage.files import write_json
+from harness.storage.run_folder import STOPPING, RunFolder, TaskFolder
 
 
 @dataclass(frozen=True, slots=True)

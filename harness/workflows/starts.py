@@ -13,7 +13,7 @@ from typing import Any
 import harness
 from harness.engines.settings import without_secrets
 from harness.errors import DataError
-from harness.store import MANIFEST, RunFolder
+from harness.storage.run_folder import MANIFEST, RunFolder
 
 
 def next_start(path: Path) -> int:

@@ -27,7 +27,7 @@ from harness.planning import TaskRun, missing
 from harness.runner import Observer
 from harness.stats import effects
 from harness.stats.effects import Effect, Outcome, Pairing, Source
-from harness.store import MANIFEST, RunFolder, RunWriter, TaskFolder
+from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Task, Verdict
 from harness.workflows.cells import Cell, make_cell
 from harness.workflows.evaluate import (

@@ -305,7 +305,7 @@ def test_an_interrupted_run_says_how_to_resume(
 def test_a_second_writer_is_refused_with_the_first_ones_pid(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    from harness.store import RunWriter
+    from harness.storage.run_folder import RunWriter
 
     run = tmp_path / "run"
     harness("import", write_responses(tmp_path / "r.jsonl"), "--task", "integer", "-o", run)

@@ -19,8 +19,8 @@ from rich.console import Console
 from harness.cli import _run
 from harness.cli.watch import line, view, watch
 from harness.errors import DataError
-from harness.files import Appender, write_json
-from harness.progress import RunProgress, Tail
+from harness.storage.files import Appender, write_json
+from harness.storage.follow import RunProgress, Tail
 from harness.types import Grade, Sample, Verdict
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER

@@ -19,7 +19,7 @@ from harness.engines.transformers import Options, TransformersEngine
 from harness.planning import TaskRun
 from harness.registry import find_tasks
 from harness.runner import Observer
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Request, Sampling
 from harness.workflows.evaluate import evaluate
 

@@ -26,7 +26,7 @@ from harness.exam import make_exam
 from harness.planning import TaskRun
 from harness.registry import tasks
 from harness.runner import Runner
-from harness.store import Manifest, RunFolder, RunWriter
+from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Prompt, Request, Sampling
 from tests.engines.endpoint import quicken
 from tests.engines.mock_server import Answers, Running, Script, task_answers

@@ -29,7 +29,7 @@ from harness.judge.sandbox import JudgeUnavailable
 from harness.planning import TaskRun
 from harness.registry import tasks
 from harness.runner import Observer
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Grade, Prompt, Request, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
 from tests.test_runner import PROBLEMS, FragileGrader

@@ -22,7 +22,7 @@ from harness.engines.settings import EngineSettings
 from harness.exam import make_exam
 from harness.planning import make_sample
 from harness.registry import tasks
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request, Sampling
 
 pytestmark = pytest.mark.engines

@@ -27,7 +27,7 @@ from harness.exam import make_exam
 from harness.planning import TaskRun, make_plan, make_request, units
 from harness.registry import tasks
 from harness.runner import Observer, silent
-from harness.store import RunFolder, TaskFolder
+from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Completion, Prompt, Request, Sample, Sampling, Verdict
 from harness.workflows import evaluate as workflow
 from harness.workflows.evaluate import evaluate

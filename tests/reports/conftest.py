@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from harness.exam import make_exam
-from harness.files import Appender, write_json
 from harness.graders.integer import Integer
 from harness.scoring import SampleStatistics, score_task
 from harness.stats.metrics import cons_at, pass_at
-from harness.store import Manifest, RunWriter
+from harness.storage.files import Appender, write_json
+from harness.storage.run_folder import Manifest, RunWriter
 from harness.types import Grade, Problem, Row, Sample, Sampling, Task, Verdict
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER

@@ -18,7 +18,6 @@ from harness.cli.imports import import_
 from harness.cli.report import report
 from harness.data.readers import read_rows
 from harness.errors import UsageError
-from harness.files import write_lines
 from harness.reports.baselines import load
 from harness.reports.latex import escape
 from harness.reports.layouts import LAYOUTS
@@ -30,6 +29,7 @@ from harness.reports.paper_output import (
     render_markdown,
 )
 from harness.reports.results import read_results
+from harness.storage.files import write_lines
 from harness.types import Verdict
 from tests.reports.test_page import Page
 

@@ -27,7 +27,7 @@ from harness.reports.training import parse_steps, read_log, step_of, training_fi
 from harness.stats.breakdown import breakdown
 from harness.stats.curves import cons_curve, pass_curve
 from harness.stats.metrics import tallies
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 
 C, W, T, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED, Verdict.ERROR

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError, UsageError
-from harness.files import Appender
 from harness.reports.results import Rate, read_results, scores_json
+from harness.storage.files import Appender
 from harness.types import Grade, Verdict
 
 C, W, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.ERROR

@@ -21,7 +21,7 @@ from harness.errors import DataError, UsageError
 from harness.reports.archive import clock, find_runs, sampling_difference, stamp
 from harness.reports.drawing import Plot
 from harness.reports.site import STATE, build_site
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Verdict
 
 C, W, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.ERROR

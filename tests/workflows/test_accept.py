@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError, Incomplete, UsageError
-from harness.files import read_json, write_json
+from harness.storage.files import read_json, write_json
 from harness.workflows.accept import LEDGER, accept, read_ledger
 from harness.workflows.imports import KINDS, import_responses
 

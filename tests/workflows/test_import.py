@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import DataError, ExamMismatch, UsageError
 from harness.registry import tasks
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Task
 from harness.workflows.imports import KINDS, import_responses, parse_columns
 

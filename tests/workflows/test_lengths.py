@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.planning import TaskRun
 from harness.registry import find_tasks
 from harness.runner import Observer
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request
 from harness.workflows.evaluate import evaluate
 from tests.fakes import FakeEngine, answer

@@ -14,10 +14,10 @@ import pytest
 from harness.data.datasets import load_problems
 from harness.data.prompts import derive_seed
 from harness.errors import DataError, EngineError, ExamMismatch, UsageError
-from harness.nights import Checkpoint, Outcome, worst
 from harness.registry import find_tasks
 from harness.reports.nights import to_table
-from harness.store import RunFolder
+from harness.storage.nights import Checkpoint, Outcome, worst
+from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request
 from harness.workflows.accept import accept
 from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs

@@ -18,7 +18,7 @@ from harness.registry import find_tasks
 from harness.runner import Observer
 from harness.scores import Tally
 from harness.stats import power
-from harness.store import Manifest, RunFolder, RunWriter
+from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Request
 from harness.workflows.basis import Assumptions, Basis, bases, throughput
 from harness.workflows.evaluate import prepare, run_engine

@@ -17,9 +17,9 @@ from harness.cli.rating import lines, rating
 from harness.data.codeforces_api import parse_contest, read_contests, read_population
 from harness.errors import DataError, HarnessError, UsageError
 from harness.exam import make_exam
-from harness.files import write_lines
 from harness.stats.elo import expected_place
-from harness.store import Manifest, RunWriter
+from harness.storage.files import write_lines
+from harness.storage.run_folder import Manifest, RunWriter
 from harness.tasks.aime import AIME24
 from harness.types import Grade, Problem, Sampling, Verdict
 from harness.workflows.rating import rate

@@ -14,11 +14,11 @@ import pytest
 from harness.cli import _run
 from harness.config import RunSettings
 from harness.errors import EngineDown, EngineError, ExamMismatch, UsageError
-from harness.files import read_json
 from harness.planning import TaskRun
 from harness.registry import find_tasks
 from harness.runner import silent
-from harness.store import RunFolder
+from harness.storage.files import read_json
+from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request
 from harness.workflows import evaluate as workflow
 from harness.workflows.evaluate import evaluate

@@ -14,8 +14,8 @@ from harness.cli.grade import score
 from harness.cli.imports import import_
 from harness.config import RunSettings, configure
 from harness.errors import UsageError
-from harness.files import read_lines
-from harness.store import RunFolder
+from harness.storage.files import read_lines
+from harness.storage.run_folder import RunFolder
 from harness.tasks.aime import AIME24
 from harness.tasks.livecodebench import LIVECODEBENCH
 from harness.workflows.evaluate import prepare

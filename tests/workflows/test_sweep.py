@@ -25,7 +25,7 @@ from harness.stats import effects
 from harness.stats.effects import Effect
 from harness.stats.intervals import Interval
 from harness.stats.metrics import tallies
-from harness.store import RunFolder
+from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request, Verdict
 from harness.workflows.sweep import Sweep, draw_samples, lay_out, measure_effects
 from harness.workflows.variants import read_sweep

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from harness.errors import DataError, ExamMismatch, UsageError
 from harness.exam import Exam, content_hash
-from harness.files import Appender, read_lines, write_json, write_lines
-from harness.store import Manifest, RunFolder, RunWriter, TaskFolder
+from harness.storage.files import Appender, read_lines, write_json, write_lines
+from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
 
 PROBLEMS = [

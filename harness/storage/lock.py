@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from harness.errors import UsageError
-from harness.files import dump
+from harness.storage.files import dump
 
 LOCK = ".lock"
 

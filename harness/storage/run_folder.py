@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 from harness.errors import DataError, ExamMismatch, UsageError
 from harness.exam import Exam, differences
-from harness.files import read_json, read_lines, write_json, write_lines
-from harness.lock import FolderLock
+from harness.storage.files import read_json, read_lines, write_json, write_lines
+from harness.storage.lock import FolderLock
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
 
 MANIFEST = "manifest.json"
