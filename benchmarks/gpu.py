@@ -31,9 +31,9 @@ import torch
 
 from harness.config import RunSettings
 from harness.engines.transformers import Options, TransformersEngine
-from harness.planning import make_plan, make_request, units
+from harness.pipeline.pending import make_plan, make_request, units
+from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
-from harness.runner import Observer
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Request
 from harness.workflows.evaluate import Prepared, prepare, run_engine

@@ -5,7 +5,7 @@
 The orders: at random; as tasks list their problems; longest expected first by what the run itself
 shows (learned), by the mean of 4 or of 64 samples a problem of an earlier run (known 4, known 64);
 and by each sample's own length (oracle), which nobody knows beforehand. Learned and known go
-through `harness.scheduling`, as a run's own samples do. Given is the time of the whole run as a
+through `harness.pipeline.schedule`, as a run's own samples do. Given is the time of the whole run as a
 share of the random order's, median over seeds, and what no order can go below (bound): all tokens
 at full speed, or the longest sample alone.
 
@@ -39,7 +39,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.scheduling import Lengths, Schedule
+from harness.pipeline.schedule import Lengths, Schedule
 
 LANES = 128
 REPLICAS = (1, 4, 32)

@@ -97,7 +97,7 @@ class Counted:
 
 async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Namespace) -> Meter:
     """The real pipeline into a run folder of its own."""
-    from harness.runner import Runner
+    from harness.pipeline.runner import Runner
     from harness.storage.run_folder import Manifest, RunWriter
 
     meter = Meter()
@@ -115,7 +115,7 @@ async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Names
 
 async def bare_run(engine: Any, tasks: Sequence[str], options: argparse.Namespace) -> Meter:
     """A bare client: as many lanes, each one request after another, in the same order."""
-    from harness.planning import make_plan, units
+    from harness.pipeline.pending import make_plan, units
 
     meter = Meter()
     with tempfile.TemporaryDirectory() as folder:
@@ -147,7 +147,7 @@ async def bare_lane(
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
-    from harness.planning import make_request
+    from harness.pipeline.pending import make_request
 
     for number, unit in enumerate(waiting):
         if unit.problem.id not in ids:

@@ -17,9 +17,9 @@ from typing import Any
 from harness.answers import Thinking, split_thought
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
-from harness.grading import grade_chunk
+from harness.pipeline.grading_pool import grade_chunk
+from harness.pipeline.scoring import SampleStatistics
 from harness.registry import find_tasks
-from harness.scoring import SampleStatistics
 from harness.stats.metrics import tally_problem
 from harness.types import Problem, Sample, Task, Verdict
 

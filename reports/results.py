@@ -38,7 +38,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What scores.json holds; see `harness.scoring`. Shares lie between 0 and 1."""
+    """What scores.json holds; see `harness.pipeline.scoring`. Shares lie between 0 and 1."""
 
     exam: str
     scoring: str

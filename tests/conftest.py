@@ -30,9 +30,9 @@ def test_data() -> Path:
 @pytest.fixture
 def inline_grading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grades in this process: a run starts no workers, which takes a second each."""
-    from tests.fakes import InlinePool
+    from tests.support.fakes import InlinePool
 
-    monkeypatch.setattr("harness.runner.GradingPool", InlinePool)
+    monkeypatch.setattr("harness.pipeline.runner.GradingPool", InlinePool)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from harness.cli.export import definition
 from harness.data.datasets import load_problems
 from harness.errors import UsageError
 from harness.exam import make_exam
-from harness.planning import TaskRun, Unit, make_request
+from harness.pipeline.pending import TaskRun, Unit, make_request
 from harness.registry import tasks
 from harness.stats.metrics import pass_at
 from harness.types import Sampling

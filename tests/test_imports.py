@@ -195,7 +195,7 @@ def test_imports_go_one_way() -> None:
         ("harness.stats.metrics", "harness.storage.run_folder", True),
         ("harness.storage.run_folder", "harness.stats.metrics", False),
         ("harness.graders.math", "harness.judge.sandbox", False),
-        ("harness.runner", "harness.workflows.evaluate", True),
+        ("harness.pipeline.runner", "harness.workflows.evaluate", True),
         ("harness.data.datasets", "harness.tasks", True),
         ("harness.workflows.regrade", "harness.registry", True),
         ("harness.cli.report", "harness.reports.page", False),

@@ -13,7 +13,7 @@ from harness.answers import split_thought
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
 from harness.exam import make_exam
-from harness.scoring import SampleStatistics, score_task
+from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.types import Problem, Sample, Task
 
 if TYPE_CHECKING:

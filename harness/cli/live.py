@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from harness.errors import Interrupted
-from harness.planning import TaskRun
-from harness.runner import Observer
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Observer
 from harness.types import Verdict
 
 T = TypeVar("T")

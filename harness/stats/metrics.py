@@ -1,6 +1,6 @@
 """Metrics: from one problem's graded samples to a value and its sampling variance. Pure.
 
-Values are averaged per problem first and over problems afterwards (`harness.scoring`), so that
+Values are averaged per problem first and over problems afterwards (`harness.pipeline.scoring`), so that
 ragged sample counts after errors give no problem more weight than another.
 """
 

@@ -76,7 +76,7 @@ class TaskFolder:
         return list(self._rows("errors.jsonl", dict))
 
     def scores(self) -> dict[str, Any]:
-        """What `harness score` wrote; see `harness.scoring`."""
+        """What `harness score` wrote; see `harness.pipeline.scoring`."""
         return _decode(self.path / "scores.json", dict, read_json(self.path / "scores.json"))
 
     def stopping(self) -> dict[str, Any] | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.errors import ExamMismatch, Incomplete, UsageError
 from harness.exam import COMPARED, differences
-from harness.grading import GradingPool
-from harness.planning import TaskRun
+from harness.pipeline.grading_pool import GradingPool
+from harness.pipeline.pending import TaskRun
 from harness.stats.gate import (
     Case,
     Change,

@@ -21,11 +21,11 @@ from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
 from harness.exam import Exam, make_exam
-from harness.grading import GradingPool
-from harness.grading_ray import RayGrading
 from harness.parts import Engine, Grader
-from harness.planning import TaskRun, make_plan
-from harness.runner import Observer, Runner
+from harness.pipeline.grading_pool import GradingPool
+from harness.pipeline.grading_ray import RayGrading
+from harness.pipeline.pending import TaskRun, make_plan
+from harness.pipeline.runner import Observer, Runner
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
 from harness.workflows.notices import Notices
@@ -39,7 +39,7 @@ LOADING_SECONDS = 30.0  # between two words of a model that is still loading
 class Prepared:
     """A task under the settings of a run, with its problems, before any model is loaded.
 
-    `only` is as in `harness.runner.TaskRun`.
+    `only` is as in `harness.pipeline.runner.TaskRun`.
     """
 
     task: Task

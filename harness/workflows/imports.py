@@ -17,8 +17,8 @@ from harness.exam import content_hash, make_exam
 from harness.graders.choice import Choice
 from harness.graders.integer import Integer
 from harness.graders.math import Math
-from harness.planning import TaskRun
-from harness.runner import Observer
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Observer
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import RunWriter
 from harness.types import FinishReason, Problem, Row, Sampling, Task

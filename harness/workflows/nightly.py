@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.config import RunSettings, by_field, check, configure, read_config
 from harness.errors import DataError, ExamMismatch, HarnessError
-from harness.planning import TaskRun
-from harness.runner import Observer
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Observer
 from harness.stats.gate import Comparison
 from harness.storage.files import Appender, read_lines
 from harness.storage.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison

@@ -20,7 +20,7 @@ from typing import Any
 from harness.config import RunSettings
 from harness.errors import ExamMismatch, UsageError
 from harness.exam import Exam, differences
-from harness.planning import TaskRun
+from harness.pipeline.pending import TaskRun
 from harness.scores import Tally
 from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA

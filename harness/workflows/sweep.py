@@ -21,10 +21,10 @@ from harness.cluster import Cluster
 from harness.config import RunSettings
 from harness.data.prompts import derive_seed
 from harness.errors import UsageError
-from harness.grading import GradingPool
 from harness.parts import Engine
-from harness.planning import TaskRun, missing
-from harness.runner import Observer
+from harness.pipeline.grading_pool import GradingPool
+from harness.pipeline.pending import TaskRun, missing
+from harness.pipeline.runner import Observer
 from harness.stats import effects
 from harness.stats.effects import Effect, Outcome, Pairing, Source
 from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder

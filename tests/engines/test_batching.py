@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from harness.engines.batching import Batcher
 from harness.types import Completion
-from tests.fakes import answer
+from tests.support.fakes import answer
 
 
 def test_what_was_called_off_while_it_waited_is_not_drawn() -> None:

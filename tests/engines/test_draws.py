@@ -16,9 +16,9 @@ from harness.data.prompts import render
 from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
 from harness.engines.transformers import Options, TransformersEngine
-from harness.planning import TaskRun
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
-from harness.runner import Observer
 from harness.storage.run_folder import RunFolder
 from harness.types import Request, Sampling
 from harness.workflows.evaluate import evaluate

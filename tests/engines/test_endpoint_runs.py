@@ -23,9 +23,9 @@ from harness.engines.serving import VllmServer, _reserve_port
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
 from harness.exam import make_exam
-from harness.planning import TaskRun
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Runner
 from harness.registry import tasks
-from harness.runner import Runner
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Prompt, Request, Sampling
 from tests.engines.endpoint import quicken

@@ -23,7 +23,7 @@ from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.exam import make_exam
 from harness.parts import Engine
-from harness.planning import make_sample
+from harness.pipeline.pending import make_sample
 from harness.registry import tasks
 from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at, tally_problem

@@ -23,16 +23,16 @@ from harness.engines import make_engine
 from harness.engines import ray as ray_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError
-from harness.grading import GradingPool, Job
-from harness.grading_ray import RayGrading, RayWorker
 from harness.judge.sandbox import JudgeUnavailable
-from harness.planning import TaskRun
+from harness.pipeline.grading_pool import GradingPool, Job
+from harness.pipeline.grading_ray import RayGrading, RayWorker
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Observer
 from harness.registry import tasks
-from harness.runner import Observer
 from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Grade, Prompt, Request, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
-from tests.test_runner import PROBLEMS, FragileGrader
+from tests.pipeline.test_runner import PROBLEMS, FragileGrader
 
 pytestmark = pytest.mark.engines
 TASK = "practice_integer"

@@ -16,10 +16,10 @@ from harness.engines.repetition import LONGEST, SHORTEST, LoopDetector
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
 from harness.exam import make_exam
-from harness.planning import make_sample
+from harness.pipeline.pending import make_sample
 from harness.registry import tasks
 from harness.types import Completion, Problem, Prompt, Request, Sampling, Verdict
-from tests.fakes import FakeEngine, answer
+from tests.support.fakes import FakeEngine, answer
 
 
 def first_loop(tokens: list[int], repeats: int) -> int | None:

@@ -10,7 +10,7 @@ import pytest
 from harness.engines.replicas import ReplicaDied, Replicas
 from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.types import Completion, Prompt, Request, Sampling
-from tests.fakes import FakeEngine, answer
+from tests.support.fakes import FakeEngine, answer
 
 
 def ask(index: int) -> Request:

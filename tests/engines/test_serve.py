@@ -20,7 +20,7 @@ from harness.engines import make_engine
 from harness.engines.repetition import SHORTEST
 from harness.engines.settings import EngineSettings
 from harness.exam import make_exam
-from harness.planning import make_sample
+from harness.pipeline.pending import make_sample
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request, Sampling

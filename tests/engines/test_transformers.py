@@ -18,7 +18,7 @@ from harness.engines.decoding import add_noise
 from harness.engines.transformers import Options, TransformersEngine
 from harness.errors import EngineError
 from harness.exam import make_exam
-from harness.planning import make_sample
+from harness.pipeline.pending import make_sample
 from harness.registry import tasks
 from harness.types import Completion, Prompt, Request, Sampling
 

@@ -24,9 +24,9 @@ from harness.engines.vllm import VllmEngine, open_engine
 from harness.engines.vllm_start import cores
 from harness.errors import DataError, EngineError, UsageError
 from harness.exam import make_exam
-from harness.planning import TaskRun, make_plan, make_request, units
+from harness.pipeline.pending import TaskRun, make_plan, make_request, units
+from harness.pipeline.runner import Observer, silent
 from harness.registry import tasks
-from harness.runner import Observer, silent
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Completion, Prompt, Request, Sample, Sampling, Verdict
 from harness.workflows import evaluate as workflow

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.cli import _run
-from harness.planning import TaskRun
+from harness.pipeline.pending import TaskRun
 from harness.storage.files import read_json, read_lines, write_json, write_lines
 from harness.types import Grade, Problem, Verdict
 from tests.reports.conftest import C, W, WriteRun, write_run

@@ -22,7 +22,7 @@ from harness.types import Completion, Request
 from harness.workflows.accept import accept
 from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs
 from harness.workflows.nightly import HISTORY, NightSettings, hold, plan, read_history, read_night
-from tests.fakes import FakeEngine, answer
+from tests.support.fakes import FakeEngine, answer
 
 TASK = "practice_integer"
 (INTEGER,) = find_tasks(TASK)

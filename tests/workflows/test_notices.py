@@ -12,14 +12,14 @@ import pytest
 import harness.workflows.evaluate as evaluate_module
 from harness.config import RunSettings
 from harness.errors import EngineDown
-from harness.planning import TaskRun
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
-from harness.runner import Observer
 from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request
 from harness.workflows.evaluate import evaluate
 from harness.workflows.notices import Notices
-from tests.fakes import FakeEngine, answer
+from tests.support.fakes import FakeEngine, answer
 
 
 def silent(runs: Sequence[TaskRun]) -> Observer:

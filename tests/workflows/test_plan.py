@@ -14,8 +14,8 @@ import pytest
 from harness.cli import _run
 from harness.cli.lookup import task_named
 from harness.errors import DataError, UsageError
+from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
-from harness.runner import Observer
 from harness.scores import Tally
 from harness.stats import power
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
@@ -23,7 +23,7 @@ from harness.types import Completion, Request
 from harness.workflows.basis import Assumptions, Basis, bases, throughput
 from harness.workflows.evaluate import prepare, run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
-from tests.fakes import FakeEngine, InlinePool
+from tests.support.fakes import FakeEngine, InlinePool
 
 TASK = "practice_integer"
 LIMIT = 12
@@ -46,10 +46,10 @@ def planned_basis() -> TaskPlan:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of 12 problems with 4 samples of 10 tokens, in batches of 8 that took 2 seconds."""
-    import harness.runner
+    import harness.pipeline.runner
     from harness.config import make_settings
 
-    monkeypatch.setattr(harness.runner, "GradingPool", InlinePool)
+    monkeypatch.setattr(harness.pipeline.runner, "GradingPool", InlinePool)
     asked: list[Request] = []
 
     def reply(request: Request) -> Completion:

@@ -11,13 +11,13 @@ import pytest
 
 import harness.workflows.regrade as regrade_module
 from harness.errors import DataError
-from harness.planning import TaskRun
-from harness.runner import Observer
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Observer
 from harness.types import Grade, Problem, Sample, Task, Verdict
 from harness.workflows.imports import KINDS
 from harness.workflows.regrade import Change, regrade
-from tests.fakes import FakeEngine, InlinePool
-from tests.test_runner import complete, make_run, right
+from tests.pipeline.test_runner import complete, make_run, right
+from tests.support.fakes import FakeEngine, InlinePool
 
 
 class Strict:

@@ -14,15 +14,15 @@ import pytest
 from harness.cli import _run
 from harness.config import RunSettings
 from harness.errors import EngineDown, EngineError, ExamMismatch, UsageError
-from harness.planning import TaskRun
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import silent
 from harness.registry import find_tasks
-from harness.runner import silent
 from harness.storage.files import read_json
 from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request
 from harness.workflows import evaluate as workflow
 from harness.workflows.evaluate import evaluate
-from tests.fakes import FakeEngine, answer
+from tests.support.fakes import FakeEngine, answer
 
 TASK = "practice_integer"
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-import harness.runner
+import harness.pipeline.runner
 import harness.workflows.evaluate as evaluate_module
 import harness.workflows.sweep as sweep_module
 from harness.cli import _run
 from harness.data.datasets import load_problems
 from harness.errors import DataError, EngineError, ExamMismatch, UsageError
-from harness.planning import TaskRun
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
-from harness.runner import Observer
 from harness.stats import effects
 from harness.stats.effects import Effect
 from harness.stats.intervals import Interval
@@ -29,7 +29,7 @@ from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request, Verdict
 from harness.workflows.sweep import Sweep, draw_samples, lay_out, measure_effects
 from harness.workflows.variants import read_sweep
-from tests.fakes import FakeEngine, InlinePool
+from tests.support.fakes import FakeEngine, InlinePool
 
 TASK = "practice_integer"
 BASE = {"model": "m", "tasks": TASK, "k": 6, "limit": 8, "max_tokens": 100, "temperature": 0.6}
@@ -67,7 +67,7 @@ class Bench:
             return self.engines[-1]
 
         monkeypatch.setattr(sweep_module, "open_engine", load)
-        for module in (sweep_module, harness.runner):
+        for module in (sweep_module, harness.pipeline.runner):
             monkeypatch.setattr(module, "GradingPool", InlinePool)
 
     def elsewhere(self) -> Bench:

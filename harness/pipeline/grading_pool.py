@@ -6,7 +6,7 @@ the stored ones, so that grading never holds up an engine and memory stays flat.
 
 A worker that dies or hangs takes a chunk of samples with it. They are tried once more, one at a
 time in a process here; the one that kills its worker again ends in `error`, which is ours and
-never the model's. Workers elsewhere (`harness.grading_ray`) take from the same queue beside the
+never the model's. Workers elsewhere (`harness.pipeline.grading_ray`) take from the same queue beside the
 processes here, as they come and go.
 """
 

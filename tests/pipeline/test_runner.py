@@ -16,9 +16,9 @@ import pytest
 
 from harness.errors import DataError, EngineDown, EngineError
 from harness.exam import make_exam
-from harness.grading import GradingPool, Job
-from harness.planning import TaskRun, Unit, make_plan, make_request, make_sample
-from harness.runner import Runner
+from harness.pipeline.grading_pool import GradingPool, Job
+from harness.pipeline.pending import TaskRun, Unit, make_plan, make_request, make_sample
+from harness.pipeline.runner import Runner
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
 from harness.types import (
@@ -32,7 +32,7 @@ from harness.types import (
     Verdict,
 )
 from harness.workflows.imports import KINDS
-from tests.fakes import FakeEngine, answer
+from tests.support.fakes import FakeEngine, answer
 
 PROBLEMS = [Problem(id=str(i), statement=f"What is {i}+{i}?", answer=str(2 * i)) for i in range(5)]
 

@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness import grading, grading_ray
 from harness.cluster import Node
 from harness.errors import DataError
-from harness.grading import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
-from harness.grading_ray import RayGrading, worker_count
+from harness.pipeline import grading_pool as grading
+from harness.pipeline import grading_ray
+from harness.pipeline.grading_pool import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
+from harness.pipeline.grading_ray import RayGrading, worker_count
 from harness.types import Grade, Problem, Sample, Verdict
-from tests.test_runner import PROBLEMS, FragileGrader
+from tests.pipeline.test_runner import PROBLEMS, FragileGrader
 
 TEXTS = [f"fine {number}" for number in range(400)]
 

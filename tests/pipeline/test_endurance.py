@@ -15,8 +15,8 @@ import pytest
 
 from harness.exam import make_exam
 from harness.parts import Grader
-from harness.planning import TaskRun
-from harness.runner import Runner
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Runner
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter
 from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict

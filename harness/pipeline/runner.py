@@ -20,9 +20,9 @@ from functools import partial
 from typing import Any
 
 from harness.errors import EngineDown, EngineError
-from harness.grading import GradingPool, Job
 from harness.parts import Engine
-from harness.planning import (
+from harness.pipeline.grading_pool import GradingPool, Job
+from harness.pipeline.pending import (
     Place,
     Plan,
     TaskRun,
@@ -32,9 +32,9 @@ from harness.planning import (
     make_sample,
     units,
 )
-from harness.rounds import Learn, Rounds, RoundWork, together
-from harness.scheduling import Schedule
-from harness.scoring import SampleStatistics, score_task
+from harness.pipeline.rounds import Learn, Rounds, RoundWork, together
+from harness.pipeline.schedule import Schedule
+from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.stats.breakdown import breakdown, open_range
 from harness.stats.metrics import tallies
 from harness.storage.files import Appender, read_lines, write_json, write_lines

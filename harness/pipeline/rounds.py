@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
-from harness.planning import Place, Plan, TaskRun, Unit
+from harness.pipeline.pending import Place, Plan, TaskRun, Unit
 
 _PATIENCE = 1.0  # seconds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scheduling import Lengths, Schedule
+from harness.pipeline.schedule import Lengths, Schedule
 from harness.storage.sample_set import Marks
 
 

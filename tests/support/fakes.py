@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.grading import Job, grade_chunk
+from harness.pipeline.grading_pool import Job, grade_chunk
 from harness.types import Completion, Request
 
 
@@ -48,7 +48,7 @@ class FakeEngine:
 
 
 class InlinePool:
-    """Takes the place of `harness.grading.GradingPool` and grades at once, in this process."""
+    """Takes the place of `harness.pipeline.grading_pool.GradingPool` and grades at once, in this process."""
 
     def __init__(self, workers: int | None = None) -> None:
         pass

@@ -14,8 +14,8 @@ from typing import Any
 
 import harness
 from harness.cluster import Cluster, Node, import_ray
-from harness.grading import Chunk, Worker, WorkerLost, default_workers, grade_chunk
 from harness.parts import Grader
+from harness.pipeline.grading_pool import Chunk, Worker, WorkerLost, default_workers, grade_chunk
 from harness.types import Grade
 
 _LOOK_SECONDS = 5.0  # between two looks for nodes that joined
@@ -31,7 +31,7 @@ class GradingActor:
         """Return once the process is up."""
 
     def grade(self, chunk: Chunk) -> list[Grade]:
-        """Grade a chunk; see `harness.grading.grade_chunk`."""
+        """Grade a chunk; see `harness.pipeline.grading_pool.grade_chunk`."""
         return grade_chunk(chunk)
 
 
@@ -114,7 +114,7 @@ class RayWorker:
 
 
 class RayGrading:
-    """The workers of a cluster; see `harness.grading.Elsewhere`.
+    """The workers of a cluster; see `harness.pipeline.grading_pool.Elsewhere`.
 
     Args:
         address: as in `harness.cluster.Cluster`, whose errors it raises.

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import harness.runner as runner_module
+import harness.pipeline.runner as runner_module
 from harness.errors import EngineError
-from harness.planning import Place, Plan, TaskRun
-from harness.rounds import Rounds
-from harness.runner import Runner
-from harness.scheduling import Lengths
+from harness.pipeline.pending import Place, Plan, TaskRun
+from harness.pipeline.rounds import Rounds
+from harness.pipeline.runner import Runner
+from harness.pipeline.schedule import Lengths
 from harness.storage.files import write_lines
 from harness.types import Completion, Request
-from tests.fakes import FakeEngine
-from tests.test_runner import PROBLEMS, make_run, right
+from tests.pipeline.test_runner import PROBLEMS, make_run, right
+from tests.support.fakes import FakeEngine
 
 Decided = Callable[[TaskRun, int], bool]
 

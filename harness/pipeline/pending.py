@@ -12,7 +12,7 @@ from harness.answers import split_thought
 from harness.data.prompts import choice_order, derive_seed, render
 from harness.exam import Exam
 from harness.parts import Engine
-from harness.scheduling import ORDER, Lengths, Schedule
+from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import Marks
 from harness.types import Completion, Problem, Request, Sample, Sampling, Task

@@ -14,7 +14,7 @@ import pytest
 
 from harness.storage.run_folder import RunFolder
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TASKS = "practice_integer,practice_math,practice_choice"
 
 

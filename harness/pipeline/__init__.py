@@ -1,0 +1,1 @@
+"""From problems to scores: what is pending, sampled, graded and scored."""
