@@ -30,7 +30,7 @@ from typing import Any
 import torch
 
 from harness.config import RunSettings
-from harness.engines.transformers import Options, TransformersEngine
+from harness.engines.hf.engine import Options, TransformersEngine
 from harness.pipeline.pending import make_plan, make_request, units
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks

@@ -189,7 +189,7 @@ def prepare_tasks(tasks: Sequence[str], options: argparse.Namespace, output: Pat
 async def measure(options: argparse.Namespace) -> list[tuple[Meter, Meter]]:
     """Pairs of (bare, harness), which of them is first in turn."""
     from harness.engines.settings import EngineSettings
-    from harness.engines.vllm import VllmEngine
+    from harness.engines.vllm.engine import VllmEngine
 
     given = dict(argument.split("=", 1) for argument in options.engine_arg)
     engine = await asyncio.to_thread(

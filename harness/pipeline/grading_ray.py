@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import harness
-from harness.cluster import Cluster, Node, import_ray
+from harness.engines.ray.cluster import Cluster, Node, import_ray
 from harness.parts import Grader
 from harness.pipeline.grading_pool import Chunk, Worker, WorkerLost, default_workers, grade_chunk
 from harness.types import Grade
@@ -117,7 +117,7 @@ class RayGrading:
     """The workers of a cluster; see `harness.pipeline.grading_pool.Elsewhere`.
 
     Args:
-        address: as in `harness.cluster.Cluster`, whose errors it raises.
+        address: as in `harness.engines.ray.cluster.Cluster`, whose errors it raises.
         graders: that a node must be able to run.
         tell: told which nodes grade nothing, and why.
         local: processes that grade on this node beside them.

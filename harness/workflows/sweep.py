@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.cluster import Cluster
 from harness.config import RunSettings
 from harness.data.prompts import derive_seed
+from harness.engines.ray.cluster import Cluster
 from harness.errors import UsageError
 from harness.parts import Engine
 from harness.pipeline.grading_pool import GradingPool

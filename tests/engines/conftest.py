@@ -14,8 +14,8 @@ from harness.data.datasets import load_problems
 from harness.data.prompts import render
 from harness.registry import tasks
 from harness.types import Prompt
-from tests.engines.endpoint import quicken
-from tests.engines.mock_server import Running
+from tests.support.endpoint import quicken
+from tests.support.mock_server import Running
 
 # Small engines side by side on a few cores, offline; read when vLLM is imported.
 for name, value in {

@@ -13,9 +13,9 @@ import pytest
 from harness.config import RunSettings
 from harness.data.datasets import load_problems
 from harness.data.prompts import render
+from harness.engines.hf.engine import Options, TransformersEngine
 from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
-from harness.engines.transformers import Options, TransformersEngine
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks

@@ -99,7 +99,7 @@ def endless(practice_model: Path, tmp_path: Path) -> str:
 
 def greedy(model: str, prompts: Sequence[str], guard: int | None, cap: int) -> list[Completion]:
     pytest.importorskip("torch")
-    from harness.engines.transformers import TransformersEngine
+    from harness.engines.hf.engine import TransformersEngine
 
     sampling = Sampling(temperature=0.0, max_tokens=cap, repetition_guard=guard)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.cluster import Node
+from harness.engines.ray.cluster import Node
 from harness.errors import DataError
 from harness.pipeline import grading_pool as grading
 from harness.pipeline import grading_ray

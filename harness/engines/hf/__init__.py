@@ -1,0 +1,1 @@
+"""The embedded default: Hugging Face transformers in this process."""

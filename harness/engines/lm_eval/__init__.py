@@ -1,0 +1,1 @@
+"""Any model of lm-eval as an engine."""

@@ -1,0 +1,150 @@
+"""What a refused request teaches: a lower cap, another name for it, or that no request can succeed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from harness.engines.openai.completions import context_refusal, wants_other_cap
+from harness.engines.openai.options import OTHER_CAP
+from harness.engines.openai.probe import explain_model, is_model_unknown, wrong_key
+from harness.engines.openai.retries import request_seconds
+from harness.engines.openai.server import Fault, Refusal, Server, Unreachable
+from harness.engines.settings import EngineSettings
+from harness.errors import EngineDown, EngineError
+from harness.types import Prompt, Request, Sampling
+
+
+class Refusals:
+    """The caps that a server grants, learnt from what it refuses.
+
+    A prompt's tokens cannot be counted without its tokenizer, so a cap is lowered once the server
+    has said how long the prompt is; the other samples of that prompt then ask for what fits.
+
+    Args:
+        settings: of the engine.
+        model: the name that the servers know it by.
+        cap_field: the name that the cap is sent by at first.
+        context: tokens of prompt and completion together, where the server says so.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, model: str, cap_field: str, context: int | None
+    ) -> None:
+        self._tell, self._model, self._told = settings.tell, model, False
+        self.cap_field, self.context = cap_field, context
+        self.prompt_tokens: dict[Prompt, int] = {}
+        self._trials: dict[Sampling, asyncio.Task[Refusal | None]] = {}
+
+    def cap(self, request: Request) -> int | None:
+        """The cap to ask for: what the prompt, as far as its length is known, leaves of the context."""
+        cap = request.sampling.max_tokens
+        if self.context is None or cap is None:
+            return cap
+        # Newer versions of vLLM lower every cap but one above the whole context, which they refuse.
+        room = max(1, self.context - self.prompt_tokens.get(request.prompt, 1))
+        if cap > room and not self._told:
+            self._told = True
+            self._tell(
+                f"the server has a context of {self.context} tokens: completions are capped at what "
+                f"their prompts leave of it, below the {cap} asked for"
+            )
+        return min(cap, room)
+
+    async def learn(
+        self,
+        request: Request,
+        body: Mapping[str, Any],
+        server: Server,
+        refusal: Refusal,
+        *,
+        answered: bool,
+    ) -> None:
+        """Return when the next try differs from this one.
+
+        Args:
+            request: what was asked.
+            body: as it was sent.
+            server: that refused it.
+            refusal: what it said.
+            answered: whether a request of this run ever succeeded.
+
+        Raises:
+            EngineDown: no request can succeed.
+            EngineError: this one cannot.
+        """
+        where = server.address
+        if refusal.status == 401 or (refusal.status == 403 and not answered):
+            raise wrong_key(where, refusal)
+        if refusal.status == 402 or "insufficient_quota" in refusal.text:
+            raise EngineDown(f"{where.shown}: the account's quota is used up ({refusal})")
+        if is_model_unknown(refusal):
+            raise await explain_model(server.client.session, where, self._model, refusal)
+        if wants_other_cap(refusal.text) and "max_tokens" in body:
+            self.cap_field = OTHER_CAP
+            return
+        fit = context_refusal(refusal.text)
+        if fit is not None:
+            self._fit(request, body, server, refusal, *fit)
+            return
+        for_all = await self._try_plain(request, body, server)
+        if for_all is not None:
+            raise EngineDown(f"{where.shown} refuses every request of this run: {for_all}")
+        raise EngineError(f"{where.shown} refuses this prompt: {refusal}")
+
+    async def close(self) -> None:
+        """Give up what is being asked aside."""
+        for task in self._trials.values():
+            task.cancel()
+        await asyncio.gather(*self._trials.values(), return_exceptions=True)
+
+    def _fit(
+        self,
+        request: Request,
+        body: Mapping[str, Any],
+        server: Server,
+        refusal: Refusal,
+        context: int | None,
+        prompt: int | None,
+    ) -> None:
+        context = context or self.context
+        cap, sent = request.sampling.max_tokens, body.get(self.cap_field, 0)
+        known = self.prompt_tokens.get(request.prompt, 0)
+        if context is not None and prompt is None and sent >= context:
+            self.context = context  # the next try asks for less than all of it
+            return
+        if context is not None and prompt is not None and known:
+            # Versions 0.15 to 0.20 of vLLM count up to the first token too many and no further.
+            prompt = max(prompt, 2 * known if sent <= context - known else known)
+        if context is None or prompt is None or not 0 < context - prompt < sent:
+            what, fix = "prompt does", ""
+            if cap is not None:
+                what = f"prompt and up to {cap} tokens do"
+                fix = "use a smaller --max-tokens, or "
+            raise EngineError(
+                f"{server.address.shown}: the {what} not fit the context ({refusal}); {fix}serve "
+                "the model with a longer context"
+            )
+        self.context = context
+        self.prompt_tokens[request.prompt] = prompt
+
+    async def _try_plain(
+        self, request: Request, body: Mapping[str, Any], server: Server
+    ) -> Refusal | None:
+        """The refusal of the plainest prompt under the same sampling, if it is one; asked once."""
+        key = request.sampling
+        if key not in self._trials:
+            turns = [*body["messages"][:-1], {"role": "user", "content": "Say OK."}]
+            self._trials[key] = asyncio.create_task(_refusal({**body, "messages": turns}, server))
+        return await asyncio.shield(self._trials[key])
+
+
+async def _refusal(body: Mapping[str, Any], server: Server) -> Refusal | None:
+    try:
+        await server.post(body, request_seconds(None))
+    except Refusal as refusal:
+        return refusal
+    except (Fault, Unreachable):
+        return None
+    return None

@@ -1,0 +1,1 @@
+"""Replicas and graders as actors on a Ray cluster."""

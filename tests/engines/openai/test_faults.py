@@ -1,0 +1,333 @@
+"""The endpoint engine on servers that fail, come and go: what is tried again, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.engines import make_engine
+from harness.engines.openai.dispatch import Dispatch
+from harness.engines.openai.server import Address, Client, Fault, Server
+from harness.errors import EngineDown, EngineError
+from harness.types import Completion
+from tests.support.endpoint import ask, draw, one, settings
+from tests.support.mock_server import Running, Script
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+# What is tried again
+
+
+@pytest.mark.parametrize("fault", ["500", "429", "drop", "truncated"])
+def test_a_fault_is_tried_again(fault: str) -> None:
+    with Running(Script(faults={fault: 0.4}, seed=3)) as server:
+        found = draw(settings(server.url, options={"tries": "50"}), ask(40))
+        assert all(isinstance(c, Completion) for c in found), found
+        assert server.mock.outcomes[fault] > 5
+        assert server.mock.answered.total() == 40
+
+
+@pytest.mark.parametrize(
+    "answer", [{"error": {"message": "busy"}}, {"choices": []}, [], {"choices": [{"message": 7}]}]
+)
+def test_an_answer_that_is_none_is_tried_again(answer: Any) -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return (200, answer) if number < 2 else "4"
+
+    with Running(Script(reply=reply)) as server:
+        assert one(settings(server.url)).text == "4"
+        assert len(server.mock.arrivals) == 3
+
+
+def test_a_sample_that_keeps_failing_ends_in_error_and_says_why() -> None:
+    with Running(Script(faults={"500": 1.0})) as server:
+        with pytest.raises(EngineError, match="failed 3 times, at last: status 500: internal"):
+            one(settings(server.url, options={"tries": "3"}))
+        assert len(server.mock.arrivals) == 3
+
+
+def test_a_slow_answer_runs_into_the_time_limit() -> None:
+    with Running(Script(mean=2.0, sigma=0.0)) as server:
+        given = settings(server.url, options={"timeout": "0.1"})
+        with pytest.raises(EngineError, match=r"failed 2 times, at last: no answer within 0 s"):
+            one(given)
+
+
+def test_retry_after_is_waited_for() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return "4" if number else (429, {"error": {"message": "quota"}})
+
+    with Running(Script(reply=reply, retry_after="0.4")) as server:
+        began = time.monotonic()
+        assert one(settings(server.url)).text == "4"
+        assert 0.4 <= time.monotonic() - began < 10
+        assert len(server.mock.arrivals) == 2
+
+
+def test_a_wait_that_a_server_asked_for_is_not_held_against_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those who waited come back at one moment, and some of them are again one too many."""
+    now = [100.0]
+    monkeypatch.setattr(
+        "harness.engines.openai.dispatch.time", SimpleNamespace(monotonic=lambda: now[0])
+    )
+    server = Server(Address.parse("http://a/v1", None, {}), Client())
+    dispatch = Dispatch([server], no_look, patience=10, tell=str)
+    why = Fault("status 429: quota", wait=60, limited=True)
+    assert dispatch.limited(server, why, 60) == 60
+    now[0] += 70
+    assert dispatch.limited(server, why, 60) == 60
+    now[0] += 1
+    with pytest.raises(EngineDown, match='nothing but "status 429: quota" for 10 s'):
+        dispatch.limited(server, why, 60)
+
+
+async def no_look(server: Server) -> None:
+    raise AssertionError
+
+
+def test_a_server_that_is_back_owes_nothing_of_what_it_asked_for_before() -> None:
+    async def back(server: Server) -> None:
+        pass
+
+    async def work() -> None:
+        back_again, busy = (Server(Address.parse("http://a/v1", None, {}), Client()) for _ in "ab")
+        told: list[str] = []
+        dispatch = Dispatch([back_again, busy], back, patience=10, tell=told.append)
+        why = Fault("status 429: quota", wait=900, limited=True)
+        dispatch.limited(back_again, why, 900)
+        dispatch.lost(back_again, why)
+        busy._pending[1] = 0.0
+        while len(told) < 2:
+            await asyncio.sleep(0.01)
+        assert await dispatch.pick() is back_again
+        await dispatch.close()
+
+    asyncio.run(asyncio.wait_for(work(), 20))
+
+
+def test_a_limited_server_leaves_the_requests_to_the_one_that_is_not() -> None:
+    """What refuses at once is never busy, and must not draw every request for that."""
+    with (
+        Running(Script(faults={"429": 1.0}, retry_after="60")) as spent,
+        Running(Script(mean=0.2)) as good,
+    ):
+        given = settings(spent.url, good.url, options={"patience": "0.4"})
+        began = time.monotonic()
+        found = draw(given, ask(60))
+        assert all(isinstance(c, Completion) for c in found), found
+        assert time.monotonic() - began < 40
+        assert len(spent.mock.arrivals) < 120
+
+
+def test_a_wait_of_no_time_doubles_as_without_one() -> None:
+    with Running(Script(faults={"429": 1.0}, retry_after="0")) as server:
+        with pytest.raises(EngineDown, match="nothing but"):
+            one(settings(server.url, options={"patience": "1"}))
+        assert len(server.mock.arrivals) < 14
+
+
+def test_refusals_for_the_rate_alone_end_the_run_after_the_patience() -> None:
+    message = r"nothing but .*too many requests.* --concurrency"
+    limited = Script(faults={"429": 1.0})
+    with Running(limited) as server, pytest.raises(EngineDown, match=message):
+        one(settings(server.url, options={"patience": "0.3"}))
+
+
+def test_what_speaks_of_the_servers_moment_is_no_answer_of_the_models() -> None:
+    """DeepSeek's and TensorRT-LLM's words for a completion that they broke off."""
+    reasons = ["insufficient_system_resource", "cancelled", "timeout", "abort", "error"]
+
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return (
+            {"message": {"content": "half a th"}, "finish_reason": reasons.pop()}
+            if reasons
+            else "4"
+        )
+
+    with Running(Script(reply=reply)) as server:
+        assert one(settings(server.url)).text == "4"
+        assert len(server.mock.arrivals) == 6
+
+
+def test_a_failed_generation_of_tgi_is_tried_again() -> None:
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return "4" if number else (424, {"error": "Request failed during generation"})
+
+    with Running(Script(reply=reply)) as server:
+        assert one(settings(server.url)).text == "4"
+
+
+def test_a_router_that_lost_its_servers_for_a_while_is_waited_for() -> None:
+    """It answers 404 for the model until they are back."""
+    told: list[str] = []
+    with Running(Script(mean=0.05, sigma=0.0)) as server:
+        engine = make_engine(settings(server.url, told=told))
+
+        async def work() -> list[Completion]:
+            try:
+                await engine.generate(ask()[0])
+                server.mock.script.models = ()
+                calls = [asyncio.create_task(engine.generate(r)) for r in ask(30)]
+                while not told:
+                    await asyncio.sleep(0.01)
+                server.mock.script.models = ("mock",)
+                return await asyncio.gather(*calls)
+            finally:
+                await engine.close()
+
+        assert len(asyncio.run(asyncio.wait_for(work(), 20))) == 30
+    assert any("answers again" in text for text in told)
+
+
+def test_errors_in_answers_with_status_200_are_no_sign_of_life() -> None:
+    told: list[str] = []
+    broken = (200, {"error": {"message": "upstream is gone"}})
+    with Running(Script(reply=lambda body, number: broken)) as server:
+        found = draw(settings(server.url, told=told, options={"patience": "0.4"}), ask(32))
+        assert {type(c) for c in found} == {EngineDown}, found
+    assert not any("answers again" in text for text in told)
+
+
+# Servers that come and go
+
+
+def take(server: Running, requests: int) -> None:
+    """Wait until it has so many: what it is about to take as it goes down would hang on."""
+    while server.mock.in_flight < requests:
+        time.sleep(0.01)
+
+
+def test_a_look_that_fails_in_an_unknown_way_ends_the_run_and_hangs_nothing() -> None:
+    with Running(Script(hold=9)) as server:
+        engine = make_engine(settings(server.url))
+
+        async def broken(_: object) -> None:
+            raise OSError("no space left on device")
+
+        async def work() -> None:
+            engine._dispatch._probe = broken  # type: ignore[attr-defined]
+            try:
+                call = asyncio.create_task(engine.generate(ask()[0]))
+                await asyncio.to_thread(take, server, 1)
+                await asyncio.to_thread(server.down)
+                await call
+            finally:
+                await engine.close()
+
+        with pytest.raises(OSError, match="no space left"):
+            asyncio.run(asyncio.wait_for(work(), 10))
+
+
+def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
+    told: list[str] = []
+    with Running(Script(hold=99)) as server:
+
+        def restart() -> None:
+            take(server, 64)
+            server.down()
+            time.sleep(0.5)
+            server.mock.script.hold = 0
+            server.up()
+
+        found = draw(settings(server.url, told=told), ask(64), during=restart)
+        assert all(isinstance(c, Completion) for c in found), found
+    assert len(told) == 2, told
+    assert "): waiting up to 5 s for it" in told[0]
+    assert "answers again after" in told[1] and "let its seed be another one" in told[1]
+
+
+def test_only_one_request_looks_whether_a_server_is_back() -> None:
+    """A port that takes a connection and closes it at once counts who comes."""
+    came: list[float] = []
+
+    with Running(Script(hold=99)) as server:
+
+        def half_dead() -> None:
+            take(server, 64)
+            server.down()
+            asyncio.run(count_connections(server.port, came, 1.0))
+            server.mock.script.hold = 0
+            server.up()
+
+        found = draw(settings(server.url), ask(64), during=half_dead)
+        assert all(isinstance(c, Completion) for c in found), found
+    early = [at for at in came if at - came[0] > 0.5]
+    assert len(came) < 64 + 32 + 12 and len(early) < 12
+
+
+async def count_connections(port: int, came: list[float], seconds: float) -> None:
+    async def slam(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(time.monotonic())
+        writer.close()
+
+    listener = await asyncio.start_server(slam, "127.0.0.1", port)
+    await asyncio.sleep(seconds)
+    listener.close()
+    while taken := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(taken)
+    await asyncio.sleep(0.05)  # until the last of them is closed
+
+
+def test_a_server_that_stays_away_ends_the_run() -> None:
+    with Running(Script(hold=99)) as server:
+
+        def leave() -> None:
+            take(server, 16)
+            server.down()
+
+        given = settings(server.url, options={"patience": "0.4"})
+        found = draw(given, ask(16), during=leave)
+        assert {type(c) for c in found} == {EngineDown}
+        assert "every finished sample is kept, and the same command resumes" in str(found[0])
+
+
+def test_samples_are_spread_over_servers_and_those_of_a_dead_one_go_to_the_other() -> None:
+    told: list[str] = []
+    with Running(Script(hold=10)) as first, Running(Script(hold=10)) as second:
+        found = draw(settings(first.url, second.url, told=told), ask(20))
+        assert [len(s.mock.arrivals) for s in (first, second)] == [10, 10]
+
+        first.mock.reset()
+        first.mock.script.hold = 99
+
+        def leave() -> None:
+            take(first, 10)
+            first.down()
+
+        found = draw(settings(first.url, second.url, told=told), ask(20), during=leave)
+        assert all(isinstance(c, Completion) for c in found), found
+        assert len(second.mock.arrivals) == 30
+    assert any("started with a seed of its own" in text for text in told)
+    assert any("its samples go to the others" in text for text in told)
+
+
+def test_a_server_that_is_missing_at_the_start_joins_later(server: Running) -> None:
+    told: list[str] = []
+    with Running() as late:
+        late.down()
+        engine = make_engine(settings(server.url, late.url, told=told))
+
+        async def work() -> None:
+            await engine.generate(ask()[0])
+            await asyncio.to_thread(late.up)
+            while len(late.mock.arrivals) < 2:  # the look, and a sample
+                await asyncio.gather(*(engine.generate(r) for r in ask(4)))
+                await asyncio.sleep(0.01)
+            await engine.close()
+
+        asyncio.run(asyncio.wait_for(work(), 20))
+    assert any("its samples go to the others" in text for text in told)
+
+
+def test_two_thousand_requests_are_in_flight_at_once() -> None:
+    with Running(Script(hold=2000)) as server:
+        found = draw(settings(server.url), ask(2000))
+        assert all(isinstance(c, Completion) for c in found)
+        assert server.mock.most_in_flight == 2000

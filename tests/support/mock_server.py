@@ -1,0 +1,339 @@
+"""A chat-completions server that answers by a script: right or wrong, late, or not at all.
+
+In a test it runs on a thread of its own; `python tests/support/mock_server.py --help` runs it as
+a process, and then GET /stats says what was asked of it and POST /reset begins anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import random
+import resource
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+_BACKLOG = 4096  # connections that wait to be taken
+
+Reply = Callable[[dict[str, Any], int], Any]
+"""Given a body and the number of its request, returns a text, a (status, body) or a message."""
+
+
+@dataclass
+class Script:
+    """How the server behaves; what is a share is drawn for each request.
+
+    Args:
+        reply: the text of a completion.
+        mean: of the lognormal latency in seconds; 0 answers at once.
+        sigma: of its logarithm.
+        faults: shares of "500", "429", "drop", "truncated".
+        retry_after: header of a 429.
+        models: what /v1/models lists.
+        key: what must be sent as bearer, if anything.
+        context: tokens of prompt and completion together; more is refused as vLLM does.
+        hold: answers wait until so many requests are in flight.
+        vllm: whether the models say that vLLM owns them, and /version answers.
+        listed: whether there is a list of models.
+        guards: whether it knows `repetition_detection`; None refuses the field in any form.
+        seed: of latencies and faults.
+    """
+
+    reply: Reply = lambda body, number: "<think>hm</think>\\boxed{4}"
+    mean: float = 0.0
+    sigma: float = 0.5
+    faults: Mapping[str, float] = field(default_factory=dict)
+    retry_after: str | None = None
+    models: tuple[str, ...] = ("mock",)
+    key: str | None = None
+    context: int | None = None
+    hold: int = 0
+    vllm: bool = False
+    listed: bool = True
+    guards: bool | None = False
+    seed: int = 0
+
+
+class Mock:
+    """The server's handlers, and what it has seen."""
+
+    def __init__(self, script: Script) -> None:
+        self.script, self.gone = script, False
+        self.reset()
+
+    def reset(self, seed: int | None = None) -> None:
+        self.random = random.Random(self.script.seed if seed is None else seed)
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.answered: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.in_flight = self.most_in_flight = 0
+        self.full = asyncio.Event()  # as many requests are in flight as the script asks for
+        self.arrivals: list[float] = []
+        self.last_reply = 0.0
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        self.cpu_at_reset = usage.ru_utime + usage.ru_stime
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 26)
+        app.add_routes(
+            [
+                web.get("/v1/models", self.list_models),
+                web.post("/v1/chat/completions", self.complete),
+                web.get("/version", self.version),
+                web.get("/health", self.health),
+                web.get("/stats", self.stats),
+                web.post("/reset", self.start_over),
+            ]
+        )
+        return app
+
+    async def health(self, _: web.Request) -> web.Response:
+        return web.Response()
+
+    async def version(self, _: web.Request) -> web.Response:
+        if not self.script.vllm:
+            raise web.HTTPNotFound
+        return web.json_response({"version": "0.0.mock"})
+
+    async def list_models(self, request: web.Request) -> web.Response:
+        if refused := self.wrong_key(request):
+            return refused
+        if not self.script.listed:
+            raise web.HTTPNotFound
+        extra = {"owned_by": "vllm" if self.script.vllm else "us"}
+        if self.script.context:
+            extra["max_model_len"] = self.script.context  # type: ignore[assignment]
+        return web.json_response({"data": [{"id": id, **extra} for id in self.script.models]})
+
+    async def stats(self, _: web.Request) -> web.Response:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return web.json_response(
+            {
+                "requests": len(self.arrivals),
+                "most_in_flight": self.most_in_flight,
+                "first_request": self.arrivals[0] if self.arrivals else None,
+                "last_request": self.arrivals[-1] if self.arrivals else None,
+                "last_reply": self.last_reply,
+                "answered": dict(self.answered),
+                "cpu": usage.ru_utime + usage.ru_stime - self.cpu_at_reset,
+            }
+        )
+
+    async def start_over(self, request: web.Request) -> web.Response:
+        self.reset((await request.json()).get("seed"))
+        return web.Response()
+
+    def wrong_key(self, request: web.Request) -> web.Response | None:
+        sent = request.headers.get("Authorization", "")
+        if self.script.key is None or sent == f"Bearer {self.script.key}":
+            return None
+        # Some servers quote the key that they refuse.
+        return error(401, f"Incorrect API key provided: {sent.removeprefix('Bearer ')}")
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        now = time.time()
+        if refused := self.wrong_key(request):
+            return refused
+        body = json.loads(await request.read())
+        number = len(self.arrivals)
+        self.arrivals.append(now)
+        self.bodies.append(body)
+        self.headers.append(dict(request.headers))
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            return await self.respond(request, body, number)
+        finally:
+            self.in_flight -= 1
+            self.last_reply = time.time()
+
+    async def respond(
+        self, request: web.Request, body: dict[str, Any], number: int
+    ) -> web.StreamResponse:
+        if body["model"] not in self.script.models:
+            return error(404, f"The model `{body['model']}` does not exist.")
+        fault = await self.take_time()
+        self.outcomes[fault or "answered"] += 1
+        if fault == "500":
+            return error(500, "internal")
+        if fault == "429":
+            headers = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}
+            return error(429, "too many requests", headers)
+        if fault == "drop" and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
+        prompt = body["messages"][-1]["content"]
+        n_prompt = len(prompt) // 4
+        detection = body.get("repetition_detection")
+        if detection is not None and (
+            self.script.guards is None
+            or (self.script.guards and not isinstance(detection["min_count"], int))
+        ):
+            return error(400, "repetition_detection: not like this")
+        said = self.script.reply(body, number)
+        if isinstance(said, tuple):
+            waits = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}
+            return web.json_response(said[1], status=said[0], headers=waits)
+        cap = body.get("max_tokens") or body.get("max_completion_tokens") or 16
+        if self.script.context and n_prompt + cap > self.script.context:
+            return error(400, f"'max_tokens' is too large: {cap}. This model's maximum context "
+                              f"length is {self.script.context} tokens and your request has "
+                              f"{n_prompt} input tokens")  # fmt: skip
+        answer = completion(said, n_prompt)
+        if fault == "truncated":
+            text = json.dumps(answer)
+            return web.Response(text=text[: len(text) // 2], content_type="application/json")
+        self.answered[prompt] += 1
+        return web.json_response(answer)
+
+    async def take_time(self) -> str | None:
+        """Let the time of an answer pass, and say what goes wrong with it."""
+        fault, seconds = self.draw()
+        await asyncio.sleep(seconds)
+        if self.most_in_flight < self.script.hold:
+            await self.full.wait()
+        self.full.set()
+        return "drop" if self.gone else fault
+
+    def draw(self) -> tuple[str | None, float]:
+        point, fault = self.random.random(), None
+        for name, share in self.script.faults.items():
+            if 0 <= point < share:
+                fault = name
+            point -= share
+        if not self.script.mean:
+            return fault, 0.0
+        middle = math.log(self.script.mean) - self.script.sigma**2 / 2
+        return fault, self.random.lognormvariate(middle, self.script.sigma)
+
+
+def error(status: int, message: str, headers: Mapping[str, str] = {}) -> web.Response:
+    return web.json_response({"error": {"message": message}}, status=status, headers=headers)
+
+
+def completion(said: Any, n_prompt: int) -> dict[str, Any]:
+    """An answer from a text, or from a choice that says more than its text."""
+    choice = said if isinstance(said, dict) else {"message": {"content": said}}
+    text = str(choice["message"].get("content") or "")
+    n_tokens = max(1, len(text) // 4)
+    usage = {"prompt_tokens": n_prompt, "completion_tokens": n_tokens}
+    return {
+        "choices": [{"index": 0, "finish_reason": "stop", **choice}],
+        "usage": {**usage, **choice.get("usage", {})},
+    }
+
+
+class Running:
+    """A mock on a thread with a loop of its own; it can go down and come back at its port."""
+
+    def __init__(self, script: Script | None = None) -> None:
+        self.mock = Mock(script or Script())
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> Running:
+        self.up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.down()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def up(self) -> None:
+        self._wait(self._up())
+
+    def down(self) -> None:
+        """Drop every connection, and listen no more."""
+        self._wait(self._down())
+
+    def _wait(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+    async def _up(self) -> None:
+        self.mock.gone, self.mock.full = False, asyncio.Event()
+        self._runner = web.AppRunner(self.mock.app(), shutdown_timeout=0.01)
+        await self._runner.setup()
+        site = web.TCPSite(
+            self._runner, "127.0.0.1", self.port, reuse_address=True, backlog=_BACKLOG
+        )
+        await site.start()
+
+    async def _down(self) -> None:
+        self.mock.gone = True
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self.mock.full.set()  # for what was taken at that very moment
+
+
+class Answers:
+    """Replies to the problems of a task: right by a given share, as long as is asked for."""
+
+    def __init__(self, answers: Mapping[str, str], right: float, size: int) -> None:
+        self._answers = dict(answers)
+        self._wrong = list(self._answers.values())
+        self._right, self._random = right, random.Random(0)
+        filler = "so we take one more look at what was given and go on from there; "
+        self._thought = (filler * (size // len(filler) + 1))[: max(0, size - 60)]
+
+    def __call__(self, body: dict[str, Any], number: int) -> str:
+        prompt = body["messages"][-1]["content"]
+        answer = next((a for s, a in self._answers.items() if s in prompt), "0")
+        if self._random.random() >= self._right:
+            answer = self._random.choice([w for w in self._wrong if w != answer] or ["0"])
+        return f"<think>Try {number}: {self._thought}</think>So it is \\boxed{{{answer}}}."
+
+
+def task_answers(task: str, limit: int | None = None) -> dict[str, str]:
+    """Statements and reference answers of a task of ours."""
+    from harness.data.datasets import load_problems
+    from harness.registry import tasks
+
+    problems = load_problems(tasks()[task], None, limit=limit)
+    return {problem.statement: problem.answer or "" for problem in problems}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--task", default="practice_math")
+    parser.add_argument("--model", default="mock")
+    parser.add_argument("--mean", type=float, default=0.0, help="seconds of latency")
+    parser.add_argument("--bytes", type=int, default=8000, help="length of a reply")
+    parser.add_argument("--right", type=float, default=1.0, help="share of right answers")
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME=SHARE")
+    options = parser.parse_args()
+    faults = {name: float(share) for name, _, share in (f.partition("=") for f in options.fault)}
+    answers = Answers(task_answers(options.task), options.right, options.bytes)
+    script = Script(
+        reply=answers, mean=options.mean, faults=faults, models=(options.model,), seed=options.port
+    )
+    web.run_app(
+        Mock(script).app(), host="127.0.0.1", port=options.port, print=None, access_log=None,
+        backlog=_BACKLOG,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
