@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from harness.answers import Thinking
+from harness.graders.extraction import Thinking
 from harness.types import ChoiceOrdering, Problem, Sampling, Task
 
 

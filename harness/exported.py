@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.answers import Thinking, split_thought
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
+from harness.graders.extraction import Thinking, split_thought
 from harness.pipeline.grading_pool import grade_chunk
 from harness.pipeline.scoring import SampleStatistics
 from harness.registry import find_tasks

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.data.datasets import HubDataset, HubParts
 from harness.graders.code import Code
-from harness.judge.rows import livecodebench_tests
+from harness.judge.formats import livecodebench_tests
 from harness.stats.metrics import pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task
 

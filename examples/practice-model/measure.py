@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from tokenizer import THINK_END, prompt_text
 
-from harness.answers import split_thought
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
 from harness.exam import make_exam
+from harness.graders.extraction import split_thought
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.types import Problem, Sample, Task
 

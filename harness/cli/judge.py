@@ -16,8 +16,8 @@ import click
 from harness.errors import DataError, HarnessError, Incomplete, UsageError
 from harness.judge import Judge, Result, Scoring, Submission
 from harness.judge.checkers import checker as named_checker
+from harness.judge.formats import Item, item
 from harness.judge.languages import LANGUAGES
-from harness.judge.rows import Item, item
 from harness.types import Limits, TestCase, Verdict
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import IO, Any, Literal, get_args
 
 import click
 
-from harness.answers import Policy, split_thought
 from harness.errors import DataError, Incomplete, UsageError
 from harness.graders.choice import Choice
+from harness.graders.extraction import Policy, split_thought
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.types import Problem, Sample, Verdict
@@ -136,7 +136,7 @@ def _compare(
 
 def _match_batch(batch: Path, output: Path, kind: Kind, extract: Policy) -> None:
     """Compare every row of a file, writing each verdict as it falls."""
-    from harness.graders import symbolic
+    from harness.graders import sympy_client as symbolic
 
     symbolic.start()
     rows = list(_rows(batch))

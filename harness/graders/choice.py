@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.answers import Policy
 from harness.errors import DataError
-from harness.graders.outcome import make_grade, no_answer
-from harness.letters import stated_letter
+from harness.graders.base import make_grade, no_answer
+from harness.graders.extraction import Policy
+from harness.graders.letters import stated_letter
 from harness.types import LETTERS, Grade, Problem, Sample, Verdict
 
 
@@ -22,7 +22,7 @@ class Choice:
     Where the statement itself lists them, the answer is the letter.
 
     Args:
-        extract: where a letter may stand, see `harness.letters.stated_letter`.
+        extract: where a letter may stand, see `harness.graders.letters.stated_letter`.
     """
 
     extract: Policy = "strict"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from harness.errors import DataError
-from harness.graders.outcome import make_grade, no_answer
+from harness.graders.base import make_grade, no_answer
 from harness.judge import Judge, ProgramChecker, Result, Scoring, Submission, extract
 from harness.judge.supervisor import longest
 from harness.types import Grade, Limits, Problem, Sample, Verdict

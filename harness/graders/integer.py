@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from harness.answers import Policy
 from harness.errors import DataError
+from harness.graders.base import make_grade, no_answer
+from harness.graders.extraction import Policy
 from harness.graders.latex.evaluate import Evaluator
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.operations import Undefined
@@ -24,7 +25,6 @@ from harness.graders.latex.syntax import (
     variables,
 )
 from harness.graders.math import extracted
-from harness.graders.outcome import make_grade, no_answer
 from harness.types import Grade, Problem, Sample, Verdict
 
 
@@ -37,7 +37,7 @@ class Integer:
     Args:
         low: smallest integer that can be an answer.
         high: largest integer that can be an answer.
-        extract: where an answer may stand, see `harness.answers.Policy`.
+        extract: where an answer may stand, see `harness.graders.extraction.Policy`.
     """
 
     low: int

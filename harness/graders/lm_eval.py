@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.errors import DataError, UsageError
-from harness.graders.outcome import make_grade, no_answer
+from harness.graders.base import make_grade, no_answer
 from harness.types import Grade, Problem, Sample, Verdict
 
 Outcome = Mapping[tuple[str, str], Any]

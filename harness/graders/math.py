@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from harness.answers import Policy, boxed, find
 from harness.errors import DataError
-from harness.graders import symbolic as algebra
-from harness.graders.classes import partition
+from harness.graders import sympy_client as algebra
+from harness.graders.base import make_grade, no_answer
+from harness.graders.equivalence import partition
+from harness.graders.extraction import Policy, boxed, find
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
-from harness.graders.outcome import make_grade, no_answer
 from harness.types import Grade, Problem, Sample, Verdict
 
 
@@ -30,7 +30,7 @@ class Math:
     """Grades numbers, expressions, tuples, intervals, sets, matrices, equations and words.
 
     Args:
-        extract: where an answer may stand, see `harness.answers.Policy`.
+        extract: where an answer may stand, see `harness.graders.extraction.Policy`.
     """
 
     extract: Policy = "strict"

@@ -7,8 +7,8 @@ The layers, from the outside in: `supervisor` (trusted, knows the outputs due), 
 sandbox and its channel), `sandbox` (bubblewrap), `inside` (fork server, init, the program).
 """
 
-from harness.judge.canaries import check
-from harness.judge.cases import ProgramChecker, Result, Scoring
+from harness.judge.run_case import ProgramChecker, Result, Scoring
+from harness.judge.self_test import check
 from harness.judge.submission import Submission, extract
 from harness.judge.supervisor import Judge
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.judge.cases import PROCESSES, wall_limit
 from harness.judge.languages import HEADER_SOURCE, SOURCE, Cpp
+from harness.judge.run_case import PROCESSES, wall_limit
 from harness.judge.worker import Job, Outcome, Worker, encoded, sealed, sealed_fd
 from harness.types import Limits
 

@@ -18,7 +18,9 @@ from typing import get_args
 
 from harness.errors import UsageError
 from harness.judge import sandbox
-from harness.judge.cases import (
+from harness.judge.compiler import COMPILER, CannotCompile, Compiler
+from harness.judge.languages import Cpp, language
+from harness.judge.run_case import (
     Case,
     CheckerFailed,
     ProgramChecker,
@@ -28,8 +30,6 @@ from harness.judge.cases import (
     run_tests,
     wall_limit,
 )
-from harness.judge.compiler import COMPILER, CannotCompile, Compiler
-from harness.judge.languages import Cpp, language
 from harness.judge.submission import Submission
 from harness.judge.worker import Worker, WorkerDied, deadline, encoded, sealed
 from harness.types import Limits, TestCase, Verdict

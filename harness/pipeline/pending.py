@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.answers import split_thought
 from harness.data.prompts import choice_order, derive_seed, render
 from harness.exam import Exam
+from harness.graders.extraction import split_thought
 from harness.parts import Engine
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.storage.run_folder import RunFolder, TaskFolder

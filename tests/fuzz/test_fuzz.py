@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.answers import find
+from harness.graders.extraction import find
 from harness.graders.integer import integer_of
 from harness.graders.latex.parser import read
+from harness.graders.letters import stated_letter
 from harness.graders.math import Math, reading
-from harness.letters import stated_letter
 
 _SPEC = importlib.util.spec_from_file_location("strings", Path(__file__).with_name("strings.py"))
 assert _SPEC and _SPEC.loader

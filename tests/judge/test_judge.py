@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.judge import Judge, ProgramChecker, Submission, check
 from harness.judge.sandbox import JudgeUnavailable
 from harness.types import Limits, TestCase, Verdict
-from tests.judge.programs import ACCEPTED, FAILED, SUM
+from tests.support.programs import ACCEPTED, FAILED, SUM
 
 TESTS = [TestCase("1 2 3\n", "6\n")]
 LIMITS = Limits(cpu_seconds=0.6, memory_mib=256)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from harness.answers import opening_tag
 from harness.engines.openai.server import (
     COMPLETIONS,
     Address,
@@ -24,6 +23,7 @@ from harness.engines.openai.server import (
 )
 from harness.engines.repetition import detection
 from harness.errors import EngineDown, UsageError
+from harness.graders.extraction import opening_tag
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.graders import symbolic
+from harness.graders import sympy_client as symbolic
 from harness.graders.math import Math
 
 

@@ -1,13 +1,13 @@
 """Which letter of multiple choice a response states. Pure.
 
-Searches are bounded as in `harness.answers`.
+Searches are bounded as in `harness.graders.extraction`.
 """
 
 from __future__ import annotations
 
 import re
 
-from harness.answers import Policy, boxed
+from harness.graders.extraction import Policy, boxed
 from harness.types import LETTERS
 
 _BOLD_LETTER = re.compile(rf"\*\*\s*\(?([{LETTERS}])\)?[.:]?\s*\*\*")

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from harness.answers import boxed, find, split_thought
-from harness.letters import stated_letter
+from harness.graders.extraction import boxed, find, split_thought
+from harness.graders.letters import stated_letter
 
 STRICT = [
     ("So the answer is $\\boxed{5}$.", "5"),

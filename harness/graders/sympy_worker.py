@@ -1,6 +1,6 @@
 """The symbolic worker: imports sympy once, then forks a child that answers pair after pair.
 
-Run as `python -m harness.graders.symbolic_worker`: lines of JSON in, one line out for each. The
+Run as `python -m harness.graders.sympy_worker`: lines of JSON in, one line out for each. The
 worker itself never touches the text of an answer. A child has a wall-clock limit (a kill by us,
 and by the kernel's alarm should we be gone), an address-space limit, and an audit hook that ends
 it at any attempt to execute text, open a file for writing, or start a process.
@@ -32,7 +32,7 @@ _FORBIDDEN = (
 
 def main() -> None:
     """Serve until the parent is gone."""
-    from harness.graders import algebra
+    from harness.graders import sympy_convert as algebra
 
     parent = os.getppid()
     child = _Child(algebra)

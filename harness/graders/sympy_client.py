@@ -80,7 +80,7 @@ class _Worker:
             self._stop()
             paths = [path or os.getcwd() for path in sys.path]  # noqa: PTH109
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "harness.graders.symbolic_worker"],
+                [sys.executable, "-P", "-m", "harness.graders.sympy_worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

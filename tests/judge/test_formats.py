@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError
-from harness.judge.rows import item, livecodebench_tests
+from harness.judge.formats import item, livecodebench_tests
 from harness.types import TestCase
 
 PUBLIC = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from harness.graders import symbolic
+from harness.graders import sympy_client as symbolic
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read

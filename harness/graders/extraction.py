@@ -2,7 +2,7 @@
 
     completion -> split_thought -> response -> find -> extracted answer
 
-`harness.letters` reads the letters of multiple choice in place of `find`. Every search runs from
+`harness.graders.letters` reads the letters of multiple choice in place of `find`. Every search runs from
 the end of the text and is bounded, so that the cost stays linear in the length of the response
 whatever it holds.
 """
