@@ -29,7 +29,6 @@ from typing import Any
 
 import torch
 
-from harness.config import RunSettings
 from harness.engines.hf.engine import Options, TransformersEngine
 from harness.pipeline.pending import make_plan, make_request, units
 from harness.pipeline.runner import Observer
@@ -37,6 +36,7 @@ from harness.registry import find_tasks
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Request
 from harness.workflows.evaluate import Prepared, prepare, run_engine
+from harness.workflows.run_settings import RunSettings
 
 PRACTICE = Path(__file__).parent.parent / "examples" / "practice-model" / "late"
 VOCABULARY = 151_936

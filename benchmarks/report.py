@@ -21,9 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.data.datasets import PackagedDataset
-from harness.exam import make_exam
 from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
+from harness.protocol import make_exam
 from harness.stats.metrics import pass_at
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import Manifest, RunWriter

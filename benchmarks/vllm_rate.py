@@ -174,9 +174,9 @@ def no_samples(folder: str, prepared: Any) -> Any:
 
 def prepare_tasks(tasks: Sequence[str], options: argparse.Namespace, output: Path) -> list[Any]:
     """The tasks with far more samples a problem than there is time for."""
-    from harness.config import RunSettings
     from harness.registry import find_tasks
     from harness.workflows.evaluate import prepare
+    from harness.workflows.run_settings import RunSettings
 
     names = ",".join(tasks)
     settings = RunSettings(

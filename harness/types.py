@@ -3,7 +3,7 @@
     Problem -> prompt -> Sample -> Grade -> Score -> report
 
 Everything here is a frozen value without behaviour beyond what it can say about itself. What a
-`Task` is composed of stands in `harness.parts`, what becomes of grades in `harness.scores`.
+`Task` is composed of stands in `harness.interfaces`, what becomes of grades in `harness.scores`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.parts import Dataset, Grader, Metric
+    from harness.interfaces import Dataset, Grader, Metric
 
 Row = Mapping[str, Any]
 """One row of a dataset, in the schema of its source."""

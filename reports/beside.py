@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.data.selection import Window, month_of
 from harness.errors import UsageError
-from harness.exam import Exam
+from harness.protocol import Exam
 
 from .baselines import Cell, conflicts
 from .results import Result

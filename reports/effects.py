@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError
-from harness.exam import Exam
+from harness.protocol import Exam
 from harness.stats.effects import Effect
 from harness.stats.intervals import Interval
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.exam import Exam, differences
+from harness.protocol import Exam, differences
 
 from .results import Result
 from .tables import Column, Row, Table

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.data.selection import Window
 from harness.errors import DataError, UsageError
-from harness.exam import Exam, narrowed
+from harness.protocol import Exam, narrowed
 from harness.scores import Score
 from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Problem, Verdict

@@ -23,7 +23,7 @@ from typing import Any
 
 import harness
 from harness.errors import DataError, UsageError
-from harness.exam import differences
+from harness.protocol import differences
 from harness.storage.files import read_json, write_json, write_text
 from harness.storage.run_folder import TaskFolder
 

@@ -11,7 +11,7 @@ from harness.graders.choice import Choice
 from harness.graders.code import Code
 from harness.graders.integer import Integer
 from harness.graders.math import Math
-from harness.parts import Grader
+from harness.interfaces import Grader
 from harness.stats.metrics import cons_at, pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
 

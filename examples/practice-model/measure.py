@@ -11,9 +11,9 @@ from tokenizer import THINK_END, prompt_text
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
-from harness.exam import make_exam
 from harness.graders.extraction import split_thought
 from harness.pipeline.scoring import SampleStatistics, score_task
+from harness.protocol import make_exam
 from harness.types import Problem, Sample, Task
 
 if TYPE_CHECKING:

@@ -77,7 +77,7 @@ def check(names: Sequence[str], folder: Path | None, against: Path | None) -> No
     Exits 1 when the two copies differ.
     """
     from harness.data.datasets import load_problems
-    from harness.exam import content_hash
+    from harness.protocol import content_hash
     from harness.registry import find_tasks
 
     differ = False

@@ -57,7 +57,7 @@ def import_(
     """
     from harness.cli.lookup import task_named, with_judge
     from harness.data.selection import Selection, Window
-    from harness.workflows.imports import import_responses, parse_columns
+    from harness.workflows.import_responses import import_responses, parse_columns
 
     task = with_judge(task_named(task_name), scoring, unsafe=unsafe_judge)
     selection = Selection(Window.parse(window) if window else None, skip_errata)

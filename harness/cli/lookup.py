@@ -8,7 +8,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.registry import find_tasks
 from harness.types import Task
-from harness.workflows.imports import KINDS
+from harness.workflows.import_responses import KINDS
 
 
 def task_named(name: str) -> Task:

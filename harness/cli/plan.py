@@ -70,8 +70,8 @@ def plan(
     from harness.cli.lookup import task_named
     from harness.stats.power import ALPHA
     from harness.storage.files import write_json
-    from harness.workflows.basis import Assumptions, bases, throughput
     from harness.workflows.plan import plan_task
+    from harness.workflows.plan_basis import Assumptions, bases, throughput
 
     stated = Assumptions(rate=rate, spread=spread, length=length, tokens_per_second=speed)
     names = list(dict.fromkeys(name.strip() for name in tasks.split(",") if name.strip()))

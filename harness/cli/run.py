@@ -125,9 +125,9 @@ def run(config: Path | None, **options: Any) -> None:
         --tasks practice_integer,practice_choice -o runs/late
     harness run --model MODEL --tasks aime24 --preset r1-paper -o runs/r1
     """
-    from harness.config import make_settings
     from harness.registry import find_tasks
     from harness.workflows.evaluate import evaluate
+    from harness.workflows.run_settings import make_settings
 
     settings = make_settings(options, config)
     tasks = find_tasks(settings.tasks)

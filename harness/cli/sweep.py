@@ -51,7 +51,7 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
     """
     from harness.registry import find_tasks
     from harness.workflows.sweep import draw_samples, lay_out, measure_effects
-    from harness.workflows.variants import read_sweep
+    from harness.workflows.sweep_variants import read_sweep
 
     base, variants = read_sweep(config, output, options)
     planned = lay_out(find_tasks(base.tasks), base, variants)

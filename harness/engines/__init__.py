@@ -8,7 +8,7 @@ from typing import cast
 
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
-from harness.parts import Engine
+from harness.interfaces import Engine
 
 ENGINES = ("transformers", "vllm", "openai", "ray", "lm_eval")
 """Each is a module of this package with a function `open_engine(settings) -> Engine`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
-from harness.parts import Engine
+from harness.interfaces import Engine
 from harness.types import Completion, Request
 
 _TRIES = 3  # lives of one replica that may end, or fail to begin, without a sample in between
@@ -37,7 +37,7 @@ class _Replica:
 
 
 class Replicas:
-    """An engine over n replicas; see `harness.parts.Engine`.
+    """An engine over n replicas; see `harness.interfaces.Engine`.
 
     The first call starts all of them and waits for one; the others join as they come up. More
     calls than keep the living ones busy wait here, so that a late one finds work at once.

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.parts import Grader
+from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
 _CHUNK = 32  # samples per message to a worker: hides the cost of the message, bounds what is lost

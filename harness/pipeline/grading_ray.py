@@ -14,7 +14,7 @@ from typing import Any
 
 import harness
 from harness.engines.ray.cluster import Cluster, Node, import_ray
-from harness.parts import Grader
+from harness.interfaces import Grader
 from harness.pipeline.grading_pool import Chunk, Worker, WorkerLost, default_workers, grade_chunk
 from harness.types import Grade
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.prompts import choice_order, derive_seed, render
-from harness.exam import Exam
 from harness.graders.extraction import split_thought
-from harness.parts import Engine
+from harness.interfaces import Engine
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
+from harness.protocol import Exam
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import Marks
 from harness.types import Completion, Problem, Request, Sample, Sampling, Task

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from harness.errors import EngineDown, EngineError
-from harness.parts import Engine
+from harness.interfaces import Engine
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import (
     Place,

@@ -5,7 +5,7 @@
 "truncated_share": 0.02, "looped": 0, "duplicates": 0,
 "tokens": {"prompt"|"thought"|"response"|"total": {"mean", "median", "max"} or null},
 "breakdown", "range": see `harness.stats.breakdown`,
-"stopped": see `harness.workflows.rounds`, null where the number of samples was fixed}
+"stopped": see `harness.workflows.until_decided`, null where the number of samples was fixed}
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from harness.exam import Exam
-from harness.parts import Grader, Metric
+from harness.interfaces import Grader, Metric
+from harness.protocol import Exam
 from harness.scores import Score, Tally
 from harness.stats.intervals import (
     Interval,

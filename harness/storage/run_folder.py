@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import DataError, ExamMismatch, UsageError
-from harness.exam import Exam, differences
+from harness.protocol import Exam, differences
 from harness.storage.files import read_json, read_lines, write_json, write_lines
 from harness.storage.lock import FolderLock
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
@@ -80,7 +80,7 @@ class TaskFolder:
         return _decode(self.path / "scores.json", dict, read_json(self.path / "scores.json"))
 
     def stopping(self) -> dict[str, Any] | None:
-        """What stopped the sampling before its cap, as `harness.workflows.rounds` writes it."""
+        """What stopped the sampling before its cap, as `harness.workflows.until_decided` writes it."""
         path = self.path / STOPPING
         return _decode(path, dict, read_json(path)) if path.exists() else None
 

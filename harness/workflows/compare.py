@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ExamMismatch, Incomplete, UsageError
-from harness.exam import COMPARED, differences
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
+from harness.protocol import COMPARED, differences
 from harness.stats.gate import (
     Case,
     Change,

@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.config import RunSettings, configure
 from harness.data.datasets import select_problems
 from harness.data.prompts import derive_seed
 from harness.data.selection import in_words
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
-from harness.exam import Exam, make_exam
-from harness.parts import Engine, Grader
+from harness.interfaces import Engine, Grader
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun, make_plan
 from harness.pipeline.runner import Observer, Runner
+from harness.protocol import Exam, make_exam
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
 from harness.workflows.notices import Notices
-from harness.workflows.rounds import Gate, forget, make_gate
-from harness.workflows.starts import next_start, start_record
+from harness.workflows.run_settings import RunSettings, configure
+from harness.workflows.start_record import next_start, start_record
+from harness.workflows.until_decided import Gate, forget, make_gate
 
 LOADING_SECONDS = 30.0  # between two words of a model that is still loading
 

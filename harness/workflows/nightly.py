@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.config import RunSettings, by_field, check, configure, read_config
 from harness.errors import DataError, ExamMismatch, HarnessError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
@@ -37,6 +36,7 @@ from harness.workflows.checkpoints import (
 )
 from harness.workflows.compare import compare_runs
 from harness.workflows.evaluate import evaluate
+from harness.workflows.run_settings import RunSettings, by_field, check, configure, read_config
 
 HISTORY = "history.jsonl"
 _ITS_OWN = ("model", "output", "until", "base", "margin")

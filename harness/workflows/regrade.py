@@ -9,10 +9,10 @@ from typing import Any
 
 from harness.data.selection import Window, month_of
 from harness.errors import DataError, UsageError
-from harness.exam import narrowed
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, compute_scores, record_fault, silent, write_scores
+from harness.protocol import narrowed
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Sampling, Task, Verdict

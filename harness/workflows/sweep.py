@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.config import RunSettings
 from harness.data.prompts import derive_seed
 from harness.engines.ray.cluster import Cluster
 from harness.errors import UsageError
-from harness.parts import Engine
+from harness.interfaces import Engine
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun, missing
 from harness.pipeline.runner import Observer
@@ -29,7 +28,6 @@ from harness.stats import effects
 from harness.stats.effects import Effect, Outcome, Pairing, Source
 from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Task, Verdict
-from harness.workflows.cells import Cell, make_cell
 from harness.workflows.evaluate import (
     Drawing,
     Prepared,
@@ -41,8 +39,10 @@ from harness.workflows.evaluate import (
 )
 from harness.workflows.notices import Notices
 from harness.workflows.regrade import grade_again
-from harness.workflows.starts import next_start
-from harness.workflows.variants import BASE, Variant
+from harness.workflows.run_settings import RunSettings
+from harness.workflows.start_record import next_start
+from harness.workflows.sweep_cells import Cell, make_cell
+from harness.workflows.sweep_variants import BASE, Variant
 
 Observe = Callable[[Sequence[TaskRun]], Observer]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import RunSettings
 from harness.data.datasets import load_problems
 from harness.data.prompts import render
 from harness.engines.hf.engine import Options, TransformersEngine
@@ -22,6 +21,7 @@ from harness.registry import find_tasks
 from harness.storage.run_folder import RunFolder
 from harness.types import Request, Sampling
 from harness.workflows.evaluate import evaluate
+from harness.workflows.run_settings import RunSettings
 
 pytest.importorskip("torch")
 

@@ -9,9 +9,9 @@ import pytest
 
 from harness.errors import DataError
 from harness.graders.code import Code
+from harness.interfaces import Grader
 from harness.judge import Judge
 from harness.judge.sandbox import JudgeUnavailable
-from harness.parts import Grader
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
 

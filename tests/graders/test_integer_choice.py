@@ -9,7 +9,7 @@ from harness.errors import DataError
 from harness.graders.choice import Choice
 from harness.graders.integer import Integer
 from harness.graders.math import Math
-from harness.parts import Grader
+from harness.interfaces import Grader
 from harness.types import Problem, Sample, Verdict
 
 AIME = Integer(0, 999)

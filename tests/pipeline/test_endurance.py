@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from harness.exam import make_exam
-from harness.parts import Grader
+from harness.interfaces import Grader
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
+from harness.protocol import make_exam
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter
 from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
-from harness.workflows.imports import KINDS
+from harness.workflows.import_responses import KINDS
 
 PROBLEMS = [Problem(str(i), f"What is {i}+{i}?", answer=str(2 * i)) for i in range(100)]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError, EngineDown, EngineError
-from harness.exam import make_exam
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_plan, make_request, make_sample
 from harness.pipeline.runner import Runner
+from harness.protocol import make_exam
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
 from harness.types import (
@@ -31,7 +31,7 @@ from harness.types import (
     Task,
     Verdict,
 )
-from harness.workflows.imports import KINDS
+from harness.workflows.import_responses import KINDS
 from tests.support.fakes import FakeEngine, answer
 
 PROBLEMS = [Problem(id=str(i), statement=f"What is {i}+{i}?", answer=str(2 * i)) for i in range(5)]

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.exam import Exam
 from harness.graders.integer import Integer
-from harness.parts import Grader, Metric
+from harness.interfaces import Grader, Metric
 from harness.pipeline.scoring import SampleStatistics, score_task
+from harness.protocol import Exam
 from harness.stats.intervals import mean, problems_error
 from harness.stats.metrics import cons_at, pass_at, tally_problem
 from harness.types import Grade, Problem, Sample, Verdict

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.exam import make_exam
 from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
+from harness.protocol import make_exam
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import Manifest, RunWriter

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import DataError, ExamMismatch, UsageError
-from harness.exam import Exam, content_hash
+from harness.protocol import Exam, content_hash
 from harness.storage.files import Appender, read_lines, write_json, write_lines
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict

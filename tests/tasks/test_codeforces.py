@@ -14,7 +14,7 @@ from harness.data.datasets import parse_row, select_problems
 from harness.data.prompts import render
 from harness.data.selection import Selection
 from harness.errors import DataError
-from harness.exam import content_hash
+from harness.protocol import content_hash
 from harness.tasks.codeforces import CODEFORCES
 from harness.types import Limits, Problem, Sample, TestCase, Verdict
 

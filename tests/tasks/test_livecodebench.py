@@ -20,7 +20,7 @@ from harness.data.selection import Selection, Window
 from harness.errors import DataError
 from harness.tasks.livecodebench import ERRATA, LIVECODEBENCH
 from harness.types import Limits, Problem, TestCase
-from harness.workflows.imports import FileDataset
+from harness.workflows.import_responses import FileDataset
 
 
 def case(input: str, output: str, kind: str = "stdin") -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from harness.errors import DataError, Incomplete, UsageError
 from harness.storage.files import read_json, write_json
 from harness.workflows.accept import LEDGER, accept, read_ledger
-from harness.workflows.imports import KINDS, import_responses
+from harness.workflows.import_responses import KINDS, import_responses
 
 
 @pytest.fixture(scope="module")

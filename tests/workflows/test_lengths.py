@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import harness.workflows.evaluate as evaluate_module
-from harness.config import RunSettings
 from harness.errors import UsageError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
@@ -19,6 +18,7 @@ from harness.registry import find_tasks
 from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request
 from harness.workflows.evaluate import evaluate
+from harness.workflows.run_settings import RunSettings
 from tests.support.fakes import FakeEngine, answer
 
 TASKS = "practice_integer,practice_math"

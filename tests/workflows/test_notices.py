@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import harness.workflows.evaluate as evaluate_module
-from harness.config import RunSettings
 from harness.errors import EngineDown
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
@@ -19,6 +18,7 @@ from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request
 from harness.workflows.evaluate import evaluate
 from harness.workflows.notices import Notices
+from harness.workflows.run_settings import RunSettings
 from tests.support.fakes import FakeEngine, answer
 
 

@@ -20,9 +20,9 @@ from harness.scores import Tally
 from harness.stats import power
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Request
-from harness.workflows.basis import Assumptions, Basis, bases, throughput
 from harness.workflows.evaluate import prepare, run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
+from harness.workflows.plan_basis import Assumptions, Basis, bases, throughput
 from tests.support.fakes import FakeEngine, InlinePool
 
 TASK = "practice_integer"
@@ -47,7 +47,7 @@ def planned_basis() -> TaskPlan:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of 12 problems with 4 samples of 10 tokens, in batches of 8 that took 2 seconds."""
     import harness.pipeline.runner
-    from harness.config import make_settings
+    from harness.workflows.run_settings import make_settings
 
     monkeypatch.setattr(harness.pipeline.runner, "GradingPool", InlinePool)
     asked: list[Request] = []

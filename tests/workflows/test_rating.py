@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from harness.cli.rating import lines, rating
 from harness.data.codeforces_api import parse_contest, read_contests, read_population
 from harness.errors import DataError, HarnessError, UsageError
-from harness.exam import make_exam
+from harness.protocol import make_exam
 from harness.stats.elo import expected_place
 from harness.storage.files import write_lines
 from harness.storage.run_folder import Manifest, RunWriter

@@ -14,7 +14,7 @@ from harness.errors import DataError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.types import Grade, Problem, Sample, Task, Verdict
-from harness.workflows.imports import KINDS
+from harness.workflows.import_responses import KINDS
 from harness.workflows.regrade import Change, regrade
 from tests.pipeline.test_runner import complete, make_run, right
 from tests.support.fakes import FakeEngine, InlinePool

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 
 from harness.cli.grade import score
 from harness.cli.imports import import_
-from harness.config import RunSettings, configure
 from harness.errors import UsageError
 from harness.storage.files import read_lines
 from harness.storage.run_folder import RunFolder
 from harness.tasks.aime import AIME24
 from harness.tasks.livecodebench import LIVECODEBENCH
 from harness.workflows.evaluate import prepare
+from harness.workflows.run_settings import RunSettings, configure
 
 
 def row(id: str, date: str, **changed: Any) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ class _Item:
 
 
 class LmEvalEngine:
-    """One lm-eval model; see `harness.parts.Engine`. `open_engine` says what can go wrong."""
+    """One lm-eval model; see `harness.interfaces.Engine`. `open_engine` says what can go wrong."""
 
     def __init__(self, settings: EngineSettings, loaded: Loaded) -> None:
         self._settings, self._loaded, self._lm = settings, loaded, loaded.lm

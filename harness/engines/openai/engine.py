@@ -54,7 +54,7 @@ _OTHERS_AT_ONCE = 64
 
 
 class OpenAIEngine:
-    """Samples from servers that speak the chat-completions protocol; see `harness.parts.Engine`.
+    """Samples from servers that speak the chat-completions protocol; see `harness.interfaces.Engine`.
 
     Args:
         settings: of the engine.

@@ -14,7 +14,7 @@ from harness.engines.ray.cluster import Node, import_ray
 from harness.engines.replicas import ReplicaDied
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
-from harness.parts import Engine
+from harness.interfaces import Engine
 from harness.types import Completion, Request
 
 _CALLS = 1 << 16  # at one actor at once: `Replicas` keeps them far below
@@ -103,7 +103,7 @@ def _build(settings: EngineSettings, replica: int, life: int) -> Engine:
 
 
 class RemoteEngine:
-    """One life of one replica as this process sees it; see `harness.parts.Engine`.
+    """One life of one replica as this process sees it; see `harness.interfaces.Engine`.
 
     Args:
         settings: of the engine in the actor.

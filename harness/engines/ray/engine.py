@@ -27,7 +27,7 @@ from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm.args import PARALLEL, plain_name
 from harness.errors import DataError, EngineDown, EngineError, UsageError
-from harness.parts import Engine
+from harness.interfaces import Engine
 
 INNER = ("vllm", "transformers")
 """Engines that an actor may hold."""

@@ -43,7 +43,7 @@ _DEFAULTS = {"disable_log_stats": True}  # nobody reads them, and each step woul
 
 
 class VllmEngine:
-    """One AsyncLLM; see `harness.parts.Engine`. It may be built before its event loop runs.
+    """One AsyncLLM; see `harness.interfaces.Engine`. It may be built before its event loop runs.
 
     `generate` raises ReplicaDied when vLLM's core is gone.
 

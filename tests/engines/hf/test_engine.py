@@ -17,8 +17,8 @@ from harness.data.prompts import render
 from harness.engines.hf.decoding import add_noise
 from harness.engines.hf.engine import Options, TransformersEngine
 from harness.errors import EngineError
-from harness.exam import make_exam
 from harness.pipeline.pending import make_sample
+from harness.protocol import make_exam
 from harness.registry import tasks
 from harness.types import Completion, Prompt, Request, Sampling
 

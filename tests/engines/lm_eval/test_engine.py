@@ -21,9 +21,9 @@ from harness.data.prompts import render
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, UsageError
-from harness.exam import make_exam
-from harness.parts import Engine
+from harness.interfaces import Engine
 from harness.pipeline.pending import make_sample
+from harness.protocol import make_exam
 from harness.registry import tasks
 from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at, tally_problem

@@ -19,9 +19,9 @@ import yaml
 from harness.data.datasets import load_problems
 from harness.engines.recorded import RecordedEngine
 from harness.errors import UsageError
-from harness.exam import make_exam
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_request, make_sample
+from harness.protocol import make_exam
 from harness.registry import find_tasks, tasks
 from harness.types import Completion, Grade, Sample, Task, Verdict
 

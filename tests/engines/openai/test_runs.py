@@ -22,9 +22,9 @@ from harness.engines import make_engine
 from harness.engines.openai.serve import VllmServer, _reserve_port
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
-from harness.exam import make_exam
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
+from harness.protocol import make_exam
 from harness.registry import tasks
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Prompt, Request, Sampling

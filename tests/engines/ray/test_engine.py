@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from harness.config import RunSettings
 from harness.engines import make_engine
 from harness.engines.ray import engine as ray_engine
 from harness.engines.ray.cluster import Cluster
@@ -32,6 +31,7 @@ from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Grade, Prompt, Request, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
+from harness.workflows.run_settings import RunSettings
 from tests.pipeline.test_runner import PROBLEMS, FragileGrader
 
 pytestmark = pytest.mark.engines

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from harness.config import RunSettings
 from harness.data.datasets import load_problems
 from harness.data.prompts import derive_seed
 from harness.engines.hf.engine import Options, TransformersEngine
@@ -23,14 +22,15 @@ from harness.engines.settings import EngineSettings
 from harness.engines.vllm.engine import VllmEngine, open_engine
 from harness.engines.vllm.start import cores
 from harness.errors import DataError, EngineError, UsageError
-from harness.exam import make_exam
 from harness.pipeline.pending import TaskRun, make_plan, make_request, units
 from harness.pipeline.runner import Observer, silent
+from harness.protocol import make_exam
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Completion, Prompt, Request, Sample, Sampling, Verdict
 from harness.workflows import evaluate as workflow
 from harness.workflows.evaluate import evaluate
+from harness.workflows.run_settings import RunSettings
 
 pytest.importorskip("vllm")
 pytestmark = pytest.mark.engines

@@ -15,7 +15,7 @@ from harness.errors import DataError, ExamMismatch, UsageError
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
 from harness.types import Task
-from harness.workflows.imports import KINDS, import_responses, parse_columns
+from harness.workflows.import_responses import KINDS, import_responses, parse_columns
 
 
 def run_import(

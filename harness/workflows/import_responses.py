@@ -13,12 +13,12 @@ from harness.data.readers import read_rows
 from harness.data.selection import Selection, in_words
 from harness.engines.recorded import RecordedEngine, Recording
 from harness.errors import DataError, UsageError
-from harness.exam import content_hash, make_exam
 from harness.graders.choice import Choice
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
+from harness.protocol import content_hash, make_exam
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import RunWriter
 from harness.types import FinishReason, Problem, Row, Sampling, Task

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from harness.cli import _run
-from harness.config import RunSettings
 from harness.errors import EngineDown, EngineError, ExamMismatch, UsageError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import silent
@@ -22,6 +21,7 @@ from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request
 from harness.workflows import evaluate as workflow
 from harness.workflows.evaluate import evaluate
+from harness.workflows.run_settings import RunSettings
 from tests.support.fakes import FakeEngine, answer
 
 TASK = "practice_integer"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from harness.config import configure
 from harness.errors import DataError, UsageError
-from harness.exam import make_exam
+from harness.protocol import make_exam
 from harness.types import Sample, Task
 from harness.workflows.evaluate import Prepared, check_ready
-from harness.workflows.imports import KINDS
-from harness.workflows.variants import Variant
+from harness.workflows.import_responses import KINDS
+from harness.workflows.run_settings import configure
+from harness.workflows.sweep_variants import Variant
 
 How = Literal["base", "sampled", "extended", "first", "capped", "regraded"]
 """Where a value's outcomes come from: the base as it is; samples of its own; the base's samples

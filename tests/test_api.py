@@ -13,13 +13,13 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from harness import exported
+from harness import api as exported
 from harness.cli import cli
 from harness.cli.export import definition
 from harness.data.datasets import load_problems
 from harness.errors import UsageError
-from harness.exam import make_exam
 from harness.pipeline.pending import TaskRun, Unit, make_request
+from harness.protocol import make_exam
 from harness.registry import tasks
 from harness.stats.metrics import pass_at
 from harness.types import Sampling

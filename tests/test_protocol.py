@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from harness.data.datasets import PackagedDataset
-from harness.exam import COMPARED, Exam, content_hash, differences, make_exam
 from harness.graders.choice import Choice
+from harness.protocol import COMPARED, Exam, content_hash, differences, make_exam
 from harness.stats.metrics import pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
 

@@ -17,16 +17,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.config import RunSettings
 from harness.errors import ExamMismatch, UsageError
-from harness.exam import Exam, differences
 from harness.pipeline.pending import TaskRun
+from harness.protocol import Exam, differences
 from harness.scores import Tally
 from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA
 from harness.stats.sequential import Design, Look, look
 from harness.storage.files import write_json
 from harness.storage.run_folder import STOPPING, RunFolder, TaskFolder
+from harness.workflows.run_settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from harness.config import R1_PAPER_K, RunSettings, configure, make_settings
 from harness.errors import DataError, HarnessError, UsageError
 from harness.graders.integer import Integer
 from harness.registry import tasks
 from harness.tasks.aime import AIME24
 from harness.tasks.gpqa import GPQA_DIAMOND
 from harness.tasks.math500 import MATH500
+from harness.workflows.run_settings import R1_PAPER_K, RunSettings, configure, make_settings
 
 NEEDED = {"model": "m", "tasks": "aime24", "output": Path("runs/x")}
 

@@ -17,9 +17,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.config import RunSettings, by_field, check, read_config
 from harness.errors import UsageError
-from harness.workflows.imports import KINDS
+from harness.workflows.import_responses import KINDS
+from harness.workflows.run_settings import RunSettings, by_field, check, read_config
 
 Factor = Literal[
     "temperature",
