@@ -1,6 +1,6 @@
 """What setup.cfg cannot say: the renderer of mathematics comes from npm when the package is built.
 
-Temml goes into reports/static and from there into pages. It is optional: without npm or a network
+Temml goes into reports/page/static and from there into pages. It is optional: without npm or a network
 the package is built without it, and pages leave the mathematics of samples as it was written.
 """
 

@@ -198,11 +198,11 @@ def test_imports_go_one_way() -> None:
         ("harness.pipeline.runner", "harness.workflows.evaluate", True),
         ("harness.data.datasets", "harness.tasks", True),
         ("harness.workflows.regrade", "harness.registry", True),
-        ("harness.cli.report", "harness.reports.page", False),
+        ("harness.cli.report", "harness.reports.page.output", False),
         ("harness.tasks.aime", "harness.storage.run_folder", True),
-        ("harness.reports.page", "harness.engines", True),
-        ("harness.reports.page", "harness.tasks.aime", True),
-        ("harness.reports.page", "harness.reports.tables", False),
+        ("harness.reports.page.output", "harness.engines", True),
+        ("harness.reports.page.output", "harness.tasks.aime", True),
+        ("harness.reports.page.output", "harness.reports.tables.summary", False),
     ],
 )
 def test_the_rule_refuses_what_it_should(module: str, target: str, refused: bool) -> None:

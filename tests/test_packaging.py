@@ -31,11 +31,11 @@ def test_the_wheel_holds_one_top_level_name(wheel: Path) -> None:
         "harness/py.typed",
         "harness/tasks/aime.py",
         "harness/tasks/data/practice_integer.jsonl",
-        "harness/reports/templates/report.html.jinja",
-        "harness/reports/static/browser.js",
+        "harness/reports/page/templates/report.html.jinja",
+        "harness/reports/page/static/browser.js",
     ):
         assert needed in names
-    assert "harness/reports/static/temml.min.js" in names or shutil.which("npm") is None
+    assert "harness/reports/page/static/temml.min.js" in names or shutil.which("npm") is None
     assert any(n.startswith("harness/reports/baselines/") and n.endswith(".yaml") for n in names)
 
 

@@ -66,7 +66,7 @@ def compare(
     from rich.console import Console
 
     from harness.cli.lookup import task_named
-    from harness.reports.compared import print_comparison
+    from harness.reports.tables.comparison import print_comparison
     from harness.workflows.compare import compare_runs
 
     try:
@@ -97,7 +97,7 @@ def write_comparison(
     json_file: Path | None,
 ) -> None:
     """Write the reports that were asked for."""
-    from harness.reports.compared import to_junit, to_markdown
+    from harness.reports.tables.comparison import to_junit, to_markdown
     from harness.storage.files import write_json, write_text
 
     if junit is not None:
@@ -113,7 +113,7 @@ def write_mismatch(
     error: HarnessError, *, junit: Path | None, markdown: Path | None, json_file: Path | None
 ) -> None:
     """Write the reports of a comparison that could not be made."""
-    from harness.reports.compared import junit_error
+    from harness.reports.tables.comparison import junit_error
     from harness.storage.files import write_json, write_text
 
     if junit is not None:

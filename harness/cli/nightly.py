@@ -112,7 +112,7 @@ def _outcomes(found: Plan, full: bool) -> Iterator[Outcome]:
     from rich.console import Console
 
     from harness.cli.lookup import task_named
-    from harness.reports.nights import print_outcome
+    from harness.reports.tables.nightly import print_outcome
     from harness.workflows.nightly import hold
 
     runs = found.settings.runs
@@ -134,7 +134,7 @@ def _reports(
     junit: Path | None,
 ) -> Iterator[None]:
     """Write the reports that were asked for at the end, also where the night was cut short."""
-    from harness.reports.nights import headline, to_junit, to_markdown
+    from harness.reports.tables.nightly import headline, to_junit, to_markdown
     from harness.storage.files import write_json, write_text
     from harness.storage.nights import worst
 

@@ -13,8 +13,8 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.reports.baselines import Baselines, Cell
-    from harness.reports.drawing import Plot
+    from harness.reports.baselines.loader import Baselines, Cell
+    from harness.reports.figures.style import Plot
     from harness.reports.results import Result
 
 Document = TypeVar("Document")
@@ -96,10 +96,11 @@ def report(
     """
     from harness.cli.lookup import task_named
     from harness.data.selection import Window
-    from harness.reports import page, paper_output
-    from harness.reports.baselines import load
-    from harness.reports.layouts import check_margin, layout_named
-    from harness.reports.paper import lay_out
+    from harness.reports.baselines.loader import load
+    from harness.reports.page import output as page
+    from harness.reports.paper import output as paper_output
+    from harness.reports.paper.grid import lay_out
+    from harness.reports.paper.layouts import check_margin, layout_named
     from harness.reports.results import read_results, stand_for
     from harness.workflows.regrade import scores_in_window
 
@@ -146,7 +147,7 @@ def _deliver(
 
 
 def _write_figures(figures: Mapping[str, Sequence[Plot]], folder: Path) -> None:
-    from harness.reports.drawing import write_plots
+    from harness.reports.figures.style import write_plots
 
     written = write_plots([plot for plots in figures.values() for plot in plots], folder)
     click.echo(f"wrote {len(written)} files to {folder}", err=True)
@@ -161,8 +162,8 @@ def drawn(
     steps: Sequence[str] = (),
 ) -> dict[str, tuple[Plot, ...]]:
     """Every figure of these results by task, those over training steps first."""
-    from harness.reports.plots import figures
-    from harness.reports.training import parse_steps, read_log, training_figures
+    from harness.reports.figures.scores import figures
+    from harness.reports.figures.training import parse_steps, read_log, training_figures
 
     log = read_log(training) if training else []
     over_steps = training_figures(results, cells, log, parse_steps(steps))
@@ -194,7 +195,7 @@ def baselines(
     extra: tuple[Path, ...],
 ) -> None:
     """List published scores with where they stand; † marks those that sources disagree on."""
-    from harness.reports.baselines import load, select
+    from harness.reports.baselines.loader import load, select
 
     known = load(extra)
     chosen = select(known.cells, task=task, model=model, source=source)
@@ -207,7 +208,7 @@ def baselines(
 def _json(known: Baselines, chosen: Sequence[Cell]) -> str:
     import orjson
 
-    from harness.reports.baselines import conflicts
+    from harness.reports.baselines.loader import conflicts
 
     doubtful = {cell.subject for group in conflicts(known.cells) for cell in group}
     document = {
@@ -227,9 +228,9 @@ def _json(known: Baselines, chosen: Sequence[Cell]) -> str:
 def _print(known: Baselines, chosen: Sequence[Cell]) -> None:
     from rich.console import Console
 
-    from harness.reports.baselines import conflicts
-    from harness.reports.beside import listing
-    from harness.reports.page import print_table
+    from harness.reports.baselines.loader import conflicts
+    from harness.reports.page.output import print_table
+    from harness.reports.tables.published import listing
 
     console = Console()
     for table in listing(chosen, conflicts(known.cells)):

@@ -42,6 +42,6 @@ def build(
 ) -> int:
     """Bring the site up to date, its pages with every figure; the number of pages written."""
     from harness.cli.report import drawn
-    from harness.reports.site import build_site
+    from harness.reports.page.site import build_site
 
     return build_site(runs_dir, output, draw=drawn, baselines=baselines, rebuild=rebuild)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.reports.page import build, write_report
+from harness.reports.page.output import build, write_report
 from harness.reports.results import read_results
 from tests.reports.conftest import write_run
 

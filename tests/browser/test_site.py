@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.reports.site import build_site
+from harness.reports.page.site import build_site
 from tests.browser.conftest import Open
 from tests.browser.test_look import faults
-from tests.reports.test_site import BAD, GOOD, add, no_figures
+from tests.reports.page.test_site import BAD, GOOD, add, no_figures
 
 pytestmark = pytest.mark.browser
 

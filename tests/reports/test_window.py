@@ -12,8 +12,8 @@ import pytest
 from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.graders.integer import Integer
-from harness.reports.baselines import load
-from harness.reports.page import build, render_html, render_markdown
+from harness.reports.baselines.loader import load
+from harness.reports.page.output import build, render_html, render_markdown
 from harness.reports.results import read_results
 from harness.stats.metrics import pass_at
 from harness.tasks.aime import AIME24

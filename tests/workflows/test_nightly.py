@@ -15,7 +15,7 @@ from harness.data.datasets import load_problems
 from harness.data.prompts import derive_seed
 from harness.errors import DataError, EngineError, ExamMismatch, UsageError
 from harness.registry import find_tasks
-from harness.reports.nights import to_table
+from harness.reports.tables.nightly import to_table
 from harness.storage.nights import Checkpoint, Outcome, worst
 from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request

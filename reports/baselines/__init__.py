@@ -1,0 +1,1 @@
+"""Published scores with their sources, and what a run may be held against."""

@@ -1,0 +1,165 @@
+"""Published scores with where they stand: one YAML file a source (see `schema`).
+
+Sources that disagree are shown side by side (`conflicts`), never averaged.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import DataError, UsageError
+
+from .schema import Availability, Column, Kind, Protocol, Row, SourceFile, Table, read_source
+
+SHIPPED = Path(__file__).parents[1] / "baselines"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where figures come from."""
+
+    name: str
+    title: str
+    url: str | None
+    date: datetime.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One published figure. `value` is 0 to 1 for pass@k and cons@k, else as printed.
+
+    `n` is the number of problems and `k` the samples per problem, None where not stated.
+    """
+
+    model: str
+    task: str
+    metric: str
+    value: float
+    source: str
+    printed: str
+    kind: Kind
+    availability: Availability
+    protocol: Protocol
+    n: int | None = None
+    k: int | None = None
+    note: str | None = None
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What the figure is about: (model, task, metric)."""
+        return self.model, self.task, self.metric
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """The sources read and all of their cells, in the order of the files."""
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    cells: tuple[Cell, ...] = ()
+
+
+def load(extra: Sequence[Path] = ()) -> Baselines:
+    """Read the shipped baselines and the user's own files.
+
+    Raises:
+        DataError: a file that cannot be read or does not follow the schema (file, place, value),
+            or a source name that two files use.
+    """
+    sources: dict[str, Source] = {}
+    origin: dict[str, Path] = {}
+    cells: list[Cell] = []
+    for path in [*sorted(SHIPPED.glob("*.yaml")), *extra]:
+        file = read_source(path)
+        if file.source in sources:
+            raise DataError(
+                f"{path}: source {file.source!r} is already defined by {origin[file.source]}; "
+                "give it a name of its own"
+            )
+        origin[file.source] = path
+        sources[file.source] = Source(file.source, file.title, file.url, file.date)
+        cells += _cells(file, path)
+    return Baselines(sources, tuple(cells))
+
+
+def select(
+    cells: Iterable[Cell],
+    *,
+    task: str | None = None,
+    model: str | None = None,
+    source: str | None = None,
+) -> list[Cell]:
+    """Pick the cells of a task, of models whose name contains `model` (any case), of a source.
+
+    Raises:
+        UsageError: a filter that no cell passes on its own; the message lists what there is.
+    """
+    chosen = list(cells)
+    for what, wanted in (("task", task), ("model", model), ("source", source)):
+        if wanted is None:
+            continue
+        names = {getattr(cell, what) for cell in chosen}
+        found = {wanted} & names
+        if what == "model":
+            found = {name for name in names if wanted.lower() in name.lower()}
+        if not found:
+            raise UsageError(
+                f"no baseline for {what} {wanted!r}; there are: {', '.join(sorted(names))}"
+            )
+        chosen = [cell for cell in chosen if getattr(cell, what) in found]
+    return chosen
+
+
+def conflicts(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
+    """Figures that are stated with different values, each group in the order of the cells.
+
+    A reproduction is another measurement, so it never conflicts with what it reproduces. Figures
+    that a source only quotes come last in their group.
+    """
+    stated: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in cells:
+        if cell.kind != "reproduction":
+            stated.setdefault(cell.subject, []).append(cell)
+    return [
+        tuple(sorted(group, key=lambda cell: cell.kind == "quoted"))
+        for group in stated.values()
+        if len({cell.value for cell in group}) > 1
+    ]
+
+
+def _cells(file: SourceFile, path: Path) -> list[Cell]:
+    cells: dict[tuple[object, ...], Cell] = {}
+    for table in file.tables:
+        for row in table.rows:
+            for name, value in zip(table.columns, row.values, strict=True):
+                if value is None:
+                    continue
+                cell = _cell(file, table, row, file.columns[name], value)
+                place = (*cell.subject, table.printed, table.kind)
+                if place in cells:
+                    raise DataError(
+                        f"{path}: {table.printed} gives {cell.metric} of {row.model} on "
+                        f"{cell.task} twice; keep one, or name another place under 'printed'"
+                    )
+                cells[place] = cell
+    return list(cells.values())
+
+
+def _cell(file: SourceFile, table: Table, row: Row, column: Column, value: float) -> Cell:
+    share = "@" in column.metric and file.scale == "percent"
+    return Cell(
+        model=row.model,
+        task=column.task,
+        metric=column.metric,
+        value=round(value / 100, 6) if share else value,  # 32.9 is 0.329, not 0.32899999999999996
+        source=file.source,
+        printed=table.printed,
+        kind=table.kind,
+        availability=row.availability or column.availability,
+        protocol=file.protocols[row.protocol or column.protocol],
+        n=column.n,
+        k=column.k,
+        note=row.note,
+    )

@@ -1,0 +1,1 @@
+"""Figures as SVG and PDF: scores, curves, lengths, trends, training, sweeps."""

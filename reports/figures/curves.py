@@ -1,0 +1,167 @@
+"""What more samples or more tokens buy: pass@k and cons@k over k, accuracy over a token budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.reports.observations import Length, Observations
+from harness.reports.results import Z95, Result
+from harness.reports.tables.summary import value_text
+from harness.scores import Tally
+from harness.stats.curves import Point as PointOverK
+from harness.stats.curves import cons_curve, pass_curve
+from harness.stats.intervals import mean, sampling_error
+from harness.stats.metrics import pass_at
+
+from .style import INK, SERIES, Plot, doublings, label, legend, panel, percent_axis, thousands
+
+_STEPS = 64  # budgets at which accuracy is computed
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value over k or over a budget, with its sampling error where there is one."""
+
+    x: int
+    value: float
+    error: float | None
+
+
+def vote_and_pass_plots(
+    seen: Mapping[str, Observations],
+    classes: Callable[[Sequence[str]], list[int]] | None,
+    stem: str,
+) -> list[Plot]:
+    """pass@k over every k, and cons@k where the grader says which answers are the same."""
+    tallies = {run: found.tallies(classes) for run, found in seen.items()}
+    least = {run: min((t.n for t in found), default=0) for run, found in tallies.items()}
+    usable = {run: found for run, found in tallies.items() if least[run] >= 2}
+    if not usable:
+        return []
+    passes = {run: _over_k(pass_curve(found)) for run, found in usable.items()}
+    plots = [_curve_plot("pass@k", passes, stem, "pass@k: at least one of k samples is right.")]
+    if classes is not None:
+        votes = {run: _over_k(cons_curve(found)) for run, found in usable.items()}
+        plots.append(_curve_plot("cons@k", votes, stem, "cons@k: the most frequent answer of k."))
+    return plots
+
+
+def _over_k(points: Sequence[PointOverK]) -> list[Point]:
+    return [Point(point.k, point.value, point.se_sampling) for point in points]
+
+
+def budget_plot(
+    seen: Mapping[str, Observations], group: Sequence[Result], stem: str
+) -> Plot | None:
+    """pass@1 where a sample counts only if it ended within L tokens, over L."""
+    curves = {run: budget_curve(found.lengths) for run, found in seen.items() if found.lengths}
+    curves = {run: points for run, points in curves.items() if len(points) > 1}
+    if not curves:
+        return None
+    figure, axes = panel()
+    longest = max(points[-1].x for points in curves.values())
+    shortest = min(points[0].x for points in curves.values())
+    caps = [cap for r in group if (cap := r.exam.max_tokens) and cap <= 4 * longest]
+    end = max([longest, *caps])
+    for number, (run, points) in enumerate(curves.items()):
+        color, drawn = SERIES[number], [*points, replace(points[-1], x=end)]
+        axes.plot([p.x for p in drawn], [p.value for p in drawn], drawstyle="steps-post",
+                  color=color, label=label(run))  # fmt: skip
+        _band(axes, drawn, color, step="post")
+    axes.set_xscale("log", base=2)
+    for cap in dict.fromkeys(caps):
+        axes.axvline(cap, color=INK, linestyle=(0, (4, 3)), linewidth=0.9)
+    axes.set_xticks(doublings(shortest, end))
+    axes.minorticks_off()
+    thousands(axes)
+    axes.set_ylim(0, min(1.02, 1.12 * max(points[-1].value for points in curves.values())) or 1)
+    axes.set_xlabel("token budget L, thought included")
+    axes.set_ylabel("pass@1 within L")
+    percent_axis(axes)
+    legend(axes)
+    words = "; ".join(
+        f"{run}: half of its {value_text('pass@1', points[-1].value)} within "
+        f"{_half_way(points):,} tokens, all of it within {_all_the_way(points):,}"
+        for run, points in curves.items()
+        if points[-1].value
+    )
+    title = "Accuracy against token budget"
+    note = (
+        "A sample counts as right if it is and took at most L tokens; a model told to be brief "
+        "might do better. Band: 95 % interval of the sampling error. Dashed: the cap of the run."
+    )
+    return Plot(f"{stem}-budget", title, f"{title}. {words or 'No sample is right'}.", note, figure)
+
+
+def budget_curve(lengths: Sequence[Length]) -> list[Point]:
+    """The mean over problems of the share of samples that are right within L tokens.
+
+    L runs over the quantiles of the lengths, from the shortest sample to the longest.
+    """
+    ordered = sorted(length.tokens for length in lengths)
+    last = len(ordered) - 1
+    budgets = sorted({ordered[round(i * last / _STEPS)] for i in range(_STEPS + 1)})
+    counts: dict[str, int] = {}
+    right: dict[str, list[int]] = {}
+    for length in lengths:
+        counts[length.problem_id] = counts.get(length.problem_id, 0) + 1
+        if length.correct:
+            right.setdefault(length.problem_id, []).append(length.tokens)
+    metric = pass_at(1)
+    points = []
+    for budget in budgets:
+        tallies = [
+            Tally(n, sum(tokens <= budget for tokens in right.get(id, ())))
+            for id, n in counts.items()
+        ]
+        error = sampling_error([metric.variance(tally) for tally in tallies])
+        points.append(Point(budget, mean([metric.value(tally) for tally in tallies]), error))
+    return points
+
+
+def _curve_plot(name: str, curves: Mapping[str, list[Point]], stem: str, remark: str) -> Plot:
+    figure, axes = panel()
+    for number, (run, points) in enumerate(curves.items()):
+        color = SERIES[number]
+        axes.plot([p.x for p in points], [p.value for p in points], color=color, label=label(run))
+        few = [p for p in points if p.x & (p.x - 1) == 0]
+        axes.plot([p.x for p in few], [p.value for p in few], "o", color=color, markersize=3.5)
+        _band(axes, points, color)
+    longest = max(points[-1].x for points in curves.values())
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([2**i for i in range(longest.bit_length())])
+    axes.minorticks_off()
+    thousands(axes)
+    axes.set_xlabel("k")
+    axes.set_ylabel(name)
+    percent_axis(axes)
+    legend(axes)
+    words = "; ".join(
+        f"{run}: {value_text(name, points[0].value)} at k=1, "
+        f"{value_text(name, points[-1].value)} at k={points[-1].x}"
+        for run, points in curves.items()
+    )
+    note = f"Band: 95 % interval of the sampling error. {remark}"
+    return Plot(
+        f"{stem}-{name.replace('@', '-at-')}", f"{name} over k", f"{name} over k. {words}.",
+        note, figure,
+    )  # fmt: skip
+
+
+def _band(axes: object, points: Sequence[Point], color: str, step: str | None = None) -> None:
+    known = [(p.x, p.value, Z95 * p.error) for p in points if p.error is not None]
+    axes.fill_between(  # type: ignore[attr-defined]
+        [x for x, _, _ in known],
+        [max(value - error, 0.0) for _, value, error in known],
+        [min(value + error, 1.0) for _, value, error in known],
+        color=color, alpha=0.18, linewidth=0, step=step,
+    )  # fmt: skip
+
+
+def _half_way(points: Sequence[Point]) -> int:
+    return next(p.x for p in points if p.value >= points[-1].value / 2)
+
+
+def _all_the_way(points: Sequence[Point]) -> int:
+    return next(p.x for p in points if p.value >= points[-1].value - 1e-12)

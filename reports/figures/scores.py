@@ -1,0 +1,319 @@
+"""The figures of a task: scores beside published ones, verdict mix, months, and those of samples.
+
+Every interval is 1.96 standard errors to either side. The thick one is the sampling error (the
+same problems again), the thin one the problems error (other problems like these), which contains it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UsageError
+from harness.reports.baselines.loader import Cell
+from harness.reports.observations import Classes, observe
+from harness.reports.results import Z95, Result, Scored, by_task
+from harness.reports.tables.summary import metric_label, value_text, verdict_text
+from harness.scores import Score
+from harness.types import Verdict
+
+from .curves import budget_plot, vote_and_pass_plots
+from .lengths import lengths_plot
+from .style import (
+    INK,
+    MOST_SERIES,
+    SERIES,
+    VERDICTS,
+    Plot,
+    house_style,
+    label,
+    legend,
+    panel,
+    percent_axis,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BANDS = (
+    "Thick: 95 % interval of the sampling error; thin: of the problems error, which contains it."
+)
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_ROW = 0.19  # inches a row of names
+
+
+def figures(
+    results: Sequence[Result],
+    cells: Sequence[Cell],
+    *,
+    classes: Classes = lambda task: None,
+    cutoff: str | None = None,
+) -> dict[str, tuple[Plot, ...]]:
+    """Every figure of every task, by task, in reading order. One that has no data is left out.
+
+    Args:
+        results: what was read from the run folders; their samples are read once more, in one pass.
+        cells: the baselines to set beside the scores.
+        classes: the graders' equivalence classes; without them there are no cons@k curves.
+        cutoff: the last month that the model knows, marked in the figure of months.
+
+    Raises:
+        UsageError: a cutoff that is no month.
+    """
+    if cutoff is not None and not _MONTH.fullmatch(cutoff):
+        raise UsageError(f"--cutoff {cutoff!r}: it is a month, such as 2024-07")
+    drawn = {}
+    with house_style():
+        for task, group in by_task(results).items():
+            stem = file_stem(task)
+            plots = [
+                *score_plots(group, cells, stem),
+                *_sample_plots(group, classes, stem),
+                verdict_plot(group, stem),
+                month_plot(group, stem, cutoff),
+            ]
+            found = [plot for plot in plots if plot is not None]
+            if len(group) > MOST_SERIES:
+                found = [_of_the_first(plot, len(group)) for plot in found]
+            drawn[task] = tuple(found)
+    return drawn
+
+
+def file_stem(name: str) -> str:
+    """A task or run as the beginning of a file name: lower case, hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "task"
+
+
+def score_plots(group: Sequence[Result], cells: Iterable[Cell], stem: str) -> list[Plot]:
+    """One figure a metric: the runs with intervals among the published scores, best on top."""
+    scored = [(result, result.scored) for result in group if result.scored]
+    metrics = dict.fromkeys(s.metric for _, found in scored for s in _main(found))
+    published = [c for c in cells if c.task == group[0].task and c.kind != "quoted"]
+    return [
+        _score_plot(
+            group[0].task,
+            [(r, s) for r, found in scored for s in _main(found) if s.metric == metric],
+            [cell for cell in published if cell.metric == metric],
+            stem,
+        )
+        for metric in metrics
+    ]
+
+
+def verdict_plot(group: Sequence[Result], stem: str) -> Plot | None:
+    """How the samples of each run ended, as shares. The page draws the same in HTML."""
+    mixes = [(r.run, r.scored.verdicts) for r in group if r.scored and r.scored.verdicts]
+    if not mixes:
+        return None
+    kinds = [verdict for verdict in Verdict if any(mix.get(verdict) for _, mix in mixes)]
+    figure, axes = panel(0.75 + 0.26 * len(mixes) + 0.17 * ((len(kinds) + 2) // 3))
+    left = [0.0] * len(mixes)
+    for verdict in kinds:
+        shares = [mix.get(verdict, 0) / sum(mix.values()) for _, mix in mixes]
+        axes.barh(range(len(mixes)), shares, 0.62, left, color=VERDICTS[verdict],
+                  label=verdict_text(verdict), linewidth=0)  # fmt: skip
+        left = [start + share for start, share in zip(left, shares, strict=True)]
+    _names_on_y(axes, [label(run, 24) for run, _ in mixes])
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of the samples")
+    percent_axis(axes, "x")
+    legend(axes, 3)
+    words = "; ".join(
+        f"{run}: " + ", ".join(f"{verdict_text(v).lower()} {mix[v] / sum(mix.values()):.1%}"
+                               for v in kinds if mix.get(v))
+        for run, mix in mixes
+    )  # fmt: skip
+    title = "How the samples ended"
+    return Plot(f"{stem}-verdicts", title, f"{title}. {words}.", "", figure, on_page=False)
+
+
+def month_plot(group: Sequence[Result], stem: str, cutoff: str | None) -> Plot | None:
+    """pass@1 by the month of the problems, with the model's cutoff marked."""
+    known = {
+        result.run: {row["group"]: row for row in result.scored.breakdown if row["by"] == "month"}
+        for result in group[:MOST_SERIES]
+        if result.scored
+    }
+    months = sorted({month for rows in known.values() for month in rows})
+    if not months:
+        return None
+    figure, axes = panel()
+    place = {month: number for number, month in enumerate(months)}
+    for number, (run, rows) in enumerate(known.items()):
+        shift = (number - (len(known) - 1) / 2) * 0.12
+        at = [place[month] + shift for month in rows]
+        values = [row["value"] for row in rows.values()]
+        errors = [Z95 * (row["se_problems"] or 0.0) for row in rows.values()]
+        axes.errorbar(at, values, errors, fmt="o", color=SERIES[number], label=label(run),
+                      elinewidth=0.9, markersize=4)  # fmt: skip
+        if cutoff:
+            _sides(axes, rows, place, cutoff, SERIES[number])
+    step = max(1, -(-len(months) // 5))
+    axes.set_xticks(range(0, len(months), step), months[::step])
+    if cutoff:
+        axes.axvline(_after(months, cutoff) - 0.5, color=INK, linestyle=(0, (4, 3)), linewidth=0.9)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("pass@1")
+    percent_axis(axes)
+    legend(axes)
+    note = "Points: pass@1 with the 95 % interval over problems like these."
+    if cutoff:
+        note += (f" Dashed: the model's cutoff, after {cutoff}; horizontal lines: the mean over the "
+                 "problems on either side of it.")  # fmt: skip
+    title = "pass@1 by month"
+    words = "; ".join(
+        f"{run}: " + ", ".join(f"{m} {value_text('pass@1', row['value'])}"
+                               for m, row in rows.items()) for run, rows in known.items()
+    )  # fmt: skip
+    marked = f" The cutoff after {cutoff} is marked." if cutoff else ""
+    return Plot(f"{stem}-months", title, f"{title}. {words}.{marked}", note, figure)
+
+
+def _sample_plots(
+    group: Sequence[Result], classes: Classes, stem: str
+) -> list[Plot | None]:  # fmt: skip
+    """The figures that need single samples; each run's are read in one pass."""
+    seen = {result.run: observe(result) for result in group[:MOST_SERIES]}
+    votes = any(
+        name.startswith("cons@")
+        for result in group
+        if result.scored
+        for name in (*(score.metric for score in result.scored.scores), *result.scored.skipped)
+    )
+    number = classes(group[0].task) if votes else None
+    return [
+        *vote_and_pass_plots(seen, number, stem),
+        budget_plot(seen, group, stem),
+        lengths_plot(seen, stem),
+    ]
+
+
+def _of_the_first(plot: Plot, count: int) -> Plot:
+    """Says so where a figure with a line a run shows only the first ones."""
+    if "-scores-" in plot.name or not plot.on_page:
+        return plot
+    return replace(plot, note=f"{plot.note} The first {MOST_SERIES} of {count} runs.".strip())
+
+
+def _main(scored: Scored) -> list[Score]:
+    return [score for score in scored.scores if score.scoring == scored.scoring]
+
+
+def _score_plot(
+    task: str,
+    ours: Sequence[tuple[Result, Score]],
+    published: Sequence[Cell],
+    stem: str,
+) -> Plot:
+    metric = ours[0][1].metric
+    by_model: dict[str, list[Cell]] = {}
+    for cell in published:
+        by_model.setdefault(cell.model, []).append(cell)
+    rows: list[tuple[float, str, Score | list[Cell]]] = [
+        (score.value, label(result.run, 30), score) for result, score in ours
+    ]
+    rows += [(max(c.value for c in found), label(model), found)
+             for model, found in by_model.items()]  # fmt: skip
+    rows.sort(key=lambda row: row[0])
+    figure, axes = panel(0.62 + _ROW * max(len(rows), 2))
+    for y, (_, _, what) in enumerate(rows):
+        if isinstance(what, Score):
+            _interval(axes, what, y)
+        else:
+            _published(axes, what, y)
+    _names_on_y(axes, [name for _, name, _ in rows], top_first=False)
+    for text, (_, _, what) in zip(axes.get_yticklabels(), rows, strict=True):
+        text.set_fontweight("bold" if isinstance(what, Score) else "normal")
+        text.set_fontsize(8)
+    if "@" in metric:
+        percent_axis(axes, "x")
+        axes.set_xlim(*_around(rows, ours))
+    axes.set_xlabel(_shared_label([score for _, score in ours]))
+    words = "; ".join(f"{result.run}: {_interval_words(score)}" for result, score in ours)
+    if published:
+        low, high = (f(c.value for c in published) for f in (min, max))
+        words += (f". Beside published scores of {len(by_model)} models from "
+                  f"{value_text(metric, low)} to {value_text(metric, high)}")  # fmt: skip
+    title = metric + (" beside published scores" if published else "")
+    note = BANDS + (" Ring: published; cross: measured again by others." if published else "")
+    name = f"{stem}-scores-{file_stem(metric)}"
+    return Plot(name, title, f"{task}, {title}. {words}.", note, figure)
+
+
+def _published(axes: Axes, cells: Sequence[Cell], y: float) -> None:
+    """One model's published values, joined by a hair line where sources say different things."""
+    for kind, marker in (("published", "o"), ("reproduction", "x")):
+        values = sorted({cell.value for cell in cells if cell.kind == kind})
+        axes.plot(values, [y] * len(values), marker, color=INK, markersize=4, alpha=0.65,
+                  markerfacecolor="none", markeredgewidth=0.8)  # fmt: skip
+    ends = [cell.value for cell in cells]
+    axes.plot([min(ends), max(ends)], [y, y], color=INK, linewidth=0.5, alpha=0.4)
+
+
+def _interval(axes: Axes, score: Score, y: float) -> None:
+    for error, width in ((score.se_problems, 0.9), (score.se_sampling, 3.2)):
+        if error is not None:
+            low, high = score.value - Z95 * error, score.value + Z95 * error
+            if "@" in score.metric:
+                low, high = max(low, 0.0), min(high, 1.0)
+            axes.plot([low, high], [y, y], color=SERIES[0], linewidth=width,
+                      solid_capstyle="butt", alpha=0.55 if width > 1 else 1)  # fmt: skip
+    axes.plot([score.value], [y], "o", color=SERIES[0], markersize=5)
+
+
+def _interval_words(score: Score) -> str:
+    text = value_text(score.metric, score.value)
+    if score.se_sampling is None:
+        return f"{text}, no sampling error"
+    low, high = score.value - Z95 * score.se_sampling, score.value + Z95 * score.se_sampling
+    return f"{text} ({value_text(score.metric, low)} to {value_text(score.metric, high)})"
+
+
+def _shared_label(scores: Sequence[Score]) -> str:
+    labels = dict.fromkeys(metric_label(score) for score in scores)
+    return next(iter(labels)) if len(labels) == 1 else scores[0].metric
+
+
+def _around(
+    rows: Sequence[tuple[float, str, object]], ours: Sequence[tuple[Result, Score]]
+) -> tuple[float, float]:
+    """Limits in whole tenths around every value and every interval of ours."""
+    ends = [value for value, _, _ in rows]
+    for _, score in ours:
+        widest = Z95 * max(score.se_problems or 0.0, score.se_sampling or 0.0)
+        ends += [score.value - widest, score.value + widest]
+    low, high = max(min(ends), 0.0), min(max(ends), 1.0)
+    return int(low * 10) / 10 - 0.01, min(-int(-high * 10 - 0.999) / 10, 1.0) + 0.01
+
+
+def _names_on_y(axes: Axes, names: Sequence[str], *, top_first: bool = True) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    if top_first:
+        axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+
+
+def _after(months: Sequence[str], cutoff: str) -> int:
+    """How many of the months are not after the cutoff."""
+    return sum(month <= cutoff for month in months)
+
+
+def _sides(
+    axes: Axes,
+    rows: Mapping[str, Mapping[str, Any]],
+    place: Mapping[str, int],
+    cutoff: str,
+    color: str,
+) -> None:
+    """The mean over the problems up to the cutoff, and over those after it."""
+    for side in (True, False):
+        found = {month: row for month, row in rows.items() if (month <= cutoff) is side}
+        count = sum(row["n_problems"] for row in found.values())
+        if count:
+            value = sum(row["n_problems"] * row["value"] for row in found.values()) / count
+            ends = [min(place[m] for m in found) - 0.4, max(place[m] for m in found) + 0.4]
+            axes.plot(ends, [value, value], color=color, linewidth=1.2, alpha=0.8)

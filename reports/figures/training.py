@@ -1,0 +1,304 @@
+"""Checkpoints of one training run over its steps: figures 2 and 3 of the R1 paper, and words.
+
+Figure 2 (arXiv 2501.12948v1) shows pass@1 and cons@16 over steps with o1-0912's scores as lines
+across, figure 3 the mean length of samples over steps. The line comes from a training log, the
+points with intervals from runs of checkpoints; either alone will do.
+
+A log has one JSON object a line: {"step": 960, "checkpoint": "early" or null, "tasks": {task:
+{"pass@1": 0.46, "cons@16": 0.49, "thought_tokens": 39.6, "response_tokens": 6.8}}}; what a task
+lacks is not drawn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import DataError, UsageError
+from harness.reports.baselines.loader import Cell
+from harness.reports.observations import Observations, observe, reflection_words
+from harness.reports.results import Z95, Result, by_task
+from harness.reports.tables.summary import value_text
+from harness.scores import Score
+from harness.storage.files import read_lines
+
+from .lengths import mean_length
+from .scores import file_stem
+from .style import SERIES, Plot, house_style, label, legend, panel, percent_axis, thousands
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PAPER_LINE = "o1-0912"  # whose scores cross figure 2 in the paper
+_NUMBERED = re.compile(r"(?:step|checkpoint|ckpt|iter)[-_ ]?(\d+)(?!\d)", re.IGNORECASE)
+_SHOWN_WORDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One measurement of a training log: the step, the weights' name if kept, values by task."""
+
+    step: int
+    checkpoint: str | None
+    tasks: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run as a point over steps."""
+
+    step: int
+    result: Result
+    seen: Observations
+
+
+def read_log(path: Path) -> list[LogLine]:
+    """The lines of a training log by step.
+
+    Raises:
+        DataError: no log, or a line without a step or tasks.
+    """
+    if not path.is_file():
+        raise DataError(f"--training {path}: there is no such file")
+    lines = []
+    for number, row in read_lines(path):
+        try:
+            tasks = {str(task): dict(values) for task, values in row["tasks"].items()}
+            lines.append(LogLine(int(row["step"]), row.get("checkpoint"), tasks))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"{path}, line {number}: no line of a training log ({error!r}); it needs a step "
+                "and, by task, numbers such as pass@1"
+            ) from error
+    if not lines:
+        raise DataError(f"{path}: the training log is empty")
+    return sorted(lines, key=lambda line: line.step)
+
+
+def parse_steps(texts: Iterable[str]) -> dict[str, int]:
+    """RUN=STEP pairs by run. UsageError says which is none."""
+    steps = {}
+    for text in texts:
+        run, found, step = text.rpartition("=")
+        if not found or not step.isdecimal():
+            raise UsageError(f"--steps {text!r}: it has the form RUN=STEP, such as late=2400")
+        steps[run.rstrip("/").rpartition("/")[2]] = int(step)
+    return steps
+
+
+def step_of(result: Result, log: Sequence[LogLine], given: Mapping[str, int]) -> int | None:
+    """The training step of a run; None where nothing says it.
+
+    It is the one given, else that of the log's checkpoint with the model's or the run's name,
+    else the number in such a name ("step-1200").
+    """
+    names = (result.run.rpartition("/")[2], result.model)
+    for name in names:
+        if name in given:
+            return given[name]
+    kept = {line.checkpoint: line.step for line in log if line.checkpoint}
+    for name in reversed(names):
+        if name in kept:
+            return kept[name]
+    found = next(filter(None, map(_NUMBERED.search, names)), None)
+    return int(found[1]) if found else None
+
+
+def training_figures(
+    results: Sequence[Result],
+    cells: Sequence[Cell],
+    log: Sequence[LogLine],
+    given: Mapping[str, int],
+) -> dict[str, tuple[Plot, ...]]:
+    """The figures over steps, by task; none of a task with a single step.
+
+    Args:
+        results: runs of checkpoints; those without a step are left out.
+        cells: baselines, for the lines across that the paper draws.
+        log: a training log, empty where there is none.
+        given: steps by the name of the run.
+
+    Raises:
+        UsageError: a step for a run that is not there.
+    """
+    runs = {result.run.rpartition("/")[2] for result in results}
+    for name in given.keys() - runs:
+        raise UsageError(f"--steps {name}=..: there is no such run; there are {', '.join(runs)}")
+    drawn = {}
+    with house_style():
+        for task, group in by_task(results).items():
+            steps = {r.run: s for r in group if (s := step_of(r, log, given)) is not None}
+            lines = [(line.step, line.tasks[task]) for line in log if task in line.tasks]
+            if len({step for step, _ in lines} | set(steps.values())) > 1:
+                several = len(set(steps.values())) > 1  # else there is no course of the words
+                measured = (
+                    Measured(steps[result.run], result, observe(result, words=several))
+                    for result in group
+                    if result.run in steps
+                )
+                points = sorted(measured, key=lambda point: point.step)
+                plots = (
+                    accuracy_over_steps(task, points, lines, cells),
+                    length_over_steps(task, points, lines),
+                    words_over_steps(task, points),
+                )
+                drawn[task] = tuple(plot for plot in plots if plot is not None)
+    return drawn
+
+
+def accuracy_over_steps(
+    task: str,
+    points: Sequence[Measured],
+    lines: Sequence[tuple[int, Mapping[str, float]]],
+    cells: Iterable[Cell],
+) -> Plot | None:
+    """Figure 2: pass@1 and cons@k over steps, the reference's scores across."""
+    ours = {(p.step, s.metric): s for p in points for s in _main(p.result)}
+    logged = {name for _, values in lines for name in values if "@" in name}
+    metrics = sorted(logged | {metric for _, metric in ours}, reverse=True)[:3]
+    if not metrics:
+        return None
+    across = [c for c in cells if c.task == task and c.model == PAPER_LINE and c.kind != "quoted"]
+    figure, axes = panel(2.9)
+    for color, metric in zip((SERIES[4], SERIES[3], SERIES[5]), metrics, strict=False):
+        _line(axes, [(step, values[metric]) for step, values in lines if metric in values],
+              ours, metric, color)  # fmt: skip
+        kind = metric.partition("@")[0]
+        for cell in across:
+            if cell.metric.partition("@")[0] == kind and cell.value <= 1:
+                axes.axhline(cell.value, color=color, linestyle=(0, (4, 3)), linewidth=1,
+                             label=f"{cell.model} {cell.metric}")  # fmt: skip
+                across = [other for other in across if other is not cell]
+                break
+    axes.set_xlabel("training steps")
+    axes.locator_params(axis="x", nbins=6)
+    axes.set_ylabel("accuracy")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(0, None)
+    thousands(axes)
+    percent_axis(axes)
+    legend(axes)
+    words = "; ".join(f"{metric}: {_ends(metric, lines, ours)}" for metric in metrics)
+    title = "Accuracy over training steps"
+    name = f"{file_stem(task)}-training-accuracy"
+    return Plot(name, title, f"{task}: {title.lower()}. {words}.", _sources(points, lines), figure)
+
+
+def length_over_steps(
+    task: str, points: Sequence[Measured], lines: Sequence[tuple[int, Mapping[str, float]]]
+) -> Plot | None:
+    """Figure 3: mean tokens a sample, thought and response, over steps."""
+    logged = [
+        (step, values["thought_tokens"] + values["response_tokens"])
+        for step, values in lines
+        if {"thought_tokens", "response_tokens"} <= values.keys()
+    ]
+    means = [(p.step, *mean_length(p.seen.lengths)) for p in points if p.seen.lengths]
+    if len({step for step, *_ in (*logged, *means)}) < 2:
+        return None
+    figure, axes = panel()
+    color = SERIES[4]
+    if logged:
+        axes.plot(*zip(*logged, strict=True), color=color, label="training log")
+    else:
+        axes.plot([step for step, *_ in means], [value for _, value, _ in means], color=color)
+    if means:
+        axes.errorbar([s for s, *_ in means], [v for _, v, _ in means],
+                      [Z95 * (e or 0.0) for *_, e in means], fmt="o", color=color,
+                      elinewidth=1.2, label="runs, 95 % interval")  # fmt: skip
+    axes.set_ylim(0, 1.12 * max([v for _, v in logged] + [v for _, v, _ in means]))
+    axes.set_xlim(0, None)
+    axes.set_xlabel("training steps")
+    axes.locator_params(axis="x", nbins=6)
+    axes.set_ylabel("mean tokens a sample")
+    thousands(axes)
+    thousands(axes, "y")
+    legend(axes)
+    both = sorted([*logged, *((step, value) for step, value, _ in means)])
+    first, last = both[0], both[-1]
+    title = "Length over training steps"
+    words = f"{first[1]:,.0f} tokens at step {first[0]:,}, {last[1]:,.0f} at step {last[0]:,}"
+    note = f"Thought and response together. {_sources(points, lines)}"
+    name = f"{file_stem(task)}-training-length"
+    return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
+
+
+def words_over_steps(task: str, points: Sequence[Measured]) -> Plot | None:
+    """How often reflection words stand in thoughts, over steps: the most frequent ones."""
+    counted = [point for point in points if point.seen.thoughts]
+    totals = {w: sum(p.seen.words[w] for p in counted) for w in reflection_words()}
+    shown = sorted((w for w in totals if totals[w]), key=lambda w: -totals[w])[:_SHOWN_WORDS]
+    if len(counted) < 2 or not shown:
+        return None
+    figure, axes = panel()
+    steps = [point.step for point in counted]
+    for number, word in enumerate(shown):
+        rates = [1000 * p.seen.words[word] / p.seen.thoughts for p in counted]
+        axes.plot(steps, rates, "o-", color=SERIES[number], label=word)
+    axes.set_ylim(0, None)
+    axes.set_xlim(0, None)
+    axes.set_xlabel("training steps")
+    axes.locator_params(axis="x", nbins=6)
+    axes.set_ylabel("times in 1,000 thoughts")
+    thousands(axes)
+    thousands(axes, "y")
+    legend(axes, 3)
+    title = "Reflection words over training steps"
+    words = "; ".join(
+        f"{word}: {', '.join(f'{p.seen.words[word]:,} at step {p.step:,}' for p in counted)}"
+        for word in shown
+    )
+    note = (
+        f"Occurrences in {sum(p.seen.thoughts for p in counted):,} thoughts of the "
+        f"{len(shown)} most frequent of {len(totals)} words."
+    )
+    name = f"{file_stem(task)}-training-words"
+    return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
+
+
+def _line(
+    axes: Axes,
+    logged: Sequence[tuple[int, float]],
+    ours: Mapping[tuple[int, str], Score],
+    metric: str,
+    color: str,
+) -> None:
+    """One metric: the log as a line, the runs as points with intervals."""
+    runs = [(step, score) for (step, name), score in ours.items() if name == metric]
+    line = logged or [(step, score.value) for step, score in runs]
+    if line:
+        axes.plot(*zip(*line, strict=True), color=color, label=label(metric))
+    if runs:
+        errors = [Z95 * (score.se_sampling or 0.0) for _, score in runs]
+        axes.errorbar([step for step, _ in runs], [score.value for _, score in runs], errors,
+                      fmt="o", color=color, elinewidth=1.2, label=None if line else metric)  # fmt: skip
+
+
+def _main(result: Result) -> list[Score]:
+    scored = result.scored
+    return [s for s in scored.scores if s.scoring == scored.scoring] if scored else []
+
+
+def _ends(
+    metric: str,
+    lines: Sequence[tuple[int, Mapping[str, Any]]],
+    ours: Mapping[tuple[int, str], Score],
+) -> str:
+    values = {step: values[metric] for step, values in lines if metric in values}
+    values |= {step: score.value for (step, name), score in ours.items() if name == metric}
+    first, last = min(values), max(values)
+    return (
+        f"{value_text(metric, values[first])} at step {first:,}, "
+        f"{value_text(metric, values[last])} at step {last:,}"
+    )
+
+
+def _sources(points: Sequence[Measured], lines: Sequence[object]) -> str:
+    parts = ["Line: the training log."] if lines else []
+    if points:
+        names = ", ".join(f"{label(p.result.run)} (step {p.step:,})" for p in points)
+        parts.append(f"Points: {names}, with the 95 % interval of the sampling error.")
+    return " ".join(parts)

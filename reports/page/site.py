@@ -1,0 +1,301 @@
+"""A static site over all runs of a folder: an index, a page a task, a page a run.
+
+SITE/index.html                 what changed, a trend a task, every run, newest first
+SITE/tasks/<task>.html          every run of a task beside the run before it and the baseline
+SITE/runs/<run>/index.html      the report of one run
+SITE/.harness-site.json         what each run's page was made from
+
+A run's page is made again only when a file of the run or the program itself changed. Every file
+is replaced in one step, so a reader never sees half of one; pages of runs that are gone go too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.errors import DataError, UsageError
+from harness.protocol import differences
+from harness.reports.baselines.loader import Cell, load
+from harness.reports.figures.scores import figures, file_stem
+from harness.reports.figures.style import Plot
+from harness.reports.figures.trends import trend_plot
+from harness.reports.history import (
+    Compare,
+    Difference,
+    Entry,
+    History,
+    RunFacts,
+    find_runs,
+    histories,
+    read_accepted,
+    read_run,
+    sampling_difference,
+    stamp,
+)
+from harness.reports.results import Result
+from harness.reports.tables.summary import error_text, n_label, value_text
+from harness.storage.files import read_json, write_json, write_text
+from harness.storage.run_folder import TaskFolder
+
+from .output import build, write_report
+from .templating import environment
+
+STATE = ".harness-site.json"
+_SLUG = re.compile(r"[a-z0-9-]+")
+
+Draw = Callable[[Sequence[Result], Sequence[Cell]], Mapping[str, Sequence[Plot]]]
+"""The figures of a run's page, by task."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """What the templates show of a task; `exams` says what changed since the exam before."""
+
+    history: History
+    stem: str
+    trend: Plot | None
+    exams: Mapping[str, str]
+
+    @property
+    def latest(self) -> Entry | None:
+        """The newest run with a score."""
+        return next(iter(self.history.scored), None)
+
+
+def build_site(
+    runs_dir: Path,
+    output: Path,
+    *,
+    draw: Draw = figures,
+    baselines: Sequence[Path] = (),
+    rebuild: bool = False,
+    compare: Compare = sampling_difference,
+) -> int:
+    """Bring the site up to date.
+
+    Args:
+        runs_dir: holds the runs, at any depth, and perhaps accepted.json.
+        output: the site's folder; files in it that are not the site's are left alone.
+        draw: the figures of a run's page.
+        baselines: published scores of your own.
+        rebuild: make every page again.
+        compare: from two results of the same exam to their difference.
+
+    Returns:
+        How many pages were written.
+
+    Raises:
+        UsageError: no folder of runs, or an output that holds another site.
+        DataError: a file that cannot be read or written.
+    """
+    if not runs_dir.is_dir():
+        raise UsageError(f"{runs_dir} is not a folder of runs")
+    accepted, acceptances = read_accepted(runs_dir)
+    before = _read_state(output)
+    cells, maker = load(baselines).cells, _maker(baselines)
+    known = {} if rebuild or before.get("maker") != maker else before.get("runs", {})
+    runs: list[RunFacts] = []
+    state: dict[str, Any] = {}
+    written = 0
+    for folder in find_runs(runs_dir, output):
+        path, mark = folder.relative_to(runs_dir).as_posix(), stamp(folder)
+        facts = _unchanged(known.get(path), mark, output)
+        if facts is None:
+            facts, results = read_run(folder, runs_dir)
+            written += _write_run(facts, results, cells, output, draw)
+        runs.append(facts)
+        state[path] = {"stamp": mark, "facts": facts.to_json()}
+    views = [
+        _view(history, runs_dir) for history in histories(runs, accepted, acceptances, compare)
+    ]
+    written += _write_task_pages(views, output)
+    written += _write_index(runs, views, runs_dir, output)
+    stems = [view.stem for view in views]
+    _remove_gone(before, {run.slug for run in runs if not run.fault}, set(stems), output)
+    write_json(output / STATE, {"maker": maker, "runs": state, "tasks": stems})
+    return written
+
+
+def _unchanged(known: Any, mark: str, output: Path) -> RunFacts | None:
+    """The facts of a run whose page stands as it should."""
+    if not isinstance(known, dict) or known.get("stamp") != mark:
+        return None
+    try:
+        facts = RunFacts.from_json(known["facts"])
+    except (KeyError, TypeError):
+        return None
+    return facts if facts.fault or (output / _run_page(facts)).is_file() else None
+
+
+def _write_run(
+    facts: RunFacts,
+    results: Sequence[Result],
+    cells: Sequence[Cell],
+    output: Path,
+    draw: Draw,
+) -> int:
+    """The report of one run with whatever files it needs, put in place file by file, page last."""
+    if not results:
+        return 0
+    report = build(results, cells, figures=draw(results, cells), home="../../index.html")
+    place = output / _run_page(facts).parent
+    _make(place)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".new-") as temporary:
+        write_report(report, Path(temporary) / "index.html")
+        made = [path for path in Path(temporary).rglob("*") if path.is_file()]
+        names = [path.relative_to(temporary) for path in made]
+        for name in sorted(names, key=lambda name: name.name == "index.html"):
+            _make((place / name).parent)
+            (Path(temporary) / name).replace(place / name)
+    for old in [path for path in place.rglob("*") if path.is_file()]:
+        if old.relative_to(place) not in names:
+            old.unlink()
+    return 1
+
+
+def _write_task_pages(views: Sequence[TaskView], output: Path) -> int:
+    _make(output / "tasks")
+    return sum(
+        _put(output / "tasks" / f"{view.stem}.html", "site_task", root="..", view=view)
+        for view in views
+    )
+
+
+def _write_index(
+    runs: Sequence[RunFacts], views: Sequence[TaskView], runs_dir: Path, output: Path
+) -> int:
+    newest = sorted(runs, key=lambda run: (run.time, run.path), reverse=True)
+    changes = {
+        (entry.run.path, view.history.task): entry for view in views
+        for entry in view.history.entries
+    }  # fmt: skip
+    return _put(
+        output / "index.html", "site_index", root=".", runs=newest, views=views, entries=changes,
+        alerts=list(_alerts(newest, views)), name=runs_dir.resolve().name,
+    )  # fmt: skip
+
+
+def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tuple[str, str]]:
+    """What a reader should look at first: its kind, and a line."""
+    for view in views:
+        latest = view.latest
+        if latest is None:
+            continue
+        base = view.history.accepted
+        for change, other in (
+            (latest.against_accepted, f"the accepted {base.run.name}" if base else ""),
+            (latest.change, latest.previous.name if latest.previous else ""),
+        ):
+            if change is not None and change.real:
+                way = "below" if change.value < 0 else "above"
+                size = change_text(Difference(abs(change.value), change.error), latest, sign=False)
+                yield way, f"{view.history.task}: {latest.run.name} is {size} {way} {other}."
+                break
+    for run in runs:
+        if run.fault:
+            yield "fault", f"{run.path}: {run.fault}"
+        elif run.open_tasks:
+            yield "open", f"{run.path} is not complete: {run.open_tasks}."
+
+
+def change_text(change: Difference, entry: Entry, *, sign: bool = True) -> str:
+    """A difference with its standard error in the unit of the score: +2.1 ±1.2."""
+    metric = entry.facts.metric or ""
+    value = value_text(metric, change.value)
+    shown = f"+{value}" if sign and change.value > 0 else value.replace("-", "\u2212")
+    return f"{shown} {error_text(metric, change.error)}".rstrip()
+
+
+def score_of(entry: Entry) -> str:
+    """The score with its sampling error; a dash where there is none."""
+    facts = entry.facts
+    if facts.metric is None:
+        return "–"
+    value = value_text(facts.metric, facts.value)
+    return f"{value} {error_text(facts.metric, facts.se_sampling)}".rstrip()
+
+
+def _view(history: History, runs_dir: Path) -> TaskView:
+    """A task's history with, where the exam changed, what changed in it."""
+    exams: dict[str, str] = {}
+    for newer, older in zip(history.entries, history.entries[1:], strict=False):
+        if newer.facts.exam != older.facts.exam:
+            one, two = (
+                TaskFolder(runs_dir / e.run.path / history.task).exam() for e in (older, newer)
+            )
+            exams[newer.run.path] = "; ".join(differences(one, two).values())
+    stem = f"{file_stem(history.task)}"
+    return TaskView(history, stem, trend_plot(history, stem), exams)
+
+
+def _put(path: Path, template: str, **values: Any) -> int:
+    """Write a page if it is another than before; 1 if it was written."""
+    jinja = environment()
+    jinja.globals.update(change_text=change_text, score_of=score_of, n_label=n_label)
+    style = jinja.get_template("site.css.jinja").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    text = jinja.get_template(f"{template}.html.jinja").render(
+        style=style, style_hash=f"sha256-{digest}", version=harness.__version__, **values
+    )
+    if path.is_file() and path.read_bytes() == text.encode("utf-8", "replace"):
+        return 0
+    write_text(path, text)
+    return 1
+
+
+def _remove_gone(
+    before: Mapping[str, Any], slugs: set[str], stems: set[str], output: Path
+) -> None:  # fmt: skip
+    """Delete what an earlier build made and this one no longer has, and nothing else."""
+    for row in before.get("runs", {}).values():
+        try:
+            slug = RunFacts.from_json(row["facts"]).slug
+        except (KeyError, TypeError):
+            continue
+        if slug not in slugs:
+            shutil.rmtree(output / "runs" / slug, ignore_errors=True)
+    for stem in before.get("tasks", ()):
+        if stem not in stems and _SLUG.fullmatch(str(stem)):
+            (output / "tasks" / f"{stem}.html").unlink(missing_ok=True)
+
+
+def _read_state(output: Path) -> dict[str, Any]:
+    path = output / STATE
+    if path.exists():
+        state = read_json(path)
+        return state if isinstance(state, dict) else {}
+    if (output / "index.html").exists():
+        raise UsageError(
+            f"-o {output}: it holds an index.html that harness site did not make; use another folder"
+        )
+    return {}
+
+
+def _run_page(facts: RunFacts) -> Path:
+    return Path("runs") / facts.slug / "index.html"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be made ({error.strerror})") from error
+
+
+def _maker(baselines: Sequence[Path]) -> str:
+    """Changes with what makes pages: version, code, templates, baselines, the user's own too."""
+    digest = hashlib.sha256(harness.__version__.encode())
+    here = Path(__file__).parents[1]
+    shipped = [*here.glob("*.py"), *here.glob("templates/*"), *here.glob("baselines/*")]
+    for path in [*sorted(shipped), *baselines]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,274 @@
+"""The tables of the DeepSeek-R1 paper with runs of one's own in them, and a verdict a cell.
+
+`harness.reports.paper.layouts` says what rows and columns there are; what stands in them comes from the
+baselines and from run folders.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.errors import UsageError
+from harness.reports.baselines.loader import Cell
+from harness.reports.baselines.verdict import (
+    CellVerdict,
+    Measured,
+    apart,
+    judge_cell,
+    measured,
+    published_error,
+)
+from harness.reports.results import Result
+from harness.reports.tables.published import stated_differences
+from harness.scores import Score
+
+from .layouts import Heading, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands at one model and heading: a published figure, or a run's score beside it.
+
+    `cell` is the published figure of the model, None where there is none; `borrowed` that it
+    comes from the fallback. `result` is None on a published model's own line. `differences` are
+    the stated parts in which the run's exam is not that of the table. `verdict` is None without a
+    figure of the same model, and `rival` is what competes for the heading's best value.
+    """
+
+    heading: Heading
+    cell: Cell | None
+    borrowed: bool = False
+    result: Result | None = None
+    score: Score | None = None
+    measured: Measured | None = None
+    differences: tuple[str, ...] = ()
+    verdict: CellVerdict | None = None
+    rival: tuple[float, float | None] | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """All entries of a published model, or of a run (`run` is its name).
+
+    `known` is False for a run whose model the table does not have.
+    """
+
+    model: str
+    run: str | None
+    entries: tuple[Entry, ...]
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """A table of the paper with runs in it; `margin` is a share from 0 to 1.
+
+    `undecided` says of each heading without a best value why there is none, and the figures.
+    """
+
+    layout: Layout
+    margin: float
+    lines: tuple[Line, ...]
+    undecided: Mapping[Heading, tuple[str, str]]
+    absent: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+def lay_out(
+    layout: Layout, results: Sequence[Result], cells: Sequence[Cell], *, margin: float
+) -> PaperTable:
+    """Set runs into a table of the paper and judge each cell that has a published figure.
+
+    Args:
+        layout: the table.
+        results: what was read from the run folders.
+        cells: every baseline there is.
+        margin: see `harness.reports.baselines.verdict.judge_cell`; a share from 0 to 1.
+
+    Raises:
+        UsageError: no run holds a task of the table.
+    """
+    runs: dict[str, list[Result]] = {}
+    for result in results:
+        runs.setdefault(result.run, []).append(result)
+    tasks = dict.fromkeys(heading.task for heading in layout.headings)
+    shown = {run: found for run, found in runs.items() if {r.task for r in found} & tasks.keys()}
+    if not shown:
+        raise UsageError(
+            f"--table {layout.name}: no run holds a task of it ({', '.join(tasks)}); the runs "
+            f"hold {', '.join(dict.fromkeys(result.task for result in results))}"
+        )
+    published = _published(layout, cells)
+    models = dict.fromkeys(
+        cell.model for cell in cells if (cell.source, cell.printed) == _place(layout)
+    )
+    lines: list[Line] = []
+    own = {
+        run: next((m for m in models if found[0].is_of(m)), None) for run, found in shown.items()
+    }
+    for model in models:
+        row = tuple(Entry(h, *published.get((model, h), (None, False))) for h in layout.headings)
+        lines.append(Line(model, None, row))
+        for run in (run for run, stands_for in own.items() if stands_for == model):
+            lines.append(_run_line(shown[run], model, published, layout, margin))
+    for run in (run for run, stands_for in own.items() if stands_for is None):
+        line = _run_line(shown[run], shown[run][0].model, published, layout, margin)
+        lines.append(replace(line, known=False))
+    best, undecided = _with_best(lines, layout)
+    absent = tuple(
+        f"{run} ({', '.join(r.task for r in runs[run])})" for run in runs if run not in shown
+    )
+    return PaperTable(layout, margin, best, undecided, absent, tuple(cells))
+
+
+def _place(layout: Layout) -> tuple[str, str]:
+    return layout.source, layout.printed
+
+
+def _published(
+    layout: Layout, cells: Iterable[Cell]
+) -> dict[tuple[str, Heading], tuple[Cell, bool]]:
+    """By model and heading, the figure that the table prints and whether it is borrowed."""
+    found: dict[tuple[str, Heading], tuple[Cell, bool]] = {}
+    headings = {(heading.task, heading.metric): heading for heading in layout.headings}
+    ours = {_place(layout): False, **({layout.fallback: True} if layout.fallback else {})}
+    for cell in cells:
+        heading = headings.get((cell.task, cell.metric))
+        borrowed = ours.get((cell.source, cell.printed))
+        if heading is not None and borrowed is not None:
+            if borrowed:
+                found.setdefault((cell.model, heading), (cell, True))
+            else:
+                found[cell.model, heading] = cell, False
+    return found
+
+
+def _run_line(
+    results: Sequence[Result],
+    model: str,
+    published: Mapping[tuple[str, Heading], tuple[Cell, bool]],
+    layout: Layout,
+    margin: float,
+) -> Line:
+    by_task = {result.task: result for result in results}
+    entries = []
+    for heading in layout.headings:
+        cell, borrowed = published.get((model, heading), (None, False))
+        result = by_task.get(heading.task)
+        if result is None or result.scored is None:
+            entries.append(Entry(heading, None, result=result))
+            continue
+        protocol = cell or next((c for (_, h), (c, _) in published.items() if h == heading), None)
+        entries.append(_judged(Entry(heading, cell, borrowed, result), result, protocol, margin))
+    return Line(model, results[0].run, tuple(entries))
+
+
+def _judged(entry: Entry, result: Result, protocol: Cell | None, margin: float) -> Entry:
+    """The entry of a run with its score and verdict.
+
+    `protocol` is a figure of the heading by which to tell, without one of the same model, whether
+    the run sat the exam of the table and so may be its best.
+    """
+    score = result.scored.main.get(entry.heading.metric) if result.scored else None
+    if score is None:
+        return replace(entry, verdict=_too_few(entry, result))
+    differences = stated_differences(result, protocol) if protocol else []
+    if score.n_problems < len(result.exam.problems):
+        differences.append(f"problems {score.n_problems:,} scored of {len(result.exam.problems):,}")
+    ours = measured(score, result.rates.values())
+    verdict = None
+    if entry.cell is not None:
+        verdict = judge_cell(
+            ours,
+            entry.cell.value,
+            stated_k(entry.cell),
+            differences=differences,
+            margin=margin,
+            n_problems=score.n_problems,
+        )
+    rival = None if differences else (ours.value, ours.error)
+    return replace(
+        entry,
+        score=score,
+        measured=ours,
+        differences=tuple(differences),
+        verdict=verdict,
+        rival=rival,
+    )
+
+
+def _too_few(entry: Entry, result: Result) -> CellVerdict | None:
+    """Why a vote among k samples has no score, where it is that the run has not so many."""
+    metric, needed = entry.heading.metric, votes_of(entry.heading.metric)
+    if entry.cell is None or needed is None or result.k >= needed:
+        return None
+    return CellVerdict(
+        "not comparable", f"k: {metric} needs {needed} samples a problem, the run has {result.k}"
+    )
+
+
+def votes_of(metric: str) -> int | None:
+    """64 for cons@64, None for a metric that takes no vote."""
+    return int(metric.removeprefix("cons@")) if metric.startswith("cons@") else None
+
+
+def stated_k(cell: Cell) -> int | None:
+    """The samples per problem behind a figure: stated, or told by a metric such as cons@64."""
+    return cell.k or votes_of(cell.metric)
+
+
+def _with_best(
+    lines: Sequence[Line], layout: Layout
+) -> tuple[tuple[Line, ...], dict[Heading, tuple[str, str]]]:
+    """Mark the best value of each heading where its lead over the next one is real."""
+    columns = []
+    undecided: dict[Heading, tuple[str, str]] = {}
+    for number, heading in enumerate(layout.headings):
+        column = list(_rivals([(line.model, line.entries[number]) for line in lines]))
+        place, *why = _leader(column)
+        if why[0]:
+            undecided[heading] = why[0], why[1]
+        columns.append([replace(e, best=i == place) for i, e in enumerate(column)])
+    rows = zip(*columns, strict=True)
+    return tuple(
+        replace(line, entries=entries) for line, entries in zip(lines, rows, strict=True)
+    ), undecided
+
+
+def _rivals(column: Sequence[tuple[str, Entry]]) -> Iterator[Entry]:
+    """The entries of one heading with what each competes with, published ones with imputed errors.
+
+    The rates are those of the model's own run, else of the run in which samples vary most.
+    """
+    known = [
+        (model, e.measured) for model, e in column if e.measured and e.measured.draw is not None
+    ]
+    widest = max((found for _, found in known), key=lambda found: found.draw or 0, default=None)
+    for model, entry in column:
+        if entry.result is not None or entry.cell is None:  # a run's, or nothing
+            yield entry
+            continue
+        source = next((found for name, found in known if name == model), widest)
+        error = None
+        if source is not None and source.draw is not None:
+            error = published_error(source.draw, stated_k(entry.cell) or source.k)
+        yield replace(entry, rival=(entry.cell.value, error))
+
+
+def _leader(column: Sequence[Entry]) -> tuple[int | None, str, str]:
+    """The place of the best value; or None, why none is really the best, and the figures."""
+    rivals = [(e.rival, i) for i, e in enumerate(column) if e.rival is not None]
+    ranked = sorted(rivals, key=lambda pair: -pair[0][0])
+    if len(ranked) < 2:
+        return None, "nothing to compare with", ""
+    (first, place), (second, _) = ranked[:2]
+    if first[1] is None or second[1] is None:
+        return None, "no run says how much samples vary there", ""
+    if not apart((first[0], first[1]), (second[0], second[1])):
+        values = [f"{100 * value:.1f}" for value in (first[0], second[0])]
+        error = 100 * math.hypot(first[1], second[1])
+        return None, "the lead may be chance", f"{' against '.join(values)}, error {error:.1f}"
+    return place, "", ""

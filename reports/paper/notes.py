@@ -1,0 +1,137 @@
+"""What is said around a paper's table: what to know before believing it, and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from harness.reports.baselines.loader import conflicts
+from harness.reports.tables.published import conflict_text, unstated
+from harness.reports.tables.summary import score_text
+
+from .grid import PaperTable
+from .layouts import Heading
+from .text import judged
+
+LEGEND = (
+    "Runs: value ± sampling error (the same problems again), n samples per problem, verdict against "
+    "the published figure of the same model, and the difference from it with its 95 % interval in "
+    "points."
+)
+
+
+def alerts(table: PaperTable) -> list[str]:
+    """What a reader must know before believing a value."""
+    every = [e.result for line in table.lines for e in line.entries if e.result]
+    lines = list(dict.fromkeys(f"{r.task}, {r.run}: {r.status}." for r in every if not r.complete))
+    lines += [f"{run} holds no task of this table." for run in table.absent]
+    for line in (line for line in table.lines if not line.known):
+        lines += [
+            f"{line.run}, {e.heading.text}: another exam than the table's: "
+            f"{'; '.join(e.differences)}."
+            for e in line.entries
+            if e.differences
+        ]
+    strangers = [f"{line.run} ({line.model})" for line in table.lines if not line.known]
+    if strangers:
+        lines.append(
+            f"No model of this table, so without a verdict: {', '.join(strangers)}; "
+            "--as RUN=MODEL says which model a run reproduces."
+        )
+    subjects = {e.cell.subject for line in table.lines for e in line.entries if e.cell}
+    disputed = [group for group in conflicts(table.cells) if group[0].subject in subjects]
+    return lines + [f"† Sources disagree on {conflict_text(group)}." for group in disputed]
+
+
+def notes(table: PaperTable) -> list[str]:
+    """How values, errors and verdicts are to be read."""
+    margin = f"{table.margin * 100:.1f}"
+    borrowed = any(e.borrowed for line in table.lines for e in line.entries)
+    layout = table.layout
+    return [
+        f"Published values: {layout.source} {layout.printed}, as printed.",
+        *([f"‡ From {' '.join(layout.fallback)}."] if layout.fallback and borrowed else []),
+        f"Verdicts: reproduced, the 95 % interval of the difference holds 0 and reaches {margin} "
+        "points at most; differs, it excludes 0; underpowered, it holds 0 and is wider; not "
+        "comparable, a part of the protocol that the source states is another one.",
+        *_imputed(table),
+        *_scorings(table),
+        *_uncompared(table),
+        *_availability(table),
+        *_best(table),
+    ]
+
+
+def _imputed(table: PaperTable) -> Iterator[str]:
+    """Which figures' errors were imputed, and at which k."""
+    by_k: dict[str, list[Heading]] = {}
+    for _, entry, verdict in judged(table):
+        if verdict.published_error is not None:
+            k = "the run's k for want of a stated one" if verdict.assumed_k else "the stated k"
+            by_k.setdefault(k, []).append(entry.heading)
+    if by_k:
+        at = "; ".join(f"at {k}: {_headings(found)}" for k, found in by_k.items())
+        yield (
+            "Published figures come without errors. Theirs are imputed from the run's own "
+            f"per-problem rates, with the rounding to a tenth of a point: {at}."
+        )
+
+
+def _scorings(table: PaperTable) -> Iterator[str]:
+    """What the same samples score in another way, where they were scored in several."""
+    for line in table.lines:
+        for entry in line.entries:
+            score, scored = entry.score, entry.result.scored if entry.result else None
+            if score is None or scored is None:
+                continue
+            for other in scored.scores:
+                if other.metric == score.metric and other.scoring != score.scoring:
+                    yield (
+                        f"{line.run}, {entry.heading.text}: scored as {score.scoring}; as "
+                        f"{other.scoring} it is {score_text(other)}."
+                    )
+
+
+def _uncompared(table: PaperTable) -> Iterator[str]:
+    """The parts that a verdict could not look at, by who does not state them."""
+    silent: dict[tuple[str, str], list[Heading]] = {}
+    for line, entry, _ in judged(table):
+        if entry.result and entry.cell:
+            sides = unstated(entry.result, entry.cell)
+            for who, names in zip((entry.cell.source, line.run or ""), sides, strict=True):
+                silent.setdefault((who, ", ".join(names)), []).append(entry.heading)
+    for (who, parts), found in silent.items():
+        if parts:
+            yield f"Not stated by {who}, so not compared ({_headings(found)}): {parts}."
+
+
+def _availability(table: PaperTable) -> Iterator[str]:
+    """What not everyone can measure again: whole headings, and models beyond those."""
+    for kind in ("data gated", "protocol not public"):
+        whole, models = [], []
+        for number, heading in enumerate(table.layout.headings):
+            cells = [c for line in table.lines if not line.run and (c := line.entries[number].cell)]
+            found = [cell.model for cell in cells if cell.availability == kind]
+            if 2 * len(found) > len(cells):
+                whole.append(heading)
+            else:
+                models += found
+        names = [_headings(whole), *dict.fromkeys(models)]
+        if any(names):
+            yield f"{kind.capitalize()}: {', '.join(filter(None, names))}."
+
+
+def _best(table: PaperTable) -> Iterator[str]:
+    """What bold means, and why there is none in some columns."""
+    yield (
+        "Bold: the best value, where the 95 % interval of its lead over the next one excludes 0; "
+        "published errors are imputed in the same way, and runs of another exam do not compete."
+    )
+    reasons: dict[str, list[str]] = {}
+    for heading, (why, figures) in table.undecided.items():
+        reasons.setdefault(why, []).append(heading.text + f" ({figures})" * bool(figures))
+    for why, names in reasons.items():
+        yield f"Nothing is bold where {why}: {', '.join(names)}."
+
+
+def _headings(found: Iterable[Heading]) -> str:
+    return ", ".join(dict.fromkeys(heading.text for heading in found))

@@ -1,0 +1,1 @@
+"""The tables of reports: summary, published scores, comparison, sweep, nights."""

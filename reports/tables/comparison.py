@@ -1,0 +1,284 @@
+"""A comparison of two runs as tables, Markdown for a CI summary, JUnit, or in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from harness.reports.page.output import print_table
+from harness.reports.page.templating import markdown_page
+from harness.stats.gate import Change, Comparison, Ruling, TaskComparison
+from harness.stats.intervals import Interval
+
+from .summary import Column, Row, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SHOWN_PROBLEMS = 5  # of the largest changes, in text; the JSON has all
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A comparison laid out: one line that says it all, the verdicts, and the details."""
+
+    headline: str
+    verdicts: Table
+    details: tuple[Table, ...]
+
+
+def lay_out(found: Comparison) -> Shown:
+    """The tables of a comparison."""
+    details = _fingerprint(found), _changes(found.tasks), _problems(found.tasks)
+    return Shown(headline(found), _verdicts(found), details)
+
+
+def headline(found: Comparison) -> str:
+    """The verdict on the whole, and which tasks it rests on."""
+    names = [t.ruling.task for t in found.tasks if t.ruling.verdict == found.verdict]
+    where = "" if len(names) == len(found.tasks) else f" ({', '.join(names)})"
+    rises = f"; a rise on {', '.join(found.rises)}" if found.rises else ""
+    incomplete = "; incomplete" if found.incomplete else ""
+    return f"{found.verdict}{where}{rises}{incomplete}: {found.new} against {found.base}"
+
+
+def to_markdown(found: Comparison) -> str:
+    """For a CI summary: the verdicts, with the details folded."""
+    return markdown_page("compare.md.jinja", shown=lay_out(found))
+
+
+def to_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
+    """One test case a task: a regression fails, an underpowered one is skipped with its reason."""
+    return written(comparison_suite(found, fail_on_rise=fail_on_rise))
+
+
+def comparison_suite(found: Comparison, *, fail_on_rise: bool = False) -> ElementTree.Element:
+    """The test suite of one comparison."""
+    suite = new_suite()
+    for task in found.tasks:
+        ruling = task.ruling
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="harness.compare", name=ruling.task
+        )
+        text = "; ".join(sentences(ruling))
+        if ruling.verdict == "regression" or (ruling.rise and fail_on_rise):
+            ElementTree.SubElement(case, "failure", message=_clean(text)).text = _clean(text)
+        elif ruling.verdict == "underpowered":
+            ElementTree.SubElement(case, "skipped", message=_clean(text))
+        ElementTree.SubElement(case, "system-out").text = _clean(text)
+    for line in found.incomplete:
+        add_error(suite, "complete", line)
+    return suite
+
+
+def junit_error(message: str) -> str:
+    """A report of a comparison that could not be made."""
+    suite = new_suite()
+    add_error(suite, "same exam", message)
+    return written(suite)
+
+
+def print_comparison(found: Comparison, console: Console) -> None:
+    """Everything, with the largest changes of a few problems."""
+    from rich.text import Text
+
+    shown = lay_out(found)
+    style = {"regression": "bold red", "underpowered": "bold yellow"}.get(
+        found.verdict, "bold green"
+    )
+    console.print(Text(shown.headline, style))
+    console.print()
+    for table in (shown.verdicts, *shown.details):
+        if table.rows or table.notes:
+            print_table(table, console)
+            console.print()
+
+
+def sentences(ruling: Ruling) -> list[str]:
+    """What the verdict on one task rests on, in words."""
+    difference = ruling.difference
+    by = {"samples": "sampling", "sign-flip": "problems"}[difference.test]
+    lines = [
+        f"{ruling.verdict}: {points(difference.base, sign=False)} -> "
+        f"{points(difference.new, sign=False)}, {points(difference.value)} points "
+        f"(95 % {range_text(difference.interval)} by the {by} error), p of a drop {_p_text(ruling.p_drop)}"
+    ]
+    if ruling.rise:
+        lines.append(rise_text(ruling))
+    lines.append(power_text(ruling))
+    if ruling.look is not None:
+        low, high = ruling.look.interval
+        lines.append(
+            f"stopped early after {ruling.look.round} rounds: the plain mean "
+            f"{points(ruling.look.score, sign=False)} lies within "
+            f"{points(low, sign=False)} to {points(high, sign=False)} whenever one stops"
+        )
+    return lines
+
+
+def points(value: float | None, *, sign: bool = True) -> str:
+    """A share in points: +1.2; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+
+
+def rise_text(ruling: Ruling) -> str:
+    """What to think of when a score has risen."""
+    return f"a significant rise (p {_p_text(ruling.p_rise)}): is the extraction the same?"
+
+
+def range_text(interval: Interval) -> str:
+    """An interval in points."""
+    return f"{points(interval.low)} to {points(interval.high)}"
+
+
+def power_text(ruling: Ruling) -> str:
+    """What drop the run can show, and what it would take where that is too little."""
+    smallest = "none"
+    if ruling.detectable is not None:
+        smallest = f"{points(ruling.detectable, sign=False)} points"
+    text = (
+        f"smallest detectable drop {smallest} (power 0.8); "
+        f"power {ruling.power:.2f} at the margin of {points(ruling.margin, sign=False)}"
+    )
+    if ruling.verdict != "underpowered":
+        return text
+    needs = f"k={ruling.k_needed} on both sides" if ruling.k_needed else "no k up to 4,096"
+    more = (
+        "no number of problems"
+        if not ruling.problems_needed
+        else (f"{ruling.problems_needed:,} problems")
+    )
+    return f"{text}; to see it: {needs}, or {more} like these"
+
+
+def _verdicts(found: Comparison) -> Table:
+    columns = (
+        Column("Task", "name"),
+        Column("Verdict", "name"),
+        Column("Base", detail=True),
+        Column("New", detail=True),
+        Column("Change"),
+        Column("95 %"),
+        Column("95 % by problems", detail=True),
+        Column("p drop"),
+        Column("p sign-flip", detail=True),
+        Column("Detects"),
+        Column("Power"),
+    )
+    alerts = [*found.incomplete, *found.notes]
+    for task in found.tasks:
+        told = (line for line in sentences(task.ruling)[1:] if not line.startswith("smallest"))
+        alerts += [f"{task.ruling.task}: {line}" for line in (*task.notes, *told)]
+        if task.ruling.verdict == "underpowered":
+            alerts.append(f"{task.ruling.task}: {power_text(task.ruling)}")
+    note = (
+        "In points. 95 %: of the change, by the sampling error (by problems with one sample a "
+        "problem). p drop: one-sided, Holm-adjusted over the tasks; p sign-flip: two-sided, over "
+        "problems. Detects: the smallest drop seen with power 0.8; power: at a drop of "
+        f"{points(found.margin, sign=False)}."
+    )
+    rows = tuple(_verdict_row(task.ruling) for task in found.tasks)
+    return Table("Verdicts", columns, rows, tuple(alerts), (note,))
+
+
+def _verdict_row(ruling: Ruling) -> Row:
+    problems = ruling.difference.interval_problems
+    cells = (
+        *verdict_cells(ruling),
+        range_text(problems) if problems else "–",
+        _p_text(ruling.p_drop),
+        _p_text(ruling.difference.p_sign_flip),
+        "none" if ruling.detectable is None else points(ruling.detectable, sign=False),
+        f"{ruling.power:.2f}",
+    )
+    if ruling.look is not None:  # those two are of a fixed number of samples
+        cells = (*cells[:-2], "–", "–")
+    return Row(cells, "run" if ruling.verdict == "regression" else "")
+
+
+def verdict_cells(ruling: Ruling) -> tuple[str, ...]:
+    """A ruling as cells: task, verdict, base, new, change, 95 %."""
+    difference = ruling.difference
+    return (
+        ruling.task,
+        ruling.verdict + (", rise" if ruling.rise else ""),
+        points(difference.base, sign=False),
+        points(difference.new, sign=False),
+        points(difference.value),
+        range_text(difference.interval)
+        if ruling.look is None
+        else f"at least {points(ruling.look.low)}",
+    )
+
+
+def _p_text(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _fingerprint(found: Comparison) -> Table:
+    rows = [Row((name, base, new)) for name, (base, new) in found.fingerprint.items()]
+    columns = (Column("What made them", "name"), Column("Base", "text"), Column("New", "text"))
+    return Table("How the runs were made, where it differs", columns, tuple(rows))
+
+
+def _changes(tasks: Sequence[TaskComparison]) -> Table:
+    rows = [
+        Row((task.ruling.task, change.name, _figure(change, change.base),
+             _figure(change, change.new)))
+        for task in tasks
+        for change in task.changes
+        if change.base or change.new
+    ]  # fmt: skip
+    columns = (Column("Task", "name"), Column("Figure", "name"), Column("Base"), Column("New"))
+    return Table("Lengths and shares", columns, tuple(rows))
+
+
+def _figure(change: Change, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f} %" if change.name.endswith("share") else f"{value:,.0f}"
+
+
+def _problems(tasks: Sequence[TaskComparison]) -> Table:
+    rows, notes = [], []
+    for task in tasks:
+        changed = [problem for problem in task.problems if problem.value]
+        rows += [
+            Row((task.ruling.task, problem.id, f"{problem.base.correct}/{problem.base.n}",
+                 f"{problem.new.correct}/{problem.new.n}", points(problem.value)))
+            for problem in changed[:SHOWN_PROBLEMS]
+        ]  # fmt: skip
+        notes.append(f"{task.ruling.task}: {len(changed)} of {len(task.problems)} changed.")
+    columns = (Column("Task", "name"), Column("Problem", "name"), Column("Base"), Column("New"),
+               Column("Change"))  # fmt: skip
+    return Table("Problems with the largest changes", columns, tuple(rows), notes=tuple(notes))
+
+
+def new_suite(name: str = "harness compare") -> ElementTree.Element:
+    """A test suite without any case yet."""
+    return ElementTree.Element("testsuite", name=name)
+
+
+def add_error(suite: ElementTree.Element, name: str, message: str) -> None:
+    """Add a test case that could not be decided."""
+    case = ElementTree.SubElement(suite, "testcase", classname="harness.compare", name=name)
+    ElementTree.SubElement(case, "error", message=_clean(message))
+
+
+def written(root: ElementTree.Element) -> str:
+    """A test suite, or several in one element, as a JUnit file with its counts."""
+    for suite in root.iter("testsuite"):
+        suite.set("tests", str(len(suite.findall("testcase"))))
+        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            suite.set(name, str(len(suite.findall(f"*/{tag}"))))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _clean(text: str) -> str:
+    """Without the control characters that XML has no way to write."""
+    return "".join(c for c in text if c in "\t\n" or " " <= c <= "\ud7ff" or c >= "\ue000")

@@ -1,0 +1,184 @@
+"""A night over checkpoints: a table each that is read in seconds, Markdown for a CI, JUnit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from harness.reports.page.output import print_table
+from harness.reports.page.templating import environment
+from harness.storage.nights import Outcome, TaskOutcome
+
+from .comparison import (
+    add_error,
+    comparison_suite,
+    lay_out,
+    new_suite,
+    points,
+    power_text,
+    rise_text,
+    verdict_cells,
+    written,
+)
+from .summary import Column, Row, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ALWAYS_DIFFER = ("model", "weights")
+_STYLES = {0: "bold green", 1: "bold red", 5: "bold yellow", 4: "bold yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One checkpoint laid out: its verdicts, and the tables of its comparison."""
+
+    table: Table
+    details: tuple[Table, ...]
+
+
+def headline(outcomes: Sequence[Outcome]) -> str:
+    """The night in one line: what is wrong, of how many."""
+    if not outcomes:
+        return "no new checkpoint"
+    found: dict[str, list[str]] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.exit_code == 0):
+        found.setdefault(outcome.verdict, []).append(outcome.checkpoint.run)
+    parts = (f"{verdict}: {', '.join(runs)}" for verdict, runs in found.items())
+    return f"{len(outcomes)} checkpoints; {'; '.join(parts)}"
+
+
+def to_table(outcome: Outcome, runs: Path) -> Table:
+    """The verdicts on one checkpoint, under a line that says the worst.
+
+    Args:
+        outcome: of the night.
+        runs: the folder of runs, for the commands that a reader may want to give.
+    """
+    columns = (
+        Column("Task", "name"),
+        Column("Verdict", "name"),
+        Column("Base"),
+        Column("New"),
+        Column("Change"),
+        Column("95 %"),
+        Column("Held against", "text", detail=True),
+    )
+    rows = tuple(_row(task) for task in outcome.tasks)
+    return Table(_title(outcome), columns, rows, tuple(_alerts(outcome)),
+                 tuple(_next_steps(outcome, runs)))  # fmt: skip
+
+
+def print_outcome(outcome: Outcome, runs: Path, console: Console) -> None:
+    """One checkpoint in the terminal."""
+    from rich.text import Text
+
+    table = to_table(outcome, runs)
+    console.print()
+    console.print(Text(table.title, _STYLES.get(outcome.exit_code, "bold red")))
+    print_table(Table("", table.columns, table.rows, table.alerts, table.notes), console)
+
+
+def to_markdown(outcomes: Sequence[Outcome], runs: Path) -> str:
+    """For a CI summary: the verdicts, with the details folded."""
+    shown = [Shown(to_table(outcome, runs), _details(outcome)) for outcome in outcomes]
+    template = environment().get_template("nights.md.jinja")
+    return template.render(headline=headline(outcomes), shown=shown).strip() + "\n"
+
+
+def to_junit(outcomes: Sequence[Outcome]) -> str:
+    """One test suite a checkpoint, named as its run; one test case a task that has a baseline."""
+    root = ElementTree.Element("testsuites", name="harness nightly")
+    for outcome in outcomes:
+        suite = new_suite()
+        if outcome.comparison is not None:
+            suite = comparison_suite(outcome.comparison, fail_on_rise=outcome.fail_on_rise)
+        suite.set("name", outcome.checkpoint.run)
+        if outcome.failure is not None:
+            add_error(suite, "evaluate", str(outcome.failure))
+        elif not outcome.complete and outcome.comparison is None:
+            add_error(suite, "complete", "samples are missing or ended in error; run it again")
+        for task in outcome.tasks:
+            if task.why:
+                add_error(suite, task.task, task.why)
+        root.append(suite)
+    return written(root)
+
+
+def _details(outcome: Outcome) -> tuple[Table, ...]:
+    if outcome.comparison is None:
+        return ()
+    shown = lay_out(outcome.comparison)
+    return shown.verdicts, *shown.details
+
+
+def _title(outcome: Outcome) -> str:
+    bad = [task.task for task in outcome.tasks if task.verdict == outcome.verdict]
+    where = f" on {', '.join(bad)}" if outcome.exit_code and len(bad) < len(outcome.tasks) else ""
+    bases = sorted({task.base for task in outcome.tasks if task.base and task.comparison})
+    against = f" against {', '.join(bases)}" if bases else ""
+    rises = outcome.comparison.rises if outcome.comparison is not None else ()
+    rise = f"; a rise on {', '.join(rises)}" if rises and outcome.verdict != "rise" else ""
+    return f"{outcome.checkpoint.run}: {outcome.verdict}{where}{against}{rise}"
+
+
+def _row(task: TaskOutcome) -> Row:
+    if task.comparison is None:
+        score = next((score["value"] for score in task.scores["scores"]), None)
+        figures = "–", points(score, sign=False), "–", "–"
+        return Row((task.task, task.verdict, *figures, task.base or "–"))
+    ruling = task.comparison.ruling
+    kind = "run" if ruling.verdict == "regression" else ""
+    return Row((*verdict_cells(ruling), task.base or "–"), kind)
+
+
+def _alerts(outcome: Outcome) -> Iterator[str]:
+    """What a reader must know before believing the verdict."""
+    if outcome.failure is not None:
+        yield str(outcome.failure)
+    if outcome.comparison is not None:
+        yield from outcome.comparison.incomplete
+    for task in outcome.tasks:
+        for line in _task_alerts(task):
+            yield f"{task.task}: {line}"
+    for name, (base, new) in outcome.fingerprint.items():
+        if name not in _ALWAYS_DIFFER and not name.startswith("k of "):  # that is n=.. below
+            yield f"made in another way: {name} {base} against {new}"
+
+
+def _task_alerts(task: TaskOutcome) -> Iterator[str]:
+    if task.why:
+        yield task.why
+    if task.comparison is None:
+        lacking = {"pending": task.scores["pending"], "ended in error": task.scores["errors"]}
+        for what, count in lacking.items():
+            if count:
+                yield f"{count:,} samples {what}; the same command completes them"
+        return
+    yield from task.comparison.notes
+    ruling = task.comparison.ruling
+    if ruling.rise:
+        yield rise_text(ruling)
+    if ruling.verdict == "underpowered":
+        yield power_text(ruling)
+
+
+def _next_steps(outcome: Outcome, runs: Path) -> Iterator[str]:
+    """The commands that a person may want to give now."""
+    run = runs / outcome.checkpoint.run
+    free = [task.task for task in outcome.tasks if task.verdict == "no baseline"]
+    other = [task.task for task in outcome.tasks if task.why]
+    for tasks, what in ((free, "no baseline yet"), (other, "a new exam needs a new baseline")):
+        if tasks:
+            only = "" if len(tasks) == len(outcome.tasks) else f" --task {','.join(tasks)}"
+            yield f"{what} for {', '.join(tasks)}: harness accept {run}{only}"
+    compared = [task for task in outcome.tasks if task.comparison is not None]
+    if compared:
+        sizes = {(t.comparison.ruling.k_base, t.comparison.ruling.k_new) for t in compared
+                 if t.comparison is not None}  # fmt: skip
+        n = ", ".join(f"n={base} against n={new}" for base, new in sorted(sizes))
+        yield f"pass@1 in points, {n}; 95 % by the sampling error (by problems at n=1)."
+        yield f"The problems behind it: harness compare {runs / str(compared[0].base)} {run}"

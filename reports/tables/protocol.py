@@ -1,0 +1,108 @@
+"""How numbers came to be, in full: each task's exam and each run's manifest, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.protocol import Exam, differences
+from harness.reports.results import Result
+
+from .summary import Column, Row, Table
+
+
+def exam_table(group: Sequence[Result]) -> Table:
+    """The exam in full; a setting in which runs differ names each run's."""
+    settings: list[tuple[str, Callable[[Result], object]]] = [
+        ("Problems", lambda r: f"{len(r.exam.problems):,}"),
+        ("Source", lambda r: r.exam.source or "not stated"),
+        ("Samples per problem", lambda r: r.k),
+        ("Temperature", lambda r: _stated(r.exam.temperature)),
+        ("Top-p", lambda r: _stated(r.exam.top_p)),
+        ("Token cap", lambda r: _stated(r.exam.max_tokens)),
+        ("Repetition guard", lambda r: _guard(r.exam)),
+        ("Stop strings", lambda r: ", ".join(map(repr, r.exam.stop)) or "none"),
+        ("Prompt", lambda r: r.exam.prompt or "not stated"),
+        ("System prompt", lambda r: r.exam.system_prompt or "none"),
+        ("Thinking", lambda r: f"{r.exam.thinking}, ends at {r.exam.think_end}"),
+        ("Extraction", lambda r: r.exam.extract),
+        ("Choice order", lambda r: _choice_order(r.exam)),
+        ("Grader", lambda r: r.exam.grader),
+        ("Scoring", lambda r: r.scored.scoring if r.scored else "not scored"),
+        ("Exam", lambda r: r.exam.hash),
+    ]
+    first, *others = group
+    notes = [
+        f"Not the same exam, so these scores do not compare: {first.run} and {other.run} differ "
+        f"in {'; '.join(differences(first.exam, other.exam).values())}."
+        for other in others
+        if other.exam.hash != first.exam.hash
+    ]
+    return _settings_table("Protocol", settings, group, notes)
+
+
+def runs_table(results: Iterable[Result]) -> Table:
+    """What made each run: the manifest, its nested parts named with dots."""
+    runs = list({result.run: result for result in results}.values())
+    manifests = {
+        result.run: {
+            "model": result.manifest.model,
+            **_flat(result.manifest.fingerprint),
+            "harness": result.manifest.harness or "not stated",
+            "starts": "\n".join(_start_text(start) for start in result.manifest.starts) or "none",
+        }
+        for result in runs
+    }
+    names = list(dict.fromkeys(name for values in manifests.values() for name in values))
+    settings: list[tuple[str, Callable[[Result], object]]] = [
+        (name, lambda r, name=name: manifests[r.run].get(name, "not stated"))  # type: ignore[misc]
+        for name in names
+    ]
+    return _settings_table("Runs", settings, runs, ())
+
+
+def _settings_table(
+    title: str,
+    settings: Iterable[tuple[str, Callable[[Result], object]]],
+    group: Sequence[Result],
+    notes: Iterable[str],
+) -> Table:
+    rows = []
+    for name, read in settings:
+        values = {result.run: str(read(result)) for result in group}
+        if len(set(values.values())) == 1:
+            rows.append(Row((name, next(iter(values.values())))))
+        else:
+            text = "\n".join(f"{run}: {value}" for run, value in values.items())
+            rows.append(Row((name, text), "differs"))
+    return Table(
+        title, (Column("Setting", "name"), Column("Value", "text")), tuple(rows), tuple(notes)
+    )
+
+
+def _stated(value: float | int | None) -> str:
+    if value is None:
+        return "not stated"
+    return f"{value:,}" if isinstance(value, int) else f"{value}"
+
+
+def _guard(exam: Exam) -> str:
+    return f"{exam.repetition_guard} repeats" if exam.repetition_guard else "off"
+
+
+def _choice_order(exam: Exam) -> str:
+    return f"{exam.choice_order}, seed {exam.choice_seed}" if exam.choice_order else "as written"
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = "not stated" if value is None else str(value)
+    return flat
+
+
+def _start_text(start: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in _flat(start).items())

@@ -1,0 +1,253 @@
+"""Published scores as tables: alone, or with the runs of a task among them, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.data.selection import Window, month_of
+from harness.errors import UsageError
+from harness.protocol import Exam
+from harness.reports.baselines.loader import Cell, conflicts
+from harness.reports.results import Result
+
+from .summary import Column, Row, Table, n_text, score_text, value_text
+
+TITLE = "Beside published scores"
+
+
+def beside(group: Sequence[Result], cells: Sequence[Cell]) -> Table:
+    """The runs of one task among the published figures of that task, with provenance.
+
+    Figures that a source only quotes are shown where they disagree with the origin. Without any
+    figure for the task the table has no rows and says so.
+
+    Args:
+        group: one task's results.
+        cells: every baseline there is.
+    """
+    task = group[0].task
+    found = [cell for cell in cells if cell.task == task]
+    if not found:
+        return Table(TITLE, (), (), notes=(f"There are no published scores for {task}.",))
+    disputed = conflicts(found)
+    doubtful = {cell.subject for cells in disputed for cell in cells}
+    shown = [cell for cell in found if cell.kind != "quoted" or cell.subject in doubtful]
+    notes = [
+        *_protocols(shown),
+        "n: samples per problem, – where a source does not state it.",
+        "● The model of a run in this report.",
+    ]
+    return _table(TITLE, shown, disputed, group, notes)
+
+
+def listing(cells: Iterable[Cell], disputed: Sequence[Sequence[Cell]]) -> list[Table]:
+    """Published scores, one table a task.
+
+    Args:
+        cells: those to list.
+        disputed: the conflicts among all baselines, so that a filter hides no disagreement.
+    """
+    tasks: dict[str, list[Cell]] = {}
+    for cell in cells:
+        tasks.setdefault(cell.task, []).append(cell)
+    tables = []
+    for task, found in tasks.items():
+        subjects = {cell.subject for cell in found}
+        about = [group for group in disputed if group[0].subject in subjects]
+        tables.append(_table(task, found, about, (), ()))
+    return tables
+
+
+def conflict_text(cells: Sequence[Cell]) -> str:
+    """Each value of one disputed figure with everyone who states it."""
+    first = cells[0]
+    stated: dict[float, dict[str, list[Cell]]] = {}
+    for cell in cells:
+        stated.setdefault(cell.value, {}).setdefault(cell.source, []).append(cell)
+    values = "; ".join(
+        f"{value_text(first.metric, value)} ({', '.join(map(source_text, by_source.values()))})"
+        for value, by_source in stated.items()
+    )
+    return f"{first.model}, {first.task} {first.metric}: {values}"
+
+
+def source_text(line: Sequence[Cell]) -> str:
+    """Where figures of one source stand: r1-paper tables 2, 4."""
+    places = list(dict.fromkeys(cell.printed for cell in line))
+    numbers = [place.removeprefix("table ") for place in places]
+    if len(places) > 1 and all(number.isdecimal() for number in numbers):
+        places = [f"tables {', '.join(numbers)}"]
+    told = {"quoted": ", quoted", "reproduction": ", measured again"}.get(line[0].kind, "")
+    return f"{line[0].source} {', '.join(places)}{told}"
+
+
+def stated_differences(result: Result, cell: Cell) -> list[str]:
+    """The parts stated both by a figure's source and by a run in which the two differ."""
+    return [*_protocol_differences(result.exam, cell), *_window_differences(result, cell)]
+
+
+def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
+    """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
+    protocol, exam = cell.protocol, result.exam
+    dated = any(map(month_of, result.problems.values()))
+    wording = "prompt" if protocol.prompt is None else "wording of the prompt"
+    parts: tuple[tuple[str, object, object], ...] = (
+        ("temperature", protocol.temperature, exam.temperature),
+        ("top-p", protocol.top_p, exam.top_p),
+        ("cap", protocol.max_tokens, exam.max_tokens),
+        ("window", protocol.window, dated or None),
+        (wording, protocol.prompt_holds, exam.prompt or None),
+    )
+    theirs = [name for name, stated, ours in parts if stated is None and ours is not None]
+    theirs += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)
+    theirs += ["extraction"] * (protocol.extraction is None)
+    return theirs, [name for name, stated, ours in parts if stated is not None and ours is None]
+
+
+def _protocol_differences(exam: Exam, cell: Cell) -> list[str]:
+    protocol = cell.protocol
+    pairs = (
+        ("temperature", exam.temperature, protocol.temperature),
+        ("top-p", exam.top_p, protocol.top_p),
+        ("cap", exam.max_tokens, protocol.max_tokens),
+        ("problems", len(exam.problems), cell.n),
+    )
+    found = [
+        f"{name} {ours:,} against {theirs:,}"
+        for name, ours, theirs in pairs
+        if ours is not None and theirs is not None and ours != theirs
+    ]
+    if exam.repetition_guard:
+        found.append(f"a repetition guard of {exam.repetition_guard} against none")
+    if protocol.prompt_holds and exam.prompt and protocol.prompt_holds not in exam.prompt:
+        found.append(f"a prompt of its own against {protocol.prompt}")
+    return found
+
+
+def _table(
+    title: str,
+    shown: Sequence[Cell],
+    disputed: Sequence[Sequence[Cell]],
+    group: Sequence[Result],
+    notes: Sequence[str],
+) -> Table:
+    """Runs and figures in the order of the headline metric, one row a model and source."""
+    metrics = list(dict.fromkeys(cell.metric for cell in shown))
+    headline = "pass@1" if "pass@1" in metrics else metrics[0]
+    doubtful = {cell.subject for cells in disputed for cell in cells}
+    lines: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in shown:
+        lines.setdefault((cell.model, cell.source, cell.kind), []).append(cell)
+    ranked = [_run_row(result, metrics, headline) for result in group]
+    ranked += [
+        (
+            max((cell.value for cell in line if cell.metric == headline), default=-1.0),
+            _cell_row(line, metrics, headline, doubtful, group),
+        )
+        for line in lines.values()
+    ]
+    ranked.sort(key=lambda pair: -pair[0])
+    top = 1.0 if "@" in headline else max(value for value, _ in ranked)
+    rows = [Row(row.cells, row.kind, max(value, 0.0) / top) for value, row in ranked]
+    columns = (
+        Column("Model", "name"),
+        *(Column(metric) for metric in metrics),
+        Column("n"),
+        Column("Source", "text"),
+        Column("Availability", "text"),
+    )
+    alerts = _deviations(group, shown)
+    alerts += [f"† Sources disagree on {conflict_text(cells)}." for cells in disputed]
+    return Table(title, columns, tuple(rows), tuple(alerts), tuple(notes))
+
+
+def _run_row(result: Result, metrics: Sequence[str], headline: str) -> tuple[float, Row]:
+    scored = result.scored
+    scores = scored.main if scored else {}
+    main = scores.get(headline)
+    n = n_text(main).removeprefix("n").lstrip("=") if main else ""
+    texts = [score_text(scores[metric]) if metric in scores else "" for metric in metrics]
+    state = "complete" if result.complete else result.status.partition(":")[0]
+    cells = (f"{result.run}\n{result.model}", *texts, n, "this report", state)
+    return main.value if main else -1.0, Row(cells, "run")
+
+
+def _cell_row(
+    line: Sequence[Cell],
+    metrics: Sequence[str],
+    headline: str,
+    doubtful: set[tuple[str, str, str]],
+    group: Sequence[Result],
+) -> Row:
+    first = line[0]
+    texts = []
+    for metric in metrics:
+        subject = (first.model, first.task, metric)
+        marked = " †" * (subject in doubtful and first.kind != "reproduction")
+        values = dict.fromkeys(
+            value_text(metric, cell.value) for cell in line if cell.metric == metric
+        )
+        texts.append(" / ".join(values) + marked * bool(values))
+    stated = dict.fromkeys(str(cell.k or "–") for cell in line if cell.metric == headline)
+    availability = dict.fromkeys(cell.availability for cell in line)
+    same = any(result.is_of(first.model) for result in group)
+    cells = (
+        "● " * same + first.model,
+        *texts,
+        " / ".join(stated),
+        source_text(line),
+        ", ".join(availability),
+    )
+    return Row(cells, "same" if same else "")
+
+
+def _deviations(group: Sequence[Result], shown: Sequence[Cell]) -> list[str]:
+    """Where each run's exam differs from what the sources state, one line a difference."""
+    lines = []
+    for result in group:
+        against: dict[str, list[str]] = {}
+        for cell in shown:
+            different = ", ".join(stated_differences(result, cell))
+            if different and cell.source not in against.setdefault(different, []):
+                against[different].append(cell.source)
+        lines += [
+            f"{result.run} is not the exam of {', '.join(sources)}: {different}."
+            for different, sources in against.items()
+        ]
+    return lines
+
+
+def _window_differences(result: Result, cell: Cell) -> list[str]:
+    """The months of a run's problems, where they are not those of the window that is stated."""
+    months = sorted(filter(None, map(month_of, result.problems.values())))
+    try:
+        window = Window.parse(cell.protocol.window or "")
+    except UsageError:  # no window, or one told in words
+        return []
+    if not months or (months[0], months[-1]) == (window.first, window.last):
+        return []
+    beyond = months[0] < window.first or months[-1] > window.last
+    hint = " (see --window)" * beyond
+    return [f"problems of {months[0]}..{months[-1]} against the window {window}{hint}"]
+
+
+def _protocols(shown: Sequence[Cell]) -> list[str]:
+    """What each source states of its protocol; rows that differ from the source's rest by name."""
+    stated: dict[str, dict[str, list[str]]] = {}
+    remarks: dict[str, list[str]] = {}
+    for cell in shown:
+        if cell.note:
+            remarks.setdefault(f"{cell.source}, {{}}: {cell.note}.", []).append(cell.model)
+        if cell.kind != "quoted":
+            words = stated.setdefault(cell.source, {})
+            words.setdefault(cell.protocol.words(), []).append(cell.model)
+    lines = []
+    for source, words in stated.items():
+        usual, *others = sorted(words, key=lambda text: -len(words[text]))
+        lines += [f"{source}: {usual or 'protocol not stated'}."]
+        lines += [f"{source}, {_names(words[other])}: {other}." for other in others]
+    return lines + [line.format(_names(models)) for line, models in remarks.items()]
+
+
+def _names(models: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(models))

@@ -1,0 +1,290 @@
+"""The tables of a report as rows of text; page, Markdown and terminal draw the same ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.reports.results import Result
+from harness.scores import Score
+from harness.types import Verdict
+
+Role = Literal["name", "number", "text"]
+SHOWN_PROBLEMS = 10
+SHOWN_FAULTS = 5  # different messages, the most frequent first
+_EXCERPT = 160  # characters of a statement in the list of problems
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The head of a column and what stands in it; a detail is left out where room is short."""
+
+    head: str
+    role: Role = "number"
+    detail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. `kind` is a style: run, same, conflict, weak, differs or none; `bar` 0 to 1."""
+
+    cells: tuple[str, ...]
+    kind: str = ""
+    bar: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table; without rows only its lines of text are shown.
+
+    `alerts` are what a reader must know before believing a row, `notes` explain the rest.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    alerts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def value_text(metric: str, value: float) -> str:
+    """As papers print it: shares in percent, ratings whole, percentiles with one decimal."""
+    if metric == "rating":
+        return f"{value:.0f}"
+    return f"{value * 100:.1f}" if "@" in metric else f"{value:.1f}"
+
+
+def error_text(metric: str, error: float | None) -> str:
+    """A standard error in the unit of `value_text`; empty where it cannot be estimated."""
+    return "" if error is None else f"±{value_text(metric, error)}"
+
+
+def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
+    """One row a task, run and metric, with both errors and what may have gone wrong."""
+    columns = (
+        Column("Task", "name", detail=True),
+        Column("Run", "name"),
+        Column("Metric", "text"),
+        Column("Score"),
+        Column("± problems"),
+        Column("Problems", detail=True),
+        Column("Truncated"),
+        Column("Errors", detail=True),
+        Column("Undecided", detail=True),
+        Column("Thought"),
+        Column("Response"),
+    )
+    rows = [row for group in groups.values() for result in group for row in _summary_rows(result)]
+    alerts = [note for group in groups.values() for result in group for note in _caveats(result)]
+    note = (
+        "Scores and errors in percent; ± is one standard error. The one beside the score is the "
+        "sampling error (the same problems again); “± problems” is for other problems like these "
+        "and contains it. Thought and response: mean tokens."
+    )
+    return Table("Summary", columns, tuple(rows), tuple(alerts), (note,))
+
+
+def metric_label(score: Score, *, several: bool = False) -> str:
+    """The metric with its samples per problem: pass@1 (n=64), or n≤64 where some are missing.
+
+    Names the scoring too where there are several.
+    """
+    return f"{score.metric} ({n_text(score)})" + (f" {score.scoring}" if several else "")
+
+
+def n_text(score: Score) -> str:
+    """Samples per problem: n=64, or n≤64 where some are missing."""
+    return n_label(score.k, score.complete)
+
+
+def n_label(k: int, complete: bool) -> str:
+    """n=64, or n≤64 where some samples are missing."""
+    return f"n={k}" if complete else f"n≤{k}"
+
+
+def score_text(score: Score) -> str:
+    """The value with its sampling error: 79.8 ±0.9."""
+    value = value_text(score.metric, score.value)
+    return f"{value} {error_text(score.metric, score.se_sampling)}".rstrip()
+
+
+def _summary_rows(result: Result) -> list[Row]:
+    scored = result.scored
+    if scored is None or not scored.scores:
+        return [Row((result.task, result.run, "no score", *[""] * 8), "run")]
+    verdicts = scored.verdicts
+    health = (
+        f"{scored.truncated_share:.1%}",
+        f"{verdicts.get(Verdict.ERROR, 0):,}",
+        f"{verdicts.get(Verdict.UNDECIDED, 0):,}",
+        tokens_text(scored.mean_tokens("thought")),
+        tokens_text(scored.mean_tokens("response")),
+    )
+    return [
+        Row(
+            (
+                "" if number else result.task,
+                "" if number else result.run,
+                metric_label(score, several=scored.several),
+                score_text(score),
+                error_text(score.metric, score.se_problems),
+                f"{score.n_problems:,}",
+                *(("",) * len(health) if number else health),
+            ),
+            "weak" if number else "run",
+        )
+        for number, score in enumerate(scored.scores)
+    ]
+
+
+def tokens_text(count: float | None) -> str:
+    """A mean number of tokens; a dash where the engine has no count."""
+    return "–" if count is None else f"{count:,.0f}"
+
+
+def _caveats(result: Result) -> list[str]:
+    """What a reader must know before believing a row, each as one line."""
+    place = f"{result.task}, {result.run}"
+    lines = [] if result.complete else [f"{place}: {result.status}."]
+    if result.scored is None:
+        return lines
+    for score in result.scored.scores:
+        if score.se_sampling is None and score.scoring == result.scored.scoring:
+            why = "one sample a problem" if score.k == 1 else "too few samples a problem"
+            lines.append(f"{place}, {score.metric}: no sampling error: {why}.")
+    if result.scored.range is not None:
+        lines.append(f"{place}: {_range_text(result.scored.range)}")
+    if result.scored.stopped is not None and result.scored.stopped["decision"]:
+        lines.append(f"{place}: {_stopped_text(result.scored.stopped)}")
+    lines += [f"{place}: {metric} {why}." for metric, why in result.scored.skipped.items()]
+    if result.scored.looped:
+        lines.append(
+            f"{place}: {result.scored.looped:,} samples were cut by the repetition guard; they "
+            "are among the truncated ones."
+        )
+    if result.scored.duplicates:
+        lines.append(
+            f"{place}: {result.scored.duplicates:,} samples repeat another one of their problem "
+            "word for word; n counts fewer independent draws than it says."
+        )
+    return lines
+
+
+def _stopped_text(record: Mapping[str, Any]) -> str:
+    low, high = (value_text("pass@1", end) for end in record["interval"])
+    return (
+        f"stopped early, after round {record['round']} of {record['k']} against {record['base']} "
+        f"({record['decision']}): the plain mean leans towards what stopped it; {low} to {high} "
+        "holds at any round (95 %)."
+    )
+
+
+def _range_text(found: Mapping[str, Any]) -> str:
+    low, high = (
+        f"{value_text('pass@1', found[end])} "
+        f"{error_text('pass@1', found[f'{end}_se_problems'])}".rstrip()
+        for end in ("low", "high")
+    )
+    return (
+        f"problems that lack the deciding tests: {found['n_open']:,}. pass@1 lies between {low} "
+        f"(those all wrong) and {high} (as the tests at hand say); ± is the problems error."
+    )
+
+
+def breakdowns(group: Sequence[Result]) -> Table:
+    """pass@1 by month, platform, difficulty and the like, with its problems error, one row each."""
+    known = {
+        result.run: {(row["by"], row["group"]): row for row in result.scored.breakdown}
+        for result in group
+        if result.scored
+    }
+    names = list(dict.fromkeys(name for rows in known.values() for name in rows))
+    rows = []
+    for number, (by, name) in enumerate(names):
+        found = [rows_of.get((by, name)) for rows_of in known.values()]
+        count = max(row["n_problems"] for row in found if row)
+        first = not number or names[number - 1][0] != by
+        rows.append(Row((by if first else "", name, f"{count:,}", *map(_group_text, found))))
+    columns = (Column("By", "name"), Column("Group", "name"), Column("Problems", detail=True),
+               *(Column(run) for run in known))  # fmt: skip
+    note = "pass@1 in percent; ± is the standard error over problems like these."
+    return Table("By group", columns if rows else (), tuple(rows), notes=(note,) if rows else ())
+
+
+def _group_text(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    error = error_text("pass@1", row["se_problems"])
+    return f"{value_text('pass@1', row['value'])} {error}".rstrip()
+
+
+def outcomes(group: Sequence[Result]) -> Table:
+    """How the samples of one task ended, by verdict, with the faults that are still open."""
+    scored = [(result.run, result.scored) for result in group if result.scored]
+    totals = [sum(found.verdicts.values()) for _, found in scored]
+    rows = [Row(("Samples", *(f"{total:,}" for total in totals)))]
+    for verdict in Verdict:
+        counts = [found.verdicts.get(verdict, 0) for _, found in scored]
+        shares = [_share_text(*pair) for pair in zip(counts, totals, strict=True)]
+        rows += [Row((verdict_text(verdict), *shares), verdict)] * any(counts)
+    for name, counts in (
+        ("Pending", [found.pending for _, found in scored]),
+        ("Repeated word for word", [found.duplicates for _, found in scored]),
+    ):
+        rows += [Row((name, *(f"{count:,}" for count in counts)))] * any(counts)
+    columns = (Column("Outcome", "name"), *(Column(run) for run, _ in scored))
+    faults = [
+        f"{result.run}: {excerpt(message)} (samples: {count:,})"
+        for result in group
+        for message, count in Counter(result.faults).most_common(SHOWN_FAULTS)
+    ]
+    title = "How the samples ended"
+    return Table(title, columns, tuple(rows) if scored else (), tuple(faults))
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """As a heading: Wrong answer."""
+    return verdict.replace("_", " ").capitalize()
+
+
+def _share_text(count: int, total: int) -> str:
+    return f"{count:,} ({count / total:.1%})" if count else "0"
+
+
+def problems(group: Sequence[Result], *, show_masked: bool) -> Table:
+    """The problems with the lowest pass rates, hidden texts only where asked for."""
+    masked = any(result.exam.masked for result in group) and not show_masked
+    known = {id: problem for result in group for id, problem in result.problems.items()}
+    shares = {
+        id: [result.rates[id].share for result in group if id in result.rates] for id in known
+    }
+    graded = [id for id, found in shares.items() if found]
+    lowest = sorted(graded, key=lambda id: sum(shares[id]) / len(shares[id]))[:SHOWN_PROBLEMS]
+    columns = [Column("Problem", "name"), *(Column(result.run) for result in group)]
+    if not masked:
+        columns += [Column("Statement", "text"), Column("Reference answer", "text")]
+    rows = []
+    for id in lowest:
+        rates = [_rate_text(result, id) for result in group]
+        texts = [] if masked else [excerpt(known[id].statement), excerpt(known[id].answer or "–")]
+        rows.append(Row((id, *rates, *texts)))
+    notes = [
+        f"The {len(lowest)} of {len(known):,} problems with the lowest pass rate: correct samples "
+        "of those graded."
+    ]
+    if masked:
+        notes.append("Statements and answers of this task are hidden; --show-masked shows them.")
+    return Table("Hardest problems", tuple(columns), tuple(rows), notes=tuple(notes))
+
+
+def _rate_text(result: Result, id: str) -> str:
+    rate = result.rates.get(id)
+    return "–" if rate is None else f"{rate.correct}/{rate.graded}"
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _EXCERPT else line[:_EXCERPT].rsplit(" ", 1)[0] + " …"

@@ -1,0 +1,295 @@
+"""The shipped figures against a table of their own, conflicts, and what the loader refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.errors import DataError, UsageError
+from harness.reports.baselines.loader import Cell, conflicts, load, select
+
+AIME, CONS = ("aime24", "pass@1"), ("aime24", "cons@64")
+MATH, GPQA = ("math500", "pass@1"), ("gpqa_diamond", "pass@1")
+LCB, CNMO = ("livecodebench", "pass@1"), ("cnmo24", "pass@1")
+RATING, PERCENTILE = ("codeforces", "rating"), ("codeforces", "percentile")
+DISTILL = "DeepSeek-R1-Distill-"
+
+# As printed in arXiv 2501.12948v1: percent for pass@1 and cons@64.
+PAPER: dict[str, tuple[tuple[tuple[str, str], ...], dict[str, tuple[float, ...]]]] = {
+    "table 2": (
+        (AIME, CONS, MATH, GPQA, LCB, RATING),
+        {
+            "o1-mini": (63.6, 80.0, 90.0, 60.0, 53.8, 1820),
+            "o1-0912": (74.4, 83.3, 94.8, 77.3, 63.4, 1843),
+            "DeepSeek-R1-Zero": (71.0, 86.7, 95.9, 73.3, 50.0, 1444),
+        },
+    ),
+    "table 4": (
+        (AIME, MATH, GPQA, LCB, RATING, PERCENTILE),
+        {
+            "Claude-3.5-Sonnet-1022": (16.0, 78.3, 65.0, 38.9, 717, 20.3),
+            "GPT-4o-0513": (9.3, 74.6, 49.9, 32.9, 759, 23.6),
+            "DeepSeek-V3": (39.2, 90.2, 59.1, 36.2, 1134, 58.7),
+            "o1-mini": (63.6, 90.0, 60.0, 53.8, 1820, 93.4),
+            "o1-1217": (79.2, 96.4, 75.7, 63.4, 2061, 96.6),
+            "DeepSeek-R1": (79.8, 97.3, 71.5, 65.9, 2029, 96.3),
+        },
+    ),
+    "table 5": (
+        (AIME, CONS, MATH, GPQA, LCB, RATING),
+        {
+            "GPT-4o-0513": (9.3, 13.4, 74.6, 49.9, 32.9, 759),
+            "Claude-3.5-Sonnet-1022": (16.0, 26.7, 78.3, 65.0, 38.9, 717),
+            "o1-mini": (63.6, 80.0, 90.0, 60.0, 53.8, 1820),
+            "QwQ-32B-Preview": (50.0, 60.0, 90.6, 54.5, 41.9, 1316),
+            DISTILL + "Qwen-1.5B": (28.9, 52.7, 83.9, 33.8, 16.9, 954),
+            DISTILL + "Qwen-7B": (55.5, 83.3, 92.8, 49.1, 37.6, 1189),
+            DISTILL + "Qwen-14B": (69.7, 80.0, 93.9, 59.1, 53.1, 1481),
+            DISTILL + "Qwen-32B": (72.6, 83.3, 94.3, 62.1, 57.2, 1691),
+            DISTILL + "Llama-8B": (50.4, 80.0, 89.1, 49.0, 39.6, 1205),
+            DISTILL + "Llama-70B": (70.0, 86.7, 94.5, 65.2, 57.5, 1633),
+        },
+    ),
+    "table 6": (
+        (AIME, CONS, MATH, GPQA, LCB),
+        {
+            "QwQ-32B-Preview": (50.0, 60.0, 90.6, 54.5, 41.9),
+            "DeepSeek-R1-Zero-Qwen-32B": (47.0, 60.0, 91.6, 55.0, 40.2),
+            DISTILL + "Qwen-32B": (72.6, 83.3, 94.3, 62.1, 57.2),
+        },
+    ),
+}
+# open-r1: measured / reported for AIME 2024, MATH-500, GPQA-Diamond, LiveCodeBench.
+OPEN_R1 = {
+    "Qwen-1.5B": ((30.7, 28.9), (83.1, 83.9), (35.8, 33.8), (16.1, 16.9)),
+    "Qwen-7B": ((50.8, 55.5), (94.5, 92.8), (50.5, 49.1), (37.4, 37.6)),
+    "Qwen-14B": ((65.9, 69.7), (94.1, 93.9), (61.5, 59.1), (51.3, 53.1)),
+    "Qwen-32B": ((69.7, 72.6), (95.6, 94.3), (63.1, 62.1), (56.0, 57.2)),
+    "Llama-8B": ((43.9, 41.7), (88.6, 89.1), (46.7, 49.0), (37.4, 39.6)),
+    "Llama-70B": ((63.0, 70.0), (95.1, 94.5), (67.4, 65.2), (55.9, 57.5)),
+}
+OPENAI_COLUMNS = (AIME, CONS, RATING, PERCENTILE, GPQA, ("gpqa_diamond", "cons@64"), MATH)
+OPENAI = {
+    "GPT-4o": (9.3, 13.4, 808, 11.0, 50.6, 56.1, 60.3),
+    "o1-preview": (44.6, 56.7, 1258, 62.0, 73.3, 78.3, 85.5),
+    "o1-0912": (74.4, 83.3, 1673, 89.0, 77.3, 78.0, 94.8),
+}
+
+
+def printed(cell: Cell) -> float:
+    return round(cell.value * 100, 4) if "@" in cell.metric else cell.value
+
+
+def of_source(source: str) -> list[Cell]:
+    return [cell for cell in load().cells if cell.source == source]
+
+
+@pytest.mark.parametrize("table", PAPER)
+def test_paper_tables_equal_the_printed_figures(table: str) -> None:
+    columns, rows = PAPER[table]
+    expected = {
+        (model, *column): value
+        for model, values in rows.items()
+        for column, value in zip(columns, values, strict=True)
+    }
+    found = [c for c in of_source("r1-paper") if c.printed == table and c.task != "cnmo24"]
+    assert {cell.subject: printed(cell) for cell in found} == expected
+    assert len(found) == len(expected)
+
+
+def test_paper_has_no_other_tables_and_one_cell_of_a_set_that_is_not_public() -> None:
+    assert {cell.printed for cell in of_source("r1-paper")} == set(PAPER)
+    (cell,) = select(load().cells, task="cnmo24", source="r1-paper")
+    assert (cell.subject, printed(cell)) == (("DeepSeek-R1", *CNMO), 78.8)
+    assert cell.availability == "protocol not public"
+
+
+def test_readme_equals_the_printed_figures_where_it_differs_or_adds() -> None:
+    found = of_source("r1-readme")
+    assert {cell.subject: printed(cell) for cell in found} == {
+        ("Claude-3.5-Sonnet-1022", *LCB): 33.8,
+        ("GPT-4o-0513", *LCB): 34.2,
+        ("QwQ-32B-Preview", *AIME): 44.0,
+        (DISTILL + "Llama-8B", *AIME): 50.4,
+        ("Claude-3.5-Sonnet-1022", *CNMO): 13.1,
+        ("GPT-4o-0513", *CNMO): 10.8,
+        ("DeepSeek-V3", *CNMO): 43.2,
+        ("o1-mini", *CNMO): 67.6,
+        ("DeepSeek-R1", *CNMO): 78.8,
+    }
+    assert {cell.k for cell in found} == {64}  # "64 responses per query"
+    hidden = {cell.availability for cell in found if cell.task == "cnmo24"}
+    assert hidden == {"protocol not public"}
+
+
+def test_openai_post_equals_the_printed_figures() -> None:
+    found = of_source("openai-post")
+    assert {cell.subject: printed(cell) for cell in found} == {
+        (model, *column): value
+        for model, values in OPENAI.items()
+        for column, value in zip(OPENAI_COLUMNS, values, strict=True)
+    }
+    assert {cell.availability for cell in found} == {"protocol not public"}
+
+
+@pytest.mark.parametrize(("kind", "side"), [("reproduction", 0), ("quoted", 1)])
+def test_open_r1_equals_the_printed_figures(kind: str, side: int) -> None:
+    found = [cell for cell in of_source("open-r1") if cell.kind == kind]
+    assert {cell.subject: printed(cell) for cell in found} == {
+        (DISTILL + model, *column): pair[side]
+        for model, pairs in OPEN_R1.items()
+        for column, pair in zip((AIME, MATH, GPQA, LCB), pairs, strict=True)
+    }
+    assert [cell.k for cell in found][:4] == ([64, 4, 8, 16] if side == 0 else [None] * 4)
+
+
+def test_every_disagreement_between_sources_shows() -> None:
+    found = {
+        group[0].subject: {(printed(cell), cell.source) for cell in group}
+        for group in conflicts(load().cells)
+    }
+    paper, readme = "r1-paper", "r1-readme"
+    assert found == {
+        ("QwQ-32B-Preview", *AIME): {(50.0, paper), (44.0, readme)},
+        ("Claude-3.5-Sonnet-1022", *LCB): {(38.9, paper), (33.8, readme)},
+        ("GPT-4o-0513", *LCB): {(32.9, paper), (34.2, readme)},
+        (DISTILL + "Llama-8B", *AIME): {(50.4, paper), (50.4, readme), (41.7, "open-r1")},
+        ("o1-0912", *RATING): {(1843, paper), (1673, "openai-post")},
+    }
+
+
+def test_a_dash_in_a_source_is_no_figure() -> None:
+    found = {(cell.model, cell.task) for cell in of_source("r1-readme")}
+    assert not {("DeepSeek-V3", "livecodebench"), ("o1-1217", "cnmo24")} & found
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "metric", "availability", "stated"),
+    [
+        ("DeepSeek-R1", "aime24", "pass@1", "reproducible", (0.6, 0.95, 32768, None)),
+        ("DeepSeek-R1", "gpqa_diamond", "pass@1", "data gated", (0.6, 0.95, 32768, None)),
+        (
+            "DeepSeek-R1",
+            "livecodebench",
+            "pass@1",
+            "reproducible",
+            (0.6, 0.95, 32768, "2024-08..2025-01"),
+        ),
+        ("DeepSeek-R1", "codeforces", "rating", "protocol not public", (0.6, 0.95, 32768, None)),
+        ("o1-1217", "aime24", "pass@1", "protocol not public", (None, None, None, None)),
+    ],
+)
+def test_protocol_is_what_the_source_states(
+    model: str, task: str, metric: str, availability: str, stated: tuple[object, ...]
+) -> None:
+    (cell,) = [c for c in of_source("r1-paper") if c.subject == (model, task, metric)]
+    protocol = cell.protocol
+    assert cell.availability == availability
+    assert stated == (
+        protocol.temperature,
+        protocol.top_p,
+        protocol.max_tokens,
+        protocol.window,
+    )
+    assert cell.k is None  # the paper gives none for pass@1
+
+
+def test_every_cell_says_something_of_its_protocol() -> None:
+    assert all(cell.protocol.words() for cell in load().cells)
+
+
+def test_select_filters_and_names_what_there_is() -> None:
+    cells = load().cells
+    found = select(cells, task="aime24", model="CLAUDE", source="r1-paper")
+    assert {cell.metric for cell in found} == {"pass@1", "cons@64"}
+    with pytest.raises(UsageError, match="no baseline for task 'aime'; there are: aime24, cnmo24"):
+        select(cells, task="aime")
+    with pytest.raises(UsageError, match="no baseline for model 'llama-9b'"):
+        select(cells, model="llama-9b")
+
+
+OWN: dict[str, Any] = {
+    "source": "ours",
+    "title": "An internal report",
+    "scale": "fraction",
+    "protocols": {"p": {"temperature": 0.7}},
+    "columns": {
+        "aime": {
+            "task": "aime24",
+            "metric": "pass@1",
+            "protocol": "p",
+            "availability": "data gated",
+        }
+    },
+    "tables": [
+        {"printed": "page 3", "columns": ["aime"], "rows": [{"model": "m", "values": [0.5]}]}
+    ],
+}
+
+
+def write(path: Path, **changes: Any) -> Path:
+    path.write_text(yaml.safe_dump({**OWN, **changes}))
+    return path
+
+
+def test_a_file_of_the_user_is_added(tmp_path: Path) -> None:
+    own = write(tmp_path / "own.yaml")
+    (cell,) = select(load([own]).cells, source="ours")
+    assert (cell.value, cell.k, cell.protocol.temperature) == (0.5, None, 0.7)
+    assert load([own]).sources["ours"].title == "An internal report"
+
+
+def rows(*found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"printed": "page 3", "columns": ["aime"], "rows": list(found)}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tables": rows({"model": "m", "values": [0.5, 0.6]})}, "page 3, m: 2 values for 1 col"),
+        ({"tables": rows({"model": "m", "values": [50.0]})}, r"page 3, m, aime: 50.0 is not betw"),
+        ({"tables": rows({"model": "m", "values": ["x"]})}, r"tables.0.rows.0.values.0: .*'x'"),
+        ({"tables": rows({"values": [0.5]})}, r"tables.0.rows.0.model: Field required"),
+        ({"tables": rows(*[{"model": "m", "values": [0.5]}] * 2)}, "pass@1 of m on aime24 twice"),
+        ({"protocols": {}}, r"columns.aime: no protocol is called 'p'"),
+        ({"columns": {}}, r"page 3: no column is called 'aime'"),
+        ({"scale": "percents"}, r"scale: .*'percents'"),
+        ({"colour": "red"}, r"colour: Extra inputs are not permitted"),
+        ({"source": "r1-paper"}, r"'r1-paper' is already defined by .*r1-paper.yaml"),
+        (
+            {"columns": {"aime": {**OWN["columns"]["aime"], "metric": "pass@0"}}},
+            "columns.aime.metric: a metric is pass@K",
+        ),
+    ],
+)
+def test_a_faulty_file_is_refused_by_place(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    path = write(tmp_path / "own.yaml", **changes)
+    with pytest.raises(DataError, match=message) as caught:
+        load([path])
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"source: [", "line 1: not valid YAML"),
+        (b"", "own.yaml: .*valid dictionary"),
+        (b"\xff\xfe\xff", "not UTF-8 text"),
+    ],
+)
+def test_what_is_no_yaml_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        load([path])
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.yaml: cannot be read"):
+        load([tmp_path / "none.yaml"])
