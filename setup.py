@@ -19,7 +19,7 @@ from setuptools.command.build_py import build_py
 
 PACKAGE = "temml@0.13.5"
 SHA512 = "aPkDDgunanpLNL0ql32HbolqLep+w8DRcVXRql7rWrMt/PhczdLgL4UBYYVU3BYjCNjkGq4EqwIicu/zWr1iOg=="
-TARGET = Path(__file__).parent / "reports" / "static" / "temml.min.js"
+TARGET = Path(__file__).parent / "reports" / "page" / "static" / "temml.min.js"
 SECONDS = 120
 
 

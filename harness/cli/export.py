@@ -10,7 +10,7 @@ import click
 FUNCTIONS = '''\
 """What the YAML files beside this one call; written by `harness export lm-eval-tasks`."""
 
-from harness.exported import load, process_results, total
+from harness.api import load, process_results, total
 
 __all__ = ["load", "process_results", "total"]
 '''

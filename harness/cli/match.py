@@ -136,9 +136,9 @@ def _compare(
 
 def _match_batch(batch: Path, output: Path, kind: Kind, extract: Policy) -> None:
     """Compare every row of a file, writing each verdict as it falls."""
-    from harness.graders import sympy_client as symbolic
+    from harness.graders import sympy_client
 
-    symbolic.start()
+    sympy_client.start()
     rows = list(_rows(batch))
     errors = 0
     try:

@@ -1,4 +1,4 @@
-"""Engines generate samples; one file an engine, imported when it is used."""
+"""Engines generate samples; one package per engine, imported when it is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from harness.errors import UsageError
 from harness.interfaces import Engine
 
 ENGINES = ("transformers", "vllm", "openai", "ray", "lm_eval")
-"""Each is a module of this package with a function `open_engine(settings) -> Engine`."""
+"""Each is a package here whose module `engine` has a function `open_engine(settings) -> Engine`."""
+
+_PACKAGES = {"transformers": "hf"}
 
 
 def make_engine(settings: EngineSettings) -> Engine:
@@ -25,6 +27,7 @@ def make_engine(settings: EngineSettings) -> Engine:
     if settings.name not in ENGINES:
         raise UsageError(f"there is no engine {settings.name!r}; there are {', '.join(ENGINES)}")
     settings.check_used()
-    module = import_module(f"harness.engines.{settings.name}")
+    package = _PACKAGES.get(settings.name, settings.name)
+    module = import_module(f"harness.engines.{package}.engine")
     open_engine = cast(Callable[[EngineSettings], Engine], module.open_engine)
     return open_engine(settings)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from harness.graders import sympy_client as symbolic
+from harness.graders import sympy_client
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
@@ -74,7 +74,7 @@ def _join_unknown(classes: list[_Class], pairs: Sequence[tuple[str, str]]) -> li
     """Join the classes whose first texts computer algebra finds equal."""
     if not pairs:
         return classes
-    for (one, other), equal in zip(pairs, symbolic.same(pairs), strict=True):
+    for (one, other), equal in zip(pairs, sympy_client.same(pairs), strict=True):
         if equal:
             first, second = (next(c for c in classes if text in c.texts) for text in (one, other))
             if first is not second:

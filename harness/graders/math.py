@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from harness.errors import DataError
-from harness.graders import sympy_client as algebra
+from harness.graders import sympy_client
 from harness.graders.base import make_grade, no_answer
 from harness.graders.equivalence import partition
 from harness.graders.extraction import Policy, boxed, find
@@ -207,7 +207,7 @@ def symbolic(reference: str, answer: str) -> bool | None:
         return None
     if any(text.count("{") != text.count("}") for text in texts):
         return None
-    return algebra.same([texts])[0]
+    return sympy_client.same([texts])[0]
 
 
 STAGES: tuple[Callable[[str, str], bool | None], ...] = (

@@ -14,7 +14,7 @@ from harness.errors import DataError, UsageError
 
 from .schema import Availability, Column, Kind, Protocol, Row, SourceFile, Table, read_source
 
-SHIPPED = Path(__file__).parents[1] / "baselines"
+SHIPPED = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from .templating import csp_hash, environment
 if TYPE_CHECKING:
     from .output import Report
 
-_HERE = Path(__file__).parents[1]
+_HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
 SCRIPTS = ("text.js", "samples.js", "detail.js", "list.js", "browser.js")
 """Parts of one script, in this order."""

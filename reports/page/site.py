@@ -294,7 +294,7 @@ def _make(folder: Path) -> None:
 def _maker(baselines: Sequence[Path]) -> str:
     """Changes with what makes pages: version, code, templates, baselines, the user's own too."""
     digest = hashlib.sha256(harness.__version__.encode())
-    here = Path(__file__).parents[1]
+    here = Path(__file__).parent
     shipped = [*here.glob("*.py"), *here.glob("templates/*"), *here.glob("baselines/*")]
     for path in [*sorted(shipped), *baselines]:
         digest.update(path.read_bytes())

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.cli.match import match_row
-from harness.graders import sympy_client as symbolic
+from harness.graders import sympy_client
 
 PAIRS = [
     ("1", "2^{2^{2^{2^{2^{2}}}}}"),
@@ -165,7 +165,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _worker():
-    symbolic.start()
+    sympy_client.start()
 
 
 @pytest.mark.parametrize("at", range(len(PAIRS)))

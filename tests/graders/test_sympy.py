@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.graders import sympy_client as symbolic
+from harness.graders import sympy_client
 from harness.graders.math import Math
 
 
@@ -29,7 +29,7 @@ from harness.graders.math import Math
     ],
 )
 def test_verdicts(reference, answer, same):
-    assert symbolic.same([(reference, answer)], seconds=5) == [same]
+    assert sympy_client.same([(reference, answer)], seconds=5) == [same]
 
 
 PAYLOADS = (
@@ -48,7 +48,7 @@ def test_nothing_is_executed(payload, tmp_path):
     canary = tmp_path / "canary"
     text = payload.format(canary)
     for reference in ("0", text):
-        symbolic.same([(reference, text)])
+        sympy_client.same([(reference, text)])
         Math("lenient").settle(reference, f"{text} ")
     assert not canary.exists()
 
@@ -57,7 +57,7 @@ def test_the_child_cannot_write_execute_or_connect(tmp_path):
     canary = tmp_path / "canary"
     code = f"""
 import os, socket, sys
-from harness.graders import symbolic_worker as worker
+from harness.graders import sympy_worker as worker
 for act in (
     lambda: open({str(canary)!r}, "w"),
     lambda: os.system("touch {canary}"),
@@ -82,10 +82,10 @@ for act in (
 
 
 def test_a_pair_that_hangs_costs_its_limit_and_the_next_one_is_answered():
-    symbolic.same([("1", "1")])
+    sympy_client.same([("1", "1")])
     started = time.monotonic()
     pairs = [("1", "\\sum_{n=1}^{10^{9}} \\frac{1}{n^3+\\sqrt{n}}"), ("\\prod_{k=1}^{3} k", "6")]
-    assert symbolic.same(pairs) == [None, True]
+    assert sympy_client.same(pairs) == [None, True]
     assert time.monotonic() - started < 2
 
 
@@ -93,7 +93,7 @@ def test_any_thread_and_event_loop():
     results = []
     threads = [
         threading.Thread(
-            target=lambda: results.extend(symbolic.same([("\\prod_{k=1}^{3} k", "6")]))
+            target=lambda: results.extend(sympy_client.same([("\\prod_{k=1}^{3} k", "6")]))
         )
         for _ in range(4)
     ]
@@ -110,20 +110,20 @@ def test_any_thread_and_event_loop():
 
 
 def test_a_dead_worker_is_replaced():
-    symbolic.same([("1", "1")])
-    process = symbolic._worker().process
+    sympy_client.same([("1", "1")])
+    process = sympy_client._worker().process
     assert process is not None
     process.kill()
-    assert symbolic.same([("\\prod_{k=1}^{3} k", "6")], seconds=5) == [True]
+    assert sympy_client.same([("\\prod_{k=1}^{3} k", "6")], seconds=5) == [True]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_die_with_a_parent_that_is_killed():
     code = (
-        "from harness.graders import symbolic\n"
-        "symbolic.same([('1', '1')])\n"
-        "print(symbolic._worker().process.pid, flush=True)\n"
-        "symbolic.same([('10^{10^{10^{10}}}', '1')] * 1000)\n"
+        "from harness.graders import sympy_client\n"
+        "sympy_client.same([('1', '1')])\n"
+        "print(sympy_client._worker().process.pid, flush=True)\n"
+        "sympy_client.same([('10^{10^{10^{10}}}', '1')] * 1000)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -156,7 +156,7 @@ def test_hostile_answers(test_data, tmp_path, monkeypatch):
     from harness.cli.match import match_row
 
     monkeypatch.chdir(tmp_path)
-    symbolic.same([("1", "1")])
+    sympy_client.same([("1", "1")])
     for line in (test_data / "math_hostile.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         started = time.monotonic()

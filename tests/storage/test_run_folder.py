@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from harness.store import RunWriter
+from harness.storage.run_folder import RunWriter
 with RunWriter(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -173,8 +173,8 @@ if "--fail" in options:
 os.fork() or os.execlp("sleep", "sleep", "600")  # as vLLM's own worker processes
 sys.argv = ["mock", "--port", options["--port"], "--task", "practice_integer", "--mean", "0.2",
             "--model", sys.argv[2]]
-from tests.engines.endpoint import quicken
-from tests.engines.mock_server import main
+from tests.support.endpoint import quicken
+from tests.support.mock_server import main
 main()
 """
 
@@ -306,7 +306,7 @@ def test_an_interrupted_start_stops_the_server(record: Path) -> None:
 
 def test_a_killed_run_leaves_no_server_behind(record: Path) -> None:
     code = (
-        "import os; from tests.engines.test_endpoint_runs import serving, make_engine\n"
+        "import os; from tests.engines.openai.test_runs import serving, make_engine\n"
         "import harness.engines.openai.engine as engine\n"
         "engine._load_chat = lambda settings, options: None\n"
         "make_engine(serving([])); print('up', flush=True); os.kill(os.getpid(), 9)"

@@ -68,7 +68,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_every_colour_stands_out_on_light_and_dark_paper() -> None:
-    style = (ROOT / "reports" / "templates" / "style.css.jinja").read_text()
+    style = (ROOT / "reports" / "page" / "templates" / "style.css.jinja").read_text()
     papers = re.findall(r"#[0-9a-f]{6}", next(re.finditer(r"--paper: .*?;", style)).group())
     assert len(papers) == 2
     for color in (*SERIES, *VERDICTS.values()):
