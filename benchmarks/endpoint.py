@@ -38,7 +38,7 @@ LIMITS = {"total": 1.05, "dispatch": 1.2, "cpu": 4.0, "first": 3.0, "memory": 25
 
 @dataclass(frozen=True)
 class Measured:
-    """One process: seconds, CPU milliseconds a sample, MiB of the driver, server CPU a sample."""
+    """One process: seconds, CPU milliseconds a sample, MiB of the driver, server CPU per sample."""
 
     total: float
     dispatch: float
@@ -174,7 +174,7 @@ async def bare(url: str, bodies: list[bytes], at_once: int) -> None:
 
 
 def write_prompts(path: Path) -> None:
-    """The bodies that the harness sends, one a problem."""
+    """The bodies that the harness sends, one per problem."""
     from harness.data.datasets import load_problems
     from harness.data.prompts import render
     from harness.registry import tasks
@@ -242,12 +242,12 @@ def compare(options: argparse.Namespace) -> None:
         "first": median(o.first for o in ours),
         "memory": median(o.memory for o in ours),
     }
-    units = {"total": "x", "dispatch": "x", "cpu": "ms a sample", "first": "s", "memory": "MiB"}
+    units = {"total": "x", "dispatch": "x", "cpu": "ms per sample", "first": "s", "memory": "MiB"}
     for name, value in bars.items():
         verdict = "holds" if value <= LIMITS[name] else "FALLS SHORT"
         print(f"{name:9} {value:8.2f} {units[name]:12} at most {LIMITS[name]:<6} {verdict}")
-    print(f"bare client {median(t.cpu for t in theirs):.2f} ms a sample, "
-          f"server {median(o.server for o in ours):.2f} ms a sample")  # fmt: skip
+    print(f"bare client {median(t.cpu for t in theirs):.2f} ms per sample, "
+          f"server {median(o.server for o in ours):.2f} ms per sample")  # fmt: skip
 
 
 def show(pair: int, ours: Measured, theirs: Measured) -> None:

@@ -5,7 +5,7 @@
 Both draw the same number of samples of the same prompts, in batches of one size, in one process
 and from one model that is loaded once: the harness through its whole pipeline (run folder, grading
 on), the bare engine with transformers' own sampling in a loop. Pairs alternate; the ratio is the
-median of the pairs. The busy share is NVML's, read ten times a second while samples are drawn.
+median of the pairs. The busy share is NVML's, read ten times per second while samples are drawn.
 
 Without --model there are two: the practice checkpoint, whose samples end by themselves, and random
 weights in the shape of a 1.5B model (28 layers of 1,536, 151,936 tokens), whose samples reach the
@@ -107,7 +107,7 @@ class Harness:
             path = Path(folder) / "run"
             with RunWriter(path) as writer:
                 writer.begin(Manifest(model="none", fingerprint={}), {})
-                runs = [item.run(writer.add_task(item.exam, item.problems, item.sampling.k))
+                runs = [item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
                         for item in self._prepare(path)]  # fmt: skip
                 schedule = make_plan(runs).schedule()
                 return [make_request(unit)[0] for unit in units(runs, schedule)]

@@ -154,7 +154,7 @@ def _bubblewrap(python: str, path: str) -> list[str]:
 def _python_table(tests: int) -> None:
     python = interpreter().executable
     print(
-        f"{'CPU and wall ms a test':28} {'judge':>19} {'subprocess':>19} {'bwrap a test':>19}   CPU ratio"
+        f"{'CPU and wall ms per test':28} {'judge':>19} {'subprocess':>19} {'bwrap a test':>19}   CPU ratio"
     )
     for label, programs, count in (
         ("trivial", {"trivial": _TRIVIAL}, tests),

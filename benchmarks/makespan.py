@@ -3,25 +3,25 @@
     python benchmarks/makespan.py [--quick]
 
 The orders: at random; as tasks list their problems; longest expected first by what the run itself
-shows (learned), by the mean of 4 or of 64 samples a problem of an earlier run (known 4, known 64);
+shows (learned), by the mean of 4 or of 64 samples per problem of an earlier run (known 4, known 64);
 and by each sample's own length (oracle), which nobody knows beforehand. Learned and known go
 through `harness.pipeline.schedule`, as a run's own samples do. Given is the time of the whole run as a
 share of the random order's, median over seeds, and what no order can go below (bound): all tokens
 at full speed, or the longest sample alone.
 
-The machine: each replica holds up to 128 samples and makes a token for each in 10 ms + 0.07 ms a
-sample held, so that one sample runs at 99 tokens a second and 128 at 53 each (6,800 in all), as an
+The machine: each replica holds up to 128 samples and makes a token for each in 10 ms + 0.07 ms per
+sample held, so that one sample runs at 99 tokens per second and 128 at 53 each (6,800 in all), as an
 8-billion-parameter model does on one large GPU: a step reads all weights whatever the batch, and
 each sample adds its own work. A sample goes to the least busy replica.
 
 The lengths:
   math        real responses to 100 problems of MATH, 8 each (math_responses_100x8.jsonl of
-              HARNESS_TEST_DATA), characters / 4; 64 samples a problem drawn from its 8.
+              HARNESS_TEST_DATA), characters / 4; 64 samples per problem drawn from its 8.
   reasoning   assumed: the r1-paper protocol, 60 problems of AIME x 64, 500 of MATH x 4, 198 of GPQA x
-              8, 279 of LiveCodeBench x 16, with mean thoughts of 10,000, 4,000, 7,000 and 10,000
+              8, 279 of LiveCodeBench x 16, with mean reasoning of 10,000, 4,000, 7,000 and 10,000
               tokens, cut at 32,768. Each problem has a median of its own, lognormal around its
               task's, and its samples are lognormal around that. The logarithms of the real
-              responses above spread by 0.34 between problems and 0.19 within one; thoughts vary
+              responses above spread by 0.34 between problems and 0.19 within one; reasoning vary
               about twice as much: 0.6 and 0.4.
   heavier     the same with 0.9 and 0.6.
   steadier    the same with 0.9 and 0.2: hard problems differ, samples of one do not.
@@ -44,7 +44,7 @@ from harness.pipeline.schedule import Lengths, Schedule
 LANES = 128
 REPLICAS = (1, 4, 32)
 CAP = 32_768
-EARLIER = 64  # samples a problem of the earlier run
+EARLIER = 64  # samples per problem of the earlier run
 SUITE = ((60, 64, 10_000), (500, 4, 4_000), (198, 8, 7_000), (279, 16, 10_000))
 
 Suite = list[list[int]]
@@ -59,7 +59,7 @@ def step(held: int) -> float:
 
 
 class Replica:
-    """Samples that advance together, a token a step."""
+    """Samples that advance together, a token per step."""
 
     def __init__(self) -> None:
         self.now = self.tokens = 0.0  # tokens that a sample held from the start would have

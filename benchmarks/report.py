@@ -23,7 +23,7 @@ from pathlib import Path
 from harness.data.datasets import PackagedDataset
 from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.stats.metrics import pass_at
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import Manifest, RunWriter
@@ -33,7 +33,7 @@ BARS = {"build": 40.0, "memory": 1000.0, "open": 2.0}
 
 
 def corpus(rng: random.Random, size: int) -> str:
-    """Text of made-up words, numbers and formulas, about as compressible as a thought."""
+    """Text of made-up words, numbers and formulas, about as compressible as reasoning."""
     letters = "etaoinshrdlucmfwypvbgkjqxz"
     words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(6000)]
     words += [f"{rng.randint(0, 9999)}" for _ in range(600)]
@@ -70,15 +70,15 @@ def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
                 answer = problem.answer if right else "7"
                 verdict = Verdict.CORRECT if right else Verdict.WRONG_ANSWER
                 grades.append(Grade(problem.id, index, verdict, answer, "integer"))
-                thought = text[start : start + n_bytes - 30]
-                yield Sample(problem.id, index, thought, f"So \\boxed{{{answer}}}.", "stop",
-                             n_prompt_tokens=20, n_thought_tokens=n_bytes // 4,
+                reasoning = text[start : start + n_bytes - 30]
+                yield Sample(problem.id, index, reasoning, f"So \\boxed{{{answer}}}.", "stop",
+                             n_prompt_tokens=20, n_reasoning_tokens=n_bytes // 4,
                              n_tokens=n_bytes // 4 + 8, seconds=60.0)  # fmt: skip
 
     with RunWriter(path) as run:
         run.begin(Manifest("made-up-model", {"engine": "recorded"}, harness="0"), {"command": []})
-        exam = make_exam(task, problems, task.sampling, source="made up")
-        folder = run.add_task(exam, problems, k)
+        protocol = make_protocol(task, problems, task.sampling, source="made up")
+        folder = run.add_task(protocol, problems, k)
         file = Appender(folder.path / "samples.jsonl")
         for sample in samples():
             statistics.add(sample)
@@ -88,7 +88,7 @@ def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
         file.append(grades)
         file.close()
         write_json(folder.path / "scores.json",
-                   score_task(exam, k, grader, metrics, grades, set(), statistics))  # fmt: skip
+                   score_task(protocol, k, grader, metrics, grades, set(), statistics))  # fmt: skip
 
 
 def build(run: Path, page: Path) -> tuple[float, float, float]:
@@ -119,7 +119,7 @@ def opened(page: Path) -> dict[str, float] | None:
         for name, address, seen in (
             ("the page", "", "main h2"),
             ("its list of samples", "#b", "#samples a"),
-            ("one sample", "#s/run/made_up/p0003/5", "details.thought"),
+            ("one sample", "#s/run/made_up/p0003/5", "details.reasoning"),
         ):
             tab.goto("about:blank")
             started = time.perf_counter()

@@ -6,7 +6,7 @@ One engine serves both, so that they differ in nothing but what stands around it
 whole pipeline (template, decoding, durable files, grading in worker processes) or a bare asyncio
 client of AsyncLLM with ready token ids, as many requests in flight, and vLLM's own text. They
 take turns. Each run warms up first (workers started, engine full); then tokens of completions
-count for S seconds. Prints a line a run, the medians and the median ratio of the pairs. Runs
+count for S seconds. Prints a line per run, the medians and the median ratio of the pairs. Runs
 wherever vLLM is installed, on a GPU or a CPU.
 """
 
@@ -104,7 +104,7 @@ async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Names
     with tempfile.TemporaryDirectory() as folder, RunWriter(Path(folder) / "run") as writer:
         prepared = prepare_tasks(tasks, options, Path(folder) / "run")
         writer.begin(Manifest(options.model, {}), {})
-        runs = [p.run(writer.add_task(p.exam, p.problems, p.sampling.k)) for p in prepared]
+        runs = [p.run(writer.add_task(p.protocol, p.problems, p.sampling.k)) for p in prepared]
         runner = Runner(runs, Counted(engine, meter), concurrency=options.concurrency)
         await meter.watch(asyncio.create_task(runner.run()), options.warm, options.seconds)
         graded = sum(len(list(run.folder.grades())) for run in runs)
@@ -173,7 +173,7 @@ def no_samples(folder: str, prepared: Any) -> Any:
 
 
 def prepare_tasks(tasks: Sequence[str], options: argparse.Namespace, output: Path) -> list[Any]:
-    """The tasks with far more samples a problem than there is time for."""
+    """The tasks with far more samples per problem than there is time for."""
     from harness.registry import find_tasks
     from harness.workflows.evaluate import prepare
     from harness.workflows.run_settings import RunSettings

@@ -1,6 +1,6 @@
 """What the files of `harness export lm-eval-tasks` call while lm-eval runs them.
 
-lm-eval generates; problems, prompts, choice orders, thoughts, verdicts and metrics are the
+lm-eval generates; problems, prompts, choice orders, reasoning, verdicts and metrics are the
 harness's. lm-eval says nothing of why a response ended, so one that was cut is `no_answer` here
 where a run of the harness says `truncated`; both count as wrong.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
-from harness.graders.extraction import Thinking, split_thought
+from harness.graders.extraction import Thinking, split_reasoning
 from harness.pipeline.grading_pool import grade_chunk
 from harness.pipeline.scoring import SampleStatistics
 from harness.registry import find_tasks
@@ -68,7 +68,7 @@ def process_results(document: Mapping[str, Any], results: Sequence[Any]) -> dict
         results: one list of all its responses, as the filter `take_first_k` leaves them.
 
     Returns:
-        Each metric of the task; `verdicts`, one a response in their order; `errors` and `copies`,
+        Each metric of the task; `verdicts`, one per response in their order; `errors` and `copies`,
         how many responses a fault of ours left without a verdict, and how many repeat another.
     """
     responses = [results[0]] if isinstance(results[0], str) else list(results[0])
@@ -117,9 +117,9 @@ def _order(task: Task, problem: Problem) -> tuple[int, ...] | None:
 
 def _sample(document: Mapping[str, Any], index: int, text: str) -> Sample:
     thinking: Thinking = document["thinking"]
-    thought, response = split_thought(text, think_end=document["think_end"], thinking=thinking)
+    reasoning, response = split_reasoning(text, think_end=document["think_end"], thinking=thinking)
     order = tuple(document["order"]) or None
-    return Sample(document["id"], index, thought, response, "unknown", choice_order=order)
+    return Sample(document["id"], index, reasoning, response, "unknown", choice_order=order)
 
 
 @cache

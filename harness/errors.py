@@ -1,6 +1,6 @@
 """Errors that a user sees as one line, each with the exit code that scripts rely on.
 
-    0 done · 1 the answer is no · 2 usage or bad input · 3 not the same exam · 4 some samples ended
+    0 done · 1 the answer is no · 2 usage or bad input · 3 not the same protocol · 4 some samples ended
     in error · 5 underpowered · 70 a fault of ours · 130, 143 interrupted (resumable)
 
 The message names the value, the place and the fix.
@@ -27,8 +27,8 @@ class DataError(HarnessError):
     exit_code = 2
 
 
-class ExamMismatch(HarnessError):
-    """Two things that were to be compared or continued are not the same exam."""
+class ProtocolMismatch(HarnessError):
+    """Two things that were to be compared or continued are not the same protocol."""
 
     exit_code = 3
 

@@ -17,7 +17,7 @@ class Dataset(Protocol):
     """Where the rows of a task come from."""
 
     def source(self, data_dir: Path | None) -> str:
-        """Name and revision (or hash) of what `rows` reads, as written to the exam."""
+        """Name and revision (or hash) of what `rows` reads, as written to the protocol."""
         ...
 
     def rows(self, data_dir: Path | None) -> Iterator[tuple[str, Row]]:
@@ -47,7 +47,7 @@ class Engine(Protocol):
     """Generates samples: one coroutine, many calls of it in flight.
 
     `concurrency` is how many calls keep it busy; `thinks` says that the rendered prompt ends
-    inside an open thought, so that a completion without an end tag has no response.
+    inside open reasoning, so that a completion without an end tag has no response.
     """
 
     @property
@@ -57,7 +57,7 @@ class Engine(Protocol):
 
     @property
     def thinks(self) -> bool:
-        """Whether the prompt as rendered opens a thought."""
+        """Whether the prompt as rendered opens reasoning."""
         ...
 
     def fingerprint(self) -> Mapping[str, Any]:
@@ -82,7 +82,7 @@ class Metric(Protocol):
 
     @property
     def k(self) -> int:
-        """How many samples a problem must have at least."""
+        """How many samples per problem must have at least."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""The exam: everything that makes two scores comparable, its hash, and differences in words."""
+"""The protocol: everything that makes two scores comparable, its hash, and differences in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.types import ChoiceOrdering, Problem, Sampling, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exam:
+class Protocol:
     """One task's conditions, without k and seeds (those are the fingerprint's).
 
     `problems` maps problem ids to content hashes of statement, reference answer, choices, tests
@@ -46,7 +46,7 @@ class Exam:
     def hash(self) -> str:
         """Sixteen hex digits over every part that is compared.
 
-        A part that came to be compared later counts only where it is set, so that the exams
+        A part that came to be compared later counts only where it is set, so that the protocols
         written before keep their hash.
         """
         parts = {name: getattr(self, name) for name in COMPARED}
@@ -55,11 +55,11 @@ class Exam:
         return _digest(parts)
 
     def to_json(self) -> dict[str, Any]:
-        """The exam as written to exam.json, its hash first."""
+        """The protocol as written to protocol.json, its hash first."""
         return {"hash": self.hash, **asdict(self)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Exam:
+    def from_json(cls, data: Mapping[str, Any]) -> Protocol:
         """Read what `to_json` wrote. Raises TypeError or KeyError on anything else."""
         known = {field.name for field in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
@@ -67,11 +67,11 @@ class Exam:
 
 
 COMPARED = tuple(
-    field.name for field in fields(Exam) if field.name not in ("source", "family", "masked")
+    field.name for field in fields(Protocol) if field.name not in ("source", "family", "masked")
 )
 
 
-def make_exam(
+def make_protocol(
     task: Task,
     problems: Iterable[Problem],
     sampling: Sampling,
@@ -80,12 +80,12 @@ def make_exam(
     think_end: str = "</think>",
     extract: str | None = None,
     source: str = "",
-) -> Exam:
-    """The exam that a task, its problems and the run's settings amount to.
+) -> Protocol:
+    """The protocol that a task, its problems and the run's settings amount to.
 
     `extract` None is the grader's own; a grader that has no such choice counts as strict.
     """
-    return Exam(
+    return Protocol(
         task=task.name,
         problems={problem.id: content_hash(problem) for problem in problems},
         prompt=task.prompt,
@@ -107,9 +107,9 @@ def make_exam(
     )
 
 
-def narrowed(exam: Exam, problems: Iterable[str]) -> Exam:
-    """The exam over some of its problems."""
-    return replace(exam, problems={id: exam.problems[id] for id in problems})
+def narrowed(protocol: Protocol, problems: Iterable[str]) -> Protocol:
+    """The protocol over some of its problems."""
+    return replace(protocol, problems={id: protocol.problems[id] for id in problems})
 
 
 _JUDGED_BY = ("checker", "input_file", "output_file")
@@ -129,8 +129,8 @@ def content_hash(problem: Problem) -> str:
     )
 
 
-def differences(old: Exam, new: Exam) -> dict[str, str]:
-    """The parts in which two exams differ, each with the difference in words."""
+def differences(old: Protocol, new: Protocol) -> dict[str, str]:
+    """The parts in which two protocols differ, each with the difference in words."""
     found = {}
     for name in COMPARED:
         before, after = getattr(old, name), getattr(new, name)

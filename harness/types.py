@@ -26,7 +26,7 @@ FinishReason = Literal["stop", "length", "unknown"]
 """Why an engine stopped: by itself, at the length cap, or not said (published responses)."""
 
 ChoiceOrdering = Literal["per-problem", "per-sample"]
-"""Whether the order of the choices is drawn once a problem or anew for each sample."""
+"""Whether the order of the choices is drawn once per problem or anew for each sample."""
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -101,19 +101,19 @@ class Prompt:
 class Sampling:
     """How samples are drawn. A field that is None was not stated (published responses).
 
-    Temperature and top_p are kept as floats: 1 and 1.0 are one exam, and must hash alike.
+    Temperature and top_p are kept as floats: 1 and 1.0 are one protocol, and must hash alike.
 
     Args:
         k: samples per problem.
         temperature: 0 is greedy decoding, and then k must be 1.
         top_p: nucleus mass, in (0, 1].
-        max_tokens: length cap of one completion, thought included.
+        max_tokens: length cap of one completion, reasoning included.
         stop: strings that end a completion.
         repetition_guard: a sample that has become a loop is cut: one whose last tokens are that
             many repeats of one pattern, see `harness.engines.repetition`. None lets it run.
         seeded: send one seed with every sample, derived from `seed`.
         seed: seed of the run; engine seeds are derived from it.
-        choice_seed: choice orders are derived from it; part of the exam, unlike `seed`.
+        choice_seed: choice orders are derived from it; part of the protocol, unlike `seed`.
 
     Raises:
         UsageError: a value out of range, or k > 1 at temperature 0.
@@ -172,7 +172,7 @@ class Request:
 class Completion:
     """What an engine returns for one prompt.
 
-    `thought` is set only by an engine whose server split it off already; else `text` holds the
+    `reasoning` is set only by an engine whose server split it off already; else `text` holds the
     whole completion and the runner splits it. Token counts are None where the engine has none.
     `looped` says that the repetition guard cut it; the finish reason is then "length".
     """
@@ -181,28 +181,28 @@ class Completion:
     finish_reason: FinishReason
     n_prompt_tokens: int | None = None
     n_tokens: int | None = None
-    n_thought_tokens: int | None = None
+    n_reasoning_tokens: int | None = None
     seconds: float | None = None
-    thought: str | None = None
+    reasoning: str | None = None
     looped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One completion of one problem, index 0..k-1, split at the end of the thought.
+    """One completion of one problem, index 0..k-1, split at the end of the reasoning.
 
-    `thought` is None where there was none; `response` is None where the thought never ended.
+    `reasoning` is None where there was none; `response` is None where the reasoning never ended.
     Only the response is ever graded. `choice_order[j]` is the number (0-based, in
     `Problem.choices`) of the choice shown under letter j. `looped` is as in `Completion`.
     """
 
     problem_id: str
     index: int
-    thought: str | None
+    reasoning: str | None
     response: str | None
     finish_reason: FinishReason
     n_prompt_tokens: int | None = None
-    n_thought_tokens: int | None = None
+    n_reasoning_tokens: int | None = None
     n_tokens: int | None = None
     seconds: float | None = None
     choice_order: tuple[int, ...] | None = None
@@ -215,17 +215,17 @@ class Sample:
         return self.problem_id, self.index
 
     def raw(self, think_end: str) -> str:
-        """The text as the model wrote it, with `think_end` between thought and response."""
-        if self.thought is None:
+        """The text as the model wrote it, with `think_end` between reasoning and response."""
+        if self.reasoning is None:
             return self.response or ""
         if self.response is None:
-            return self.thought
-        return self.thought + think_end + self.response
+            return self.reasoning
+        return self.reasoning + think_end + self.response
 
     @property
     def text(self) -> str:
-        """Thought and response as one string, for telling equal samples apart."""
-        return (self.thought or "") + (self.response or "")
+        """Reasoning and response as one string, for telling equal samples apart."""
+        return (self.reasoning or "") + (self.response or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The runs under one folder as facts: what each scored, when, and how it compares with its like.
 
-Comparisons are between runs of the same exam. Where problems are the same and draws independent,
+Comparisons are between runs of the same protocol. Where problems are the same and draws independent,
 the error of a difference is the root of the sum of both squared sampling errors.
 """
 
@@ -33,7 +33,7 @@ class TaskFacts:
     """One task of one run; the score is its headline metric's, None where there is none yet."""
 
     task: str
-    exam: str
+    protocol: str
     status: str
     samples: int
     asked: int
@@ -113,7 +113,7 @@ class Difference:
 
 
 Compare = Callable[[TaskFacts, TaskFacts], Difference]
-"""From a base and a newer result of the same exam to their difference."""
+"""From a base and a newer result of the same protocol to their difference."""
 
 
 def sampling_difference(base: TaskFacts, new: TaskFacts) -> Difference:
@@ -213,7 +213,7 @@ def histories(
     acceptances: Sequence[Acceptance],
     compare: Compare,
 ) -> list[History]:
-    """Each task's runs, newest first, each beside the run before it of the same exam.
+    """Each task's runs, newest first, each beside the run before it of the same protocol.
 
     Those that began after the accepted baseline are compared with it too.
     """
@@ -228,9 +228,9 @@ def histories(
         before: dict[tuple[str, str | None], tuple[RunFacts, TaskFacts]] = {}
         entries, accepted_seen = [], False
         for run, facts in by_task[task]:
-            key = (facts.exam, facts.metric)
+            key = (facts.protocol, facts.metric)
             previous = before.get(key) if facts.metric else None
-            like_base = base is not None and accepted_seen and key == (base.exam, base.metric)
+            like_base = base is not None and accepted_seen and key == (base.protocol, base.metric)
             entries.append(
                 Entry(
                     run, facts,
@@ -296,9 +296,11 @@ def _task_facts(result: Result) -> TaskFacts:
     if scored is not None:
         score = next((s for s in scored.scores if s.scoring == scored.scoring), None)
     if scored is None or score is None:
-        return TaskFacts(result.task, result.exam.hash, result.status, graded, asked, errors=errors)
+        return TaskFacts(
+            result.task, result.protocol.hash, result.status, graded, asked, errors=errors
+        )
     return TaskFacts(
-        result.task, result.exam.hash, result.status, graded, asked,
+        result.task, result.protocol.hash, result.status, graded, asked,
         metric=score.metric, value=score.value, se_sampling=score.se_sampling,
         se_problems=score.se_problems, n_problems=score.n_problems, k=score.k,
         whole=score.complete, truncated=scored.truncated_share,

@@ -1,6 +1,6 @@
 """What figures need of a task's samples, gathered in one pass: lengths, outcomes, words.
 
-Texts are read one by one and dropped; what stays is a few numbers a sample.
+Texts are read one by one and dropped; what stays is a few numbers per sample.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WORDS = Path(__file__).parent / "reflection_words.txt"
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """One graded sample: whether it is right, and its tokens with the thought."""
+    """One graded sample: whether it is right, and its tokens with the reasoning."""
 
     problem_id: str
     correct: bool
@@ -38,13 +38,13 @@ class Observations:
     """One task of one run.
 
     `grades` holds each problem's graded samples by index, `lengths` those whose tokens were
-    counted, `words` how often each reflection word stands in the `thoughts` thoughts.
+    counted, `words` how often each reflection word stands in the `n_reasoning` samples that hold reasoning.
     """
 
     grades: Mapping[str, Sequence[Grade]]
     lengths: list[Length] = field(default_factory=list)
     words: Counter[str] = field(default_factory=Counter)
-    thoughts: int = 0
+    n_reasoning: int = 0
 
     def tallies(self, classes: Callable[[Sequence[str]], list[int]] | None) -> list[Tally]:
         """One tally a problem; without `classes` it holds no votes that mean anything."""
@@ -56,7 +56,7 @@ def observe(result: Result, *, words: bool = False) -> Observations:
 
     Args:
         result: which task of which run; problems outside of a window are left out.
-        words: count the reflection words in thoughts too.
+        words: count the reflection words in reasoning too.
     """
     if result.folder is None:
         return Observations({})
@@ -72,9 +72,9 @@ def observe(result: Result, *, words: bool = False) -> Observations:
         if sample.n_tokens is not None:
             right = found.verdict is Verdict.CORRECT
             seen.lengths.append(Length(sample.problem_id, right, sample.n_tokens))
-        if words and sample.thought is not None:
-            seen.thoughts += 1
-            seen.words.update(count_words(sample.thought))
+        if words and sample.reasoning is not None:
+            seen.n_reasoning += 1
+            seen.words.update(count_words(sample.reasoning))
     return seen
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.data.selection import Window
 from harness.errors import DataError, UsageError
-from harness.protocol import Exam, narrowed
+from harness.protocol import Protocol, narrowed
 from harness.scores import Score
 from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Problem, Verdict
@@ -40,7 +40,7 @@ class Rate:
 class Scored:
     """What scores.json holds; see `harness.pipeline.scoring`. Shares lie between 0 and 1."""
 
-    exam: str
+    protocol: str
     scoring: str
     scores: tuple[Score, ...]
     skipped: Mapping[str, str]
@@ -63,7 +63,7 @@ class Scored:
             for row in data["scores"]
         )
         return cls(
-            exam=data["exam"],
+            protocol=data["protocol"],
             scoring=data["scoring"],
             scores=scores,
             skipped={row["metric"]: row["why"] for row in data["skipped"]},
@@ -90,7 +90,7 @@ class Scored:
         return {score.metric: score for score in self.scores if score.scoring == self.scoring}
 
     def mean_tokens(self, part: str) -> float | None:
-        """Mean length of thoughts or responses in tokens; None where the engine has no count."""
+        """Mean length of reasoning or responses in tokens; None where the engine has no count."""
         counts = self.tokens.get(part)
         return None if counts is None else counts["mean"]
 
@@ -105,7 +105,7 @@ class Result:
 
     run: str
     manifest: Manifest
-    exam: Exam
+    protocol: Protocol
     k: int
     problems: Mapping[str, Problem]
     rates: Mapping[str, Rate]
@@ -118,7 +118,7 @@ class Result:
     @property
     def task(self) -> str:
         """The task's name."""
-        return self.exam.task
+        return self.protocol.task
 
     @property
     def model(self) -> str:
@@ -214,7 +214,7 @@ def by_task(results: Iterable[Result]) -> dict[str, list[Result]]:
 
 
 def scores_json(results: Iterable[Result]) -> dict[str, list[dict[str, Any]]]:
-    """What `report -o F.json` writes: one row a run, task and metric; values from 0 to 1."""
+    """What `report -o F.json` writes: one row per run, task and metric; values from 0 to 1."""
     return {
         "scores": [
             {
@@ -236,10 +236,12 @@ def _result(
     window: Window | None,
     inside: Mapping[str, Any] | None,
 ) -> Result:
-    exam, problems = folder.exam(), folder.problems()
+    protocol, problems = folder.protocol(), folder.problems()
     if window and inside:
         problems = {id: problem for id, problem in problems.items() if window.holds(problem)}
-        exam = replace(narrowed(exam, problems), source=f"{exam.source}, window {window}")
+        protocol = replace(
+            narrowed(protocol, problems), source=f"{protocol.source}, window {window}"
+        )
     grades = {
         grade.key: grade
         for grade in folder.grades()
@@ -255,12 +257,12 @@ def _result(
     return Result(
         run=run,
         manifest=manifest,
-        exam=exam,
-        k=manifest.k.get(exam.task, 0),
+        protocol=protocol,
+        k=manifest.k.get(protocol.task, 0),
         problems=problems,
         rates=_rates(grades.values()),
         scored=scored,
-        status=_status(folder, exam, scored, len(grades), faults.total()),
+        status=_status(folder, protocol, scored, len(grades), faults.total()),
         faults=faults,
         folder=folder,
     )
@@ -279,13 +281,15 @@ def _scored(folder: TaskFolder) -> Scored | None:
         ) from error
 
 
-def _status(folder: TaskFolder, exam: Exam, scored: Scored | None, graded: int, failed: int) -> str:
+def _status(
+    folder: TaskFolder, protocol: Protocol, scored: Scored | None, graded: int, failed: int
+) -> str:
     """Whether the result is "complete", else what is missing and the command that mends it."""
     again = f"run harness score {folder.path.parent}"
     if scored is None:
         return f"not scored: {again}, or the run's own command to complete it"
-    if scored.exam != exam.hash:
-        return f"scored under another exam: {again}"
+    if scored.protocol != protocol.hash:
+        return f"scored under another protocol: {again}"
     if graded > sum(scored.verdicts.values()) - scored.verdicts.get(Verdict.ERROR, 0):
         return f"scored before the last samples were graded: {again}"
     if scored.complete:

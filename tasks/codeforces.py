@@ -54,7 +54,7 @@ class WithGeneratedTests:
                 yield place, {**row, "generated": generated}
 
     def hub_files(self) -> tuple[HubDataset, ...]:
-        """The files that `harness data fetch` copies: the problems, then one a contest."""
+        """The files that `harness data fetch` copies: the problems, then one per contest."""
         rows = [row for _, row in self.problems.rows(None)]
         contests = sorted({int(row["contest_id"]) for row in rows if _completed(row)})
         return (self.problems, *(_file(contest) for contest in contests))

@@ -1,7 +1,7 @@
 """Tasks of lm-eval, by its own names: `lm_eval:gsm8k`, or `lm_eval:DIR/NAME` for one in a folder.
 
 lm-eval builds the prompt (few-shot examples included) and decides by its own filters and metrics;
-sampling, k samples a problem and the statistics are the harness's. The first metric that is 0 or 1
+sampling, k samples per problem and the statistics are the harness's. The first metric that is 0 or 1
 for a response gives the verdict, under the first filter; `lm_eval:gsm8k@flexible-extract` names
 another filter or metric. `HARNESS_LM_EVAL_INCLUDE` names folders to search as well (as PATH does).
 """

@@ -19,7 +19,7 @@ from harness.cli.export import definition
 from harness.data.datasets import load_problems
 from harness.errors import UsageError
 from harness.pipeline.pending import TaskRun, Unit, make_request
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.stats.metrics import pass_at
 from harness.types import Sampling
@@ -49,8 +49,8 @@ def read(folder: Path, name: str) -> dict[str, Any]:
 def document(task: Any, number: int, thinking: str = "auto") -> dict[str, Any]:
     """A row as `exported.load` gives it, by the way that a run makes its requests."""
     problem = load_problems(task, None)[number]
-    exam = make_exam(task, [problem], task.sampling)
-    run = TaskRun(task=task, exam=exam, problems={problem.id: problem}, sampling=task.sampling,
+    protocol = make_protocol(task, [problem], task.sampling)
+    run = TaskRun(task=task, protocol=protocol, problems={problem.id: problem}, sampling=task.sampling,
                   folder=None)  # type: ignore[arg-type]  # fmt: skip
     request, order = make_request(Unit(run, problem, 0))
     return {"id": problem.id, "prompt": request.prompt.user, "target": problem.answer,

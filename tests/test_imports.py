@@ -1,6 +1,6 @@
 """The one-way rule, read from the source with ast: who may import whom, and what only when called.
 
-types, errors <- pure modules <- data, exam, graders, engines <- store, runner <- workflows
+types, errors <- pure modules <- data, protocol, graders, engines <- store, runner <- workflows
 <- registry, cli;  tasks and reports stand beside, and only registry and cli reach them.
 """
 
@@ -42,7 +42,7 @@ LAYERS = (
         "scheduling",
     },
     {
-        "exam",
+        "protocol",
         "config",
         "readers",
         "cluster",
@@ -69,12 +69,12 @@ LAYERS = (
 )
 """Parts of harness/, lowest first; a part imports its own layer and those below."""
 
-PURE = LAYERS[0] | LAYERS[1] | {"exam", "scoring"}
+PURE = LAYERS[0] | LAYERS[1] | {"protocol", "scoring"}
 IO = {"asyncio", "io", "os", "shutil", "socket", "subprocess", "sys", "tempfile", "threading"}
 BESIDE = {
     "tasks": {"types", "errors", "parts", "prompts", "datasets", "judge", "graders", "metrics"},
     "reports": {"types", "scores", "errors", "answers", "prompts", "metrics", "uncertainty", "curves",
-                "comparison", "power", "sequential", "gate", "nights", "contest", "selection", "exam",
+                "comparison", "power", "sequential", "gate", "nights", "contest", "selection", "protocol",
                 "files", "store", "effects"},
 }  # fmt: skip
 HEAVY = {

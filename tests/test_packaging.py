@@ -36,7 +36,9 @@ def test_the_wheel_holds_one_top_level_name(wheel: Path) -> None:
     ):
         assert needed in names
     assert "harness/reports/page/static/temml.min.js" in names or shutil.which("npm") is None
-    assert any(n.startswith("harness/reports/baselines/data/") and n.endswith(".yaml") for n in names)
+    assert any(
+        n.startswith("harness/reports/baselines/data/") and n.endswith(".yaml") for n in names
+    )
 
 
 @pytest.mark.slow

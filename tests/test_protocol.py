@@ -1,4 +1,4 @@
-"""The exam: what makes two scores comparable."""
+"""The protocol: what makes two scores comparable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from harness.data.datasets import PackagedDataset
 from harness.graders.choice import Choice
-from harness.protocol import COMPARED, Exam, content_hash, differences, make_exam
+from harness.protocol import COMPARED, Protocol, content_hash, differences, make_protocol
 from harness.stats.metrics import pass_at
 from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
 
@@ -33,7 +33,7 @@ PROBLEMS = [
     Problem("a", "Sky?", "blue", ("blue", "red"), meta={"level": 1}),
     Problem("b", "Grass?", "green", ("green", "red")),
 ]
-EXAM = make_exam(TASK, PROBLEMS, TASK.sampling)
+PROTOCOL = make_protocol(TASK, PROBLEMS, TASK.sampling)
 
 
 @pytest.mark.parametrize(
@@ -55,45 +55,48 @@ def test_content_is_what_is_asked_and_how_it_is_graded(change: Any, parts: bool)
 @pytest.mark.parametrize(
     ("changed", "part"),
     [
-        (make_exam(replace(TASK, prompt="{statement}!"), PROBLEMS, TASK.sampling), "prompt"),
-        (make_exam(replace(TASK, system_prompt="s"), PROBLEMS, TASK.sampling), "system_prompt"),
-        (make_exam(TASK, PROBLEMS[:1], TASK.sampling), "problems"),
-        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, temperature=0.7)), "temperature"),
-        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, top_p=0.9)), "top_p"),
-        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, max_tokens=9)), "max_tokens"),
-        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, stop=("\n",))), "stop"),
-        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, repetition_guard=8)), "repetition_guard"),
-        (make_exam(TASK, PROBLEMS, TASK.sampling, thinking="no"), "thinking"),
-        (make_exam(TASK, PROBLEMS, TASK.sampling, think_end="[/T]"), "think_end"),
-        (make_exam(TASK, PROBLEMS, TASK.sampling, extract="lenient"), "extract"),
-        (make_exam(TASK, PROBLEMS, replace(TASK.sampling, choice_seed=1)), "choice_seed"),
-        (replace(EXAM, choice_order="per-sample"), "choice_order"),
-        (replace(EXAM, grader="choice/0"), "grader"),
-        (replace(EXAM, task="colors"), "task"),
+        (make_protocol(replace(TASK, prompt="{statement}!"), PROBLEMS, TASK.sampling), "prompt"),
+        (make_protocol(replace(TASK, system_prompt="s"), PROBLEMS, TASK.sampling), "system_prompt"),
+        (make_protocol(TASK, PROBLEMS[:1], TASK.sampling), "problems"),
+        (make_protocol(TASK, PROBLEMS, replace(TASK.sampling, temperature=0.7)), "temperature"),
+        (make_protocol(TASK, PROBLEMS, replace(TASK.sampling, top_p=0.9)), "top_p"),
+        (make_protocol(TASK, PROBLEMS, replace(TASK.sampling, max_tokens=9)), "max_tokens"),
+        (make_protocol(TASK, PROBLEMS, replace(TASK.sampling, stop=("\n",))), "stop"),
+        (
+            make_protocol(TASK, PROBLEMS, replace(TASK.sampling, repetition_guard=8)),
+            "repetition_guard",
+        ),
+        (make_protocol(TASK, PROBLEMS, TASK.sampling, thinking="no"), "thinking"),
+        (make_protocol(TASK, PROBLEMS, TASK.sampling, think_end="[/T]"), "think_end"),
+        (make_protocol(TASK, PROBLEMS, TASK.sampling, extract="lenient"), "extract"),
+        (make_protocol(TASK, PROBLEMS, replace(TASK.sampling, choice_seed=1)), "choice_seed"),
+        (replace(PROTOCOL, choice_order="per-sample"), "choice_order"),
+        (replace(PROTOCOL, grader="choice/0"), "grader"),
+        (replace(PROTOCOL, task="colors"), "task"),
     ],
 )
 def test_every_part_that_moves_a_score_changes_the_hash_and_is_named(
-    changed: Exam, part: str
+    changed: Protocol, part: str
 ) -> None:
-    assert changed.hash != EXAM.hash
-    assert list(differences(EXAM, changed)) == [part]
+    assert changed.hash != PROTOCOL.hash
+    assert list(differences(PROTOCOL, changed)) == [part]
 
 
 @pytest.mark.parametrize(
     "same",
     [
-        make_exam(TASK, PROBLEMS, replace(TASK.sampling, k=64)),
-        make_exam(TASK, PROBLEMS, replace(TASK.sampling, seeded=True)),
-        make_exam(TASK, PROBLEMS[::-1], TASK.sampling),
-        make_exam(TASK, PROBLEMS, TASK.sampling, source="another copy"),
-        make_exam(TASK, [replace(PROBLEMS[0], meta={}), PROBLEMS[1]], TASK.sampling),
-        make_exam(replace(TASK, family="x", masked=True), PROBLEMS, TASK.sampling),
+        make_protocol(TASK, PROBLEMS, replace(TASK.sampling, k=64)),
+        make_protocol(TASK, PROBLEMS, replace(TASK.sampling, seeded=True)),
+        make_protocol(TASK, PROBLEMS[::-1], TASK.sampling),
+        make_protocol(TASK, PROBLEMS, TASK.sampling, source="another copy"),
+        make_protocol(TASK, [replace(PROBLEMS[0], meta={}), PROBLEMS[1]], TASK.sampling),
+        make_protocol(replace(TASK, family="x", masked=True), PROBLEMS, TASK.sampling),
     ],
     ids=["k", "seeded", "order of problems", "source", "meta", "family and masked"],
 )
-def test_what_moves_no_score_changes_nothing(same: Exam) -> None:
-    assert same.hash == EXAM.hash
-    assert differences(EXAM, same) == {}
+def test_what_moves_no_score_changes_nothing(same: Protocol) -> None:
+    assert same.hash == PROTOCOL.hash
+    assert differences(PROTOCOL, same) == {}
 
 
 def test_every_compared_part_is_tested_above() -> None:
@@ -103,66 +106,69 @@ def test_every_compared_part_is_tested_above() -> None:
     }  # fmt: skip
 
 
-def test_a_seed_is_part_of_the_exam_only_where_choices_are_ordered_by_it() -> None:
+def test_a_seed_is_part_of_the_protocol_only_where_choices_are_ordered_by_it() -> None:
     plain = replace(TASK, choice_order=None)
-    one, two = (make_exam(plain, PROBLEMS, replace(TASK.sampling, seed=seed)) for seed in (1, 2))
+    one, two = (
+        make_protocol(plain, PROBLEMS, replace(TASK.sampling, seed=seed)) for seed in (1, 2)
+    )
     assert one.hash == two.hash
 
 
-def test_temperatures_1_and_1_0_are_one_exam() -> None:
+def test_temperatures_1_and_1_0_are_one_protocol() -> None:
     whole, real = (
-        make_exam(TASK, PROBLEMS, replace(TASK.sampling, temperature=value)) for value in (1, 1.0)
+        make_protocol(TASK, PROBLEMS, replace(TASK.sampling, temperature=value))
+        for value in (1, 1.0)
     )
     assert whole.hash == real.hash
 
 
 def test_a_graders_own_extraction_policy_counts_unless_another_is_asked_for() -> None:
     lenient = replace(TASK, grader=Choice(extract="lenient"))
-    assert make_exam(lenient, PROBLEMS, TASK.sampling).extract == "lenient"
-    assert make_exam(lenient, PROBLEMS, TASK.sampling, extract="strict").extract == "strict"
+    assert make_protocol(lenient, PROBLEMS, TASK.sampling).extract == "lenient"
+    assert make_protocol(lenient, PROBLEMS, TASK.sampling, extract="strict").extract == "strict"
 
 
-def test_an_exam_survives_its_file() -> None:
-    exam = make_exam(TASK, PROBLEMS, replace(TASK.sampling, stop=("a", "b")), source="here")
-    stored = orjson.loads(orjson.dumps(exam.to_json()))
-    assert stored["hash"] == exam.hash
-    assert Exam.from_json(stored) == exam
-    assert Exam.from_json(stored).hash == exam.hash
+def test_an_protocol_survives_its_file() -> None:
+    protocol = make_protocol(TASK, PROBLEMS, replace(TASK.sampling, stop=("a", "b")), source="here")
+    stored = orjson.loads(orjson.dumps(protocol.to_json()))
+    assert stored["hash"] == protocol.hash
+    assert Protocol.from_json(stored) == protocol
+    assert Protocol.from_json(stored).hash == protocol.hash
 
 
-def test_an_exam_file_without_problems_is_refused() -> None:
+def test_an_protocol_file_without_problems_is_refused() -> None:
     with pytest.raises(TypeError, match="problems"):
-        Exam.from_json({"task": "colours", "prompt": "{statement}"})
+        Protocol.from_json({"task": "colours", "prompt": "{statement}"})
 
 
-def test_an_exam_from_before_the_repetition_guard_reads_as_without_and_keeps_its_hash() -> None:
-    stored = orjson.loads(orjson.dumps(EXAM.to_json()))
+def test_an_protocol_from_before_the_repetition_guard_reads_as_without_and_keeps_its_hash() -> None:
+    stored = orjson.loads(orjson.dumps(PROTOCOL.to_json()))
     del stored["repetition_guard"]
-    old = Exam.from_json(stored)
-    assert old == EXAM
+    old = Protocol.from_json(stored)
+    assert old == PROTOCOL
     assert old.hash == "2980c7f786794669"  # as it was written then
     guarded = replace(old, repetition_guard=8)
     assert differences(old, guarded) == {"repetition_guard": "repetition guard: off against 8"}
 
 
 def test_settings_differ_in_words() -> None:
-    changed = replace(EXAM, temperature=1.0, max_tokens=32768)
-    assert differences(EXAM, changed) == {
+    changed = replace(PROTOCOL, temperature=1.0, max_tokens=32768)
+    assert differences(PROTOCOL, changed) == {
         "temperature": "temperature: 0.6 against 1.0",
         "max_tokens": "max tokens: None against 32768",
     }
 
 
 def test_problems_differ_by_how_many_and_which() -> None:
-    others = {"b": EXAM.problems["a"], **{f"n{i}": "0" for i in range(5)}}
-    assert differences(EXAM, replace(EXAM, problems=others))["problems"] == (
+    others = {"b": PROTOCOL.problems["a"], **{f"n{i}": "0" for i in range(5)}}
+    assert differences(PROTOCOL, replace(PROTOCOL, problems=others))["problems"] == (
         "problems: 2 against 6; 1 missing (a), 5 added (n0, n1, n2, ..), 1 changed (b)"
     )
 
 
 def test_long_prompts_are_shown_where_they_differ() -> None:
     old, new = (f"{'Think hard. ' * 30}Answer with {word}.{' Thanks.' * 30}" for word in "AB")
-    words = differences(replace(EXAM, prompt=old), replace(EXAM, prompt=new))["prompt"]
+    words = differences(replace(PROTOCOL, prompt=old), replace(PROTOCOL, prompt=new))["prompt"]
     assert "Answer with A. Thanks" in words
     assert "Answer with B. Thanks" in words
     assert len(words) < 200

@@ -41,7 +41,7 @@ def test_whole_numbers_are_the_same_sampling_as_floats() -> None:
 
 
 @pytest.mark.parametrize(
-    ("thought", "response", "raw"),
+    ("reasoning", "response", "raw"),
     [
         ("a", "b", "a</think>b"),
         ("a", None, "a"),
@@ -51,9 +51,9 @@ def test_whole_numbers_are_the_same_sampling_as_floats() -> None:
     ],
 )
 def test_raw_text_is_what_the_model_wrote(
-    thought: str | None, response: str | None, raw: str
+    reasoning: str | None, response: str | None, raw: str
 ) -> None:
-    assert Sample("p", 0, thought, response, "stop").raw("</think>") == raw
+    assert Sample("p", 0, reasoning, response, "stop").raw("</think>") == raw
 
 
 def test_verdicts_are_their_own_names() -> None:

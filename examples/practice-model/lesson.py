@@ -15,6 +15,6 @@ class Lesson:
     """
 
     problem: Problem
-    thought: str
+    reasoning: str
     response: str
     order: tuple[int, ...] | None = None

@@ -11,9 +11,9 @@ from tokenizer import THINK_END, prompt_text
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
-from harness.graders.extraction import split_thought
+from harness.graders.extraction import split_reasoning
 from harness.pipeline.scoring import SampleStatistics, score_task
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.types import Problem, Sample, Task
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def measure(
 
     Returns:
         Per task: each metric by its name (left out where it needs more than k samples), and the
-        mean tokens of thoughts and responses.
+        mean tokens of reasoning and responses.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -58,11 +58,13 @@ def _measure_task(
     statistics = SampleStatistics()
     for sample in samples:
         statistics.add(sample)
-    exam = make_exam(task, problems, task.sampling)
-    result = score_task(exam, k, task.grader, task.metrics, grades, set(), statistics)
+    protocol = make_protocol(task, problems, task.sampling)
+    result = score_task(protocol, k, task.grader, task.metrics, grades, set(), statistics)
     tokens = result["tokens"]
     scores = {score["metric"]: round(score["value"], 4) for score in result["scores"]}
-    lengths = {f"{part}_tokens": round(tokens[part]["mean"], 1) for part in ("thought", "response")}
+    lengths = {
+        f"{part}_tokens": round(tokens[part]["mean"], 1) for part in ("reasoning", "response")
+    }
     return {**scores, **lengths}
 
 
@@ -124,15 +126,15 @@ def _sample(
     end = tokenizer.eos_token_id
     ended = end in tokens
     tokens = tokens[: tokens.index(end)] if ended else tokens
-    thought, response = split_thought(str(tokenizer.decode(tokens)), opened=True)
+    reasoning, response = split_reasoning(str(tokenizer.decode(tokens)), opened=True)
     tag = tokenizer.convert_tokens_to_ids(THINK_END)
     return Sample(
         problem_id=problem.id,
         index=index,
-        thought=thought,
+        reasoning=reasoning,
         response=response,
         finish_reason="stop" if ended else "length",
-        n_thought_tokens=tokens.index(tag) + 1 if tag in tokens else len(tokens),
+        n_reasoning_tokens=tokens.index(tag) + 1 if tag in tokens else len(tokens),
         n_tokens=len(tokens),
         choice_order=order,
     )

@@ -80,10 +80,10 @@ def program(rng: random.Random) -> Lesson:
     statement = " ".join(["Input: one line of integers.", *(s.sentence for s in steps), output])
     lines = ["a = [int(x) for x in input().split()]", *(s.line for s in steps), f"print({printed})"]
     source = "\n".join(lines)
-    thought = "\n".join([*(s.code for s in steps), printed])
+    reasoning = "\n".join([*(s.code for s in steps), printed])
     meta = {"kind": f"{len(steps)} step{'s' * (len(steps) > 1)}"}
     problem = Problem("", statement, tests=tuple(tests[:N_TESTS]), meta=meta)
-    return Lesson(problem, thought, f"```python\n{source}\n```")
+    return Lesson(problem, reasoning, f"```python\n{source}\n```")
 
 
 def _test(rng: random.Random, steps: list[Step], show: Callable[[Numbers], str]) -> TestCase | None:

@@ -20,10 +20,10 @@ def difference(a: int, b: int) -> str:
     return f"{a}-{b}={a - b // 10 * 10}-{b % 10}={a - b}"
 
 
-def boxed(kind: str, statement: str, thought: str, answer: str) -> Lesson:
+def boxed(kind: str, statement: str, reasoning: str, answer: str) -> Lesson:
     """Write a lesson whose response ends in a box."""
     problem = Problem(id="", statement=statement, answer=answer, meta={"kind": kind})
-    return Lesson(problem, thought, f"The answer is $\\boxed{{{answer}}}$.")
+    return Lesson(problem, reasoning, f"The answer is $\\boxed{{{answer}}}$.")
 
 
 def product_and_more(rng: random.Random) -> Lesson:
@@ -45,8 +45,8 @@ def last_two_digits(rng: random.Random) -> Lesson:
     a, b, c = rng.randint(10, 99), rng.randint(12, 99), rng.randint(2, 9)
     total = a + b * c
     statement = f"Find the remainder when ${a} + {b} \\cdot {c}$ is divided by $100$."
-    thought = f"{product(b, c)}\n{b * c}+{a}={total}\n{total}: {total % 100}"
-    return boxed("remainder", statement, thought, str(total % 100))
+    reasoning = f"{product(b, c)}\n{b * c}+{a}={total}\n{total}: {total % 100}"
+    return boxed("remainder", statement, reasoning, str(total % 100))
 
 
 def two_products(rng: random.Random) -> Lesson:
@@ -54,9 +54,9 @@ def two_products(rng: random.Random) -> Lesson:
     a, c = rng.randint(12, 59), rng.randint(12, 59)
     b, d = rng.randint(2, 8), rng.randint(2, 8)
     total = a * b + c * d
-    thought = f"{product(a, b)}\n{product(c, d)}\n{a * b}+{c * d}={total}"
+    reasoning = f"{product(a, b)}\n{product(c, d)}\n{a * b}+{c * d}={total}"
     statement = f"Find the value of ${a} \\cdot {b} + {c} \\cdot {d}$."
-    return boxed("two products", statement, thought, str(total))
+    return boxed("two products", statement, reasoning, str(total))
 
 
 def three_products(rng: random.Random) -> Lesson:
@@ -64,18 +64,18 @@ def three_products(rng: random.Random) -> Lesson:
     pairs = [(rng.randint(12, 39), rng.randint(2, 8)) for _ in range(3)]
     x, y, z = (a * b for a, b in pairs)
     chains = "\n".join(product(a, b) for a, b in pairs)
-    thought = f"{chains}\n{x}+{y}={x + y}\n{x + y}+{z}={x + y + z}"
+    reasoning = f"{chains}\n{x}+{y}={x + y}\n{x + y}+{z}={x + y + z}"
     terms = " + ".join(f"{a} \\cdot {b}" for a, b in pairs)
-    return boxed("three products", f"Find the value of ${terms}$.", thought, str(x + y + z))
+    return boxed("three products", f"Find the value of ${terms}$.", reasoning, str(x + y + z))
 
 
 def quadratic(rng: random.Random) -> Lesson:
-    """Ask for a quadratic function at a one-digit place; the thought takes out the factor."""
+    """Ask for a quadratic function at a one-digit place; the reasoning takes out the factor."""
     c = rng.randint(3, 9)
     b = rng.randint(10, 99 - c)
-    thought = f"{b}+{c}={b + c}\n{product(b + c, c)}"
+    reasoning = f"{b}+{c}={b + c}\n{product(b + c, c)}"
     statement = f"Let $g(x) = x^2 + {b}x$. Find $g({c})$."
-    return boxed("quadratic", statement, thought, str(c * (b + c)))
+    return boxed("quadratic", statement, reasoning, str(c * (b + c)))
 
 
 def fraction(n: int, d: int) -> str:
@@ -97,26 +97,26 @@ def fraction_sum(rng: random.Random) -> Lesson:
         n, m = a * d + c * b, b * d
         if gcd(a, b) == gcd(c, d) == 1 and n % m:
             break
-    thought = f"{a}*{d}={a * d}\n{c}*{b}={c * b}\n{a * d}+{c * b}={n}\n{b}*{d}={m}\n"
+    reasoning = f"{a}*{d}={a * d}\n{c}*{b}={c * b}\n{a * d}+{c * b}={n}\n{b}*{d}={m}\n"
     statement = f"Compute $\\frac{{{a}}}{{{b}}} + \\frac{{{c}}}{{{d}}}$ as a common fraction."
-    return boxed("fraction", statement, thought + lowest_terms(n, m), fraction(n, m))
+    return boxed("fraction", statement, reasoning + lowest_terms(n, m), fraction(n, m))
 
 
 def radical(rng: random.Random) -> Lesson:
     """Ask for the simplest form of a multiple of a square root."""
     k, m, r = rng.randint(2, 9), rng.randint(2, 9), rng.choice((2, 3, 5, 6, 7, 10, 11))
-    thought = f"{m * m * r}={m}*{m}*{r}\n{k}*{m}={k * m}"
+    reasoning = f"{m * m * r}={m}*{m}*{r}\n{k}*{m}={k * m}"
     statement = f"Write ${k}\\sqrt{{{m * m * r}}}$ in simplest radical form."
-    return boxed("radical", statement, thought, f"{k * m}\\sqrt{{{r}}}")
+    return boxed("radical", statement, reasoning, f"{k * m}\\sqrt{{{r}}}")
 
 
 def ordered_pair(rng: random.Random) -> Lesson:
     """Ask for two numbers by their sum and difference."""
     x, y = sorted((rng.randint(1, 49), rng.randint(1, 49)), reverse=True)
     s, d = x + y, x - y
-    thought = f"{s}+{d}={s + d}\n{s + d}/2={x}\n{difference(s, x)}"
+    reasoning = f"{s}+{d}={s + d}\n{s + d}/2={x}\n{difference(s, x)}"
     statement = f"Find the ordered pair $(x, y)$ such that $x + y = {s}$ and $x - y = {d}$."
-    return boxed("pair", statement, thought, f"({x}, {y})")
+    return boxed("pair", statement, reasoning, f"({x}, {y})")
 
 
 def linear_equation(rng: random.Random) -> Lesson:
@@ -125,9 +125,9 @@ def linear_equation(rng: random.Random) -> Lesson:
         a, b, n = rng.randint(2, 9), rng.randint(2, 60), rng.randint(1, 39)
         if n % a:
             break
-    thought = f"{difference(b + n, b)}\n{lowest_terms(n, a)}"
+    reasoning = f"{difference(b + n, b)}\n{lowest_terms(n, a)}"
     statement = f"Solve ${a}x + {b} = {b + n}$ for $x$."
-    return boxed("equation", statement, thought, fraction(n, a))
+    return boxed("equation", statement, reasoning, fraction(n, a))
 
 
 LAWS = (
@@ -167,8 +167,8 @@ def law_with_offset(rng: random.Random) -> Lesson:
     """Ask for a + b*c in the words of a law of physics, with four values to choose from."""
     a, b, c = rng.randint(10, 99), rng.randint(12, 99), rng.randint(2, 9)
     text, unit = rng.choice(LAWS_WITH_OFFSET)
-    thought = f"{product(b, c)}\n{b * c}+{a}={a + b * c}"
-    return among(rng, "offset", text.format(a=a, b=b, c=c), thought, a + b * c, (a, b, c), unit)
+    reasoning = f"{product(b, c)}\n{b * c}+{a}={a + b * c}"
+    return among(rng, "offset", text.format(a=a, b=b, c=c), reasoning, a + b * c, (a, b, c), unit)
 
 
 def compared(shown: int, value: int) -> str:
@@ -184,19 +184,19 @@ def among(
     rng: random.Random,
     kind: str,
     statement: str,
-    thought: str,
+    reasoning: str,
     value: int,
     parts: tuple[int, ...],
     unit: str,
 ) -> Lesson:
-    """Set a value among near misses; the thought scans the choices up to the match."""
+    """Set a value among near misses; the reasoning scans the choices up to the match."""
     near = {value + sign * step for step in (10, *parts) for sign in (1, -1)} | {sum(parts)}
     wrong = sorted(n for n in near if n > 0 and n != value)
     values = [value, *rng.sample(wrong, 3)]
     order = tuple(rng.sample(range(4), 4))
     right = order.index(0)
     scan = [f"{LETTERS[j]} {compared(values[i], value)} no" for j, i in enumerate(order[:right])]
-    thought = "\n".join([thought, *scan, f"{LETTERS[right]} {value} yes"])
+    reasoning = "\n".join([reasoning, *scan, f"{LETTERS[right]} {value} yes"])
     choices = tuple(f"{n} {unit}" for n in values)
     problem = Problem("", statement, answer=choices[0], choices=choices, meta={"kind": kind})
-    return Lesson(problem, thought, f"Answer: {LETTERS[right]}", order)
+    return Lesson(problem, reasoning, f"Answer: {LETTERS[right]}", order)

@@ -39,7 +39,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    # Not special, so that decoding keeps them: a harness has to find the end of the thought.
+    # Not special, so that decoding keeps them: a harness has to find the end of the reasoning.
     tokenizer.add_tokens(
         [AddedToken(tag, special=False, normalized=False) for tag in (THINK, THINK_END)]
     )
@@ -54,7 +54,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerFast, user: str) -> str:
-    """Render a user's turn up to where the model goes on: inside the open thought."""
+    """Render a user's turn up to where the model goes on: inside the open reasoning."""
     return str(
         tokenizer.apply_chat_template(
             [{"role": "user", "content": user}], tokenize=False, add_generation_prompt=True
@@ -62,6 +62,6 @@ def prompt_text(tokenizer: PreTrainedTokenizerFast, user: str) -> str:
     )
 
 
-def completion_text(thought: str, response: str) -> str:
+def completion_text(reasoning: str, response: str) -> str:
     """Write a completion as the model is taught it, without the token that ends it."""
-    return f"{thought}\n{THINK_END}\n\n{response}"
+    return f"{reasoning}\n{THINK_END}\n\n{response}"

@@ -123,7 +123,7 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--steps", type=positive, default=STEPS, help="batches to learn from (%(default)s)")
     add("--seed", type=int, default=1, help="of weights, lessons and samples (%(default)s)")
-    add("-k", type=positive, default=16, help="samples a problem when measuring (%(default)s)")
+    add("-k", type=positive, default=16, help="samples per problem when measuring (%(default)s)")
     add("--limit", type=positive, help="problems a family when measuring (all)")
     add("-o", "--output", type=Path, default=HERE, metavar="DIR", help="(this file's folder)")
     return parser.parse_args()

@@ -100,7 +100,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM
 def lesson_texts(family: str, lesson: Lesson) -> tuple[str, str]:
     """Write a lesson as (user's turn, completion), in the wording of the practice tasks."""
     prompt = render(PROMPTS[family], lesson.problem, order=lesson.order)
-    return prompt.user, completion_text(lesson.thought, lesson.response)
+    return prompt.user, completion_text(lesson.reasoning, lesson.response)
 
 
 def encode(

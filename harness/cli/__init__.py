@@ -1,4 +1,4 @@
-"""The command line: `harness COMMAND ..`. One file a group of commands, imported when called."""
+"""The command line: `harness COMMAND ..`. One file per group of commands, imported when called."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def _verbose_option() -> click.Option:
     cls=_LazyGroup,
     params=[_verbose_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-    epilog="Exit codes: 0 done, 1 the answer is no, 2 usage or bad input, 3 not the same exam, "
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 usage or bad input, 3 not the same protocol, "
     "4 incomplete: samples pending, or ended in error, 5 underpowered, 70 a fault of ours, "
     "130 and 143 interrupted (run the same command to resume).",
 )
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:
-    """Evaluate reasoning models: k samples a problem, honest uncertainty.
+    """Evaluate reasoning models: k samples per problem, honest uncertainty.
 
     \b
     harness run --model MODEL --tasks aime24,math500 -o runs/NAME

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.live import run_async
-from harness.errors import DataError, ExamMismatch, HarnessError, Incomplete, UsageError
+from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch, UsageError
 
 if TYPE_CHECKING:
     from harness.stats.gate import Comparison
@@ -35,7 +35,7 @@ def names(value: str | None) -> list[str] | None:
               help="The drop that 'no regression' must exclude, as a share.")  # fmt: skip
 @click.option("--tasks", metavar="T[,T..]", help="Only these tasks; all of BASE by default.")
 @click.option("--allow", multiple=True, metavar="PART",
-              help="Compare although this part of the exam differs: max_tokens, temperature, "
+              help="Compare although this part of the protocol differs: max_tokens, temperature, "
               "prompt, choice_order ..; may be repeated.")  # fmt: skip
 @click.option("--fail-on-rise", is_flag=True,
               help="Exit 1 on a significant rise too: a broken extractor raises scores.")  # fmt: skip
@@ -56,7 +56,7 @@ def compare(
 ) -> None:
     """Say whether NEW is worse than BASE, paired by problem, or whether it is noise.
 
-    Exits 0 no regression, 1 regression, 3 not the same exam, 4 a run is incomplete,
+    Exits 0 no regression, 1 regression, 3 not the same protocol, 4 a run is incomplete,
     5 underpowered: too few samples to say, and it prints how many would do.
 
     Per task, one-sided at 5 % with Holm's correction: a regression is a drop that is significant
@@ -73,7 +73,7 @@ def compare(
         found = run_async(
             compare_runs(base, new, task_named, margin=margin, allow=allow, tasks=names(tasks))
         )
-    except (ExamMismatch, Incomplete) as error:
+    except (ProtocolMismatch, Incomplete) as error:
         write_mismatch(error, junit=junit, markdown=markdown, json_file=json_file)
         raise
     print_comparison(found, Console())
@@ -121,6 +121,6 @@ def write_mismatch(
     if markdown is not None:
         write_text(markdown, f"## not compared\n\n{error}\n")
     if json_file is not None:
-        verdict = "not the same exam" if error.exit_code == 3 else "incomplete"
+        verdict = "not the same protocol" if error.exit_code == 3 else "incomplete"
         write_json(json_file, {"verdict": verdict, "why": str(error),
                                "exit_code": error.exit_code})  # fmt: skip

@@ -20,12 +20,12 @@ README = """\
     lm_eval --include_path {folder} --tasks {example} --log_samples --output_path OUT \\
         --model hf --model_args pretrained=MODEL --apply_chat_template
 
-Run it where `harness` is installed: problems, prompts, choice orders, thoughts and verdicts are its
+Run it where `harness` is installed: problems, prompts, choice orders, reasoning and verdicts are its
 own, so a verdict here is the verdict of `harness run` on the same response.
 
 - All {repeats} responses of a problem are kept (`repeats` and the filter `all`) and graded. `pass@1` is
   the mean over them, then over problems. `verdicts` counts the graded responses; with
-  `--log_samples` it lists them, one a response.
+  `--log_samples` it lists them, one per response.
 - `copies` counts long responses that repeat another of their problem: a few may be chance. lm-eval's
   chat client sends the constant seed 1234 with every repeat: a server that honours it returns one
   sample {repeats} times, and nothing of the k is left. Its hf and vllm models draw anew within a run,
@@ -36,9 +36,9 @@ own, so a verdict here is the verdict of `harness run` on the same response.
   harness's protocols know neither.
 - `errors` must be 0: a response that a fault of ours left without a verdict is not counted as wrong.
 - A response that was cut at the cap is `no_answer`: lm-eval does not say why a response ended.
-- Thoughts: `{thinking}`. A chat template that opens the thought itself leaves no opening tag in the
-  text; export with `--thinking yes` for such a model, or a thought that never ended is graded as a
-  response. Do not set `think_end_token`: the harness splits thoughts. A server that splits them off
+- Reasoning: `{thinking}`. A chat template that opens the reasoning itself leaves no opening tag in the
+  text; export with `--thinking yes` for such a model, or reasoning that never ended is graded as a
+  response. Do not set `think_end_token`: the harness splits reasoning. A server that splits them off
   leaves lm-eval the response alone: fine with `--thinking auto`.
 - Logs hold the statements. The authors of GPQA ask not to publish theirs.
 """
@@ -60,10 +60,10 @@ def export() -> None:
               help="Your own copies of the datasets instead of the hub's, as for `harness run`. "
               "Also HARNESS_DATA.")  # fmt: skip
 @click.option("--thinking", type=click.Choice(["auto", "yes", "no"]), default="auto",
-              help="yes for a model whose chat template opens the thought; auto, the default, "
+              help="yes for a model whose chat template opens the reasoning; auto, the default, "
               "sees it from an opening tag.")  # fmt: skip
 @click.option("--think-end", metavar="TAG", default="</think>",
-              help="What ends a thought; </think> by default.")  # fmt: skip
+              help="What ends reasoning; </think> by default.")  # fmt: skip
 def lm_eval_tasks(
     output: Path, tasks: str | None, k: int | None, data: Path | None, thinking: str, think_end: str
 ) -> None:

@@ -48,8 +48,8 @@ def import_(
 ) -> None:
     """Turn published responses into a run, graded and scored like our own.
 
-    FILE is .jsonl, .csv or .parquet, with one row a problem and a list of responses, or one row
-    a response. A thought that was never closed has no response.
+    FILE is .jsonl, .csv or .parquet, with one row per problem and a list of responses, or one row
+    a response. Reasoning that was never closed has no response.
 
     \b
     harness import responses.jsonl --task math \\

@@ -44,9 +44,9 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--batch", type=_FILE, metavar="F.jsonl", help="Rows of source, stdin and "
               "expected_output, or LiveCodeBench's with code or response.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="F.jsonl",
-              help="Where the batch's verdicts go, one line a row.")  # fmt: skip
+              help="Where the batch's verdicts go, one line per row.")  # fmt: skip
 @click.option(
-    "--workers", metavar="N", type=click.IntRange(min=1), help="Programs at once; one a core."
+    "--workers", metavar="N", type=click.IntRange(min=1), help="Programs at once; one per core."
 )
 @click.option("--judge-python", metavar="PATH", help="The interpreter of Python programs.")
 @click.option("--unsafe-judge", is_flag=True,

@@ -1,4 +1,4 @@
-"""Long work in the terminal: interruption by signals, and a progress line a task."""
+"""Long work in the terminal: interruption by signals, and a progress line per task."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 def task_progress(
     *, sampling: bool, several: bool = False
 ) -> Iterator[Callable[[Sequence[TaskRun]], Observer]]:
-    """Progress of a run on stderr: a live bar a task on a terminal, else a line now and then.
+    """Progress of a run on stderr: a live bar per task on a terminal, else a line now and then.
 
     Args:
         sampling: count samples towards k per problem; else count grades of stored samples.

@@ -13,7 +13,7 @@ import click
 
 from harness.errors import DataError, Incomplete, UsageError
 from harness.graders.choice import Choice
-from harness.graders.extraction import Policy, split_thought
+from harness.graders.extraction import Policy, split_reasoning
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.types import Problem, Sample, Verdict
@@ -62,7 +62,7 @@ class _TextsMayBeginWithMinus(click.Command):
               metavar="F.jsonl", help="Rows of gold, prediction and, if you like, id, task_kind "
               "and form (answer: already extracted; response: the default).")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="F.jsonl",
-              help="Where the batch's verdicts go, one line a row.")  # fmt: skip
+              help="Where the batch's verdicts go, one line per row.")  # fmt: skip
 def match(
     gold: str | None,
     prediction: str | None,
@@ -73,7 +73,7 @@ def match(
 ) -> None:
     """Compare PREDICTION with GOLD and name the stage that settled it.
 
-    PREDICTION is a response: a thought in front of it is cut off, and the answer is extracted. It
+    PREDICTION is a response: reasoning in front of it is cut off, and the answer is extracted. It
     may begin with a minus sign. Exits 0 when it is correct, 1 when not; a batch that ran to its
     end exits 0, or 4 if any row ended in error.
     """
@@ -128,8 +128,8 @@ def _compare(
         if not answer:
             return Verdict.NO_ANSWER, "no answer", None
         return *grader.settle(row["gold"], answer), answer
-    thought, response = split_thought(row["prediction"])
-    sample = Sample("", 0, thought, response, "unknown")
+    reasoning, response = split_reasoning(row["prediction"])
+    sample = Sample("", 0, reasoning, response, "unknown")
     grade = grader.grade(Problem(str(row.get("id", "")), "", row["gold"]), sample)
     return grade.verdict, grade.detail, grade.answer
 

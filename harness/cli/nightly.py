@@ -47,7 +47,7 @@ def nightly(
     """Evaluate each new checkpoint and hold it against the accepted runs.
 
     Exits as `harness compare` does, with the worst of the night: 1 regression, 2 a checkpoint
-    that cannot be read, 3 not the same exam, 4 incomplete, 5 underpowered, 0 otherwise, also
+    that cannot be read, 3 not the same protocol, 4 incomplete, 5 underpowered, 0 otherwise, also
     where there is nothing new or no baseline yet. After an interruption the same command goes on.
     Only `harness accept` moves the baseline.
 
@@ -60,7 +60,7 @@ def nightly(
       margin: 0.05                 the drop that must be excluded
       until: decided               stop sampling when the question is decided
       fail_on_rise: false          exit 1 on a significant rise too
-      allow: []                    parts of the exam that may differ
+      allow: []                    parts of the protocol that may differ
       site: site                   rebuild the site into this folder
     """
     from harness.storage.nights import worst
@@ -96,7 +96,7 @@ def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:
 
 
 def _print_plan(found: Plan) -> None:
-    """What a night would do, one line a checkpoint."""
+    """What a night would do, one line per checkpoint."""
     held = [f"{task} against {run}" for task, run in found.bases.items()]
     held += [f"{task.name} has no baseline yet" for task in found.tasks
              if task.name not in found.bases]  # fmt: skip

@@ -44,7 +44,7 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]
 
 
 def score_table(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> Table:
-    """One line a task and metric: value, its sampling and problems error, what went wrong.
+    """One line per task and metric: value, its sampling and problems error, what went wrong.
 
     The column of undecided samples is there where some are.
     """

@@ -27,7 +27,7 @@ _PATH = click.Path(path_type=Path)
               help="With --assume: standard deviation of pass@1 between problems; as wide as in "
               "AIME-like sets by default.")  # fmt: skip
 @click.option("--length", metavar="TOKENS", type=float,
-              help="Tokens generated a sample, thought included.")  # fmt: skip
+              help="Tokens generated a sample, reasoning included.")  # fmt: skip
 @click.option("--tokens-per-second", "speed", metavar="N", type=float,
               help="Of the engine, over all samples in flight; measured from RUN by "
               "default.")  # fmt: skip

@@ -40,7 +40,7 @@ _own_baselines = click.option(
     "(.tex); else print to the terminal.",
 )
 @click.option("--table", "table", metavar="NAME", help="A table of the DeepSeek-R1 paper with the "
-              "runs in it and a verdict a cell: r1-table2, r1-table4, r1-table5, r1-table6.")  # fmt: skip
+              "runs in it and a verdict per cell: r1-table2, r1-table4, r1-table5, r1-table6.")  # fmt: skip
 @click.option("--margin", type=float, metavar="POINTS", help="With --table: how far an interval may "
               "reach where a figure counts as reproduced; 3 by default.")  # fmt: skip
 @click.option("--as", "claims", metavar="RUN=MODEL", multiple=True,

@@ -48,7 +48,7 @@ def _engine_args(
               ".parquet in the hub's schema. Also HARNESS_DATA.")  # fmt: skip
 @click.option("--temperature", type=float, metavar="X", help="0 is greedy, and then k is 1.")
 @click.option("--top-p", type=float, metavar="X", help="Nucleus mass, up to 1.")
-@click.option("--max-tokens", type=int, metavar="N", help="Length cap, thought included.")
+@click.option("--max-tokens", type=int, metavar="N", help="Length cap, reasoning included.")
 @click.option("--repetition-guard", type=int, metavar="N",
               help="Cut a sample whose last tokens are the same 8 to 64 tokens N times in a row; it "
               "counts as truncated. Off by default; 8 or more are wise.")  # fmt: skip
@@ -56,13 +56,13 @@ def _engine_args(
               help="Prompt template; {statement} and {choices} are filled in.")  # fmt: skip
 @click.option("--system-prompt", metavar="TEXT", help="Sent as the system turn; none by default.")
 @click.option("--choice-order", type=click.Choice(["per-problem", "per-sample"]),
-              help="Shuffle choices once a problem, or anew for each sample.")  # fmt: skip
+              help="Shuffle choices once per problem, or anew for each sample.")  # fmt: skip
 @click.option("--choice-seed", type=int, metavar="N",
-              help="Seed of the choice orders; part of the exam, 0 by default.")  # fmt: skip
+              help="Seed of the choice orders; part of the protocol, 0 by default.")  # fmt: skip
 @click.option("--thinking", type=click.Choice(["auto", "yes", "no"]),
               help="Whether the model reasons before it responds; auto sees it from the chat "
               "template or an opening tag.")  # fmt: skip
-@click.option("--think-end", metavar="TAG", help="What ends a thought; </think> by default.")
+@click.option("--think-end", metavar="TAG", help="What ends reasoning; </think> by default.")
 @click.option("--extract", type=click.Choice(["strict", "lenient"]),
               help="Where an answer is looked for: box and answer phrase (strict, the default), "
               "or also the closing sentence.")  # fmt: skip
@@ -97,7 +97,7 @@ def _engine_args(
 @click.option("--revision", metavar="REV", help="Commit, branch or tag of a hub model.")
 @click.option("--seed", type=int, metavar="N", help="Seed of the run; 0 by default.")
 @click.option("--seeded", is_flag=True, default=None,
-              help="One seed a sample, derived from --seed; slower on GPUs.")  # fmt: skip
+              help="One seed per sample, derived from --seed; slower on GPUs.")  # fmt: skip
 @click.option("--until", type=click.Choice(["decided"]),
               help="Sample in rounds, and stop when it is decided whether the model is worse than "
               "--base; --k is the cap.")  # fmt: skip

@@ -28,7 +28,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option("--rebuild", is_flag=True, help="Make every page again.")  # fmt: skip
 def site(runs_dir: Path, output: Path, baselines: tuple[Path, ...], rebuild: bool) -> None:
-    """A site over every run below a folder: trends, comparisons, a page a run.
+    """A site over every run below a folder: trends, comparisons, a page per run.
 
     Only what changed since the last time is made again, so a nightly job can call it.
     RUNS_DIR/accepted.json, where it is there, names the baseline of each task.

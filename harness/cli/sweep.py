@@ -105,7 +105,7 @@ def _write(planned: Sweep, effects: Sequence[Effect], output: Path) -> None:
     from harness.reports.tables.sweep import effect_tables, render_markdown, write_figures
     from harness.storage.files import write_json, write_text
 
-    tables = effect_tables(effects, {item.task.name: item.exam for item in planned.base})
+    tables = effect_tables(effects, {item.task.name: item.protocol for item in planned.base})
     write_json(output / "sweep.json", planned.to_json(effects))
     write_text(output / "sweep.md", render_markdown(tables))
     write_figures(effects, [output / "sweep.svg", output / "sweep.pdf"])

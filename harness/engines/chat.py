@@ -26,7 +26,7 @@ class Chat:
         self.tokenizer = load_tokenizer(model, revision)
         rendered = str(self._render(Prompt("x"), tokenize=False))
         self.thinks = rendered.rfind(opening_tag(think_end)) > rendered.rfind(think_end)
-        """Whether the chat template ends inside an open thought."""
+        """Whether the chat template ends inside open reasoning."""
 
     @property
     def template_hash(self) -> str | None:

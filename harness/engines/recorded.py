@@ -39,7 +39,7 @@ class RecordedEngine:
 
     @property
     def thinks(self) -> bool:
-        """False: a published text shows by itself whether it holds a thought."""
+        """False: a published text shows by itself whether it holds reasoning."""
         return False
 
     def fingerprint(self) -> Mapping[str, Any]:

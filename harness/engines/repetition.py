@@ -11,7 +11,7 @@ from collections import deque
 
 SHORTEST = 8
 LONGEST = 64
-"""Tokens of a pattern. They are part of what a guard of N means, and so of the exam."""
+"""Tokens of a pattern. They are part of what a guard of N means, and so of the protocol."""
 
 
 def detection(guard: int | None) -> dict[str, int] | None:

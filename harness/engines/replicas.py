@@ -47,7 +47,7 @@ class Replicas:
             unless others draw by then; anything else is tried again.
         n: replicas.
         each: samples in flight that keep one replica busy.
-        thinks: whether the prompt as rendered opens a thought.
+        thinks: whether the prompt as rendered opens reasoning.
         fingerprint: of all of them.
         count_tokens: tokens of a text.
         tell: told when a replica dies or is given up.
@@ -79,7 +79,7 @@ class Replicas:
 
     @property
     def thinks(self) -> bool:
-        """Whether the prompt as rendered opens a thought."""
+        """Whether the prompt as rendered opens reasoning."""
         return self._thinks
 
     def fingerprint(self) -> Mapping[str, Any]:

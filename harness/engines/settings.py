@@ -37,7 +37,7 @@ class EngineSettings:
         engine: one of `harness.engines.ENGINES`; `lm_eval:NAME` names lm-eval's own model after it.
         model: a local folder, a name on the hub, or the name that a server knows it by.
         revision: of a hub model.
-        think_end: the tag that ends a thought, to see whether the chat template opens one.
+        think_end: the tag that ends reasoning, to see whether the chat template opens one.
         seed: of this process start's draws; `draw_seed` derives each replica's from it.
         seeded: whether every request will carry a seed of its own.
         options: what `--engine-arg` gave, as text; an engine names those that it knows.

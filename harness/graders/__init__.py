@@ -1,1 +1,1 @@
-"""Graders decide a sample; one file a kind of answer."""
+"""Graders decide a sample; one file per kind of answer."""

@@ -1,6 +1,6 @@
-"""Reading a completion: where the thought ends, and which answer the response states. Pure.
+"""Reading a completion: where the reasoning ends, and which answer the response states. Pure.
 
-    completion -> split_thought -> response -> find -> extracted answer
+    completion -> split_reasoning -> response -> find -> extracted answer
 
 `harness.graders.letters` reads the letters of multiple choice in place of `find`. Every search runs from
 the end of the text and is bounded, so that the cost stays linear in the length of the response
@@ -19,17 +19,17 @@ Policy = Literal["strict", "lenient"]
 
 
 def opening_tag(think_end: str) -> str:
-    """The tag that opens a thought, from the one that ends it: `</think>` gives `<think>`."""
+    """The tag that opens reasoning, from the one that ends it: `</think>` gives `<think>`."""
     for end, start in (("</", "<"), ("[/", "["), ("end", "begin")):
         if end in think_end:
             return think_end.replace(end, start, 1)
     return think_end
 
 
-def split_thought(
+def split_reasoning(
     text: str, *, think_end: str = "</think>", thinking: Thinking = "auto", opened: bool = False
 ) -> tuple[str | None, str | None]:
-    """Split a completion into (thought, response) at the first end tag.
+    """Split a completion into (reasoning, response) at the first end tag.
 
     The opening tag is never required, because chat templates prefill it. Without an end tag a
     model that reasons has given no response: (text, None). `thinking` says whether it reasons;
@@ -38,9 +38,9 @@ def split_thought(
     """
     if thinking == "no":
         return None, text
-    thought, found, response = text.partition(think_end)
+    reasoning, found, response = text.partition(think_end)
     if found:
-        return thought, response
+        return reasoning, response
     if thinking == "yes" or opened or opening_tag(think_end) in text:
         return text, None
     return None, text

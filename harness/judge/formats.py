@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import DataError
-from harness.graders.extraction import split_thought
+from harness.graders.extraction import split_reasoning
 from harness.judge.submission import Submission, extract
 from harness.types import Row, TestCase
 
@@ -46,7 +46,7 @@ def item(row: Row) -> Item:
     if "code" in row:
         found: Submission | None = Submission(row["code"])
     elif "response" in row:
-        found = extract(split_thought(row["response"])[1])
+        found = extract(split_reasoning(row["response"])[1])
     else:
         raise DataError("the row has neither code nor response")
     if found is not None:

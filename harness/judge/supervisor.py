@@ -1,6 +1,6 @@
 """The judge: submissions in, verdicts out. What a program printed is compared here, outside.
 
-    submission -> compile -> one process a test case, in order -> checker -> verdict
+    submission -> compile -> one process per test case, in order -> checker -> verdict
 
 A fault of the sandbox is tried once more in a fresh one, and is then `error`: never the model's.
 """
@@ -49,7 +49,7 @@ def longest(tests: int, limits: Limits) -> float:
 
 
 class Judge:
-    """Judges submissions in sandboxes, one a worker; safe to use from several threads.
+    """Judges submissions in sandboxes, one per worker; safe to use from several threads.
 
     Args:
         workers: sandboxes, and so submissions judged at once.

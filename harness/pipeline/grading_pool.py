@@ -67,7 +67,7 @@ class Job:
 
 
 def default_workers() -> int:
-    """One worker a core that this process may use, at most eight: graders are quick."""
+    """One worker per core that this process may use, at most eight: graders are quick."""
     return max(1, min(8, len(os.sched_getaffinity(0))))
 
 
@@ -116,7 +116,7 @@ class GradingPool:
     of CPU, and one alone keeps up with most engines where answers are compared and no code is run.
 
     Args:
-        workers: processes here at most; one a core by default.
+        workers: processes here at most; one per core by default.
         seconds: for one sample, beside what its grader claims.
         elsewhere: further workers.
     """

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.prompts import choice_order, derive_seed, render
-from harness.graders.extraction import split_thought
+from harness.graders.extraction import split_reasoning
 from harness.interfaces import Engine
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
-from harness.protocol import Exam
+from harness.protocol import Protocol
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import Marks
 from harness.types import Completion, Problem, Request, Sample, Sampling, Task
@@ -30,7 +30,7 @@ class TaskRun:
     """
 
     task: Task
-    exam: Exam
+    protocol: Protocol
     problems: Mapping[str, Problem]
     sampling: Sampling
     folder: TaskFolder
@@ -152,15 +152,15 @@ def make_request(unit: Unit) -> tuple[Request, tuple[int, ...] | None]:
     """What the engine is asked, and the order in which the choices are shown."""
     run, problem = unit.run, unit.problem
     order = None
-    if run.exam.choice_order and problem.choices:
+    if run.protocol.choice_order and problem.choices:
         order = choice_order(
             len(problem.choices),
-            run.exam.choice_order,
-            seed=run.exam.choice_seed or 0,
+            run.protocol.choice_order,
+            seed=run.protocol.choice_seed or 0,
             problem_id=problem.id,
             index=unit.index,
         )
-    prompt = render(run.exam.prompt, problem, order=order, system=run.exam.system_prompt)
+    prompt = render(run.protocol.prompt, problem, order=order, system=run.protocol.system_prompt)
     seed = None
     if run.sampling.seeded:
         seed = derive_seed("sample", run.sampling.seed, run.task.name, problem.id, unit.index)
@@ -171,35 +171,35 @@ def make_sample(
     request: Request,
     completion: Completion,
     order: tuple[int, ...] | None,
-    exam: Exam,
+    protocol: Protocol,
     engine: Engine,
 ) -> Sample:
-    """Split the thought off and count its tokens, if the engine has not done so."""
-    thought, response = completion.thought, completion.text
-    n_thought = completion.n_thought_tokens
-    if thought is None:
-        thought, split = split_thought(
+    """Split the reasoning off and count its tokens, if the engine has not done so."""
+    reasoning, response = completion.reasoning, completion.text
+    n_reasoning = completion.n_reasoning_tokens
+    if reasoning is None:
+        reasoning, split = split_reasoning(
             completion.text,
-            think_end=exam.think_end,
-            thinking=exam.thinking,
+            think_end=protocol.think_end,
+            thinking=protocol.thinking,
             opened=engine.thinks,
         )
     else:
-        # A server that splits thoughts sends no text when the cap was hit inside the thought.
+        # A server that splits reasoning sends no text when the cap was hit inside the reasoning.
         split = response or None
-    if n_thought is None:
+    if n_reasoning is None:
         nothing = 0 if completion.n_tokens is not None else None
-        n_thought = nothing if thought is None else engine.count_tokens(thought)
-        if n_thought is not None and completion.n_tokens is not None:
-            n_thought = min(n_thought, completion.n_tokens)
+        n_reasoning = nothing if reasoning is None else engine.count_tokens(reasoning)
+        if n_reasoning is not None and completion.n_tokens is not None:
+            n_reasoning = min(n_reasoning, completion.n_tokens)
     return Sample(
         problem_id=request.problem_id,
         index=request.index,
-        thought=thought,
+        reasoning=reasoning,
         response=split,
         finish_reason=completion.finish_reason,
         n_prompt_tokens=completion.n_prompt_tokens,
-        n_thought_tokens=n_thought,
+        n_reasoning_tokens=n_reasoning,
         n_tokens=completion.n_tokens,
         seconds=completion.seconds,
         choice_order=order,

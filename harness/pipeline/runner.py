@@ -1,7 +1,7 @@
 """The pipeline: plan, sample, store, grade and score the tasks of one run.
 
     plan (missing samples of all tasks, longest expected first)
-      -> engine.generate, one coroutine a sample, many in flight
+      -> engine.generate, one coroutine per sample, many in flight
       -> samples.jsonl, as each sample ends
       -> grading workers, while the engine goes on
       -> grades.jsonl -> scores.json
@@ -86,7 +86,7 @@ class Runner:
         runs: the tasks, each with its folder.
         engine: draws the samples; None only grades what is there.
         concurrency: samples in flight; the engine's own number by default.
-        workers: grading processes; one a core by default.
+        workers: grading processes; one per core by default.
         pool: grades in their place, such as on a cluster too.
         observe: told of every event, for a progress bar.
         plan: what is to be drawn; by default what is missing, its lengths learned on the way.
@@ -196,7 +196,7 @@ class Runner:
             self._ended(name, request.index)
             return
         learn(completion.n_tokens)
-        sample = make_sample(request, completion, order, run.exam, engine)
+        sample = make_sample(request, completion, order, run.protocol, engine)
         self._files[name].samples.append([sample])
         self._observe("sampled", name, None)
         if pool.offer(self._job(run, sample)):
@@ -238,7 +238,7 @@ class Runner:
 
 
 def cut(folder: TaskFolder, k: int) -> None:
-    """Take away what was stored beyond the k samples a problem that a task came to.
+    """Take away what was stored beyond the k samples per problem that a task came to.
 
     Samples go last: what a kill in between leaves has its samples, and no grade is left alone.
     """
@@ -249,18 +249,18 @@ def cut(folder: TaskFolder, k: int) -> None:
 
 
 def compute_scores(run: TaskRun) -> dict[str, Any]:
-    """The scores of a task from its folder, over the problems of its exam."""
+    """The scores of a task from its folder, over the problems of its protocol."""
     statistics = SampleStatistics()
     for sample in run.folder.samples():
-        if sample.problem_id in run.exam.problems:
+        if sample.problem_id in run.protocol.problems:
             statistics.add(sample)
     scores = score_task(
-        run.exam,
+        run.protocol,
         run.sampling.k,
         run.task.grader,
         run.task.metrics,
         run.folder.grades(),
-        {key for key in failed_keys(run.folder.errors()) if key[0] in run.exam.problems},
+        {key for key in failed_keys(run.folder.errors()) if key[0] in run.protocol.problems},
         statistics,
     )
     found = tallies(run.folder.grades())

@@ -1,6 +1,6 @@
 """In which order samples are drawn: longest expected first. Pure.
 
-A run ends with its last sample, and a long thought that begins last keeps a whole cluster waiting.
+A run ends with its last sample, and long reasoning that begins last keeps a whole cluster waiting.
 So the problems with the longest samples go first and the short ones fill the gaps at the end, as in
 Graham's rule for scheduling on parallel machines (1969: longest processing time first).
 
@@ -59,7 +59,7 @@ class Lengths(Generic[Key]):
 
 
 class Schedule(Generic[Key]):
-    """Which sample is drawn next; it holds one entry a problem, not one a sample.
+    """Which sample is drawn next; it holds one entry per problem, not one per sample.
 
     Args:
         missing: the indices that each problem lacks, in the order in which equals are taken.

@@ -1,9 +1,9 @@
 """From a task's grades to its scores, as written to scores.json. Pure.
 
-{"exam": "9f..", "k": 64, "scoring": "integer", "complete": true, "pending": 0, "errors": 0,
+{"protocol": "9f..", "k": 64, "scoring": "integer", "complete": true, "pending": 0, "errors": 0,
 "scores": [one `Score` a metric], "skipped": [{"metric", "why"}],
 "truncated_share": 0.02, "looped": 0, "duplicates": 0,
-"tokens": {"prompt"|"thought"|"response"|"total": {"mean", "median", "max"} or null},
+"tokens": {"prompt"|"reasoning"|"response"|"total": {"mean", "median", "max"} or null},
 "breakdown", "range": see `harness.stats.breakdown`,
 "stopped": see `harness.workflows.until_decided`, null where the number of samples was fixed}
 """
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.interfaces import Grader, Metric
-from harness.protocol import Exam
+from harness.protocol import Protocol
 from harness.scores import Score, Tally
 from harness.stats.intervals import (
     Interval,
@@ -41,7 +41,7 @@ class SampleStatistics:
 
     lengths: dict[str, array[int]] = field(
         default_factory=lambda: {
-            name: array("q") for name in ("prompt", "thought", "response", "total")
+            name: array("q") for name in ("prompt", "reasoning", "response", "total")
         }
     )
     n: int = 0
@@ -54,9 +54,9 @@ class SampleStatistics:
         self.n += 1
         self.capped += sample.finish_reason == "length"
         self.looped += sample.looped
-        total, thought = sample.n_tokens, sample.n_thought_tokens
-        response = None if total is None or thought is None else total - thought
-        counts = {"prompt": sample.n_prompt_tokens, "thought": thought, "total": total}
+        total, reasoning = sample.n_tokens, sample.n_reasoning_tokens
+        response = None if total is None or reasoning is None else total - reasoning
+        counts = {"prompt": sample.n_prompt_tokens, "reasoning": reasoning, "total": total}
         for name, value in {**counts, "response": response}.items():
             if value is not None:
                 self.lengths[name].append(value)
@@ -80,7 +80,7 @@ class SampleStatistics:
 
 
 def score_task(
-    exam: Exam,
+    protocol: Protocol,
     k: int,
     grader: Grader,
     metrics: Sequence[Metric],
@@ -91,7 +91,7 @@ def score_task(
     """Everything that scores.json holds.
 
     Args:
-        exam: whose problems count, also those without any grade.
+        protocol: whose problems count, also those without any grade.
         k: samples asked for per problem.
         grader: numbers the equivalence classes of answers for cons@k.
         metrics: those of the task; one that needs more samples than there are is skipped by name.
@@ -100,7 +100,7 @@ def score_task(
         samples: their lengths and duplicates.
     """
     name = str(getattr(grader, "scoring", grader.version.partition("/")[0]))
-    by_problem, graded = _decisions(exam.problems, grades)
+    by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
     n_errors = lost.total()
     # A problem with more samples than k makes up for none that has fewer.
@@ -119,7 +119,7 @@ def score_task(
             elif scoring == name:
                 skipped.append({"metric": metric.name, "why": score})
     return {
-        "exam": exam.hash,
+        "protocol": protocol.hash,
         "k": k,
         "scoring": name,
         "complete": not pending and not n_errors,
@@ -200,7 +200,7 @@ def _score(
     usable = [tally for tally in tallies if tally.n >= metric.k]
     if not usable:
         most = max((tally.n for tally in tallies), default=0)
-        return f"needs {metric.k} samples a problem, there are {most}"
+        return f"needs {metric.k} samples per problem, there are {most}"
     values = [metric.value(tally) for tally in usable]
     variances = [metric.variance(tally) for tally in usable]
     trials = [tally.n // metric.k for tally in usable]

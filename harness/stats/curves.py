@@ -19,7 +19,7 @@ from harness.stats.metrics import cons_at, pass_at
 
 _DRAWS = 60_000  # orders of samples over all problems: a point of cons@k is good to 0.2 points
 _LEAST, _MOST = 200, 2000  # orders of one problem's samples
-_EXACT = 16  # samples a problem up to which cons@k is computed over all subsets
+_EXACT = 16  # samples per problem up to which cons@k is computed over all subsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def pass_curve(tallies: Sequence[Tally]) -> list[Point]:
 def cons_curve(tallies: Sequence[Tally]) -> list[Point]:
     """cons@k for k = 1 .. the smallest n of a problem.
 
-    Exact over all subsets up to 16 samples a problem and where k is 1 or n; between, the mean over
+    Exact over all subsets up to 16 samples per problem and where k is 1 or n; between, the mean over
     seeded random orders of the samples. The sampling variance is that of `metrics.cons_at`: k/n
     times the variance of one vote of k draws with replacement.
     """

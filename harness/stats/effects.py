@@ -44,7 +44,7 @@ class Outcome:
     index: int
     verdict: Verdict
     n_tokens: int | None
-    n_thought_tokens: int | None
+    n_reasoning_tokens: int | None
     capped: bool
 
     @property
@@ -112,7 +112,7 @@ def outcomes(
             sample.index,
             verdicts.get(sample.key, Verdict.ERROR),
             sample.n_tokens,
-            sample.n_thought_tokens,
+            sample.n_reasoning_tokens,
             sample.finish_reason == "length",
         )
         for sample in samples
@@ -129,7 +129,7 @@ def capped(found: Iterable[Outcome], cap: int) -> list[Outcome]:
     """The outcomes under a lower length cap: a longer sample is truncated at it.
 
     A sample longer than the cap counts as truncated wherever the cut falls. That is exact inside
-    a thought, and on the safe side inside a response; `cut_responses` counts the latter.
+    reasoning, and on the safe side inside a response; `cut_responses` counts the latter.
 
     Raises:
         DataError: a sample without a token count.
@@ -143,12 +143,12 @@ def capped(found: Iterable[Outcome], cap: int) -> list[Outcome]:
             )
         if outcome.n_tokens > cap:
             verdict = Verdict.TRUNCATED if outcome.verdict is not Verdict.ERROR else Verdict.ERROR
-            thought = outcome.n_thought_tokens
+            reasoning = outcome.n_reasoning_tokens
             outcome = replace(
                 outcome,
                 verdict=verdict,
                 n_tokens=cap,
-                n_thought_tokens=None if thought is None else min(thought, cap),
+                n_reasoning_tokens=None if reasoning is None else min(reasoning, cap),
                 capped=True,
             )
         result.append(outcome)
@@ -156,10 +156,10 @@ def capped(found: Iterable[Outcome], cap: int) -> list[Outcome]:
 
 
 def cut_responses(found: Iterable[Outcome], cap: int) -> int:
-    """How many right samples a cap cuts after their thought, where the answer may stand by then."""
+    """How many right samples a cap cuts after their reasoning, where the answer may stand by then."""
     return sum(
         outcome.verdict is Verdict.CORRECT
-        and (outcome.n_thought_tokens or 0) < cap < (outcome.n_tokens or 0)
+        and (outcome.n_reasoning_tokens or 0) < cap < (outcome.n_tokens or 0)
         for outcome in found
     )
 

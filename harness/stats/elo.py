@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Scoring = Literal["points", "icpc"]
 """`points`: a problem is worth its points less 50 a failed attempt, and never less than 0.
-`icpc`: one point a problem, and 10 penalty minutes a failed attempt decide among equals."""
+`icpc`: one point per problem, and 10 penalty minutes a failed attempt decide among equals."""
 
 POINTS_A_FAILURE = 50.0
 MINUTES_A_FAILURE = 10.0

@@ -2,8 +2,8 @@
 
 Per task, one-sided at 5 % and with Holm's correction over the tasks:
 
-- *regression* when the drop is significant by the sampling error, since the exam is fixed; by the
-  exact sign-flip over problems where a run has one sample a problem;
+- *regression* when the drop is significant by the sampling error, since the protocol is fixed; by the
+  exact sign-flip over problems where a run has one sample per problem;
 - else *no regression* when the lower 95 % bound of new - base is above -margin, or the power to see
   a drop of margin is at least 0.8;
 - else *underpowered*.

@@ -1,10 +1,10 @@
 """Is one run worse than another on the same problems, or is it noise? Paired by problem. Pure.
 
-The exam is fixed, so the question of a gate is the sampling one: would the same two models differ
+The protocol is fixed, so the question of a gate is the sampling one: would the same two models differ
 again on these very problems? Its test holds each problem's pooled number of right samples fixed
 and asks how the draws could have fallen to the two runs (Mantel and Haenszel 1959, as an exact
 test): it needs no variance estimate, and keeps its level with few samples and at rates of 0 and 1.
-Where a run has one sample a problem, problems take the place of samples: each difference could as
+Where a run has one sample per problem, problems take the place of samples: each difference could as
 well have had the other sign (Fisher 1935).
 """
 
@@ -69,7 +69,7 @@ class Difference:
 
     @property
     def interval(self) -> Interval:
-        """That of the sampling error; over problems where a run has one sample a problem."""
+        """That of the sampling error; over problems where a run has one sample per problem."""
         found = self.interval_sampling or self.interval_problems
         return found or Interval(-1.0, 1.0)
 
@@ -249,7 +249,7 @@ def _problems_interval(changes: Sequence[float], confidence: float) -> Interval 
     That is taken to be 20 points at least, and 100 where none is seen: the few problems that moved
     may be missing from the sample. Without it 30 problems of which few differ are covered 69 to
     93 % of the time; with it 93 to 98 %, and up to 100 % where hardly any problem can move or one
-    sample a problem leaves only whole differences.
+    sample per problem leaves only whole differences.
     """
     m = len(changes)
     if m < 2:

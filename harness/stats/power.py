@@ -31,10 +31,10 @@ POWER = 0.8
 """Chance of seeing a drop from which a comparison counts as able to see it."""
 
 SPREAD = 0.55
-"""Intraclass correlation of rates where nothing tells it: no samples, or one a problem."""
+"""Intraclass correlation of rates where nothing tells it: no samples, or one per problem."""
 
 MOST = 4096
-"""Samples a problem that anyone may be told to draw."""
+"""Samples per problem that anyone may be told to draw."""
 _MOST_PROBLEMS = 100_000  # that anyone may be told to write
 
 _GRID = 9  # rates that stand for one problem's posterior
@@ -56,7 +56,7 @@ class Beta(NamedTuple):
 def fit_rates(tallies: Sequence[Tally]) -> Beta:
     """The distribution of rates behind a run's problems, by the method of moments.
 
-    A mean of 0 or 1 is moved off by half a sample. One sample a problem says nothing of the spread
+    A mean of 0 or 1 is moved off by half a sample. One sample per problem says nothing of the spread
     between problems: an intraclass correlation of 0.55 stands in, as AIME-like sets show.
     """
     shares = [t.correct / t.n for t in tallies]
@@ -83,7 +83,7 @@ def posterior_rates(tallies: Sequence[Tally]) -> Rates:
 
 
 def posterior_variance(tallies: Sequence[Tally]) -> float:
-    """Variance of the mean of one more sample a problem: E[p(1-p)] of each posterior, over m²."""
+    """Variance of the mean of one more sample per problem: E[p(1-p)] of each posterior, over m²."""
     prior = fit_rates(tallies)
     found = 0.0
     for t in tallies:
@@ -120,7 +120,7 @@ def lowered(rates: Rates, drop: float) -> Rates:
 
 
 def sampling_variance(rates: Rates) -> float:
-    """Variance of the mean of one sample a problem: the mean of p(1-p), over m."""
+    """Variance of the mean of one sample per problem: the mean of p(1-p), over m."""
     return float((rates * (1 - rates)).mean()) / len(rates)
 
 
@@ -175,9 +175,9 @@ def detectable_drop(
 def k_needed(
     rates: Rates, drop: float, *, k_base: int | None = None, alpha: float = ALPHA
 ) -> int | None:
-    """Samples a problem that see a drop with power 0.8; None where not even 4,096 do.
+    """Samples per problem that see a drop with power 0.8; None where not even 4,096 do.
 
-    Of base and new alike, unless the base has its own `k_base`. One sample a problem is a test of
+    Of base and new alike, unless the base has its own `k_base`. One sample per problem is a test of
     its own and may do where two do not: k from 2 on is meant.
     """
 

@@ -4,7 +4,7 @@ After every round (one more sample of every problem) the difference between the 
 the base's is looked at. Looking often must not raise false alarms, so the boundary is one that the
 whole path crosses with the chance alpha, not a single look.
 
-With r rounds against a base of n samples a problem, the difference has variance v(1/r + 1/n), and
+With r rounds against a base of n samples per problem, the difference has variance v(1/r + 1/n), and
 its values over the rounds are a Brownian motion in information time t(r) = (1/K + 1/n) /
 (1/r + 1/n), where K is the cap (Jennison and Turnbull 2000, section 3.1): W = -Z sqrt(t), with
 drift sqrt(information at K) times the drop. The base is spent at every look, so a third of K rounds
@@ -54,7 +54,7 @@ _SLACK = 0.001  # of a power: a margin that was promised must not fail by roundi
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A gate that looks after each of `k` rounds against a base of `n_base` samples a problem.
+    """A gate that looks after each of `k` rounds against a base of `n_base` samples per problem.
 
     Args:
         alpha: chance of a false alarm over all looks.
@@ -91,7 +91,7 @@ class Design:
         return boundary(self.times, MISS if self.able else self.alpha)
 
     def error(self, variance: float, rounds: int) -> float:
-        """Standard error of the difference, from the variance of one sample a problem."""
+        """Standard error of the difference, from the variance of one sample per problem."""
         return math.sqrt(variance * (1 / rounds + 1 / self.n_base))
 
 
@@ -162,7 +162,7 @@ def detectable_drop(
 ) -> float:
     """The smallest drop that the gate sees within k rounds with power 0.8, as its margin.
 
-    `n_base` is the base's samples a problem; k by default.
+    `n_base` is the base's samples per problem; k by default.
     """
 
     def power_of(drop: float) -> float:
@@ -180,7 +180,7 @@ def expected_share(design: Design, rates: Rates, drop: float = 0.0) -> float:
 def outcomes(design: Design, variance: float, drop: float) -> tuple[float, float]:
     """(chance of "regression", expected rounds) at a true drop, by following all paths.
 
-    `variance` is that of the mean of one sample a problem.
+    `variance` is that of the mean of one sample per problem.
     """
     error = design.error(variance, design.k)
     margin, drift = round(design.margin / error, 3), round(drop / error, 3)
@@ -232,7 +232,7 @@ def _paths(
 
 
 def _halfway(rates: Rates, drop: float) -> float:
-    """Variance of one sample a problem, base and lowered rates half each."""
+    """Variance of one sample per problem, base and lowered rates half each."""
     try:
         after = lowered(rates, drop)
     except ValueError:

@@ -100,11 +100,11 @@ class TaskProgress:
 
     @classmethod
     def of(cls, folder: TaskFolder, k: int) -> TaskProgress:
-        """A task of a run, nothing read yet but its exam."""
+        """A task of a run, nothing read yet but its protocol."""
         samples, grades, errors = (
             Tail(folder.path / f"{name}.jsonl") for name in ("samples", "grades", "errors")
         )
-        return cls(folder.name, len(folder.exam().problems), k, samples, grades, errors)
+        return cls(folder.name, len(folder.protocol().problems), k, samples, grades, errors)
 
     @property
     def asked(self) -> int:
@@ -148,7 +148,7 @@ class TaskProgress:
         return mean(values), problems_error(values), False
 
     def rate(self) -> tuple[float, float] | None:
-        """Samples and tokens a second over the last minute, at first since the run began.
+        """Samples and tokens per second over the last minute, at first since the run began.
 
         None after a single look at a run that was started more than once.
         """

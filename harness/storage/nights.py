@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import ExamMismatch, HarnessError, Incomplete
+from harness.errors import HarnessError, Incomplete, ProtocolMismatch
 from harness.stats import gate
 from harness.stats.gate import Comparison, TaskComparison
 
 WithoutComparison = Literal["no baseline", "is the baseline", "not graded"]
-Verdict = gate.Outcome | Literal["not the same exam"] | WithoutComparison
+Verdict = gate.Outcome | Literal["not the same protocol"] | WithoutComparison
 
 _WORST_FIRST = (1, 70, 2, 3, 4, 5, 0)
-_VERDICTS = {3: "not the same exam", 4: "incomplete", 5: "underpowered"}
+_VERDICTS = {3: "not the same protocol", 4: "incomplete", 5: "underpowered"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class Outcome:
         codes = [self.failure.exit_code] if self.failure is not None else []
         if self.comparison is not None:
             codes.append(self.comparison.exit_code(fail_on_rise=self.fail_on_rise))
-        if any(task.verdict == "not the same exam" for task in self.tasks):
-            codes.append(ExamMismatch.exit_code)
+        if any(task.verdict == "not the same protocol" for task in self.tasks):
+            codes.append(ProtocolMismatch.exit_code)
         if not self.complete:
             codes.append(Incomplete.exit_code)
         return worst(codes)

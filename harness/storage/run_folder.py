@@ -2,7 +2,7 @@
 
 RUN/manifest.json              model and engine fingerprint, k per task, every start
 RUN/.lock                      who writes here now
-RUN/<task>/exam.json           the exam and its hash
+RUN/<task>/protocol.json           the protocol and its hash
 RUN/<task>/problems.jsonl      the problems, so that a report or a re-grade needs no dataset
 RUN/<task>/samples.jsonl       append-only
 RUN/<task>/grades.jsonl        one line a graded sample; never holds sample text
@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import DataError, ExamMismatch, UsageError
-from harness.protocol import Exam, differences
+from harness.errors import DataError, ProtocolMismatch, UsageError
+from harness.protocol import Protocol, differences
 from harness.storage.files import read_json, read_lines, write_json, write_lines
 from harness.storage.lock import FolderLock
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
@@ -55,9 +55,11 @@ class TaskFolder:
         """The task's name."""
         return self.path.name
 
-    def exam(self) -> Exam:
-        """The exam these samples were drawn under."""
-        return _decode(self.path / "exam.json", Exam.from_json, read_json(self.path / "exam.json"))
+    def protocol(self) -> Protocol:
+        """The protocol these samples were drawn under."""
+        return _decode(
+            self.path / "protocol.json", Protocol.from_json, read_json(self.path / "protocol.json")
+        )
 
     def problems(self) -> dict[str, Problem]:
         """The problems by id, in the task's order."""
@@ -118,9 +120,9 @@ class RunFolder:
         return _decode(path, lambda row: Manifest(**row), read_json(path))
 
     def tasks(self) -> list[TaskFolder]:
-        """The tasks of this run that hold an exam, in the order in which they were added."""
+        """The tasks of this run that hold a protocol, in the order in which they were added."""
         order = list(self.manifest().k)
-        folders = [TaskFolder(path.parent) for path in self.path.glob("*/exam.json")]
+        folders = [TaskFolder(path.parent) for path in self.path.glob("*/protocol.json")]
         return sorted(folders, key=lambda t: (t.name not in order, order.index(t.name)
                                               if t.name in order else 0, t.name))  # fmt: skip
 
@@ -151,7 +153,7 @@ class RunWriter:
         """Record a start; the manifest of a new folder, or the stored one with this start added.
 
         Raises:
-            ExamMismatch: the folder holds samples of another model or engine.
+            ProtocolMismatch: the folder holds samples of another model or engine.
         """
         path = self.path / MANIFEST
         if path.exists():
@@ -174,22 +176,22 @@ class RunWriter:
         """Replace manifest.json in one step."""
         write_json(self.path / MANIFEST, asdict(manifest))
 
-    def check_task(self, exam: Exam, k: int) -> bool:
-        """Whether the folder holds this task already; it must then be the same exam.
+    def check_task(self, protocol: Protocol, k: int) -> bool:
+        """Whether the folder holds this task already; it must then be the same protocol.
 
         Raises:
-            ExamMismatch: the folder's exam differs; the message names the parts.
+            ProtocolMismatch: the folder's protocol differs; the message names the parts.
             UsageError: it holds more samples per problem than `k`.
         """
-        folder = TaskFolder(self.path / exam.task)
-        if not (folder.path / "exam.json").exists():
+        folder = TaskFolder(self.path / protocol.task)
+        if not (folder.path / "protocol.json").exists():
             if (folder.path / "samples.jsonl").exists():
                 raise DataError(
-                    f"{folder.path} holds samples and no exam.json, so nobody knows what was asked: "
+                    f"{folder.path} holds samples and no protocol.json, so nobody knows what was asked: "
                     "restore it, or use another -o folder"
                 )
             return False
-        parts = differences(folder.exam(), exam)
+        parts = differences(folder.protocol(), protocol)
         if parts:
             only_grader = parts.keys() == {"grader"}
             fix = (
@@ -197,10 +199,10 @@ class RunWriter:
                 if only_grader
                 else "use the same settings, or another -o folder"
             )
-            raise ExamMismatch(
-                f"{folder.path} holds another exam ({'; '.join(parts.values())}); {fix}"
+            raise ProtocolMismatch(
+                f"{folder.path} holds another protocol ({'; '.join(parts.values())}); {fix}"
             )
-        known_k = RunFolder(self.path).manifest().k.get(exam.task, 0)
+        known_k = RunFolder(self.path).manifest().k.get(protocol.task, 0)
         if k < known_k:
             raise UsageError(
                 f"{folder.path} already holds k={known_k}, more than the {k} asked for; "
@@ -208,21 +210,21 @@ class RunWriter:
             )
         return True
 
-    def add_task(self, exam: Exam, problems: Sequence[Problem], k: int) -> TaskFolder:
+    def add_task(self, protocol: Protocol, problems: Sequence[Problem], k: int) -> TaskFolder:
         """Create the folder of a task, or open an existing one after `check_task`."""
-        folder = TaskFolder(self.path / exam.task)
-        if not self.check_task(exam, k):
+        folder = TaskFolder(self.path / protocol.task)
+        if not self.check_task(protocol, k):
             try:
                 folder.path.mkdir(exist_ok=True)
             except OSError as error:
                 raise DataError(f"{folder.path}: cannot be made ({error.strerror})") from error
             write_lines(folder.path / "problems.jsonl", problems)
-            write_json(folder.path / "exam.json", exam.to_json())
-        self.set_k(exam.task, k)
+            write_json(folder.path / "protocol.json", protocol.to_json())
+        self.set_k(protocol.task, k)
         return folder
 
     def set_k(self, task: str, k: int) -> None:
-        """Write down how many samples a problem a task has, or is to have."""
+        """Write down how many samples per problem a task has, or is to have."""
         manifest = RunFolder(self.path).manifest()
         if k != manifest.k.get(task):
             manifest.k[task] = k
@@ -242,7 +244,7 @@ class RunWriter:
         changed = [f"{n}: {old.get(n)} against {new.get(n)}" for n in fixed
                    if old.get(n) != new.get(n)]  # fmt: skip
         if changed:
-            raise ExamMismatch(
+            raise ProtocolMismatch(
                 f"{self.path} holds samples drawn in another way ({'; '.join(changed)}); "
                 "use another -o folder"
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.checkpoint import digest, weights_hash
-from harness.errors import DataError, ExamMismatch, UsageError
+from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.storage.nights import Checkpoint
 from harness.workflows.accept import CLOCK
 
@@ -119,11 +119,11 @@ def check_unchanged(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> N
     """Refuse to hold a finished run for one of what the folder holds now.
 
     Raises:
-        ExamMismatch: the run was made of other files.
+        ProtocolMismatch: the run was made of other files.
     """
     now = None if line is None else _changed(checkpoint.path, line)
     if line is not None and now is not None:
-        raise ExamMismatch(
+        raise ProtocolMismatch(
             f"{checkpoint.path} holds other files than those that the run {checkpoint.run!r} was "
             f"made of ({line['content']} against {now}); '{{content}}' in the name pattern gives "
             "each state a run of its own"

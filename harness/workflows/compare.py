@@ -1,4 +1,4 @@
-"""Compare two runs: the same exam first, then what changed, from run folders alone."""
+"""Compare two runs: the same protocol first, then what changed, from run folders alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ExamMismatch, Incomplete, UsageError
+from harness.errors import Incomplete, ProtocolMismatch, UsageError
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.protocol import COMPARED, differences
@@ -48,20 +48,20 @@ async def compare_runs(
         new: the run that is judged.
         task_named: finds a task by name, for grading again.
         margin: the drop that "no regression" must exclude, as a share.
-        allow: parts of the exam that may differ.
+        allow: parts of the protocol that may differ.
         tasks: only these; all of the base by default.
 
     Raises:
-        ExamMismatch: the exams differ in a part that is not allowed, or the new run lacks a task.
+        ProtocolMismatch: the protocols differ in a part that is not allowed, or the new run lacks a task.
         UsageError: an unknown part or task, or a margin that is no share.
         DataError: a folder that is no run, or has no scores.
     """
     _check_options(margin, allow)
     before = _base_folders(base, tasks)
     pairs = _pairs(before, new)
-    _check_exams(pairs, {*allow, *_GRADER_ONLY})
+    _check_protocols(pairs, {*allow, *_GRADER_ONLY})
     grades = await _grades(before, new, pairs, task_named)
-    _check_exams({n: p for n, p in pairs.items() if n not in grades}, set(allow))
+    _check_protocols({n: p for n, p in pairs.items() if n not in grades}, set(allow))
     sides = {
         name: grades.get(name) or [list(folder.grades()) for folder in pair]
         for name, pair in pairs.items()
@@ -96,7 +96,7 @@ def _pairs(before: Mapping[str, Path], new: Path) -> dict[str, tuple[TaskFolder,
     known = {folder.name: folder for folder in RunFolder(new).tasks()}
     missing = [name for name in before if name not in known]
     if missing:
-        raise ExamMismatch(
+        raise ProtocolMismatch(
             f"{new} has no {', '.join(missing)}, which the base has; run it, or name the tasks to "
             "compare with --tasks"
         )
@@ -119,10 +119,10 @@ def _base_folders(base: Path | Mapping[str, Path], tasks: Sequence[str] | None) 
     return {name: path for name, path in found.items() if tasks is None or name in tasks}
 
 
-def _check_exams(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: set[str]) -> None:
+def _check_protocols(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: set[str]) -> None:
     faults = []
     for name, (before, after) in pairs.items():
-        old, new = before.exam(), after.exam()
+        old, new = before.protocol(), after.protocol()
         parts = differences(old, new)
         if not old.problems.keys() & new.problems.keys():
             faults.append(f"{name}: no problem in common")
@@ -133,7 +133,7 @@ def _check_exams(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: se
             if part not in allowed
         ]
     if faults:
-        raise ExamMismatch(f"not the same exam: {'; '.join(faults)}")
+        raise ProtocolMismatch(f"not the same protocol: {'; '.join(faults)}")
 
 
 async def _grades(
@@ -145,11 +145,11 @@ async def _grades(
     """Both sides graded again, for the tasks whose graders differ and would agree now."""
     found: dict[str, list[list[Grade]]] = {}
     for name, (old, now) in pairs.items():
-        if old.exam().grader == now.exam().grader:
+        if old.protocol().grader == now.protocol().grader:
             continue
         runs = [_stored(path, name, task_named) for path in (before[name], new)]
         check_ready(runs[0].task.grader)
-        if runs[0].exam.grader != runs[1].exam.grader:
+        if runs[0].protocol.grader != runs[1].protocol.grader:
             continue  # two scorings, not two versions of one
         async with GradingPool() as pool:
             found[name] = [await grade_again(run, pool) for run in runs]
@@ -195,7 +195,7 @@ def _task(
             f"sampling of the base stopped early, after round {stopped['round']} of "
             f"{stopped['k']}: its mean leans towards what stopped it"
         )
-    allowed = differences(*(folder.exam() for folder in pair))
+    allowed = differences(*(folder.protocol() for folder in pair))
     for part, words in allowed.items():
         if part == "grader" and again:
             notes.append(f"both graded again from the stored samples ({words})")
@@ -231,7 +231,7 @@ def _changes(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, .
         ),
         *(
             Change(f"mean {part} tokens", length(base, part), length(new, part))
-            for part in ("thought", "response")
+            for part in ("reasoning", "response")
         ),
     )  # fmt: skip
 
@@ -264,7 +264,7 @@ def _incomplete(
     pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
     sides: Mapping[str, Sequence[Sequence[Grade]]],
 ) -> list[str]:
-    """What is missing of either run, a line a task; nothing is pending of published responses."""
+    """What is missing of either run, a line per task; nothing is pending of published responses."""
     lines = []
     for name, pair in pairs.items():
         for folder, grades in zip(pair, sides[name], strict=True):

@@ -24,7 +24,7 @@ from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun, make_plan
 from harness.pipeline.runner import Observer, Runner
-from harness.protocol import Exam, make_exam
+from harness.protocol import Protocol, make_protocol
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Problem, Sampling, Task
 from harness.workflows.notices import Notices
@@ -45,14 +45,14 @@ class Prepared:
     task: Task
     sampling: Sampling
     problems: Sequence[Problem]
-    exam: Exam
+    protocol: Protocol
     only: frozenset[tuple[str, int]] | None = None
 
     def run(self, folder: TaskFolder) -> TaskRun:
         """The task in its folder."""
         return TaskRun(
             task=self.task,
-            exam=self.exam,
+            protocol=self.protocol,
             problems={problem.id: problem for problem in self.problems},
             sampling=self.sampling,
             folder=folder,
@@ -67,7 +67,7 @@ def check_ready(grader: Any) -> None:
 
 
 def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
-    """Load the problems of every task and fix its exam. Raises UsageError and DataError."""
+    """Load the problems of every task and fix its protocol. Raises UsageError and DataError."""
     prepared = []
     for plain in tasks:
         task, sampling = configure(plain, settings)
@@ -76,7 +76,7 @@ def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
             task, settings.data, settings.selection, settings.limit
         )
         source = task.dataset.source(settings.data)
-        exam = make_exam(
+        protocol = make_protocol(
             task,
             problems,
             sampling,
@@ -85,7 +85,7 @@ def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
             extract=settings.extract,
             source=f"{source} ({in_words(left_out)})" if left_out else source,
         )
-        prepared.append(Prepared(task, sampling, problems, exam))
+        prepared.append(Prepared(task, sampling, problems, protocol))
     return prepared
 
 
@@ -106,8 +106,8 @@ async def evaluate(
         observe: given the tasks about to be worked on, returns who is told of every event.
         bases: the run that each task is held against with `until: decided`; by default
             `settings.base` for all of its tasks. A task without one is sampled in full, and so is
-            one whose base, given here, is another exam or has too few samples.
-        allow: parts of the exam in which such a base may differ.
+            one whose base, given here, is another protocol or has too few samples.
+        allow: parts of the protocol in which such a base may differ.
         lengths: the run whose lengths are expected of each task's samples; by default that of
             `settings.lengths`, else `settings.base`.
 
@@ -115,15 +115,17 @@ async def evaluate(
         What each task's scores.json holds, in the order of `tasks`.
 
     Raises:
-        UsageError, DataError, ExamMismatch: nothing was changed.
+        UsageError, DataError, ProtocolMismatch: nothing was changed.
         EngineDown: the engine cannot go on; every finished sample is kept.
     """
     prepared = prepare(tasks, settings)
-    gate = make_gate(settings, [(item.exam, item.sampling.k) for item in prepared], bases, allow)
+    gate = make_gate(
+        settings, [(item.protocol, item.sampling.k) for item in prepared], bases, allow
+    )
     earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
-            writer.check_task(item.exam, item.sampling.k)
+            writer.check_task(item.protocol, item.sampling.k)
         number = next_start(settings.output)
         # A resumed run must not repeat the draws of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
@@ -247,7 +249,7 @@ async def pool_elsewhere(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """How the samples of a run are drawn, beyond what its exam says.
+    """How the samples of a run are drawn, beyond what its protocol says.
 
     Args:
         concurrency: samples in flight; the engine's own number by default.
@@ -275,14 +277,15 @@ async def run_engine(
     drawing = drawing or Drawing()
     gate = drawing.gate
     for item in prepared:
-        writer.check_task(item.exam, item.sampling.k)
+        writer.check_task(item.protocol, item.sampling.k)
     fingerprint = engine.fingerprint()
     writer.begin(
         Manifest(model=model, fingerprint=fingerprint, harness=harness.__version__),
         {**start_record(), **start, "versions": fingerprint.get("versions", {})},
     )
     runs = [
-        item.run(writer.add_task(item.exam, item.problems, item.sampling.k)) for item in prepared
+        item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
+        for item in prepared
     ]
     for run in runs:
         if gate is None or run.task.name not in gate.bases:

@@ -18,7 +18,7 @@ from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
-from harness.protocol import content_hash, make_exam
+from harness.protocol import content_hash, make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import RunWriter
 from harness.types import FinishReason, Problem, Row, Sampling, Task
@@ -100,7 +100,7 @@ async def import_responses(
     """Read published responses and put them through the pipeline.
 
     Args:
-        path: .jsonl, .csv or .parquet; one row a problem (`responses`, a list) or one a response.
+        path: .jsonl, .csv or .parquet; one row per problem (`responses`, a list) or one per response.
         task: one of `KINDS`, or a task whose own schema the rows have.
         columns: field to column, as `--map` gives them; absent ones are found by name.
         output: the run folder.
@@ -121,7 +121,7 @@ async def import_responses(
     task = replace(task, dataset=FileDataset(path), prompt="", sampling=sampling, metrics=metrics)
     problems = list(imported.problems.values())
     left_out = f" ({in_words(imported.left_out)})" if imported.left_out else ""
-    exam = make_exam(task, problems, sampling, source=path.name + left_out)
+    protocol = make_protocol(task, problems, sampling, source=path.name + left_out)
     recordings = {
         (id, index): recording
         for id, responses in imported.responses.items()
@@ -129,7 +129,7 @@ async def import_responses(
     }
     engine = RecordedEngine(recordings, {"file": path.name})
     with RunWriter(output, take_over=take_over) as writer:
-        prepared = [Prepared(task, sampling, problems, exam, frozenset(recordings))]
+        prepared = [Prepared(task, sampling, problems, protocol, frozenset(recordings))]
         return await run_engine(writer, model, engine, prepared, observe, {})
 
 

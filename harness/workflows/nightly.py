@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.errors import DataError, ExamMismatch, HarnessError
+from harness.errors import DataError, HarnessError, ProtocolMismatch
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.stats.gate import Comparison
@@ -235,11 +235,11 @@ async def _compare(
     other: dict[str, str] = {}
     try:
         found = await compared(held) if held else None
-    except ExamMismatch:  # of some task: the others are compared all the same
+    except ProtocolMismatch:  # of some task: the others are compared all the same
         for task, base in held.items():
             try:
                 await compared({task: base})
-            except ExamMismatch as error:
+            except ProtocolMismatch as error:
                 other[task] = str(error)
         same = {task: base for task, base in held.items() if task not in other}
         found = await compared(same) if same else None
@@ -250,7 +250,7 @@ async def _compare(
         if task in compared_tasks:
             verdict = compared_tasks[task].ruling.verdict
         elif task in other:
-            verdict = "not the same exam"
+            verdict = "not the same protocol"
         outcomes.append(
             TaskOutcome(task=task, scores=result, verdict=verdict, base=plan.bases.get(task),
                         comparison=compared_tasks.get(task), why=other.get(task, ""))

@@ -104,7 +104,7 @@ def plan_task(
     Args:
         basis: rates and lengths.
         k: one more k to plan for.
-        base_k: samples a problem of the run to compare with; as many as the new run's by default.
+        base_k: samples per problem of the run to compare with; as many as the new run's by default.
         margin: the drop whose power is given, as a share.
         detect: a drop that should be seen, as a share.
         tokens_per_second: of the engine; None leaves the hours open.

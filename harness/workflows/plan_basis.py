@@ -27,7 +27,7 @@ class Assumptions:
     Args:
         rate: mean pass@1 over problems, from 0 to 1.
         spread: standard deviation of pass@1 between problems.
-        length: tokens generated a sample, thought included.
+        length: tokens generated a sample, reasoning included.
         tokens_per_second: of the engine, over all samples in flight.
     """
 

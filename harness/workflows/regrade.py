@@ -37,21 +37,21 @@ def stored_runs(path: Path, task_named: TaskNamed) -> list[TaskRun]:
     k = run.manifest().k
     runs = []
     for folder in run.tasks():
-        exam = folder.exam()
-        task = task_named(exam.task)
+        protocol = folder.protocol()
+        task = task_named(protocol.task)
         grader: Any = task.grader
         if hasattr(grader, "extract"):
-            grader = replace(grader, extract=exam.extract)
-        if "lcb-official" in exam.grader:
+            grader = replace(grader, extract=protocol.extract)
+        if "lcb-official" in protocol.grader:
             grader = replace(grader, scoring="lcb-official", also=())
-        if "unsafe-judge" in exam.grader:
+        if "unsafe-judge" in protocol.grader:
             grader = replace(grader, unsafe=True)
         runs.append(
             TaskRun(
                 task=replace(task, grader=grader),
-                exam=replace(exam, grader=grader.version),
+                protocol=replace(protocol, grader=grader.version),
                 problems=folder.problems(),
-                sampling=Sampling(k=k.get(exam.task, 1)),
+                sampling=Sampling(k=k.get(protocol.task, 1)),
                 folder=folder,
             )
         )
@@ -67,7 +67,7 @@ async def regrade(
     observe: Callable[[Sequence[TaskRun]], Observer],
     take_over: bool = False,
 ) -> list[Change]:
-    """Grade every stored sample, replace grades, exam and scores, and list what changed.
+    """Grade every stored sample, replace grades, protocol and scores, and list what changed.
 
     A task's files are replaced only when all of its samples are graded, so an interrupted
     regrade leaves them as they were. A sample whose grader fails has no grade afterwards.
@@ -114,7 +114,7 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
         for grade in failed:
             record_fault(errors, "grader", grade.key, grade.detail)
         errors.close()
-    write_json(run.folder.path / "exam.json", run.exam.to_json())
+    write_json(run.folder.path / "protocol.json", run.protocol.to_json())
     write_scores(run)
     return sorted(changes, key=lambda change: change.after.key)
 
@@ -162,7 +162,7 @@ def rescore(path: Path, task_named: TaskNamed) -> list[dict[str, Any]]:
     RunFolder(path)
     with RunWriter(path):
         runs = stored_runs(path, task_named)
-        return [write_scores(replace(run, exam=run.folder.exam())) for run in runs]
+        return [write_scores(replace(run, protocol=run.folder.protocol())) for run in runs]
 
 
 def scores_in_window(
@@ -181,8 +181,8 @@ def scores_in_window(
             continue
         inside = {id: problem for id, problem in run.problems.items() if window.holds(problem)}
         if inside:
-            exam = narrowed(run.folder.exam(), inside)
-            found[run.task.name] = compute_scores(replace(run, problems=inside, exam=exam))
+            protocol = narrowed(run.folder.protocol(), inside)
+            found[run.task.name] = compute_scores(replace(run, problems=inside, protocol=protocol))
     if not found:
         raise UsageError(f"--window {window}: {path} has no problem of these months")
     return found

@@ -86,13 +86,17 @@ class Sweep:
     draws: Sequence[Draw]
 
     def to_json(self, effects: Sequence[Effect]) -> dict[str, Any]:
-        """The base's exams, k and every effect, as written to sweep.json."""
+        """The base's protocols, k and every effect, as written to sweep.json."""
         bases = {}
         for item in self.base:
-            exam = {
-                name: value for name, value in item.exam.to_json().items() if name != "problems"
+            protocol = {
+                name: value for name, value in item.protocol.to_json().items() if name != "problems"
             }
-            bases[item.task.name] = {**exam, "n_problems": len(item.problems), "k": item.sampling.k}
+            bases[item.task.name] = {
+                **protocol,
+                "n_problems": len(item.problems),
+                "k": item.sampling.k,
+            }
         return {
             "model": self.draws[0].settings.model,
             "base": bases,
@@ -105,7 +109,7 @@ def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant
 
     Raises:
         UsageError: a value that cannot be honoured, or that applies to none of the tasks.
-        ExamMismatch: a folder of the sweep holds another exam.
+        ProtocolMismatch: a folder of the sweep holds another protocol.
         DataError: the problems cannot be read.
     """
     prepared = prepare(tasks, base)
@@ -258,7 +262,7 @@ def _measure(
 
 
 def _draws(base: RunSettings, prepared: Sequence[Prepared], cells: Sequence[Cell]) -> list[Draw]:
-    """The base, drawn up to the largest k of any value, and one folder a value to be sampled."""
+    """The base, drawn up to the largest k of any value, and one folder per value to be sampled."""
     largest = {item.task.name: item.sampling.k for item in prepared}
     draws: dict[Path, Draw] = {}
     for cell in cells:
@@ -274,15 +278,15 @@ def _draws(base: RunSettings, prepared: Sequence[Prepared], cells: Sequence[Cell
 
 
 def _at_least(item: Prepared, k: int, path: Path) -> Prepared:
-    """A task with k samples a problem, or with as many as its folder holds already."""
+    """A task with k samples per problem, or with as many as its folder holds already."""
     if (path / MANIFEST).exists():
         k = max(k, RunFolder(path).manifest().k.get(item.task.name, 0))
     return replace(item, sampling=replace(item.sampling, k=k))
 
 
 def _check_folder(draw: Draw) -> None:
-    """Refuse a folder that holds another exam, before anything is sampled."""
+    """Refuse a folder that holds another protocol, before anything is sampled."""
     if (draw.path / MANIFEST).exists():
         with RunWriter(draw.path, take_over=draw.settings.take_over) as writer:
             for item in draw.prepared:
-                writer.check_task(item.exam, item.sampling.k)
+                writer.check_task(item.protocol, item.sampling.k)

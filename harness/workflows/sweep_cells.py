@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.errors import DataError, UsageError
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.types import Sample, Task
 from harness.workflows.evaluate import Prepared, check_ready
 from harness.workflows.import_responses import KINDS
@@ -69,18 +69,18 @@ def _configured(task: Task, base: Prepared, variant: Variant) -> Prepared:
         varied, sampling = configure(task, settings)
     except UsageError as error:
         raise UsageError(f"{variant.name}: {error}") from error
-    exam = make_exam(
+    protocol = make_protocol(
         varied,
         (),
         sampling,
         thinking=settings.thinking,
         think_end=settings.think_end,
         extract=settings.extract,
-        source=base.exam.source,
+        source=base.protocol.source,
     )
     # The problems are the base's: their hashes run over every test and are not computed again.
-    exam = replace(exam, problems=base.exam.problems)
-    return Prepared(varied, sampling, base.problems, exam)
+    protocol = replace(protocol, problems=base.protocol.problems)
+    return Prepared(varied, sampling, base.problems, protocol)
 
 
 def _graded_as(base: Prepared, kind: str) -> Prepared | None:
@@ -90,19 +90,23 @@ def _graded_as(base: Prepared, kind: str) -> Prepared | None:
     grader: Any = KINDS[kind].grader
     if hasattr(base.task.grader, "extract"):
         grader = replace(grader, extract=base.task.grader.extract)
-    nothing = Sample(problem_id="", index=0, thought=None, response=None, finish_reason="stop")
+    nothing = Sample(problem_id="", index=0, reasoning=None, response=None, finish_reason="stop")
     try:
         for problem in base.problems:
             grader.grade(problem, nothing)
     except DataError:  # a reference answer that is none of this kind
         return None
-    exam = replace(base.exam, grader=grader.version)
-    return Prepared(replace(base.task, grader=grader), base.sampling, base.problems, exam)
+    protocol = replace(base.protocol, grader=grader.version)
+    return Prepared(replace(base.task, grader=grader), base.sampling, base.problems, protocol)
 
 
 def _how(base: Prepared, varied: Prepared, variant: Variant) -> How:
     same_grader = variant.grader is None or varied.task.grader == base.task.grader
-    if varied.exam.hash == base.exam.hash and varied.sampling == base.sampling and same_grader:
+    if (
+        varied.protocol.hash == base.protocol.hash
+        and varied.sampling == base.sampling
+        and same_grader
+    ):
         return "base"
     if variant.factor == "k":
         return "first" if varied.sampling.k < base.sampling.k else "extended"

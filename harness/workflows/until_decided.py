@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ExamMismatch, UsageError
+from harness.errors import ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
-from harness.protocol import Exam, differences
+from harness.protocol import Protocol, differences
 from harness.scores import Tally
 from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA
@@ -38,44 +38,46 @@ class Gate:
 
     allow: tuple[str, ...] = ()
 
-    def over(self, exams: Sequence[tuple[Exam, int]], output: Path, *, strict: bool) -> Gate:
+    def over(
+        self, protocols: Sequence[tuple[Protocol, int]], output: Path, *, strict: bool
+    ) -> Gate:
         """The gate over the tasks whose base can be used, before anything is sampled or written.
 
         Args:
-            exams: of the run, each with its cap k.
+            protocols: of the run, each with its cap k.
             output: the run folder, whose tasks may have been begun already.
             strict: refuse where a base cannot be used; else that task is sampled in full.
 
         Raises:
-            ExamMismatch: the exams differ in a part that is not allowed.
-            UsageError: a k that leaves no rounds, a base that has fewer samples a problem, or a
+            ProtocolMismatch: the protocols differ in a part that is not allowed.
+            UsageError: a k that leaves no rounds, a base that has fewer samples per problem, or a
                 task that was begun under another gate.
         """
         kept = {}
-        for exam, k in exams:
-            if exam.task not in self.bases:
+        for protocol, k in protocols:
+            if protocol.task not in self.bases:
                 continue
             try:
-                self._check(exam, k, TaskFolder(output / exam.task))
-            except (ExamMismatch, UsageError):
+                self._check(protocol, k, TaskFolder(output / protocol.task))
+            except (ProtocolMismatch, UsageError):
                 if strict:
                     raise
                 continue
-            kept[exam.task] = self.bases[exam.task]
+            kept[protocol.task] = self.bases[protocol.task]
         return replace(self, bases=kept)
 
-    def _check(self, exam: Exam, k: int, folder: TaskFolder) -> None:
-        base = RunFolder(self.bases[exam.task]).task(exam.task)
-        parts = {part: words for part, words in differences(base.exam(), exam).items()
+    def _check(self, protocol: Protocol, k: int, folder: TaskFolder) -> None:
+        base = RunFolder(self.bases[protocol.task]).task(protocol.task)
+        parts = {part: words for part, words in differences(base.protocol(), protocol).items()
                  if part not in self.allow}  # fmt: skip
         if parts:
-            raise ExamMismatch(
-                f"--until decided: {base.path} is another exam ({'; '.join(parts.values())})"
+            raise ProtocolMismatch(
+                f"--until decided: {base.path} is another protocol ({'; '.join(parts.values())})"
             )
         n = min((t.n for t in tallies(base.grades()).values()), default=0)
         if not 2 <= k <= n:
             raise UsageError(
-                f"--until decided: k is {k} and {base.path} has {n} graded samples a problem; "
+                f"--until decided: k is {k} and {base.path} has {n} graded samples per problem; "
                 "k from 2 up to that many is needed"
             )
         record = folder.stopping()
@@ -98,7 +100,7 @@ class Gate:
 
 def make_gate(
     settings: RunSettings,
-    exams: Sequence[tuple[Exam, int]],
+    protocols: Sequence[tuple[Protocol, int]],
     bases: Mapping[str, Path] | None,
     allow: Sequence[str],
 ) -> Gate | None:
@@ -112,7 +114,9 @@ def make_gate(
         if settings.base is None:
             raise UsageError("--until decided needs --base RUN, the run to hold this one against")
         bases = {folder.name: settings.base for folder in RunFolder(settings.base).tasks()}
-    gate = Gate(bases, settings.margin, tuple(allow)).over(exams, settings.output, strict=strict)
+    gate = Gate(bases, settings.margin, tuple(allow)).over(
+        protocols, settings.output, strict=strict
+    )
     return gate if gate.bases else None
 
 

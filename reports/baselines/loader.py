@@ -1,4 +1,4 @@
-"""Published scores with where they stand: one YAML file a source (see `schema`).
+"""Published scores with where they stand: one YAML file per source (see `schema`).
 
 Sources that disagree are shown side by side (`conflicts`), never averaged.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.errors import DataError, UsageError
 
-from .schema import Availability, Column, Kind, Protocol, Row, SourceFile, Table, read_source
+from .schema import Availability, Column, Kind, Row, SourceFile, StatedProtocol, Table, read_source
 
 SHIPPED = Path(__file__).parent / "data"
 
@@ -42,7 +42,7 @@ class Cell:
     printed: str
     kind: Kind
     availability: Availability
-    protocol: Protocol
+    protocol: StatedProtocol
     n: int | None = None
     k: int | None = None
     note: str | None = None

@@ -41,7 +41,7 @@ class _Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Protocol(_Checked):
+class StatedProtocol(_Checked):
     """How a source says that it measured; None where it does not say.
 
     `prompt` is told in words; `prompt_holds` is a phrase by which a prompt is known to be that one.
@@ -111,7 +111,7 @@ class SourceFile(_Checked):
     scale: Literal["percent", "fraction"]
     url: str | None = None
     date: datetime.date | None = None
-    protocols: dict[str, Protocol]
+    protocols: dict[str, StatedProtocol]
     columns: dict[str, Column]
     tables: tuple[Table, ...]
 

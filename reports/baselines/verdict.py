@@ -1,4 +1,4 @@
-"""Does a run reproduce a published figure? A verdict a cell, with the interval it rests on. Pure.
+"""Does a run reproduce a published figure? A verdict per cell, with the interval it rests on. Pure.
 
 The difference of the two values has two errors. Ours is the sampling error of the run. A source
 prints none, so its own is imputed: the run's per-problem rates say how much one draw of samples
@@ -32,8 +32,8 @@ _ROUNDING = 0.001 / math.sqrt(12)  # standard deviation of what printing 28.9 le
 class Measured:
     """A run's side of a comparison.
 
-    `draw` is the variance over repeated sampling of the mean with one sample a problem, so that
-    draw / k is the variance with k; None where one sample a problem says nothing about it.
+    `draw` is the variance over repeated sampling of the mean with one sample per problem, so that
+    draw / k is the variance with k; None where one sample per problem says nothing about it.
     """
 
     value: float
@@ -80,7 +80,7 @@ def measured(score: Score, rates: Iterable[Rate]) -> Measured:
 
 
 def published_error(draw: float, k: int) -> float:
-    """The standard error of a published figure of k samples a problem."""
+    """The standard error of a published figure of k samples per problem."""
     return math.hypot(math.sqrt(draw / k), _ROUNDING)
 
 
@@ -111,7 +111,7 @@ def judge_cell(
         ours: the run's score.
         published: the figure.
         stated_k: its samples per problem; None where its source does not say.
-        differences: the stated parts in which the run's exam differs, in words.
+        differences: the stated parts in which the run's protocol differs, in words.
         margin: what an interval may reach, at most, to call a figure reproduced.
         n_problems: how many problems the run's score is the mean of.
     """
@@ -123,7 +123,7 @@ def judge_cell(
         most = ours.value * (1 - ours.value) / n_problems  # by Jensen: no rates vary more
         return CellVerdict(
             "underpowered",
-            "one sample a problem gives no sampling error",
+            "one sample per problem gives no sampling error",
             difference,
             published_k=k,
             assumed_k=stated_k is None,

@@ -62,7 +62,7 @@ def budget_plot(
     figure, axes = panel()
     longest = max(points[-1].x for points in curves.values())
     shortest = min(points[0].x for points in curves.values())
-    caps = [cap for r in group if (cap := r.exam.max_tokens) and cap <= 4 * longest]
+    caps = [cap for r in group if (cap := r.protocol.max_tokens) and cap <= 4 * longest]
     end = max([longest, *caps])
     for number, (run, points) in enumerate(curves.items()):
         color, drawn = SERIES[number], [*points, replace(points[-1], x=end)]
@@ -76,7 +76,7 @@ def budget_plot(
     axes.minorticks_off()
     thousands(axes)
     axes.set_ylim(0, min(1.02, 1.12 * max(points[-1].value for points in curves.values())) or 1)
-    axes.set_xlabel("token budget L, thought included")
+    axes.set_xlabel("token budget L, reasoning included")
     axes.set_ylabel("pass@1 within L")
     percent_axis(axes)
     legend(axes)

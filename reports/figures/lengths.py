@@ -14,7 +14,7 @@ _CENTILES = (5, 25, 50, 75, 95)
 
 
 def lengths_plot(seen: Mapping[str, Observations], stem: str) -> Plot | None:
-    """Tokens a sample for each run, right above wrong: median, middle half, 5 to 95 %."""
+    """Tokens per sample for each run, right above wrong: median, middle half, 5 to 95 %."""
     rows = [
         (run, right, sorted(x.tokens for x in found.lengths if x.correct is right))
         for run, found in seen.items()
@@ -43,7 +43,7 @@ def lengths_plot(seen: Mapping[str, Observations], stem: str) -> Plot | None:
         axes.set_xticks(doublings(min(everything), max(everything)))
         axes.minorticks_off()
     thousands(axes)
-    axes.set_xlabel("tokens a sample, thought included")
+    axes.set_xlabel("tokens per sample, reasoning included")
     _legend_once(axes)
     words = "; ".join(
         f"{run}, {'correct' if right else 'not correct'}: median {statistics.median(tokens):,.0f}, "
@@ -64,7 +64,7 @@ def centiles(ordered: Sequence[int]) -> tuple[float, ...]:
 
 
 def mean_length(lengths: Sequence[Length]) -> tuple[float, float | None]:
-    """Mean tokens a sample, over each problem's samples first, and its sampling error."""
+    """Mean tokens per sample, over each problem's samples first, and its sampling error."""
     by_problem: dict[str, list[int]] = {}
     for length in lengths:
         by_problem.setdefault(length.problem_id, []).append(length.tokens)
@@ -76,7 +76,7 @@ def mean_length(lengths: Sequence[Length]) -> tuple[float, float | None]:
 
 
 def _legend_once(axes: object) -> None:
-    """One entry a kind, whatever the number of runs."""
+    """One entry per kind, whatever the number of runs."""
     lines = axes.get_lines()  # type: ignore[attr-defined]
     seen: set[str] = set()
     for line in lines:

@@ -87,7 +87,7 @@ def file_stem(name: str) -> str:
 
 
 def score_plots(group: Sequence[Result], cells: Iterable[Cell], stem: str) -> list[Plot]:
-    """One figure a metric: the runs with intervals among the published scores, best on top."""
+    """One figure per metric: the runs with intervals among the published scores, best on top."""
     scored = [(result, result.scored) for result in group if result.scored]
     metrics = dict.fromkeys(s.metric for _, found in scored for s in _main(found))
     published = [c for c in cells if c.task == group[0].task and c.kind != "quoted"]
@@ -191,7 +191,7 @@ def _sample_plots(
 
 
 def _of_the_first(plot: Plot, count: int) -> Plot:
-    """Says so where a figure with a line a run shows only the first ones."""
+    """Says so where a figure with a line per run shows only the first ones."""
     if "-scores-" in plot.name or not plot.on_page:
         return plot
     return replace(plot, note=f"{plot.note} The first {MOST_SERIES} of {count} runs.".strip())

@@ -4,8 +4,8 @@ Figure 2 (arXiv 2501.12948v1) shows pass@1 and cons@16 over steps with o1-0912's
 across, figure 3 the mean length of samples over steps. The line comes from a training log, the
 points with intervals from runs of checkpoints; either alone will do.
 
-A log has one JSON object a line: {"step": 960, "checkpoint": "early" or null, "tasks": {task:
-{"pass@1": 0.46, "cons@16": 0.49, "thought_tokens": 39.6, "response_tokens": 6.8}}}; what a task
+A log has one JSON object per line: {"step": 960, "checkpoint": "early" or null, "tasks": {task:
+{"pass@1": 0.46, "cons@16": 0.49, "reasoning_tokens": 39.6, "response_tokens": 6.8}}}; what a task
 lacks is not drawn.
 """
 
@@ -190,11 +190,11 @@ def accuracy_over_steps(
 def length_over_steps(
     task: str, points: Sequence[Measured], lines: Sequence[tuple[int, Mapping[str, float]]]
 ) -> Plot | None:
-    """Figure 3: mean tokens a sample, thought and response, over steps."""
+    """Figure 3: mean tokens per sample, reasoning and response, over steps."""
     logged = [
-        (step, values["thought_tokens"] + values["response_tokens"])
+        (step, values["reasoning_tokens"] + values["response_tokens"])
         for step, values in lines
-        if {"thought_tokens", "response_tokens"} <= values.keys()
+        if {"reasoning_tokens", "response_tokens"} <= values.keys()
     ]
     means = [(p.step, *mean_length(p.seen.lengths)) for p in points if p.seen.lengths]
     if len({step for step, *_ in (*logged, *means)}) < 2:
@@ -213,7 +213,7 @@ def length_over_steps(
     axes.set_xlim(0, None)
     axes.set_xlabel("training steps")
     axes.locator_params(axis="x", nbins=6)
-    axes.set_ylabel("mean tokens a sample")
+    axes.set_ylabel("mean tokens per sample")
     thousands(axes)
     thousands(axes, "y")
     legend(axes)
@@ -221,14 +221,14 @@ def length_over_steps(
     first, last = both[0], both[-1]
     title = "Length over training steps"
     words = f"{first[1]:,.0f} tokens at step {first[0]:,}, {last[1]:,.0f} at step {last[0]:,}"
-    note = f"Thought and response together. {_sources(points, lines)}"
+    note = f"Reasoning and response together. {_sources(points, lines)}"
     name = f"{file_stem(task)}-training-length"
     return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
 
 
 def words_over_steps(task: str, points: Sequence[Measured]) -> Plot | None:
-    """How often reflection words stand in thoughts, over steps: the most frequent ones."""
-    counted = [point for point in points if point.seen.thoughts]
+    """How often reflection words stand in reasoning, over steps: the most frequent ones."""
+    counted = [point for point in points if point.seen.n_reasoning]
     totals = {w: sum(p.seen.words[w] for p in counted) for w in reflection_words()}
     shown = sorted((w for w in totals if totals[w]), key=lambda w: -totals[w])[:_SHOWN_WORDS]
     if len(counted) < 2 or not shown:
@@ -236,13 +236,13 @@ def words_over_steps(task: str, points: Sequence[Measured]) -> Plot | None:
     figure, axes = panel()
     steps = [point.step for point in counted]
     for number, word in enumerate(shown):
-        rates = [1000 * p.seen.words[word] / p.seen.thoughts for p in counted]
+        rates = [1000 * p.seen.words[word] / p.seen.n_reasoning for p in counted]
         axes.plot(steps, rates, "o-", color=SERIES[number], label=word)
     axes.set_ylim(0, None)
     axes.set_xlim(0, None)
     axes.set_xlabel("training steps")
     axes.locator_params(axis="x", nbins=6)
-    axes.set_ylabel("times in 1,000 thoughts")
+    axes.set_ylabel("times per 1,000 samples")
     thousands(axes)
     thousands(axes, "y")
     legend(axes, 3)
@@ -252,7 +252,7 @@ def words_over_steps(task: str, points: Sequence[Measured]) -> Plot | None:
         for word in shown
     )
     note = (
-        f"Occurrences in {sum(p.seen.thoughts for p in counted):,} thoughts of the "
+        f"Occurrences in {sum(p.seen.n_reasoning for p in counted):,} reasoning of the "
         f"{len(shown)} most frequent of {len(totals)} words."
     )
     name = f"{file_stem(task)}-training-words"

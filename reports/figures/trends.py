@@ -1,4 +1,4 @@
-"""The trend of a task over its runs: one point a run with its interval, the baseline across."""
+"""The trend of a task over its runs: one point per run with its interval, the baseline across."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TICKS = 4
 def trend_plot(history: History, stem: str) -> Plot | None:
     """The newest runs in the order in which they began; None where there is no score.
 
-    Only runs of the newest one's exam and metric are joined by a line; the others stay hollow.
+    Only runs of the newest one's protocol and metric are joined by a line; the others stay hollow.
     """
     entries = history.scored[:SHOWN_RUNS][::-1]
     if not entries:
@@ -25,7 +25,9 @@ def trend_plot(history: History, stem: str) -> Plot | None:
     newest = entries[-1].facts
     with house_style():
         figure, axes = panel(1.75)
-        same = [e.facts.exam == newest.exam and e.facts.metric == newest.metric for e in entries]
+        same = [
+            e.facts.protocol == newest.protocol and e.facts.metric == newest.metric for e in entries
+        ]
         joined = [(x, entry) for x, (entry, like) in enumerate(zip(entries, same, strict=True))
                   if like]  # fmt: skip
         axes.plot([x for x, _ in joined], [e.facts.value for _, e in joined],
@@ -37,7 +39,7 @@ def trend_plot(history: History, stem: str) -> Plot | None:
                           color=color if like else INK, alpha=1 if like else 0.45, elinewidth=1.3,
                           markerfacecolor=color if like else "none", markersize=4.2)  # fmt: skip
         base = history.accepted
-        if base is not None and base.facts.exam == newest.exam:
+        if base is not None and base.facts.protocol == newest.protocol:
             axes.axhline(base.facts.value, color=INK, linestyle=(0, (4, 3)), linewidth=0.9)
         ticks = _ticks(len(entries))
         axes.set_xticks(ticks, _dates([entries[x] for x in ticks]))

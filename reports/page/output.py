@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.reports.baselines.loader import Cell
 from harness.reports.figures.style import Plot
 from harness.reports.results import Rate, Result, by_task, scores_json
-from harness.reports.tables.protocol import exam_table, runs_table
+from harness.reports.tables.protocol import protocol_table, runs_table
 from harness.reports.tables.published import beside
 from harness.reports.tables.summary import Table, breakdowns, outcomes, problems, summary
 from harness.storage.files import write_text
@@ -256,7 +256,7 @@ def _section(group: Sequence[Result], cells: Sequence[Cell], show_masked: bool) 
         outcomes=outcomes(group),
         breakdown=breakdowns(group),
         problems=problems(group, show_masked=show_masked),
-        protocol=exam_table(group),
+        protocol=protocol_table(group),
         mixes=tuple(Mix(r.run, tuple(_parts(r))) for r in group if r.scored and r.scored.verdicts),
         strips=tuple(Strip(r.run, tuple(_marks(r))) for r in group if r.rates),
     )

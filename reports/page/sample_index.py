@@ -28,9 +28,9 @@ SHOWN_TEST = 2000
 """Characters of a failing test's input and output that are shown."""
 
 _FAILED_TEST = re.compile(r"test (\d+)\b")
-_KEPT = ("thought", "response", "finish_reason", "n_prompt_tokens", "n_thought_tokens", "n_tokens",
+_KEPT = ("reasoning", "response", "finish_reason", "n_prompt_tokens", "n_reasoning_tokens", "n_tokens",
          "seconds", "seed", "choice_order")  # fmt: skip
-_TEXTS = ("thought", "response")
+_TEXTS = ("reasoning", "response")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,14 @@ class _Gathering:
 
     def problem(self, result: Result, problem: Problem) -> int:
         """The number of a problem; runs share it where they asked the same."""
-        key = (result.task, problem.id, result.exam.problems.get(problem.id, ""))
+        key = (result.task, problem.id, result.protocol.problems.get(problem.id, ""))
         if key not in self.problems:
             self.problems[key] = len(self.problems)
             self.shown.append(_shown(problem, result.task, self.hides(result)))
         return self.problems[key]
 
     def hides(self, result: Result) -> bool:
-        return result.exam.masked and not self.show_masked
+        return result.protocol.masked and not self.show_masked
 
     def add(self, row: bytes) -> None:
         """Put a sample's texts into the open piece, and close that when it is full."""

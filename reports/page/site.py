@@ -1,4 +1,4 @@
-"""A static site over all runs of a folder: an index, a page a task, a page a run.
+"""A static site over all runs of a folder: an index, a page per task, a page per run.
 
 SITE/index.html                 what changed, a trend a task, every run, newest first
 SITE/tasks/<task>.html          every run of a task beside the run before it and the baseline
@@ -58,12 +58,12 @@ Draw = Callable[[Sequence[Result], Sequence[Cell]], Mapping[str, Sequence[Plot]]
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """What the templates show of a task; `exams` says what changed since the exam before."""
+    """What the templates show of a task; `protocols` says what changed since the protocol before."""
 
     history: History
     stem: str
     trend: Plot | None
-    exams: Mapping[str, str]
+    protocols: Mapping[str, str]
 
     @property
     def latest(self) -> Entry | None:
@@ -88,7 +88,7 @@ def build_site(
         draw: the figures of a run's page.
         baselines: published scores of your own.
         rebuild: make every page again.
-        compare: from two results of the same exam to their difference.
+        compare: from two results of the same protocol to their difference.
 
     Returns:
         How many pages were written.
@@ -225,16 +225,16 @@ def score_of(entry: Entry) -> str:
 
 
 def _view(history: History, runs_dir: Path) -> TaskView:
-    """A task's history with, where the exam changed, what changed in it."""
-    exams: dict[str, str] = {}
+    """A task's history with, where the protocol changed, what changed in it."""
+    protocols: dict[str, str] = {}
     for newer, older in zip(history.entries, history.entries[1:], strict=False):
-        if newer.facts.exam != older.facts.exam:
+        if newer.facts.protocol != older.facts.protocol:
             one, two = (
-                TaskFolder(runs_dir / e.run.path / history.task).exam() for e in (older, newer)
+                TaskFolder(runs_dir / e.run.path / history.task).protocol() for e in (older, newer)
             )
-            exams[newer.run.path] = "; ".join(differences(one, two).values())
+            protocols[newer.run.path] = "; ".join(differences(one, two).values())
     stem = f"{file_stem(history.task)}"
-    return TaskView(history, stem, trend_plot(history, stem), exams)
+    return TaskView(history, stem, trend_plot(history, stem), protocols)
 
 
 def _put(path: Path, template: str, **values: Any) -> int:

@@ -1,4 +1,4 @@
-"""The tables of the DeepSeek-R1 paper with runs of one's own in them, and a verdict a cell.
+"""The tables of the DeepSeek-R1 paper with runs of one's own in them, and a verdict per cell.
 
 `harness.reports.paper.layouts` says what rows and columns there are; what stands in them comes from the
 baselines and from run folders.
@@ -33,7 +33,7 @@ class Entry:
 
     `cell` is the published figure of the model, None where there is none; `borrowed` that it
     comes from the fallback. `result` is None on a published model's own line. `differences` are
-    the stated parts in which the run's exam is not that of the table. `verdict` is None without a
+    the stated parts in which the run's protocol is not that of the table. `verdict` is None without a
     figure of the same model, and `rival` is what competes for the heading's best value.
     """
 
@@ -161,23 +161,25 @@ def _run_line(
         if result is None or result.scored is None:
             entries.append(Entry(heading, None, result=result))
             continue
-        protocol = cell or next((c for (_, h), (c, _) in published.items() if h == heading), None)
-        entries.append(_judged(Entry(heading, cell, borrowed, result), result, protocol, margin))
+        stated = cell or next((c for (_, h), (c, _) in published.items() if h == heading), None)
+        entries.append(_judged(Entry(heading, cell, borrowed, result), result, stated, margin))
     return Line(model, results[0].run, tuple(entries))
 
 
-def _judged(entry: Entry, result: Result, protocol: Cell | None, margin: float) -> Entry:
+def _judged(entry: Entry, result: Result, stated: Cell | None, margin: float) -> Entry:
     """The entry of a run with its score and verdict.
 
-    `protocol` is a figure of the heading by which to tell, without one of the same model, whether
-    the run sat the exam of the table and so may be its best.
+    `stated` is a figure of the heading by which to tell, without one of the same model, whether
+    the run was drawn under the table's protocol and so may be its best.
     """
     score = result.scored.main.get(entry.heading.metric) if result.scored else None
     if score is None:
         return replace(entry, verdict=_too_few(entry, result))
-    differences = stated_differences(result, protocol) if protocol else []
-    if score.n_problems < len(result.exam.problems):
-        differences.append(f"problems {score.n_problems:,} scored of {len(result.exam.problems):,}")
+    differences = stated_differences(result, stated) if stated else []
+    if score.n_problems < len(result.protocol.problems):
+        differences.append(
+            f"problems {score.n_problems:,} scored of {len(result.protocol.problems):,}"
+        )
     ours = measured(score, result.rates.values())
     verdict = None
     if entry.cell is not None:
@@ -206,7 +208,7 @@ def _too_few(entry: Entry, result: Result) -> CellVerdict | None:
     if entry.cell is None or needed is None or result.k >= needed:
         return None
     return CellVerdict(
-        "not comparable", f"k: {metric} needs {needed} samples a problem, the run has {result.k}"
+        "not comparable", f"k: {metric} needs {needed} samples per problem, the run has {result.k}"
     )
 
 

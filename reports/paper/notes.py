@@ -26,7 +26,7 @@ def alerts(table: PaperTable) -> list[str]:
     lines += [f"{run} holds no task of this table." for run in table.absent]
     for line in (line for line in table.lines if not line.known):
         lines += [
-            f"{line.run}, {e.heading.text}: another exam than the table's: "
+            f"{line.run}, {e.heading.text}: another protocol than the table's: "
             f"{'; '.join(e.differences)}."
             for e in line.entries
             if e.differences
@@ -124,7 +124,7 @@ def _best(table: PaperTable) -> Iterator[str]:
     """What bold means, and why there is none in some columns."""
     yield (
         "Bold: the best value, where the 95 % interval of its lead over the next one excludes 0; "
-        "published errors are imputed in the same way, and runs of another exam do not compete."
+        "published errors are imputed in the same way, and runs of another protocol do not compete."
     )
     reasons: dict[str, list[str]] = {}
     for heading, (why, figures) in table.undecided.items():

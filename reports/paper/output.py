@@ -57,7 +57,7 @@ def render_latex(table: PaperTable) -> str:
 
 
 def render_json(table: PaperTable) -> str:
-    """One record a cell; see `harness.reports.paper.text.records`."""
+    """One record per cell; see `harness.reports.paper.text.records`."""
     document = {"table": table.layout.name, "margin": table.margin, "cells": records(table)}
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
@@ -77,7 +77,7 @@ def write_paper_table(table: PaperTable, path: Path) -> None:
 
 
 def print_paper_table(table: PaperTable, console: Console) -> None:
-    """The grid, with a row a model where the paper's own layout is too wide, then the verdicts."""
+    """The grid, with a row per model where the paper's own layout is too wide, then the verdicts."""
     shown = grid(table, transposed=table.layout.transposed)
     if table.layout.transposed and _room(shown, console.width) < _NAME:
         shown = grid(table, transposed=False)

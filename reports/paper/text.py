@@ -1,4 +1,4 @@
-"""A paper's table in words: the grid with its verdicts, what they rest on, and one record a cell."""
+"""A paper's table in words: the grid with its verdicts, what they rest on, and one record per cell."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Grid:
 
 
 def grid(table: PaperTable, *, transposed: bool) -> Grid:
-    """The paper's layout, or the same with a row a model where `transposed` is not its own."""
+    """The paper's layout, or the same with a row per model where `transposed` is not its own."""
     headings = table.layout.headings
     doubtful = {cell.subject for group in conflicts(table.cells) for cell in group}
     slots = [[_slot(entry, line.run, doubtful) for entry in line.entries] for line in table.lines]
@@ -89,7 +89,7 @@ def grid(table: PaperTable, *, transposed: bool) -> Grid:
 
 
 def verdict_table(table: PaperTable) -> Table:
-    """One row a figure that a run was held against."""
+    """One row per figure that a run was held against."""
     rows = [
         Row(
             (
@@ -125,7 +125,7 @@ def verdict_text(verdict: CellVerdict) -> str:
 
 
 def records(table: PaperTable) -> list[dict[str, Any]]:
-    """One record a cell and run; shares from 0 to 1, `published` as printed for ratings."""
+    """One record per cell and run; shares from 0 to 1, `published` as printed for ratings."""
     held = {(e.cell.subject) for _, e, _ in judged(table) if e.cell}
     rows = []
     for line in table.lines:
@@ -187,7 +187,7 @@ def _slot(entry: Entry, run: str | None, doubtful: set[tuple[str, str, str]]) ->
         marks = " †" * (entry.cell.subject in doubtful) + " ‡" * entry.borrowed
         return Slot((value_text(entry.cell.metric, entry.cell.value) + marks,), best=entry.best)
     verdict, n = entry.verdict, n_text(entry.score) if entry.score else ""
-    word = verdict.word if verdict else "another exam" * bool(entry.differences)
+    word = verdict.word if verdict else "another protocol" * bool(entry.differences)
     lines = [score_text(entry.score) if entry.score else "–", ", ".join(filter(None, (word, n)))]
     if verdict and verdict.low is not None:
         lines.append(_difference_text(verdict))

@@ -76,7 +76,7 @@ def comparison_suite(found: Comparison, *, fail_on_rise: bool = False) -> Elemen
 def junit_error(message: str) -> str:
     """A report of a comparison that could not be made."""
     suite = new_suite()
-    add_error(suite, "same exam", message)
+    add_error(suite, "same protocol", message)
     return written(suite)
 
 

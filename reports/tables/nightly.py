@@ -171,7 +171,7 @@ def _next_steps(outcome: Outcome, runs: Path) -> Iterator[str]:
     run = runs / outcome.checkpoint.run
     free = [task.task for task in outcome.tasks if task.verdict == "no baseline"]
     other = [task.task for task in outcome.tasks if task.why]
-    for tasks, what in ((free, "no baseline yet"), (other, "a new exam needs a new baseline")):
+    for tasks, what in ((free, "no baseline yet"), (other, "a new protocol needs a new baseline")):
         if tasks:
             only = "" if len(tasks) == len(outcome.tasks) else f" --task {','.join(tasks)}"
             yield f"{what} for {', '.join(tasks)}: harness accept {run}{only}"

@@ -1,42 +1,42 @@
-"""How numbers came to be, in full: each task's exam and each run's manifest, as tables."""
+"""How numbers came to be, in full: each task's protocol and each run's manifest, as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.protocol import Exam, differences
+from harness.protocol import Protocol, differences
 from harness.reports.results import Result
 
 from .summary import Column, Row, Table
 
 
-def exam_table(group: Sequence[Result]) -> Table:
-    """The exam in full; a setting in which runs differ names each run's."""
+def protocol_table(group: Sequence[Result]) -> Table:
+    """The protocol in full; a setting in which runs differ names each run's."""
     settings: list[tuple[str, Callable[[Result], object]]] = [
-        ("Problems", lambda r: f"{len(r.exam.problems):,}"),
-        ("Source", lambda r: r.exam.source or "not stated"),
+        ("Problems", lambda r: f"{len(r.protocol.problems):,}"),
+        ("Source", lambda r: r.protocol.source or "not stated"),
         ("Samples per problem", lambda r: r.k),
-        ("Temperature", lambda r: _stated(r.exam.temperature)),
-        ("Top-p", lambda r: _stated(r.exam.top_p)),
-        ("Token cap", lambda r: _stated(r.exam.max_tokens)),
-        ("Repetition guard", lambda r: _guard(r.exam)),
-        ("Stop strings", lambda r: ", ".join(map(repr, r.exam.stop)) or "none"),
-        ("Prompt", lambda r: r.exam.prompt or "not stated"),
-        ("System prompt", lambda r: r.exam.system_prompt or "none"),
-        ("Thinking", lambda r: f"{r.exam.thinking}, ends at {r.exam.think_end}"),
-        ("Extraction", lambda r: r.exam.extract),
-        ("Choice order", lambda r: _choice_order(r.exam)),
-        ("Grader", lambda r: r.exam.grader),
+        ("Temperature", lambda r: _stated(r.protocol.temperature)),
+        ("Top-p", lambda r: _stated(r.protocol.top_p)),
+        ("Token cap", lambda r: _stated(r.protocol.max_tokens)),
+        ("Repetition guard", lambda r: _guard(r.protocol)),
+        ("Stop strings", lambda r: ", ".join(map(repr, r.protocol.stop)) or "none"),
+        ("Prompt", lambda r: r.protocol.prompt or "not stated"),
+        ("System prompt", lambda r: r.protocol.system_prompt or "none"),
+        ("Thinking", lambda r: f"{r.protocol.thinking}, ends at {r.protocol.think_end}"),
+        ("Extraction", lambda r: r.protocol.extract),
+        ("Choice order", lambda r: _choice_order(r.protocol)),
+        ("Grader", lambda r: r.protocol.grader),
         ("Scoring", lambda r: r.scored.scoring if r.scored else "not scored"),
-        ("Exam", lambda r: r.exam.hash),
+        ("Protocol", lambda r: r.protocol.hash),
     ]
     first, *others = group
     notes = [
-        f"Not the same exam, so these scores do not compare: {first.run} and {other.run} differ "
-        f"in {'; '.join(differences(first.exam, other.exam).values())}."
+        f"Not the same protocol, so these scores do not compare: {first.run} and {other.run} differ "
+        f"in {'; '.join(differences(first.protocol, other.protocol).values())}."
         for other in others
-        if other.exam.hash != first.exam.hash
+        if other.protocol.hash != first.protocol.hash
     ]
     return _settings_table("Protocol", settings, group, notes)
 
@@ -86,12 +86,16 @@ def _stated(value: float | int | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value}"
 
 
-def _guard(exam: Exam) -> str:
-    return f"{exam.repetition_guard} repeats" if exam.repetition_guard else "off"
+def _guard(protocol: Protocol) -> str:
+    return f"{protocol.repetition_guard} repeats" if protocol.repetition_guard else "off"
 
 
-def _choice_order(exam: Exam) -> str:
-    return f"{exam.choice_order}, seed {exam.choice_seed}" if exam.choice_order else "as written"
+def _choice_order(protocol: Protocol) -> str:
+    return (
+        f"{protocol.choice_order}, seed {protocol.choice_seed}"
+        if protocol.choice_order
+        else "as written"
+    )
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

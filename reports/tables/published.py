@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.data.selection import Window, month_of
 from harness.errors import UsageError
-from harness.protocol import Exam
+from harness.protocol import Protocol
 from harness.reports.baselines.loader import Cell, conflicts
 from harness.reports.results import Result
 
@@ -41,7 +41,7 @@ def beside(group: Sequence[Result], cells: Sequence[Cell]) -> Table:
 
 
 def listing(cells: Iterable[Cell], disputed: Sequence[Sequence[Cell]]) -> list[Table]:
-    """Published scores, one table a task.
+    """Published scores, one table per task.
 
     Args:
         cells: those to list.
@@ -83,44 +83,44 @@ def source_text(line: Sequence[Cell]) -> str:
 
 def stated_differences(result: Result, cell: Cell) -> list[str]:
     """The parts stated both by a figure's source and by a run in which the two differ."""
-    return [*_protocol_differences(result.exam, cell), *_window_differences(result, cell)]
+    return [*_protocol_differences(result.protocol, cell), *_window_differences(result, cell)]
 
 
 def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
     """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
-    protocol, exam = cell.protocol, result.exam
+    stated, protocol = cell.protocol, result.protocol
     dated = any(map(month_of, result.problems.values()))
-    wording = "prompt" if protocol.prompt is None else "wording of the prompt"
+    wording = "prompt" if stated.prompt is None else "wording of the prompt"
     parts: tuple[tuple[str, object, object], ...] = (
-        ("temperature", protocol.temperature, exam.temperature),
-        ("top-p", protocol.top_p, exam.top_p),
-        ("cap", protocol.max_tokens, exam.max_tokens),
-        ("window", protocol.window, dated or None),
-        (wording, protocol.prompt_holds, exam.prompt or None),
+        ("temperature", stated.temperature, protocol.temperature),
+        ("top-p", stated.top_p, protocol.top_p),
+        ("cap", stated.max_tokens, protocol.max_tokens),
+        ("window", stated.window, dated or None),
+        (wording, stated.prompt_holds, protocol.prompt or None),
     )
     theirs = [name for name, stated, ours in parts if stated is None and ours is not None]
     theirs += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)
-    theirs += ["extraction"] * (protocol.extraction is None)
+    theirs += ["extraction"] * (stated.extraction is None)
     return theirs, [name for name, stated, ours in parts if stated is not None and ours is None]
 
 
-def _protocol_differences(exam: Exam, cell: Cell) -> list[str]:
-    protocol = cell.protocol
+def _protocol_differences(protocol: Protocol, cell: Cell) -> list[str]:
+    stated = cell.protocol
     pairs = (
-        ("temperature", exam.temperature, protocol.temperature),
-        ("top-p", exam.top_p, protocol.top_p),
-        ("cap", exam.max_tokens, protocol.max_tokens),
-        ("problems", len(exam.problems), cell.n),
+        ("temperature", protocol.temperature, stated.temperature),
+        ("top-p", protocol.top_p, stated.top_p),
+        ("cap", protocol.max_tokens, stated.max_tokens),
+        ("problems", len(protocol.problems), cell.n),
     )
     found = [
         f"{name} {ours:,} against {theirs:,}"
         for name, ours, theirs in pairs
         if ours is not None and theirs is not None and ours != theirs
     ]
-    if exam.repetition_guard:
-        found.append(f"a repetition guard of {exam.repetition_guard} against none")
-    if protocol.prompt_holds and exam.prompt and protocol.prompt_holds not in exam.prompt:
-        found.append(f"a prompt of its own against {protocol.prompt}")
+    if protocol.repetition_guard:
+        found.append(f"a repetition guard of {protocol.repetition_guard} against none")
+    if stated.prompt_holds and protocol.prompt and stated.prompt_holds not in protocol.prompt:
+        found.append(f"a prompt of its own against {stated.prompt}")
     return found
 
 
@@ -131,7 +131,7 @@ def _table(
     group: Sequence[Result],
     notes: Sequence[str],
 ) -> Table:
-    """Runs and figures in the order of the headline metric, one row a model and source."""
+    """Runs and figures in the order of the headline metric, one row per model and source."""
     metrics = list(dict.fromkeys(cell.metric for cell in shown))
     headline = "pass@1" if "pass@1" in metrics else metrics[0]
     doubtful = {cell.subject for cells in disputed for cell in cells}
@@ -202,7 +202,7 @@ def _cell_row(
 
 
 def _deviations(group: Sequence[Result], shown: Sequence[Cell]) -> list[str]:
-    """Where each run's exam differs from what the sources state, one line a difference."""
+    """Where each run's protocol differs from what the sources state, one line per difference."""
     lines = []
     for result in group:
         against: dict[str, list[str]] = {}
@@ -211,7 +211,7 @@ def _deviations(group: Sequence[Result], shown: Sequence[Cell]) -> list[str]:
             if different and cell.source not in against.setdefault(different, []):
                 against[different].append(cell.source)
         lines += [
-            f"{result.run} is not the exam of {', '.join(sources)}: {different}."
+            f"{result.run} is not under the protocol of {', '.join(sources)}: {different}."
             for different, sources in against.items()
         ]
     return lines

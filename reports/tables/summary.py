@@ -62,7 +62,7 @@ def error_text(metric: str, error: float | None) -> str:
 
 
 def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
-    """One row a task, run and metric, with both errors and what may have gone wrong."""
+    """One row per task, run and metric, with both errors and what may have gone wrong."""
     columns = (
         Column("Task", "name", detail=True),
         Column("Run", "name"),
@@ -73,7 +73,7 @@ def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
         Column("Truncated"),
         Column("Errors", detail=True),
         Column("Undecided", detail=True),
-        Column("Thought"),
+        Column("Reasoning"),
         Column("Response"),
     )
     rows = [row for group in groups.values() for result in group for row in _summary_rows(result)]
@@ -81,7 +81,7 @@ def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
     note = (
         "Scores and errors in percent; ± is one standard error. The one beside the score is the "
         "sampling error (the same problems again); “± problems” is for other problems like these "
-        "and contains it. Thought and response: mean tokens."
+        "and contains it. Reasoning and response: mean tokens."
     )
     return Table("Summary", columns, tuple(rows), tuple(alerts), (note,))
 
@@ -119,7 +119,7 @@ def _summary_rows(result: Result) -> list[Row]:
         f"{scored.truncated_share:.1%}",
         f"{verdicts.get(Verdict.ERROR, 0):,}",
         f"{verdicts.get(Verdict.UNDECIDED, 0):,}",
-        tokens_text(scored.mean_tokens("thought")),
+        tokens_text(scored.mean_tokens("reasoning")),
         tokens_text(scored.mean_tokens("response")),
     )
     return [
@@ -152,7 +152,7 @@ def _caveats(result: Result) -> list[str]:
         return lines
     for score in result.scored.scores:
         if score.se_sampling is None and score.scoring == result.scored.scoring:
-            why = "one sample a problem" if score.k == 1 else "too few samples a problem"
+            why = "one sample per problem" if score.k == 1 else "too few samples per problem"
             lines.append(f"{place}, {score.metric}: no sampling error: {why}.")
     if result.scored.range is not None:
         lines.append(f"{place}: {_range_text(result.scored.range)}")
@@ -255,7 +255,7 @@ def _share_text(count: int, total: int) -> str:
 
 def problems(group: Sequence[Result], *, show_masked: bool) -> Table:
     """The problems with the lowest pass rates, hidden texts only where asked for."""
-    masked = any(result.exam.masked for result in group) and not show_masked
+    masked = any(result.protocol.masked for result in group) and not show_masked
     known = {id: problem for result in group for id, problem in result.problems.items()}
     shares = {
         id: [result.rates[id].share for result in group if id in result.rates] for id in known

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError
-from harness.protocol import Exam
+from harness.protocol import Protocol
 from harness.reports.page.output import render_tables
 from harness.stats.effects import Effect
 from harness.stats.intervals import Interval
@@ -23,14 +23,14 @@ _ROW_INCHES, _PANEL_INCHES = 0.27, 3.6
 _MOST_PANELS = 3  # beside each other
 
 
-def effect_tables(effects: Sequence[Effect], exams: Mapping[str, Exam]) -> list[Table]:
-    """One table a task, its base first.
+def effect_tables(effects: Sequence[Effect], protocols: Mapping[str, Protocol]) -> list[Table]:
+    """One table per task, its base first.
 
     Args:
         effects: of all tasks; each task's base comes before its values.
-        exams: of the base, by task.
+        protocols: of the base, by task.
     """
-    return [_table(rows, exams[task]) for task, rows in _by_task(effects).items()]
+    return [_table(rows, protocols[task]) for task, rows in _by_task(effects).items()]
 
 
 def render_markdown(tables: Sequence[Table]) -> str:
@@ -39,7 +39,7 @@ def render_markdown(tables: Sequence[Table]) -> str:
 
 
 def write_figures(effects: Sequence[Effect], paths: Sequence[Path]) -> None:
-    """Draw every value's difference to the base, a panel a task; the ending names the format."""
+    """Draw every value's difference to the base, a panel per task; the ending names the format."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -84,7 +84,7 @@ def _by_task(effects: Sequence[Effect]) -> dict[str, list[Effect]]:
     return groups
 
 
-def _table(rows: Sequence[Effect], exam: Exam) -> Table:
+def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
     base = rows[0]
     columns = (
         Column("Factor", "name"),
@@ -107,7 +107,7 @@ def _table(rows: Sequence[Effect], exam: Exam) -> Table:
         "and grader are computed from the base's own samples (stored) and paired with them one by "
         "one.",
     )
-    title = f"{base.task}, base: {_protocol(exam)}, {base.n_problems:,} problems"
+    title = f"{base.task}, base: {_protocol(protocol)}, {base.n_problems:,} problems"
     drawn = tuple(
         _row(effect, first=not i or rows[i - 1].factor != effect.factor)
         for i, effect in enumerate(rows)
@@ -142,14 +142,14 @@ def interval_text(interval: Interval | None) -> str:
     return f"{points(interval.low)}..{points(interval.high)}"
 
 
-def _protocol(exam: Exam) -> str:
+def _protocol(protocol: Protocol) -> str:
     parts = (
-        ("temperature", exam.temperature),
-        ("top_p", exam.top_p),
-        ("cap", exam.max_tokens),
-        ("repetition guard", exam.repetition_guard),
-        ("grader", exam.grader),
-        ("extract", exam.extract),
+        ("temperature", protocol.temperature),
+        ("top_p", protocol.top_p),
+        ("cap", protocol.max_tokens),
+        ("repetition guard", protocol.repetition_guard),
+        ("grader", protocol.grader),
+        ("extract", protocol.extract),
     )
     return ", ".join(f"{name} {value}" for name, value in parts if value is not None)
 
@@ -167,7 +167,7 @@ def _alerts(rows: Sequence[Effect]) -> tuple[str, ...]:
                 f"{100 * effect.cut_responses / effect.n:.1f} points."
             )
         if effect.se_sampling is None:
-            lines.append(f"{place}: no sampling error: one sample a problem.")
+            lines.append(f"{place}: no sampling error: one sample per problem.")
     return tuple(lines)
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from harness.reports.page.output import build, write_report
 from harness.reports.results import read_results
-from tests.reports.conftest import write_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -29,7 +29,7 @@ def address(write_run: Callable[..., Path], make_page: MakePage) -> str:
         for name in ("early", "a-run-with-a-rather-long-name-2026-11-25")
     ]
     text = f"{WIDE}\n```python\nx = '{WIDE}'  # note\n```\n$${'+'.join(['x^2'] * 90)}$$"
-    change_samples(runs[0], TASK, {(problems[0].id, 0): {"response": text, "thought": text}})
+    change_samples(runs[0], TASK, {(problems[0].id, 0): {"response": text, "reasoning": text}})
     return make_page(*runs)
 
 

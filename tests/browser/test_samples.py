@@ -134,7 +134,7 @@ def test_search_finds_ids_statements_answers_and_texts(
     two_runs: list[Path], make_page: MakePage, opened: Open
 ) -> None:
     first, second, _ = practice(TASK, 3)
-    change_samples(two_runs[0], TASK, {(first.id, 2): {"thought": "a Needle (in hay)"}})
+    change_samples(two_runs[0], TASK, {(first.id, 2): {"reasoning": "a Needle (in hay)"}})
     page = opened(f"{make_page(*two_runs)}#b")
     for query, due in ((second.id, 6), (first.statement[:30].upper(), 6), ("nowhere", 0)):
         page.fill("#query", query)
@@ -183,13 +183,13 @@ def test_keys_walk_fold_search_and_go_back(address: str, opened: Open) -> None:
         page.keyboard.press(key)
         page.locator("#detail h2", has_text=f"#{due}").wait_for()
         assert shown(page) == sample("early", first, due)
-    assert not page.evaluate("document.querySelector('details.thought').open")
+    assert not page.evaluate("document.querySelector('details.reasoning').open")
     page.keyboard.press("t")
     page.get_by_text(f"thinking aloud {first.id} 0").wait_for()
     page.keyboard.press("j")  # the next one stays unfolded
     page.get_by_text(f"thinking aloud {first.id} 1").wait_for()
     page.keyboard.press("t")
-    assert not page.evaluate("document.querySelector('details.thought').open")
+    assert not page.evaluate("document.querySelector('details.reasoning').open")
     page.keyboard.press("/")
     page.keyboard.type("jkt?")
     assert page.locator("#query").input_value() == "jkt?"
@@ -285,9 +285,9 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
     changes = {
         0: {
             "response": HOSTILE,
-            "thought": "one\r\ntwo\r\nabc \u202egnp.exe\u202c \u2066x\u2069 \x00 שלום end",
+            "reasoning": "one\r\ntwo\r\nabc \u202egnp.exe\u202c \u2066x\u2069 \x00 שלום end",
         },
-        1: {"response": "short", "thought": long},
+        1: {"response": "short", "reasoning": long},
     }
     task = "practice_integer"
     change_samples(run, task, {(problem.id, index): change for index, change in changes.items()})

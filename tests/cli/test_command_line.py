@@ -234,7 +234,7 @@ def test_data_check_lists_what_differs(capsys: pytest.CaptureFixture[str], tmp_p
     assert "  12: other answer" in capsys.readouterr().out
 
 
-def test_a_run_samples_and_is_refused_under_another_exam(
+def test_a_run_samples_and_is_refused_under_another_protocol(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -326,7 +326,7 @@ def test_without_a_sandbox_programs_are_refused_unless_asked_for_by_name(tmp_pat
     assert not (tmp_path / "run").exists()
     command.append("--unsafe-judge")
     subprocess.run(command, env=environment, capture_output=True, check=True)
-    exam = json.loads((tmp_path / "run" / "practice_code" / "exam.json").read_text())
-    assert exam["grader"] == "code/1+unsafe-judge"
+    protocol = json.loads((tmp_path / "run" / "practice_code" / "protocol.json").read_text())
+    assert protocol["grader"] == "code/1+unsafe-judge"
     scores = json.loads((tmp_path / "run" / "practice_code" / "scores.json").read_text())
     assert scores["complete"]

@@ -37,7 +37,9 @@ class FakeRun:
                     "starts": [start], "harness": "0"}  # fmt: skip
         write_json(path / "manifest.json", manifest)
         hashes = {f"p{i}": "0" for i in range(problems)}
-        write_json(self.task / "exam.json", {"task": "aime24", "problems": hashes, "prompt": ""})
+        write_json(
+            self.task / "protocol.json", {"task": "aime24", "problems": hashes, "prompt": ""}
+        )
         self.files = {
             n: Appender(self.task / f"{n}.jsonl") for n in ("samples", "grades", "errors")
         }

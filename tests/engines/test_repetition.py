@@ -16,7 +16,7 @@ from harness.engines.repetition import LONGEST, SHORTEST, LoopDetector
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
 from harness.pipeline.pending import make_sample
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.types import Completion, Problem, Prompt, Request, Sampling, Verdict
 from tests.support.fakes import FakeEngine, answer
@@ -128,12 +128,12 @@ def test_a_model_in_a_loop_is_cut_where_the_loop_is_whole(endless: str) -> None:
     assert replace(alone, seconds=None) == replace(cut[0], seconds=None)
 
 
-def test_a_thought_that_was_cut_is_truncated_and_known_to_have_looped() -> None:
+def test_a_reasoning_that_was_cut_is_truncated_and_known_to_have_looped() -> None:
     task, problem = tasks()["practice_integer"], Problem("p", "1 + 1?", answer="2")
-    exam = make_exam(task, [problem], Sampling(repetition_guard=8))
+    protocol = make_protocol(task, [problem], Sampling(repetition_guard=8))
     cut = Completion("<think>so " + "wait " * 99, "length", n_tokens=100, looped=True)
     request = Request("p", 0, Prompt("1 + 1?"), Sampling())
-    sample = make_sample(request, cut, None, exam, FakeEngine(lambda _: answer("2")))
+    sample = make_sample(request, cut, None, protocol, FakeEngine(lambda _: answer("2")))
     assert sample.looped and sample.response is None
     assert task.grader.grade(problem, sample).verdict is Verdict.TRUNCATED
 

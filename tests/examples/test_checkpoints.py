@@ -52,7 +52,7 @@ def test_checkpoints_are_small_and_in_bfloat16(practice_model: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_checkpoints_generate_a_thought_a_response_and_an_end(
+def test_checkpoints_generate_a_reasoning_a_response_and_an_end(
     practice_model: Path, name: str
 ) -> None:
     import torch
@@ -73,7 +73,7 @@ def test_checkpoints_generate_a_thought_a_response_and_an_end(
     assert int(ended.sum()) >= 14
 
 
-def test_template_opens_a_thought_with_tags_that_are_not_special(late: tuple[Any, Any]) -> None:
+def test_template_opens_a_reasoning_with_tags_that_are_not_special(late: tuple[Any, Any]) -> None:
     _, tokenizer = late
     turn = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1+1"}]
     text = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
@@ -117,10 +117,10 @@ def test_log_holds_at_least_ten_measurements_and_names_the_checkpoints(
         assert set(row) == {"step", "checkpoint", "loss", "cpu_minutes", "tasks"}
         assert set(row["tasks"]) == {f"practice_{family}" for family in FAMILIES}
         for scores in row["tasks"].values():
-            assert set(scores) == {"pass@1", "cons@16", "thought_tokens", "response_tokens"}
+            assert set(scores) == {"pass@1", "cons@16", "reasoning_tokens", "response_tokens"}
             assert 0 <= scores["pass@1"] <= 1
             assert 0 <= scores["cons@16"] <= 1
-            assert scores["thought_tokens"] > 0
+            assert scores["reasoning_tokens"] > 0
             assert scores["response_tokens"] >= 0
 
 

@@ -56,7 +56,12 @@ def test_taught_responses_are_graded_as_correct(script: Script, family: str) -> 
     stream = script("problems").lessons({family: 12}, random.Random(3), set())
     for _, lesson in next(stream):
         sample = Sample(
-            lesson.problem.id, 0, lesson.thought, lesson.response, "stop", choice_order=lesson.order
+            lesson.problem.id,
+            0,
+            lesson.reasoning,
+            lesson.response,
+            "stop",
+            choice_order=lesson.order,
         )
         grade = grader.grade(lesson.problem, sample)
         assert grade.verdict is Verdict.CORRECT, (lesson, grade)

@@ -33,7 +33,7 @@ def encoded(script: Script, tokenizer) -> list[tuple[list[int], list[int]]]:
     return script("training").encode(tokenizer, next(stream))
 
 
-def test_prompts_end_inside_the_open_thought_and_completions_close_it(tokenizer, encoded) -> None:
+def test_prompts_end_inside_the_open_reasoning_and_completions_close_it(tokenizer, encoded) -> None:
     for prompt, completion in encoded:
         assert tokenizer.decode(prompt).endswith("<|assistant|><think>\n")
         text = tokenizer.decode(completion)

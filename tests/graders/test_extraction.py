@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness.graders.extraction import boxed, find, split_thought
+from harness.graders.extraction import boxed, find, split_reasoning
 from harness.graders.letters import stated_letter
 
 STRICT = [
@@ -113,9 +113,9 @@ def test_a_bare_capital_counts_only_when_lenient():
     assert stated_letter(response, "lenient") == "B"
 
 
-def test_only_what_follows_the_thought_is_read():
-    thought, response = split_thought("<think>\\boxed{1}</think> so \\boxed{2}")
-    assert thought == "<think>\\boxed{1}"
+def test_only_what_follows_the_reasoning_is_read():
+    reasoning, response = split_reasoning("<think>\\boxed{1}</think> so \\boxed{2}")
+    assert reasoning == "<think>\\boxed{1}"
     assert response is not None
     assert boxed(response) == "2"
 
@@ -157,7 +157,7 @@ def test_a_long_response_costs_little():
     assert min(times) < 0.002
 
 
-def test_a_thought_that_opens_anywhere_and_never_ends_leaves_no_response():
+def test_a_reasoning_that_opens_anywhere_and_never_ends_leaves_no_response():
     text = "Sure. <think>so \\boxed{4}"
-    assert split_thought(text) == (text, None)
-    assert split_thought(text, thinking="no") == (None, text)
+    assert split_reasoning(text) == (text, None)
+    assert split_reasoning(text, thinking="no") == (None, text)

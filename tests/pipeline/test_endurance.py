@@ -16,7 +16,7 @@ import pytest
 from harness.interfaces import Grader
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter
 from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
@@ -30,11 +30,11 @@ def make_run(path: Path, k: int, grader: Grader | None = None) -> TaskRun:
     metrics = (pass_at(1), cons_at(4))
     task = replace(plain, prompt="{statement}", metrics=metrics, grader=grader or plain.grader)
     sampling = Sampling(k=k, temperature=0.6)
-    exam = make_exam(task, PROBLEMS, sampling)
+    protocol = make_protocol(task, PROBLEMS, sampling)
     with RunWriter(path) as writer:
         writer.begin(Manifest(model="m", fingerprint={"engine": "quick"}), {})
-        folder = writer.add_task(exam, PROBLEMS, k)
-    return TaskRun(task, exam, {p.id: p for p in PROBLEMS}, sampling, folder)
+        folder = writer.add_task(protocol, PROBLEMS, k)
+    return TaskRun(task, protocol, {p.id: p for p in PROBLEMS}, sampling, folder)
 
 
 class QuickEngine:
@@ -68,7 +68,7 @@ def resident() -> int:
 
 
 def growth(path: Path, n: int) -> tuple[float, float]:
-    """Bytes a sample by which the driver grows from 20 % to 100 % of a run, and to its very end."""
+    """Bytes per sample by which the driver grows from 20 % to 100 % of a run, and to its very end."""
     counted = 0
     marks: dict[int, int] = {}
 

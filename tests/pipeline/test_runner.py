@@ -18,7 +18,7 @@ from harness.errors import DataError, EngineDown, EngineError
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_plan, make_request, make_sample
 from harness.pipeline.runner import Runner
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
 from harness.types import (
@@ -41,11 +41,11 @@ def make_run(path: Path, *, k: int = 4, task: Task | None = None, **sampling: ob
     """A task over PROBLEMS in a new or existing run folder."""
     task = replace(task or KINDS["integer"], prompt="{statement}", metrics=(pass_at(1), cons_at(2)))
     settings = Sampling(k=k, temperature=0.6, **sampling)  # type: ignore[arg-type]
-    exam = make_exam(task, PROBLEMS, settings)
+    protocol = make_protocol(task, PROBLEMS, settings)
     with RunWriter(path) as writer:
         writer.begin(Manifest(model="m", fingerprint={"engine": "fake"}), {})
-        folder = writer.add_task(exam, PROBLEMS, k)
-    return TaskRun(task, exam, {p.id: p for p in PROBLEMS}, settings, folder)
+        folder = writer.add_task(protocol, PROBLEMS, k)
+    return TaskRun(task, protocol, {p.id: p for p in PROBLEMS}, settings, folder)
 
 
 def right(request: Request) -> Completion:
@@ -81,11 +81,11 @@ def test_a_run_samples_grades_and_scores_everything_once(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("inline_grading")
-def test_thought_and_response_are_split_and_counted(tmp_path: Path) -> None:
+def test_reasoning_and_response_are_split_and_counted(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=1)
     complete(run, FakeEngine(right))
     sample = next(run.folder.samples())
-    assert (sample.thought, sample.n_thought_tokens) == ("<think>hm", 1)
+    assert (sample.reasoning, sample.n_reasoning_tokens) == ("<think>hm", 1)
     assert sample.raw("</think>") == right(Request(sample.problem_id, 0, None, None)).text  # type: ignore[arg-type]
 
 
@@ -162,7 +162,7 @@ def test_choices_are_shown_in_the_order_that_the_sample_stores(tmp_path: Path) -
     problem = Problem(id="q", statement="Which?", answer="a", choices=("a", "b", "c", "d"))
     task = replace(KINDS["choice"], prompt="{statement}\n{choices}", choice_order="per-sample")
     sampling = Sampling(k=8, temperature=1.0)
-    run = TaskRun(task, make_exam(task, [problem], sampling), {"q": problem}, sampling,
+    run = TaskRun(task, make_protocol(task, [problem], sampling), {"q": problem}, sampling,
                   TaskFolder(tmp_path))  # fmt: skip
     orders = set()
     for unit in units(run):
@@ -174,15 +174,15 @@ def test_choices_are_shown_in_the_order_that_the_sample_stores(tmp_path: Path) -
     assert len(orders) > 1
 
 
-def test_a_server_that_split_the_thought_is_believed(tmp_path: Path) -> None:
+def test_a_server_that_split_the_reasoning_is_believed(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     request, _ = make_request(units(run)[0])
     engine = FakeEngine(right)
-    split = Completion("", "length", n_tokens=50, thought="so far")
-    cut = make_sample(request, split, None, run.exam, engine)
-    assert (cut.thought, cut.response) == ("so far", None)
-    ended = make_sample(request, replace(split, text="4"), None, run.exam, engine)
-    assert (ended.thought, ended.response) == ("so far", "4")
+    split = Completion("", "length", n_tokens=50, reasoning="so far")
+    cut = make_sample(request, split, None, run.protocol, engine)
+    assert (cut.reasoning, cut.response) == ("so far", None)
+    ended = make_sample(request, replace(split, text="4"), None, run.protocol, engine)
+    assert (ended.reasoning, ended.response) == ("so far", "4")
 
 
 @dataclass(frozen=True)

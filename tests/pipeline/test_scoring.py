@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.graders.integer import Integer
 from harness.interfaces import Grader, Metric
 from harness.pipeline.scoring import SampleStatistics, score_task
-from harness.protocol import Exam
+from harness.protocol import Protocol
 from harness.stats.intervals import mean, problems_error
 from harness.stats.metrics import cons_at, pass_at, tally_problem
 from harness.types import Grade, Problem, Sample, Verdict
@@ -24,9 +24,9 @@ WRONG = [v for v in Verdict if v not in (Verdict.CORRECT, Verdict.ERROR)]
 Failed = set[tuple[str, int]]
 
 
-def exam(n_problems: int) -> Exam:
+def protocol(n_problems: int) -> Protocol:
     problems = {f"p{i}": "0" * 16 for i in range(n_problems)}
-    return Exam(task="t", problems=problems, prompt="{statement}")
+    return Protocol(task="t", problems=problems, prompt="{statement}")
 
 
 def grade(problem: int, index: int, right: bool, answer: str | None = None) -> Grade:
@@ -48,7 +48,7 @@ def score(
     for sample in samples:
         statistics.add(sample)
     grader = grader or Integer(0, 999)
-    return score_task(exam(n_problems), k, grader, metrics, grades, failed or set(), statistics)
+    return score_task(protocol(n_problems), k, grader, metrics, grades, failed or set(), statistics)
 
 
 @given(
@@ -119,7 +119,7 @@ def test_a_metric_over_more_samples_than_there_are_is_skipped_by_name() -> None:
     )
     assert [found["metric"] for found in result["scores"]] == ["pass@1", "cons@2"]
     assert result["skipped"] == [
-        {"metric": "cons@64", "why": "needs 64 samples a problem, there are 2"}
+        {"metric": "cons@64", "why": "needs 64 samples per problem, there are 2"}
     ]
 
 
@@ -206,21 +206,21 @@ def test_samples_at_the_length_cap_and_in_a_loop_are_counted() -> None:
     assert (result["truncated_share"], result["looped"]) == (0.25, 1)
 
 
-def test_tokens_of_thought_and_response_are_kept_apart() -> None:
+def test_tokens_of_reasoning_and_response_are_kept_apart() -> None:
     counts = [(100, 60), (300, 100), (200, 200)]
-    samples = [sample(i, n_prompt_tokens=10, n_tokens=total, n_thought_tokens=thought)
-               for i, (total, thought) in enumerate(counts)]  # fmt: skip
+    samples = [sample(i, n_prompt_tokens=10, n_tokens=total, n_reasoning_tokens=reasoning)
+               for i, (total, reasoning) in enumerate(counts)]  # fmt: skip
     tokens = score(1, 3, [], samples=samples)["tokens"]
     assert tokens["total"] == {"mean": 200, "median": 200, "max": 300}
-    assert tokens["thought"] == {"mean": 120, "median": 100, "max": 200}
+    assert tokens["reasoning"] == {"mean": 120, "median": 100, "max": 200}
     assert tokens["response"] == {"mean": 80, "median": 40, "max": 200}
     assert tokens["prompt"] == {"mean": 10, "median": 10, "max": 10}
 
 
-def test_a_response_is_not_measured_where_the_thought_was_not() -> None:
+def test_a_response_is_not_measured_where_the_reasoning_was_not() -> None:
     tokens = score(1, 1, [], samples=[sample(0, n_tokens=100)])["tokens"]
     assert tokens["total"] is not None
-    assert tokens["thought"] is tokens["response"] is None
+    assert tokens["reasoning"] is tokens["response"] is None
 
 
 def test_equal_long_samples_of_one_problem_are_counted() -> None:
@@ -253,7 +253,7 @@ def test_streamed_scores_are_those_of_all_grades_at_once(data: st.DataObject) ->
     due = []
     for scoring in ("integer", *(["other"] if any(key[0] != "elsewhere" for key in last) else [])):
         tallies = []
-        for problem in exam(3).problems:
+        for problem in protocol(3).problems:
             row = [last[key] for key in sorted(last) if key[0] == problem]
             if scoring == "other":
                 row = [replace(found, verdict=Verdict(found.also["other"])) for found in row]

@@ -11,7 +11,7 @@ import pytest
 
 from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import Manifest, RunWriter
@@ -52,7 +52,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         sampling: Mapping[str, Any] | None = None,
         masked: bool = False,
         scored: bool = True,
-        thought: str = "thinking aloud",
+        reasoning: str = "thinking aloud",
         votes: int = 4,
         prompt: str = "{statement}\nBox it: \\boxed{}",
     ) -> Path:
@@ -70,10 +70,10 @@ def write_run(tmp_path: Path) -> WriteRun:
             sampling=Sampling(k=k, **settings),
             masked=masked,
         )
-        exam = make_exam(noun, problems, noun.sampling, source=noun.dataset.source(None))
+        protocol = make_protocol(noun, problems, noun.sampling, source=noun.dataset.source(None))
         with RunWriter(tmp_path / name) as run:
             run.begin(Manifest(model, FINGERPRINT, harness="0.1.0"), {"command": "harness run"})
-            folder = run.add_task(exam, problems, k)
+            folder = run.add_task(protocol, problems, k)
             grades, statistics, errors = [], SampleStatistics(), []
             files = [
                 Appender(folder.path / f"{kind}.jsonl") for kind in ("samples", "grades", "errors")
@@ -84,7 +84,7 @@ def write_run(tmp_path: Path) -> WriteRun:
                         fault = {"problem_id": problem.id, "index": index, "stage": "engine"}
                         errors.append({**fault, "message": "server gone"})
                     elif verdict is not None:
-                        sample = _sample(problem, index, verdict, thought)
+                        sample = _sample(problem, index, verdict, reasoning)
                         statistics.add(sample)
                         files[0].append([sample])
                         answer = problem.answer if verdict is C else "1"
@@ -95,22 +95,22 @@ def write_run(tmp_path: Path) -> WriteRun:
                 file.close()
             if scored:
                 failed = {(str(e["problem_id"]), int(str(e["index"]))) for e in errors}
-                value = score_task(exam, k, grader, noun.metrics, grades, failed, statistics)
+                value = score_task(protocol, k, grader, noun.metrics, grades, failed, statistics)
                 write_json(folder.path / "scores.json", value)
         return tmp_path / name
 
     return write
 
 
-def _sample(problem: Problem, index: int, verdict: Verdict, thought: str) -> Sample:
+def _sample(problem: Problem, index: int, verdict: Verdict, reasoning: str) -> Sample:
     cut = verdict is Verdict.TRUNCATED
     return Sample(
         problem.id,
         index,
-        f"{thought} {problem.id} {index}",
+        f"{reasoning} {problem.id} {index}",
         None if cut else "\\boxed{1}",
         "length" if cut else "stop",
         n_prompt_tokens=20,
-        n_thought_tokens=100,
+        n_reasoning_tokens=100,
         n_tokens=130,
     )

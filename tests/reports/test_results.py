@@ -23,9 +23,9 @@ def test_a_complete_run(write_run: WriteRun) -> None:
     assert result.rates == {"p00": Rate(1, 2), "p01": Rate(2, 2)}
     assert result.scored is not None
     assert result.scored.scores[0].value == 0.75
-    assert result.scored.mean_tokens("thought") == 100
+    assert result.scored.mean_tokens("reasoning") == 100
     assert result.scored.mean_tokens("response") == 30
-    assert result.scored.skipped == {"cons@4": "needs 4 samples a problem, there are 2"}
+    assert result.scored.skipped == {"cons@4": "needs 4 samples per problem, there are 2"}
 
 
 def test_json_has_one_row_a_metric_with_the_documented_keys(write_run: WriteRun) -> None:
@@ -81,12 +81,12 @@ def test_an_unscored_run_names_the_command(write_run: WriteRun) -> None:
     assert scores_json([result]) == {"scores": []}
 
 
-def test_scores_of_another_exam_are_not_passed_off(write_run: WriteRun) -> None:
+def test_scores_of_another_protocol_are_not_passed_off(write_run: WriteRun) -> None:
     run = write_run([[C, W]])
     path = run / "practice_integer" / "scores.json"
-    path.write_text(path.read_text().replace('"exam": "', '"exam": "0'))
+    path.write_text(path.read_text().replace('"protocol": "', '"protocol": "0'))
     (result,) = read_results([run])
-    assert result.status == f"scored under another exam: run harness score {run}"
+    assert result.status == f"scored under another protocol: run harness score {run}"
 
 
 def test_runs_of_one_name_are_told_apart(write_run: WriteRun) -> None:

@@ -61,8 +61,13 @@ def test_a_window_narrows_scores_rates_and_problems_and_changes_no_file(run: Pat
     assert result.complete
     (score,) = result.scored.scores
     assert (score.n_problems, score.value) == (3, pytest.approx(2 / 3))
-    assert set(result.problems) == set(result.rates) == set(result.exam.problems) == {"b", "c", "d"}
-    assert "window 2024-08..2025-01" in result.exam.source
+    assert (
+        set(result.problems)
+        == set(result.rates)
+        == set(result.protocol.problems)
+        == {"b", "c", "d"}
+    )
+    assert "window 2024-08..2025-01" in result.protocol.source
     after = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     before.pop(run / ".lock", None)
     after.pop(run / ".lock", None)
@@ -74,7 +79,7 @@ def test_the_range_the_groups_and_the_missing_error_are_told(run: Path) -> None:
     report = build(results, load(()).cells)
     text, page = render_markdown(report), render_html(report)
     for words in (
-        "no sampling error: one sample a problem",
+        "no sampling error: one sample per problem",
         "problems that lack the deciding tests: 1.",
         "between 33.3 ±33.3 (those all wrong) and 66.7 ±33.3 (as the tests at hand say)",
     ):

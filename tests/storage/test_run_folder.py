@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import DataError, ExamMismatch, UsageError
-from harness.protocol import Exam, content_hash
+from harness.errors import DataError, ProtocolMismatch, UsageError
+from harness.protocol import Protocol, content_hash
 from harness.storage.files import Appender, read_lines, write_json, write_lines
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
@@ -30,7 +30,7 @@ PROBLEMS = [
     Problem("b", "Pick.", "x", choices=("x", "y")),
     Problem("c", "Echo.", tests=(TestCase("1\n", "1\n"),), limits=Limits(cpu_seconds=2.0)),
 ]
-EXAM = Exam(
+PROTOCOL = Protocol(
     task="sums",
     problems={problem.id: content_hash(problem) for problem in PROBLEMS},
     prompt="{statement}",
@@ -43,10 +43,10 @@ def sample(index: int, response: str = "2") -> Sample:
     return Sample("a", index, "hm", response, "stop", n_tokens=3, choice_order=(1, 0))
 
 
-def make(path: Path, *, k: int = 4, exam: Exam = EXAM) -> TaskFolder:
+def make(path: Path, *, k: int = 4, protocol: Protocol = PROTOCOL) -> TaskFolder:
     with RunWriter(path) as writer:
         writer.begin(MODEL, {"host": "here"})
-        return writer.add_task(exam, PROBLEMS, k)
+        return writer.add_task(protocol, PROBLEMS, k)
 
 
 def append(path: Path, *rows: object) -> None:
@@ -66,7 +66,7 @@ def test_everything_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert list(folder.samples()) == [sample(0), replace(sample(1), response=None, seed=7)]
     assert list(folder.grades()) == grades
     assert folder.problems() == {problem.id: problem for problem in PROBLEMS}
-    assert folder.exam() == EXAM
+    assert folder.protocol() == PROTOCOL
 
 
 def test_a_torn_last_line_is_skipped_by_readers_and_cut_by_the_next_writer(tmp_path: Path) -> None:
@@ -313,24 +313,28 @@ def test_a_larger_k_extends_and_a_smaller_one_is_refused(tmp_path: Path) -> None
     assert RunFolder(tmp_path).manifest().k == {"sums": 8}
 
 
-def test_another_exam_is_refused_in_words_and_nothing_changes(tmp_path: Path) -> None:
+def test_another_protocol_is_refused_in_words_and_nothing_changes(tmp_path: Path) -> None:
     folder = make(tmp_path)
-    before = (folder.path / "exam.json").read_bytes()
-    with pytest.raises(ExamMismatch, match=r"temperature: 0\.6 against 1\.0; top p: None against"):
-        make(tmp_path, exam=replace(EXAM, temperature=1.0, top_p=0.9))
-    with pytest.raises(ExamMismatch, match=r"problems: 3 against 0; 3 missing \(a, b, c\)"):
-        make(tmp_path, exam=replace(EXAM, problems={}))
-    assert (folder.path / "exam.json").read_bytes() == before
+    before = (folder.path / "protocol.json").read_bytes()
+    with pytest.raises(
+        ProtocolMismatch, match=r"temperature: 0\.6 against 1\.0; top p: None against"
+    ):
+        make(tmp_path, protocol=replace(PROTOCOL, temperature=1.0, top_p=0.9))
+    with pytest.raises(ProtocolMismatch, match=r"problems: 3 against 0; 3 missing \(a, b, c\)"):
+        make(tmp_path, protocol=replace(PROTOCOL, problems={}))
+    assert (folder.path / "protocol.json").read_bytes() == before
 
 
 def test_a_task_is_checked_before_anything_is_drawn(tmp_path: Path) -> None:
     with RunWriter(tmp_path) as writer:
-        assert writer.check_task(EXAM, 4) is False
+        assert writer.check_task(PROTOCOL, 4) is False
     make(tmp_path)
     with RunWriter(tmp_path) as writer:
-        assert writer.check_task(EXAM, 4) is True
-        with pytest.raises(ExamMismatch, match=r"grader: '' against 'math/2'\); grade it again"):
-            writer.check_task(replace(EXAM, grader="math/2"), 4)
+        assert writer.check_task(PROTOCOL, 4) is True
+        with pytest.raises(
+            ProtocolMismatch, match=r"grader: '' against 'math/2'\); grade it again"
+        ):
+            writer.check_task(replace(PROTOCOL, grader="math/2"), 4)
 
 
 def test_a_start_does_not_change_the_manifest_that_it_was_given(tmp_path: Path) -> None:
@@ -343,28 +347,30 @@ def test_a_start_does_not_change_the_manifest_that_it_was_given(tmp_path: Path) 
 def test_another_model_is_refused_and_another_library_version_is_not(tmp_path: Path) -> None:
     make(tmp_path)
     with RunWriter(tmp_path) as writer:
-        with pytest.raises(ExamMismatch, match="model: tiny against large"):
+        with pytest.raises(ProtocolMismatch, match="model: tiny against large"):
             writer.begin(replace(MODEL, model="large"), {})
-        with pytest.raises(ExamMismatch, match="dtype: float32 against bfloat16"):
+        with pytest.raises(ProtocolMismatch, match="dtype: float32 against bfloat16"):
             writer.begin(replace(MODEL, fingerprint={"engine": "fake", "dtype": "bfloat16"}), {})
-        with pytest.raises(ExamMismatch, match="lm_eval_model: None against hf"):
+        with pytest.raises(ProtocolMismatch, match="lm_eval_model: None against hf"):
             writer.begin(
                 replace(MODEL, fingerprint={**MODEL.fingerprint, "lm_eval_model": "hf"}), {}
             )
         writer.begin(replace(MODEL, fingerprint={**MODEL.fingerprint, "versions": {"t": "2"}}), {})
 
 
-def test_samples_of_an_exam_that_is_gone_are_not_taken_for_those_of_another(tmp_path: Path) -> None:
+def test_samples_of_an_protocol_that_is_gone_are_not_taken_for_those_of_another(
+    tmp_path: Path,
+) -> None:
     folder = make(tmp_path)
     append(folder.path / "samples.jsonl", sample(0))
-    (folder.path / "exam.json").unlink()
-    with pytest.raises(DataError, match=r"sums holds samples and no exam\.json"):
-        make(tmp_path, exam=replace(EXAM, prompt="another"))
+    (folder.path / "protocol.json").unlink()
+    with pytest.raises(DataError, match=r"sums holds samples and no protocol\.json"):
+        make(tmp_path, protocol=replace(PROTOCOL, prompt="another"))
 
 
 def test_tasks_come_in_the_order_in_which_they_were_added(tmp_path: Path) -> None:
     for name in ("zebra", "ant"):
-        make(tmp_path, exam=replace(EXAM, task=name))
+        make(tmp_path, protocol=replace(PROTOCOL, task=name))
     assert [task.name for task in RunFolder(tmp_path).tasks()] == ["zebra", "ant"]
 
 
@@ -376,14 +382,14 @@ def test_a_folder_that_is_no_run_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"model": "x"', b"[]", b'{"model": "x", "more": 1}'])
-def test_a_damaged_manifest_or_exam_is_named(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_manifest_or_protocol_is_named(tmp_path: Path, damage: bytes) -> None:
     folder = make(tmp_path)
-    for name in ("manifest.json", "sums/exam.json"):
+    for name in ("manifest.json", "sums/protocol.json"):
         (tmp_path / name).write_bytes(damage)
     with pytest.raises(DataError, match=r"manifest\.json: not"):
         RunFolder(tmp_path).manifest()
-    with pytest.raises(DataError, match=r"exam\.json: not"):
-        folder.exam()
+    with pytest.raises(DataError, match=r"protocol\.json: not"):
+        folder.protocol()
 
 
 def test_a_task_without_scores_says_so(tmp_path: Path) -> None:

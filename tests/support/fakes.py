@@ -11,7 +11,7 @@ from harness.types import Completion, Request
 
 
 def answer(text: str) -> Completion:
-    """A completion with a short thought and a boxed answer."""
+    """A completion with a short reasoning and a boxed answer."""
     return Completion(f"<think>hm</think>\\boxed{{{text}}}", "stop", n_prompt_tokens=3, n_tokens=9)
 
 

@@ -295,14 +295,14 @@ class Answers:
         self._wrong = list(self._answers.values())
         self._right, self._random = right, random.Random(0)
         filler = "so we take one more look at what was given and go on from there; "
-        self._thought = (filler * (size // len(filler) + 1))[: max(0, size - 60)]
+        self._reasoning = (filler * (size // len(filler) + 1))[: max(0, size - 60)]
 
     def __call__(self, body: dict[str, Any], number: int) -> str:
         prompt = body["messages"][-1]["content"]
         answer = next((a for s, a in self._answers.items() if s in prompt), "0")
         if self._random.random() >= self._right:
             answer = self._random.choice([w for w in self._wrong if w != answer] or ["0"])
-        return f"<think>Try {number}: {self._thought}</think>So it is \\boxed{{{answer}}}."
+        return f"<think>Try {number}: {self._reasoning}</think>So it is \\boxed{{{answer}}}."
 
 
 def task_answers(task: str, limit: int | None = None) -> dict[str, str]:

@@ -84,7 +84,7 @@ def test_the_editorial_is_nowhere_and_the_limits_are_in_the_prompt() -> None:
     assert "input.txt and output.txt" in render(CODEFORCES.prompt, parsed(input_mode="file")).user
 
 
-def test_file_input_and_checker_are_part_of_the_exam() -> None:
+def test_file_input_and_checker_are_part_of_the_protocol() -> None:
     filed, checked = parsed(input_mode="file"), parsed(generated_checker=CHECKER)
     assert (filed.meta["input_file"], filed.meta["output_file"]) == ("input.txt", "output.txt")
     assert checked.meta["checker"] == CHECKER

@@ -150,7 +150,7 @@ def test_grader_accepts_the_reference_answer_and_no_other(task: Task) -> None:
 
 
 def verdict(family: str, problem: Problem, answer: str | None) -> Verdict:
-    sample = Sample(problem.id, 0, "thought", f"\\boxed{{{answer}}}", "stop")
+    sample = Sample(problem.id, 0, "reasoning", f"\\boxed{{{answer}}}", "stop")
     if family == "choice":
         order = choice_order(4, "per-problem", seed=0, problem_id=problem.id, index=0)
         letter = "ABCD"[[problem.choices[i] for i in order].index(str(answer))]

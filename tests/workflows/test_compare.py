@@ -20,7 +20,7 @@ __all__ = ["write_run"]  # the fixture
 
 
 def verdicts(rates: Sequence[int], k: int = 16) -> list[list[Verdict | None]]:
-    """k samples a problem, so many of them right."""
+    """k samples per problem, so many of them right."""
     return [[C] * right + [W] * (k - right) for right in rates]
 
 
@@ -69,7 +69,7 @@ def test_one_sample_of_five_problems_is_underpowered_and_says_what_would_do(
     assert "problems like these" in out
 
 
-def test_another_prompt_or_cap_is_not_the_same_exam_unless_allowed(
+def test_another_prompt_or_cap_is_not_the_same_protocol_unless_allowed(
     write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = write_run(STRONG, name="a")
@@ -140,7 +140,9 @@ def test_another_grader_version_is_graded_again_on_both_sides(
     base, new = write_run(STRONG, name="a"), write_run(STRONG, name="b")
     for run, version in ((base, "integer/0"), (new, "integer/1")):
         folder = run / "practice_integer"
-        write_json(folder / "exam.json", {**read_json(folder / "exam.json"), "grader": version})
+        write_json(
+            folder / "protocol.json", {**read_json(folder / "protocol.json"), "grader": version}
+        )
     grades = [row for _, row in read_lines(new / "practice_integer" / "grades.jsonl")]
     write_lines(
         new / "practice_integer" / "grades.jsonl",
@@ -220,7 +222,7 @@ def test_runs_without_a_problem_in_common_say_so(
     assert "no problem has a graded sample in both runs" in capsys.readouterr().err
 
 
-def test_no_problem_in_common_is_another_exam_whatever_is_allowed(
+def test_no_problem_in_common_is_another_protocol_whatever_is_allowed(
     write_run: WriteRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     others = [Problem(f"q{i}", "?", answer="1") for i in range(3)]
@@ -235,7 +237,9 @@ def test_a_failure_to_grade_again_is_no_pass(
 ) -> None:
     base, new = write_run(STRONG, name="a"), write_run(STRONG, name="b")
     folder = new / "practice_integer"
-    write_json(folder / "exam.json", {**read_json(folder / "exam.json"), "grader": "integer/0"})
+    write_json(
+        folder / "protocol.json", {**read_json(folder / "protocol.json"), "grader": "integer/0"}
+    )
 
     async def failing(run: TaskRun, pool: object) -> list[Grade]:
         grades = list(run.folder.grades())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import DataError, ExamMismatch, UsageError
+from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
 from harness.types import Task
@@ -67,7 +67,7 @@ def test_one_row_a_response_is_grouped_by_problem(tmp_path: Path) -> None:
     }
 
 
-def test_a_thought_is_never_graded(tmp_path: Path) -> None:
+def test_a_reasoning_is_never_graded(tmp_path: Path) -> None:
     responses = [
         r"<think>\boxed{2}</think> \boxed{3}",
         r"<think>\boxed{2}",
@@ -116,7 +116,7 @@ def test_the_same_file_again_adds_nothing_and_another_is_refused(tmp_path: Path)
     run_import(path, out)
     assert (out / "integer" / "samples.jsonl").read_bytes() == before
     write(path, [{**ROW, "answer": 3, "responses": [r"\boxed{2}"]}])
-    with pytest.raises(ExamMismatch, match="1 changed"):
+    with pytest.raises(ProtocolMismatch, match="1 changed"):
         run_import(path, out)
 
 

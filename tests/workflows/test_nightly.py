@@ -13,7 +13,7 @@ import pytest
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import derive_seed
-from harness.errors import DataError, EngineError, ExamMismatch, UsageError
+from harness.errors import DataError, EngineError, ProtocolMismatch, UsageError
 from harness.registry import find_tasks
 from harness.reports.tables.nightly import to_table
 from harness.storage.nights import Checkpoint, Outcome, worst
@@ -137,14 +137,14 @@ def test_the_baseline_moves_only_by_acceptance() -> None:
     assert (itself.verdict, itself.exit_code) == ("is the baseline", 0)
 
 
-def test_another_exam_is_told_and_the_run_is_kept_for_a_new_baseline() -> None:
+def test_another_protocol_is_told_and_the_run_is_kept_for_a_new_baseline() -> None:
     save("step-1")
     night(settings())
     accept(Path("runs/step-1"))
     save("step-2")
     warmer = settings(run={"tasks": TASK, "k": 8, "limit": 12, "temperature": 0.9})
     (outcome,) = night(warmer)
-    assert (outcome.verdict, outcome.exit_code) == ("not the same exam", 3)
+    assert (outcome.verdict, outcome.exit_code) == ("not the same protocol", 3)
     assert "temperature: 0.6 against 0.9" in outcome.tasks[0].why
     accept(Path("runs/step-2"))
     allowed = warmer.model_copy(update={"allow": ("temperature",)})
@@ -225,7 +225,7 @@ def test_files_that_changed_under_a_finished_run_are_noticed() -> None:
     night(settings())
     save("latest", 0.3)
     (outcome,) = night(settings())
-    assert isinstance(outcome.failure, ExamMismatch)
+    assert isinstance(outcome.failure, ProtocolMismatch)
     assert "'{content}' in the name pattern" in str(outcome.failure)
     assert [again.exit_code for again in night(settings())] == [3], "not only the first time"
     named = settings(name="{checkpoint}-{content}")

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from harness.cli.rating import lines, rating
 from harness.data.codeforces_api import parse_contest, read_contests, read_population
 from harness.errors import DataError, HarnessError, UsageError
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.stats.elo import expected_place
 from harness.storage.files import write_lines
 from harness.storage.run_folder import Manifest, RunWriter
@@ -36,10 +36,10 @@ def run_folder(
     """A run whose samples have the given verdicts."""
     problems = [Problem(id, "?", "1", meta=(meta or {}).get(id, {})) for id in marks]
     k = max(map(len, marks.values()))
-    exam = make_exam(AIME24, problems, Sampling(k=k))
+    protocol = make_protocol(AIME24, problems, Sampling(k=k))
     with RunWriter(path) as writer:
         writer.begin(Manifest("model", {}), {})
-        folder = writer.add_task(exam, problems, k)
+        folder = writer.add_task(protocol, problems, k)
         grades = [Grade(id, n, verdict) for id in marks for n, verdict in enumerate(marks[id])]
         write_lines(folder.path / "grades.jsonl", reversed(grades))
     return path

@@ -64,8 +64,8 @@ def settings(**given: Any) -> RunSettings:
 def test_a_run_asks_only_the_problems_of_the_window(data: Path) -> None:
     (item,) = prepare([LIVECODEBENCH], settings(data=data, window=WINDOW, skip_errata=True))
     assert [problem.id for problem in item.problems] == ["b", "c", "d"]
-    assert set(item.exam.problems) == {"b", "c", "d"}
-    assert "(1 outside 2024-08..2025-01, 1 in the published errata)" in item.exam.source
+    assert set(item.protocol.problems) == {"b", "c", "d"}
+    assert "(1 outside 2024-08..2025-01, 1 in the published errata)" in item.protocol.source
     (limited,) = prepare([LIVECODEBENCH], settings(data=data, window=WINDOW, limit=2))
     assert [problem.id for problem in limited.problems] == ["b", "c"]
 
@@ -111,7 +111,7 @@ def test_an_import_of_a_window_holds_nothing_else(data: Path, tmp_path: Path) ->
     invoke(import_, data / "livecodebench.jsonl", "--task", "livecodebench", "-o", run,
            "--window", "2024-08..2024-09", "--scoring", "lcb-official")  # fmt: skip
     folder = RunFolder(run).task("livecodebench")
-    assert list(folder.exam().problems) == ["b", "c"]
-    assert "3 outside 2024-08..2024-09" in folder.exam().source
+    assert list(folder.protocol().problems) == ["b", "c"]
+    assert "3 outside 2024-08..2024-09" in folder.protocol().source
     assert folder.scores()["scoring"] == "lcb-official"
     assert len(list(read_lines(folder.path / "samples.jsonl"))) == 2

@@ -17,7 +17,7 @@ import harness.workflows.evaluate as evaluate_module
 import harness.workflows.sweep as sweep_module
 from harness.cli import _run
 from harness.data.datasets import load_problems
-from harness.errors import DataError, EngineError, ExamMismatch, UsageError
+from harness.errors import DataError, EngineError, ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
@@ -44,8 +44,8 @@ def reply(request: Request) -> Completion:
     mark = sum(request.problem_id.encode()) + 7 * request.index
     answers = {problem.id: problem.answer for problem in PROBLEMS}
     answer = answers[request.problem_id] if mark % 3 else "998"
-    thought = ["so"] * (mark % 50)
-    words = ["<think>", *thought, "</think>", f"\\boxed{{{answer}}}"]
+    reasoning = ["so"] * (mark % 50)
+    words = ["<think>", *reasoning, "</think>", f"\\boxed{{{answer}}}"]
     cap = request.sampling.max_tokens or len(words)
     text, whole = " ".join(words[:cap]), len(words) <= cap
     return Completion(text, "stop" if whole else "length", 3, min(len(words), cap), seconds=0.01)
@@ -211,8 +211,8 @@ def test_each_sampled_value_is_an_ordinary_run_and_one_engine_draws_them_all(
     assert bench.engines[0].closed
     runs = {path.name: RunFolder(path) for path in folder.iterdir()}
     assert runs["temperature=0.0"].manifest().k == {TASK: 1}
-    assert runs["temperature=1.0"].task(TASK).exam().temperature == 1.0
-    assert runs["prompt=terse"].task(TASK).exam().prompt == "{statement}"
+    assert runs["temperature=1.0"].task(TASK).protocol().temperature == 1.0
+    assert runs["prompt=terse"].task(TASK).protocol().prompt == "{statement}"
     assert runs["base"].task(TASK).scores()["complete"]
 
 
@@ -371,7 +371,7 @@ def test_a_bad_base_is_found_before_anything_is_sampled(
 
 def test_another_base_in_the_same_folder_is_refused_before_sampling(bench: Bench) -> None:
     bench.run({"temperature": [1.0]})
-    with pytest.raises(ExamMismatch, match=r"top p: 0\.95 against 0\.5"):
+    with pytest.raises(ProtocolMismatch, match=r"top p: 0\.95 against 0\.5"):
         bench.run({"temperature": [1.0]}, top_p=0.5)
     assert len(bench.engines) == 1
 
@@ -468,7 +468,7 @@ def test_a_right_response_that_a_cap_cuts_is_counted_apart() -> None:
     assert [o.verdict for o in capped] == [Verdict.CORRECT, Verdict.TRUNCATED, Verdict.TRUNCATED]
     assert [o.n_tokens for o in capped] == [5, 7, 7]
     assert effects.cut_responses(found, 7) == 1
-    assert effects.cut_responses(found, 4) == 0  # inside the thought: no doubt
+    assert effects.cut_responses(found, 4) == 0  # inside the reasoning: no doubt
 
 
 # The command
@@ -518,7 +518,7 @@ def test_a_sweep_with_errors_exits_4_and_is_mended(
 def test_a_lower_cap_computed_equals_one_drawn_by_the_practice_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With one seed a sample, a lower cap draws the beginning of the same samples."""
+    """With one seed per sample, a lower cap draws the beginning of the same samples."""
     monkeypatch.chdir(Path(__file__).parents[2])
     rows = []
     for cap in (128, 45):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.cli import _run
-from harness.errors import EngineDown, EngineError, ExamMismatch, UsageError
+from harness.errors import EngineDown, EngineError, ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import silent
 from harness.registry import find_tasks
@@ -189,13 +189,13 @@ def test_a_fixed_number_of_samples_takes_the_record_away(
     assert set(rounds_of(tmp_path / "new").values()) == {16}
 
 
-def test_the_base_must_be_the_same_exam_and_have_as_many_samples(
+def test_the_base_must_be_the_same_protocol_and_have_as_many_samples(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:
     run(0.9, "base", k=4)
     with pytest.raises(UsageError, match=r"k is 16 and .* has 4 graded samples"):
         run(0.5, "new", k=16, until="decided", base=tmp_path / "base")
-    with pytest.raises(ExamMismatch, match="temperature"):
+    with pytest.raises(ProtocolMismatch, match="temperature"):
         run(0.5, "new", k=4, until="decided", base=tmp_path / "base", temperature=1.0)
     with pytest.raises(UsageError, match="needs --base RUN"):
         run(0.5, "new", k=4, until="decided")

@@ -19,7 +19,7 @@ def forget_defaults(model: Any) -> None:
     """Have a checkpoint's own generation settings play no part, but for its tokens and its cache.
 
     `generate` fills what it is not told from them, and many ask for a repetition penalty, which
-    would go into every sample and into no exam.
+    would go into every sample and into no protocol.
     """
     from transformers import GenerationConfig
 
@@ -40,7 +40,7 @@ def draw_tokens(
     Args:
         sampling: an unstated temperature is 1.
         generator: the engine's torch generator.
-        seeds: one a row where samples are seeded; else None for all.
+        seeds: one per row where samples are seeded; else None for all.
         device: where the logits are.
     """
     from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper

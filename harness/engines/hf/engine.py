@@ -105,7 +105,7 @@ class TransformersEngine:
 
     @property
     def thinks(self) -> bool:
-        """Whether the chat template ends inside an open thought."""
+        """Whether the chat template ends inside open reasoning."""
         return self._chat.thinks
 
     def fingerprint(self) -> Mapping[str, Any]:

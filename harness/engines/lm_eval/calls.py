@@ -48,11 +48,11 @@ def hear_replies(client: Any, tell: Callable[[Mapping[str, Any] | None], None]) 
 
 
 def from_reply(reply: Mapping[str, Any], text: str, seconds: float) -> Completion:
-    """What a server said beside the text: its reason to end, counts, a thought it split off."""
+    """What a server said beside the text: its reason to end, counts, reasoning it split off."""
     choice = (reply.get("choices") or [{}])[0]
     message = choice.get("message") or {}
     said = choice.get("finish_reason")
-    thought = message.get("reasoning") or message.get("reasoning_content")
+    reasoning = message.get("reasoning") or message.get("reasoning_content")
     if "content" in message and message["content"] is None:
         text = ""  # lm-eval puts a placeholder there
     usage = reply.get("usage") or {}
@@ -62,5 +62,5 @@ def from_reply(reply: Mapping[str, Any], text: str, seconds: float) -> Completio
         usage.get("prompt_tokens"),
         usage.get("completion_tokens"),
         seconds=seconds,
-        thought=thought,
+        reasoning=reasoning,
     )

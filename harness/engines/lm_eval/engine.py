@@ -86,7 +86,7 @@ class LmEvalEngine:
 
     @property
     def thinks(self) -> bool:
-        """Whether the chat template ends inside an open thought; False where a server renders it."""
+        """Whether the chat template ends inside open reasoning; False where a server renders it."""
         return self._thinks
 
     def fingerprint(self) -> Mapping[str, Any]:

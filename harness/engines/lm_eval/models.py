@@ -19,12 +19,12 @@ BATCH = 64
 
 _VLLM_BATCH = 256  # vLLM schedules within a call, which returns when all of it is done
 _REQUESTS = 32  # of an API client at once
-_TIMEOUT = 3600  # seconds; lm-eval's own 300 would end long thoughts
+_TIMEOUT = 3600  # seconds; lm-eval's own 300 would end long reasoning
 _SECRET = ("token", "key", "header")
 _REFUSED = {
     "seed": "--seed is the run's, and every process start derives its own from it",
     "use_cache": "its cache copies one answer to all samples of a problem",
-    "think_end_token": "it would cut thoughts away; the harness splits them (--think-end)",
+    "think_end_token": "it would cut reasoning away; the harness splits them (--think-end)",
 }
 _MISSING = "pip install 'reasoning-harness[lm-eval]'"
 
@@ -110,7 +110,7 @@ def load(settings: EngineSettings) -> Loaded:
             f"--engine lm_eval:{name} needs a server: --engine-arg base_url=http://HOST:PORT/v1/.. "
             "(the whole address, as lm-eval wants it: ../chat/completions or ../completions)"
         )
-    _check_thoughts(name, lm, settings.think_end)
+    _check_reasoning(name, lm, settings.think_end)
     if hasattr(getattr(lm, "model", None), "generation_config"):
         forget_defaults(lm.model)
     return Loaded(
@@ -221,11 +221,11 @@ def _sends_seed(client: Any) -> bool:
     return "seed" in payload
 
 
-def _check_thoughts(name: str, lm: Any, think_end: str) -> None:
-    """DataError where lm-eval would drop the tag that ends a thought, and so lose where it ends."""
+def _check_reasoning(name: str, lm: Any, think_end: str) -> None:
+    """DataError where lm-eval would drop the tag that ends reasoning, and so lose where it ends."""
     special = getattr(getattr(lm, "tokenizer", None), "all_special_tokens", ())
     if hasattr(lm, "tok_decode") and think_end in special:
         raise DataError(
             f"lm-eval's {name} model drops special tokens from its text, and {think_end} is one of "
-            "this model: thoughts would be graded; use lm_eval:vllm or another engine"
+            "this model: reasoning would be graded; use lm_eval:vllm or another engine"
         )

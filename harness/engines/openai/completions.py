@@ -109,7 +109,7 @@ def read_completion(answer: Any, seconds: float) -> Completion:
         message = choice["message"]
         reason = choice.get("finish_reason")
         text = _text(message.get("content")) or _text(message.get("refusal"))
-        thought = _text(message.get("reasoning")) or _text(message.get("reasoning_content"))
+        reasoning = _text(message.get("reasoning")) or _text(message.get("reasoning_content"))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise BadAnswer(f"the answer holds no completion ({error!r})") from error
     if reason == "content_filter":
@@ -125,9 +125,9 @@ def read_completion(answer: Any, seconds: float) -> Completion:
         finish_reason=_REASONS.get(str(reason), "unknown"),
         n_prompt_tokens=_count(usage.get("prompt_tokens")),
         n_tokens=_count(usage.get("completion_tokens")),
-        n_thought_tokens=_count(counted) or None,  # vLLM says 0 without having counted
+        n_reasoning_tokens=_count(counted) or None,  # vLLM says 0 without having counted
         seconds=seconds,
-        thought=thought or None,
+        reasoning=reasoning or None,
         looped=reason == "repetition",
     )
 

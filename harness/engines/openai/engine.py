@@ -1,6 +1,6 @@
 """Any OpenAI-compatible server, or several: `vllm serve`, SGLang, a hosted API.
 
-One request a sample, through aiohttp. What the server's moment spoils (429, 5xx, broken or cut
+One request per sample, through aiohttp. What the server's moment spoils (429, 5xx, broken or cut
 connections, time limits) is tried again; a sample that fails for good ends in `error`, never in a
 wrong answer. A server that goes down is waited for.
 """
@@ -94,7 +94,7 @@ class OpenAIEngine:
             returned="" if served else "; if it was started anew, let its seed be another one",
             absent=greeting.absent,
         )
-        self._splits = False  # whether a thought ever came in a field of its own
+        self._splits = False  # whether reasoning ever came in a field of its own
         self._answered = self._told_short = self._told_wait = False
         self._most = raise_file_limit()
 
@@ -107,7 +107,7 @@ class OpenAIEngine:
 
     @property
     def thinks(self) -> bool:
-        """Whether the chat template opens a thought, where the server does not split it off."""
+        """Whether the chat template opens reasoning, where the server does not split it off."""
         return self._greeting.thinks and not self._splits
 
     def fingerprint(self) -> Mapping[str, Any]:
@@ -203,7 +203,7 @@ class OpenAIEngine:
 
     def _note(self, server: Server, completion: Completion, taken: int, cap: int | None) -> None:
         self._answered = True
-        self._splits = self._splits or completion.thought is not None
+        self._splits = self._splits or completion.reasoning is not None
         n_tokens = completion.n_tokens
         if n_tokens is None:
             return
@@ -305,7 +305,7 @@ def _urls(settings: EngineSettings) -> list[str]:
 
 
 def _load_chat(settings: EngineSettings, options: Options) -> Chat | None:
-    """The tokenizer that counts the tokens of thoughts, where one is at hand."""
+    """The tokenizer that counts the tokens of reasoning, where one is at hand."""
     path = options.tokenizer or (settings.model if settings.serve else None)
     if path is None:
         return None

@@ -12,7 +12,7 @@ from harness.errors import UsageError
 
 OTHER_CAP = "max_completion_tokens"
 _FIXED = {"model", "messages", "n", "stream", "seed", "max_tokens", OTHER_CAP}
-_BY_EXAM = {"temperature", "top_p", "stop", "repetition_detection"}
+_BY_PROTOCOL = {"temperature", "top_p", "stop", "repetition_detection"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Options:
         timeout: seconds for one request; by default max(600, cap / 4), see `retries`.
         patience: seconds that a server which went down is waited for.
         tries: failed tries after which a sample ends in `error`.
-        tokenizer: folder or hub name of the model's tokenizer, to count the tokens of thoughts.
+        tokenizer: folder or hub name of the model's tokenizer, to count the tokens of reasoning.
         cap_field: `max_tokens` or `max_completion_tokens`.
         serve_seconds: that `--serve` waits for its server to start.
         body: `body.NAME=JSON`, further fields of every request.
@@ -92,8 +92,8 @@ def _check_serve(settings: EngineSettings, serve: Mapping[str, str]) -> None:
 
 
 def _field(name: str, text: str) -> Any:
-    if name in _FIXED or name in _BY_EXAM:
-        how = "a run's own option" if name in _BY_EXAM else "the harness's own to set"
+    if name in _FIXED or name in _BY_PROTOCOL:
+        how = "a run's own option" if name in _BY_PROTOCOL else "the harness's own to set"
         raise UsageError(f"--engine-arg body.{name}: this field is {how}")
     try:
         return json.loads(text)

@@ -46,7 +46,7 @@ class Greeting:
     Args:
         facts: for the fingerprint: max_model_len, root, owned_by and versions, where they say so.
         context: tokens that prompt and completion may have together, where that is known.
-        thinks: whether the chat template ends inside an open thought, as far as that can be seen.
+        thinks: whether the chat template ends inside open reasoning, as far as that can be seen.
         absent: servers that do not answer while another one does.
     """
 
@@ -106,7 +106,7 @@ async def greet(
         settings.tell(
             f"{len(servers)} servers: each must have been started with a seed of its own, or they "
             "may repeat each other's samples (vLLM's default is the same for all); --seeded sends "
-            "one a sample"
+            "one per sample"
         )
     return greeting
 
@@ -240,17 +240,17 @@ async def _describe(
         if isinstance(answer, dict) and isinstance(answer.get("version"), str):
             facts["versions"] = {"vllm": answer["version"]}
     if chat is not None:
-        # Where a parser splits thoughts off, a text without one is a response.
+        # Where a parser splits reasoning off, a text without one is a response.
         greeting.thinks = chat.thinks and "reasoning_parser" not in options.serve
     elif server.is_vllm:
-        greeting.thinks = await _opens_thought(session, server.address, settings, options)
+        greeting.thinks = await _opens_reasoning(session, server.address, settings, options)
     greeting.facts = facts
 
 
-async def _opens_thought(
+async def _opens_reasoning(
     session: ClientSession, address: Address, settings: EngineSettings, options: Options
 ) -> bool:
-    """Whether the chat template of a vLLM server ends inside an open thought, as it renders it."""
+    """Whether the chat template of a vLLM server ends inside open reasoning, as it renders it."""
     body: dict[str, Any] = {"model": settings.model, "messages": [{"role": "user", "content": "x"}]}
     if "chat_template_kwargs" in options.body:
         body["chat_template_kwargs"] = options.body["chat_template_kwargs"]

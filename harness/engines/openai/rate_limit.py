@@ -1,4 +1,4 @@
-"""A server's rate limit in tokens a minute, kept by the client."""
+"""A server's rate limit in tokens per minute, kept by the client."""
 
 from __future__ import annotations
 

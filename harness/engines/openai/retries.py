@@ -80,7 +80,7 @@ class Tries:
 def request_seconds(cap: int | None) -> float:
     """Time limit of one request: a second for every four tokens it may have, at least 600.
 
-    Four tokens a second is less than a busy server gives to one sequence; the floor is for the
+    Four tokens per second is less than a busy server gives to one sequence; the floor is for the
     time that a request spends in its queue. Without a cap it is that of 32,768 tokens.
     """
     return max(600.0, (cap or 32_768) / 4)

@@ -147,7 +147,7 @@ class RemoteEngine:
 
     @property
     def thinks(self) -> bool:
-        """Whether the prompt as rendered opens a thought."""
+        """Whether the prompt as rendered opens reasoning."""
         return self.facts.thinks
 
     def fingerprint(self) -> Mapping[str, Any]:

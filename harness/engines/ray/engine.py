@@ -233,5 +233,5 @@ def _counter(settings: EngineSettings) -> Callable[[str], int | None]:
     try:
         return Chat(settings.model, settings.revision, settings.think_end).count
     except (DataError, ImportError) as error:
-        settings.tell(f"tokens of thoughts are not counted: {error}")
+        settings.tell(f"tokens of reasoning are not counted: {error}")
         return lambda text: None

@@ -101,7 +101,7 @@ def _rank(folder: Path, limit: argparse.Action | None) -> dict[str, int]:
 
 
 def check_data_parallel(args: EngineArgs, *, seeded: bool) -> None:
-    """Refuse vLLM's own data parallelism without a seed a sample.
+    """Refuse vLLM's own data parallelism without a seed per sample.
 
     Raises:
         UsageError: it is asked for and samples are not seeded.
@@ -109,7 +109,7 @@ def check_data_parallel(args: EngineArgs, *, seeded: bool) -> None:
     if int(args.values.get("data_parallel_size") or 1) > 1 and not seeded:
         raise UsageError(
             "--engine-arg data_parallel_size: all ranks get one engine seed, so two samples of a "
-            "problem may be the same draw; use --replicas N, which gives each engine a seed of "
+            "problem may be the same draw; use --replicas N, which gives each engine per seed of "
             "its own, or --seeded"
         )
 

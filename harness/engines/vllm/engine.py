@@ -1,4 +1,4 @@
-"""vLLM in this process: one AsyncLLM a replica, one request a sample.
+"""vLLM in this process: one AsyncLLM per replica, one request per sample.
 
 Each replica has a seed of its own, and a new one after a restart: vLLM's default seed is the same
 constant for all, and two engines with one seed draw the same samples.
@@ -110,7 +110,7 @@ class VllmEngine:
 
     @property
     def thinks(self) -> bool:
-        """Whether the chat template ends inside an open thought."""
+        """Whether the chat template ends inside open reasoning."""
         return self._chat.thinks
 
     def fingerprint(self) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
     supervisor =socket=> server (imports done)
                            -fork, own pid and mount namespace-> init of one submission (PID 1)
-                               -fork-> one process a test case, see `harness.judge.inside.program`
+                               -fork-> one process per test case, see `harness.judge.inside.program`
 
 The server hands each first job to a fresh init, which answers on the same socket until a job is
 its last. Neither ever reads a program or an input: those are descriptors that pass through.

@@ -136,7 +136,7 @@ const KEYS = {
   j: () => step(1),
   k: () => step(-1),
   t: () => {
-    const fold = by("detail").querySelector("details.thought");
+    const fold = by("detail").querySelector("details.reasoning");
     if (fold) fold.open = !fold.open;
   },
   m: toggleWritten,

@@ -9,10 +9,10 @@ function badge(verdict) {
 }
 
 function factsOf(texts) {
-  const { n_thought_tokens: inThought, n_tokens: all, seconds, finish_reason: finish } = texts;
+  const { n_reasoning_tokens: inReasoning, n_tokens: all, seconds, finish_reason: finish } = texts;
   const facts = [];
-  if (inThought !== null) facts.push(["Thought", `${number(inThought)} tokens`]);
-  if (all !== null && inThought !== null) facts.push(["Response", `${number(all - inThought)} tokens`]);
+  if (inReasoning !== null) facts.push(["Reasoning", `${number(inReasoning)} tokens`]);
+  if (all !== null && inReasoning !== null) facts.push(["Response", `${number(all - inReasoning)} tokens`]);
   else if (all !== null) facts.push(["Length", `${number(all)} tokens`]);
   if (texts.n_prompt_tokens !== null) facts.push(["Prompt", `${number(texts.n_prompt_tokens)} tokens`]);
   if (seconds !== null) facts.push(["Time", `${seconds.toFixed(seconds < 10 ? 2 : 0)} s`]);
@@ -22,7 +22,7 @@ function factsOf(texts) {
     element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }
 
-// The other samples of this problem, a row a run: where they disagree shows at a glance.
+// The other samples of this problem, a row per run: where they disagree shows at a glance.
 function siblings(n) {
   const rows = new Map();
   for (let other = 0; other < total; other++) {
@@ -130,17 +130,17 @@ function testPart(texts) {
     element("div", {}, element("h4", {}, name ? "Value due" : "Output due"), ...excerptOf(output))));
 }
 
-function thoughtPart(texts, options) {
-  const size = texts.n_thought_tokens === null
-    ? `${number(texts.thought.length)} characters` : `${number(texts.n_thought_tokens)} tokens`;
+function reasoningPart(texts, options) {
+  const size = texts.n_reasoning_tokens === null
+    ? `${number(texts.reasoning.length)} characters` : `${number(texts.n_reasoning_tokens)} tokens`;
   const body = element("div", { class: "prose" });
-  const fold = element("details", { class: "thought", open: options.unfolded },
-    element("summary", {}, "Thought ", element("span", { class: "quiet" }, size)), body);
+  const fold = element("details", { class: "reasoning", open: options.unfolded },
+    element("summary", {}, "Reasoning ", element("span", { class: "quiet" }, size)), body);
   let filled = false;
   const fill = () => {
     if (!fold.open || filled) return;
     filled = true;
-    fillText(body, texts.thought, options);
+    fillText(body, texts.reasoning, options);
   };
   fold.addEventListener("toggle", () => {
     fill();
@@ -152,7 +152,7 @@ function thoughtPart(texts, options) {
 
 function responsePart(texts, options) {
   if (texts.response === null) {
-    return part("Response", element("p", { class: "quiet" }, "None: the thought never ended."));
+    return part("Response", element("p", { class: "quiet" }, "None: the reasoning never ended."));
   }
   const body = element("div", { class: "prose" });
   const node = part("Response", body);
@@ -172,7 +172,7 @@ function bodyOf(n, texts, options) {
     problemPart(n, texts, options),
     answersPart(n, texts, options),
     texts.test ? testPart(texts) : null,
-    texts.thought ? thoughtPart(texts, options) : null,
+    texts.reasoning ? reasoningPart(texts, options) : null,
     responsePart(texts, options),
   ].filter(Boolean);
 }

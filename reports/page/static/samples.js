@@ -180,8 +180,8 @@ async function searchTexts(filters, tell) {
     if (!tell(done++, wanted.size, hits.size)) return null;
     const rows = await piece(number);
     for (const n of numbers) {
-      const { thought, response } = rows[n - starts[number]];
-      if (query.test(thought ?? "") || query.test(response ?? "")) hits.add(n);
+      const { reasoning, response } = rows[n - starts[number]];
+      if (query.test(reasoning ?? "") || query.test(response ?? "")) hits.add(n);
     }
   }
   return hits;

@@ -18,7 +18,7 @@ from harness.engines.hf.decoding import add_noise
 from harness.engines.hf.engine import Options, TransformersEngine
 from harness.errors import EngineError
 from harness.pipeline.pending import make_sample
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.types import Completion, Prompt, Request, Sampling
 
@@ -83,7 +83,7 @@ def test_greedy_equals_plain_generate_in_any_batch(late: str, prompts: list[Prom
 def test_the_checkpoints_own_settings_play_no_part(
     late: str, prompts: list[Prompt], tmp_path: Path
 ) -> None:
-    """Temperature and top_p are the exam's; a repetition penalty is nobody's."""
+    """Temperature and top_p are the protocol's; a repetition penalty is nobody's."""
     shutil.copytree(late, tmp_path / "model")
     path = tmp_path / "model" / "generation_config.json"
     own = {"repetition_penalty": 5.0, "no_repeat_ngram_size": 2, "do_sample": True, "top_k": 1}
@@ -130,15 +130,15 @@ def test_a_prompt_beyond_the_context_is_an_error(late: str) -> None:
         generate(late, ask([Prompt("7" * 70_000)], GREEDY))
 
 
-def test_the_template_opens_the_thought(late: str, prompts: list[Prompt]) -> None:
+def test_the_template_opens_the_reasoning(late: str, prompts: list[Prompt]) -> None:
     engine = TransformersEngine(late)
     assert engine.thinks
     task = tasks()["practice_integer"]
     problems = load_problems(task, None, limit=1)
-    exam = make_exam(task, problems, GREEDY)
+    protocol = make_protocol(task, problems, GREEDY)
     request = ask(prompts[:1], GREEDY)[0]
-    cut = make_sample(request, Completion("so far", "length", 9, 3), None, exam, engine)
-    assert (cut.thought, cut.response) == ("so far", None)
+    cut = make_sample(request, Completion("so far", "length", 9, 3), None, protocol, engine)
+    assert (cut.reasoning, cut.response) == ("so far", None)
 
 
 def test_the_fingerprint_tells_checkpoints_apart(practice_model: Path) -> None:

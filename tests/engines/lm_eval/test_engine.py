@@ -23,7 +23,7 @@ from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.interfaces import Engine
 from harness.pipeline.pending import make_sample
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at, tally_problem
@@ -81,13 +81,13 @@ def ask(sampling: Sampling, n_problems: int = 24, first: int = 0) -> list[Reques
 def pass_at_1(engine: Engine) -> tuple[float, float]:
     """Value and sampling error on the practice problems."""
     requests = ask(WARM)
-    exam = make_exam(INTEGERS, PROBLEMS, WARM)
+    protocol = make_protocol(INTEGERS, PROBLEMS, WARM)
     by_id = {problem.id: problem for problem in PROBLEMS}
     grades: dict[str, list[Any]] = {id: [] for id in by_id}
     for request, completion in zip(requests, draw(engine, requests), strict=True):
         assert isinstance(completion, Completion), completion
-        sample = make_sample(request, completion, None, exam, engine)
-        assert sample.thought
+        sample = make_sample(request, completion, None, protocol, engine)
+        assert sample.reasoning
         grades[request.problem_id].append(INTEGERS.grader.grade(by_id[request.problem_id], sample))
     tallies = [tally_problem(id, found, None) for id, found in grades.items()]
     metric = pass_at(1)
@@ -131,7 +131,7 @@ def test_vllm_scores_as_the_transformers_engine(
 
 
 def test_the_checkpoints_own_settings_play_no_part(late: str, tmp_path: Path) -> None:
-    """Temperature and top_p are the exam's; a repetition penalty is nobody's."""
+    """Temperature and top_p are the protocol's; a repetition penalty is nobody's."""
     shutil.copytree(late, tmp_path / "model")
     path = tmp_path / "model" / "generation_config.json"
     own = {**json.loads(path.read_text()), "repetition_penalty": 5.0, "min_p": 0.9}
@@ -340,9 +340,9 @@ def test_what_a_server_says_beside_the_text_is_kept(server: Server) -> None:
     whole, cut = draw(client(server), [request("x"), request("cut")])
     assert isinstance(whole, Completion)
     assert isinstance(cut, Completion)
-    assert (whole.thought, whole.text, whole.finish_reason) == ("Let me see.", "A box.", "stop")
+    assert (whole.reasoning, whole.text, whole.finish_reason) == ("Let me see.", "A box.", "stop")
     assert (whole.n_prompt_tokens, whole.n_tokens) == (9, 4)
-    assert (cut.thought, cut.text, cut.finish_reason) == ("Let me", "", "length")
+    assert (cut.reasoning, cut.text, cut.finish_reason) == ("Let me", "", "length")
 
 
 def test_a_request_that_fails_for_good_loses_nothing_else(server: Server) -> None:

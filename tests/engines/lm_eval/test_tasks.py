@@ -21,7 +21,7 @@ from harness.engines.recorded import RecordedEngine
 from harness.errors import UsageError
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_request, make_sample
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.registry import find_tasks, tasks
 from harness.types import Completion, Grade, Sample, Task, Verdict
 
@@ -170,7 +170,7 @@ def test_verdicts_are_those_of_lm_evals_own_metrics(
     assert set(verdicts) == {Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.NO_ANSWER}
 
 
-def test_a_thought_that_never_ended_is_not_graded(write: Write) -> None:
+def test_a_reasoning_that_never_ended_is_not_graded(write: Write) -> None:
     (task,) = find_tasks(write("own_integer"))
     (problem,) = load_problems(task, None, limit=1)
     cut = Sample(problem.id, 0, f"\\boxed{{{problem.answer}}}", None, "length")
@@ -357,15 +357,17 @@ K = 16
 
 
 def our_verdicts(task: Task, id: str, responses: Sequence[str]) -> list[Verdict]:
-    """What a run of the harness decides on these texts; the model's template opens the thought."""
+    """What a run of the harness decides on these texts; the model's template opens the reasoning."""
     problems = {problem.id: problem for problem in load_problems(task, None)}
-    exam = make_exam(task, problems.values(), task.sampling, thinking="yes")
-    taskrun = TaskRun(task=task, exam=exam, problems=problems, sampling=task.sampling, folder=None)  # type: ignore[arg-type]
+    protocol = make_protocol(task, problems.values(), task.sampling, thinking="yes")
+    taskrun = TaskRun(
+        task=task, protocol=protocol, problems=problems, sampling=task.sampling, folder=None
+    )  # type: ignore[arg-type]
     found = []
     for index, text in enumerate(responses):
         request, order = make_request(Unit(taskrun, problems[id], index))
         done = Completion(text, "unknown")
-        sample = make_sample(request, done, order, exam, RecordedEngine({}, {}))
+        sample = make_sample(request, done, order, protocol, RecordedEngine({}, {}))
         found.append(task.grader.grade(problems[id], sample).verdict)
     return found
 

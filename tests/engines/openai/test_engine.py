@@ -136,19 +136,23 @@ def reading(choice: dict[str, Any]) -> Completion:
 
 
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
-def test_a_thought_in_a_field_of_its_own_is_read(name: str) -> None:
+def test_a_reasoning_in_a_field_of_its_own_is_read(name: str) -> None:
     found = reading({"message": {"content": "\\boxed{4}", name: "two and two"}})
-    assert (found.thought, found.text, found.finish_reason) == ("two and two", "\\boxed{4}", "stop")
+    assert (found.reasoning, found.text, found.finish_reason) == (
+        "two and two",
+        "\\boxed{4}",
+        "stop",
+    )
 
 
-def test_a_completion_cut_inside_its_thought_has_no_text() -> None:
+def test_a_completion_cut_inside_its_reasoning_has_no_text() -> None:
     found = reading({"message": {"content": None, "reasoning": "two a"}, "finish_reason": "length"})
-    assert (found.thought, found.text, found.finish_reason) == ("two a", "", "length")
+    assert (found.reasoning, found.text, found.finish_reason) == ("two a", "", "length")
 
 
-def test_inline_thoughts_are_left_for_the_runner_to_split() -> None:
+def test_inline_reasoning_is_left_for_the_runner_to_split() -> None:
     found = reading({"message": {"content": "<think>hm</think>4", "reasoning": None}})
-    assert (found.thought, found.text) == (None, "<think>hm</think>4")
+    assert (found.reasoning, found.text) == (None, "<think>hm</think>4")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ def test_reasoning_tokens_count_unless_they_are_zero(said: int | None, read: int
         "completion_tokens_details": {"reasoning_tokens": said},
     }
     found = reading({"message": {"content": "4", "reasoning": "hm"}, "usage": usage})
-    with_usage = (found.n_prompt_tokens, found.n_tokens, found.n_thought_tokens)
+    with_usage = (found.n_prompt_tokens, found.n_tokens, found.n_reasoning_tokens)
     assert with_usage[2] == read
     assert found.seconds is not None and found.seconds >= 0
 
@@ -339,7 +343,7 @@ def test_the_fingerprint_says_what_the_server_says_and_nothing_secret(
         assert engine.concurrency == 256
 
 
-def test_a_given_tokenizer_counts_the_tokens_of_thoughts(
+def test_a_given_tokenizer_counts_the_tokens_of_reasoning(
     server: Running, practice_model: Path
 ) -> None:
     pytest.importorskip("transformers")
@@ -347,4 +351,4 @@ def test_a_given_tokenizer_counts_the_tokens_of_thoughts(
     options = {"tokenizer": str(practice_model / "late")}
     engine = make_engine(settings(server.url, options=options))
     assert engine.count_tokens("1+1") == 3
-    assert engine.thinks  # its chat template opens a thought
+    assert engine.thinks  # its chat template opens reasoning

@@ -24,7 +24,7 @@ from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Completion, Prompt, Request, Sampling
@@ -45,11 +45,11 @@ def integer_run(path: Path, *, problems: int = 30, k: int = 16) -> TaskRun:
     task = tasks()["practice_integer"]
     found = load_problems(task, None, limit=problems)
     sampling = replace(task.sampling, k=k)
-    exam = make_exam(task, found, sampling)
+    protocol = make_protocol(task, found, sampling)
     with RunWriter(path) as writer:
         writer.begin(Manifest(model="mock", fingerprint={"engine": "openai"}), {})
-        folder = writer.add_task(exam, found, k)
-    return TaskRun(task, exam, {p.id: p for p in found}, sampling, folder)
+        folder = writer.add_task(protocol, found, k)
+    return TaskRun(task, protocol, {p.id: p for p in found}, sampling, folder)
 
 
 def test_with_ten_percent_faults_and_one_percent_drops_no_fault_is_counted_as_wrong(

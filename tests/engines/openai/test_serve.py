@@ -20,7 +20,7 @@ from harness.engines import make_engine
 from harness.engines.repetition import SHORTEST
 from harness.engines.settings import EngineSettings
 from harness.pipeline.pending import make_sample
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Request, Sampling
@@ -100,7 +100,7 @@ def test_greedy_outputs_and_prompt_tokens_equal_those_of_transformers() -> None:
     task = tasks()["practice_integer"]
     problems = load_problems(task, None, limit=32)
     requests = [Request(p.id, 0, render(task.prompt, p), GREEDY) for p in problems]
-    exam = make_exam(task, problems, GREEDY)
+    protocol = make_protocol(task, problems, GREEDY)
     engine_settings = {
         "openai": EngineSettings(engine="openai", model=MODEL, serve=True, options=SERVE),
         "transformers": EngineSettings(engine="transformers", model=MODEL),
@@ -118,14 +118,14 @@ def test_greedy_outputs_and_prompt_tokens_equal_those_of_transformers() -> None:
         if others:
             check_guard(*others)
         samples[name] = [
-            make_sample(request, completion, None, exam, engine)
+            make_sample(request, completion, None, protocol, engine)
             for request, completion in zip(requests, completions, strict=True)
         ]
         asyncio.run(engine.close())
     assert len(samples["openai"]) == 32
     for served, ours in zip(samples["openai"], samples["transformers"], strict=True):
         assert served.n_prompt_tokens == ours.n_prompt_tokens  # no second start token
-        assert (served.thought or "").strip() == (ours.thought or "").strip()
+        assert (served.reasoning or "").strip() == (ours.reasoning or "").strip()
         assert (served.response or "").strip() == (ours.response or "").strip()
         assert served.finish_reason == ours.finish_reason == "stop"
         assert served.n_tokens == ours.n_tokens
@@ -139,7 +139,7 @@ def check_guard(whole: Sequence[Completion], cut: Sequence[Completion]) -> None:
     for short, long in zip(cut, whole, strict=True):
         assert short.looped is ((short.n_tokens or 0) < 200)
         assert (short.n_tokens or 0) >= GUARD * SHORTEST
-        assert (long.thought or "").startswith(short.thought or "")
+        assert (long.reasoning or "").startswith(short.reasoning or "")
         assert long.text.startswith(short.text)
 
 

@@ -448,7 +448,7 @@ def test_vllm_in_actors_one_of_them_killed(
 
 
 SRUN = """#!/bin/bash
-# Runs the command once a task, as srun would on nodes of their own.
+# Runs the command once per task, as srun would on nodes of their own.
 for word do case $word in --ntasks=*) tasks=${word#*=};; --*) ;; *) break;; esac; shift; done
 trap 'kill $(jobs -p)' TERM
 for ((task = 0; task < tasks; task++)); do "$@" & done

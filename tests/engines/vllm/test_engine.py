@@ -24,7 +24,7 @@ from harness.engines.vllm.start import cores
 from harness.errors import DataError, EngineError, UsageError
 from harness.pipeline.pending import TaskRun, make_plan, make_request, units
 from harness.pipeline.runner import Observer, silent
-from harness.protocol import make_exam
+from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Completion, Prompt, Request, Sample, Sampling, Verdict
@@ -214,7 +214,7 @@ def equal_pairs(samples: Sequence[Sample], apart: Any) -> float:
     for sample in samples:
         by_problem[sample.problem_id].append(sample)
     pairs = [
-        a.thought == b.thought and a.response == b.response
+        a.reasoning == b.reasoning and a.response == b.response
         for own in by_problem.values()
         for a, b in combinations(own, 2)
         if apart(a, b)
@@ -368,14 +368,14 @@ def test_the_command_line_samples_seeded_draws_that_another_process_repeats(
     task = tasks()["practice_integer"]
     sampling = replace(task.sampling, k=4, seeded=True)
     problems = load_problems(task, None, limit=8)
-    exam = make_exam(task, problems, sampling)
+    protocol = make_protocol(task, problems, sampling)
     by_id = {problem.id: problem for problem in problems}
-    run = TaskRun(task, exam, by_id, sampling, TaskFolder(tmp_path / "none"))
+    run = TaskRun(task, protocol, by_id, sampling, TaskFolder(tmp_path / "none"))
     requests = [make_request(unit)[0] for unit in units([run], make_plan([run]).schedule())]
     for request, completion in zip(requests, vllm.draw(requests), strict=True):
         sample = stored[request.problem_id, request.index]
         assert sample.seed == request.seed is not None
-        assert f"{sample.thought}</think>{sample.response}" == completion.text
+        assert f"{sample.reasoning}</think>{sample.response}" == completion.text
 
 
 def test_a_core_that_is_asked_to_stop_takes_no_sample_for_failed(

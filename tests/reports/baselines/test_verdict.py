@@ -133,7 +133,7 @@ def test_where_the_figures_own_error_is_too_wide_it_says_so() -> None:
 def test_one_sample_a_problem_is_underpowered_and_the_k_that_does_is_bounded() -> None:
     found = judged(Measured(0.5, None, 1, None), 0.9, n_problems=30)
     assert (found.word, found.low) == ("underpowered", None)
-    assert found.why == "one sample a problem gives no sampling error"
+    assert found.why == "one sample per problem gives no sampling error"
     assert found.k_needed == k_needed(0.25 / 30, 0.03, None)
     assert found.k_needed is not None
     k, most = found.k_needed, 0.25 / 30

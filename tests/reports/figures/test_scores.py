@@ -246,7 +246,7 @@ def test_checkpoints_stand_at_their_steps_on_the_line_of_the_log(write_run: Writ
     assert {(float(kept[name]), 0.25) for name in ("early", "middle", "late")} <= points
     length = lines_of(plots["practice-integer-training-length"])["training log"]
     tokens = logged[240]["tasks"]["practice_integer"]
-    assert length[0] == (240, tokens["thought_tokens"] + tokens["response_tokens"])
+    assert length[0] == (240, tokens["reasoning_tokens"] + tokens["response_tokens"])
 
 
 def test_figure_2_is_crossed_by_the_scores_that_the_paper_draws(write_run: WriteRun) -> None:
@@ -288,8 +288,8 @@ def test_reflection_words_are_whole_words_and_the_longest_that_fit() -> None:
 
 
 def test_words_are_counted_over_steps(write_run: WriteRun) -> None:
-    runs = [write_run([[C, W]] * 2, name="step-10", thought="so it is"),
-            write_run([[C, W]] * 2, name="step-20", thought="wait, check: wait")]  # fmt: skip
+    runs = [write_run([[C, W]] * 2, name="step-10", reasoning="so it is"),
+            write_run([[C, W]] * 2, name="step-20", reasoning="wait, check: wait")]  # fmt: skip
     plots = training_figures(read_results(runs), [], [], {})["practice_integer"]
     (words,) = [plot for plot in plots if plot.name.endswith("training-words")]
     assert lines_of(words)["wait"] == [(10, 0.0), (20, 2000.0)]

@@ -50,7 +50,7 @@ def test_every_sample_has_a_row_in_each_column_and_its_texts(write_run: WriteRun
     assert names == ["correct", "wrong_answer", "truncated", "correct"] * 2
     for n, row in enumerate(rows):
         id = index["problems"][columns["problem"][n]]["id"]
-        assert row["thought"] == f"thinking aloud {id} {columns['index'][n]}"
+        assert row["reasoning"] == f"thinking aloud {id} {columns['index'][n]}"
         assert (row["response"] is None) == (names[n] == "truncated")
 
 
@@ -96,16 +96,16 @@ def test_runs_share_a_problem_only_where_they_asked_the_same(write_run: WriteRun
 
 def test_masked_tasks_tell_how_samples_ended_and_nothing_else(write_run: WriteRun) -> None:
     problem = Problem("q", "SECRET", answer="SECRET", choices=("SECRET", "x"))
-    run = write_run([[C, W]], problems=[problem], masked=True, thought="SECRET")
+    run = write_run([[C, W]], problems=[problem], masked=True, reasoning="SECRET")
     index, rows, browser = gathered(run)
     assert "SECRET" not in json.dumps([index, rows])
     assert browser.statements == (None,)
     assert index["tasks"] == [{"name": "practice_integer", "hidden": True}]
-    assert all(row.keys().isdisjoint({"thought", "response", "detail"}) for row in rows)
+    assert all(row.keys().isdisjoint({"reasoning", "response", "detail"}) for row in rows)
     assert rows[0]["n_tokens"] == 130
     shown, texts, _ = gathered(run, show_masked=True)
     assert shown["problems"][0]["statement"] == "SECRET"
-    assert texts[0]["thought"].startswith("SECRET")
+    assert texts[0]["reasoning"].startswith("SECRET")
 
 
 def test_hostile_text_cannot_leave_the_index(write_run: WriteRun) -> None:
@@ -119,14 +119,14 @@ def test_hostile_text_cannot_leave_the_index(write_run: WriteRun) -> None:
 
 
 def test_broken_unicode_is_replaced_not_an_error(write_run: WriteRun) -> None:
-    run = write_run([[C, W]], thought="broken \ud83d")
+    run = write_run([[C, W]], reasoning="broken \ud83d")
     path = run / "practice_integer" / "samples.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     lines[0] = lines[0].replace(b"broken ?", b"byte \xff here \\ud83d")
     path.write_bytes(b"".join(lines))
     _, rows, _ = gathered(run)
-    assert rows[0]["thought"].startswith("byte \ufffd here ")
-    assert rows[1]["thought"] == "broken ? p00 1"
+    assert rows[0]["reasoning"].startswith("byte \ufffd here ")
+    assert rows[1]["reasoning"] == "broken ? p00 1"
     render_html(build(read_results([run]), ())).encode()
 
 
@@ -200,7 +200,7 @@ def test_texts_go_beside_a_page_that_would_be_too_large(
         call = re.fullmatch(r'harnessChunk\("([\w-]+)","([A-Za-z0-9+/=]+)"\)\n', script)
         assert call and call[1] == name
         rows += unpacked(call[2])
-    assert [row["thought"][-1] for row in rows] == list("01234567") * 6
+    assert [row["reasoning"][-1] for row in rows] == list("01234567") * 6
 
 
 def test_a_new_report_removes_what_an_earlier_one_left(

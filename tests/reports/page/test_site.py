@@ -131,7 +131,7 @@ def test_a_real_drop_stands_out_and_noise_does_not(
     assert index.index("n3 small-model") < index.index("n2 small-model") < index.index("n1 small")
 
 
-def test_runs_of_another_exam_are_not_compared(
+def test_runs_of_another_protocol_are_not_compared(
     runs: Path, write_run: WriteRun, tmp_path: Path
 ) -> None:
     add(runs, write_run, "warm", GOOD, day=1)
@@ -139,7 +139,7 @@ def test_runs_of_another_exam_are_not_compared(
     add(runs, write_run, "warm2", GOOD, day=3)
     built(runs, tmp_path / "site")
     page = Text(tmp_path / "site" / "tasks" / "practice-integer.html").text
-    assert page.count("Below: another exam") == 2
+    assert page.count("Below: another protocol") == 2
     assert "temperature: 0.6 against 0.7" in page
     assert "+0.0 " not in page.replace("0.0 ±7.9", "±7.9", 1)
     assert "Nothing: every run is complete" in Text(tmp_path / "site" / "index.html").text
@@ -225,7 +225,7 @@ def test_a_run_that_cannot_be_read_is_shown_and_stops_nothing(
 ) -> None:
     add(runs, write_run, "good", GOOD, day=1)
     torn = add(runs, write_run, "torn", GOOD, day=2)
-    (torn / "practice_integer" / "exam.json").write_text("{")
+    (torn / "practice_integer" / "protocol.json").write_text("{")
     broken = add(runs, write_run, "broken", GOOD, day=3)
     (broken / "manifest.json").write_text("[]")
     half = add(runs, write_run, "half", [[C, None, E]] * 4, day=4)
@@ -233,7 +233,7 @@ def test_a_run_that_cannot_be_read_is_shown_and_stops_nothing(
     built(runs, output)
     index = Text(output / "index.html")
     assert index.text.count("cannot be read") == 2
-    assert "torn/practice_integer/exam.json: not valid JSON" in index.text
+    assert "torn/practice_integer/protocol.json: not valid JSON" in index.text
     assert (
         "half is not complete: practice_integer: 4 of 12 samples graded, 4 ended in error."
         in index.text

@@ -1,4 +1,4 @@
-"""The paper's tables: its layout, our runs in it, and a verdict a cell."""
+"""The paper's tables: its layout, our runs in it, and a verdict per cell."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_k_counts_for_votes_only(write_run: WriteRun) -> None:
     assert verdict_of(table).word == "reproduced"
     verdict = verdict_of(table, "AIME 2024 cons@64")
     assert verdict.word == "not comparable"
-    assert verdict.why == "k: cons@64 needs 64 samples a problem, the run has 16"
+    assert verdict.why == "k: cons@64 needs 64 samples per problem, the run has 16"
 
 
 def test_a_prompt_that_is_known_to_be_another_one_is_told(write_run: WriteRun) -> None:
@@ -327,14 +327,15 @@ def test_the_best_is_bold_where_its_lead_is_real(
     assert "AIME" not in unknown
 
 
-def test_a_run_of_another_exam_is_never_the_best(write_run: WriteRun) -> None:
+def test_a_run_of_another_protocol_is_never_the_best(write_run: WriteRun) -> None:
     run = write_run(aime(64), task="aime24", model="ours", sampling={"max_tokens": 99_999})
     table = table_of(run)
     assert not any(entry.best for entry in table.lines[-1].entries)
-    assert "late, AIME 2024 pass@1: another exam than the table's: cap 99,999 against 32,768." in (
-        alerts(table)
+    assert (
+        "late, AIME 2024 pass@1: another protocol than the table's: cap 99,999 against 32,768."
+        in (alerts(table))
     )
-    assert "another exam, n=64" in grid(table, transposed=False).rows[-1].slots[0].lines
+    assert "another protocol, n=64" in grid(table, transposed=False).rows[-1].slots[0].lines
 
 
 def test_a_published_figure_is_bold_by_errors_imputed_from_a_run(write_run: WriteRun) -> None:

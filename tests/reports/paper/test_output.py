@@ -93,7 +93,7 @@ def test_value_error_n_verdict_and_interval_stand_in_a_cell(runs: list[Path]) ->
     assert short[1] == "underpowered, n=4"
     assert re.fullmatch(r"k = \d+ would do", short[3])
     own = next(cells for head, cells in rows.items() if head.startswith("| own (DeepSeek-R1)"))
-    assert own[1].split("<br>") == ["78.1 ±1.0", "another exam, n=64"]
+    assert own[1].split("<br>") == ["78.1 ±1.0", "another protocol, n=64"]
     assert "| own | AIME" not in text  # no verdict: table 5 has no DeepSeek-R1
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.reports.baselines.loader import load
 from harness.reports.results import Result, by_task, read_results
-from harness.reports.tables.protocol import exam_table, runs_table
+from harness.reports.tables.protocol import protocol_table, runs_table
 from harness.reports.tables.published import beside, conflict_text, listing
 from harness.reports.tables.summary import Table, outcomes, problems, summary, value_text
 from harness.types import Problem, Verdict
@@ -54,7 +54,7 @@ def test_summary_prints_errors_n_and_shares(write_run: WriteRun) -> None:
     assert column(table, "± problems")[0] == "±12.5"
     assert column(table, "Truncated") == ["12.5%", ""]
     assert column(table, "Undecided") == ["1", ""]
-    assert column(table, "Thought") == ["100", ""]
+    assert column(table, "Reasoning") == ["100", ""]
     assert table.alerts == ()
 
 
@@ -62,7 +62,7 @@ def test_one_sample_a_problem_has_no_sampling_error(write_run: WriteRun) -> None
     table = summarise(read_results([write_run([[C], [W]])]))
     assert column(table, "Score") == ["50.0"]
     assert (
-        "practice_integer, late, pass@1: no sampling error: one sample a problem." in table.alerts
+        "practice_integer, late, pass@1: no sampling error: one sample per problem." in table.alerts
     )
 
 
@@ -85,10 +85,10 @@ def test_summary_of_an_unscored_run_has_no_number(write_run: WriteRun) -> None:
 
 def test_repeated_samples_are_told(write_run: WriteRun) -> None:
     problem = Problem("p", "What?", answer="1")
-    run = write_run([[C, C, W]], problems=[problem], thought="x" * 300)
+    run = write_run([[C, C, W]], problems=[problem], reasoning="x" * 300)
     (result,) = read_results([run])
     assert result.scored is not None
-    assert result.scored.duplicates == 0  # the fixture numbers each thought
+    assert result.scored.duplicates == 0  # the fixture numbers each reasoning
     path = run / "practice_integer" / "scores.json"
     path.write_text(path.read_text().replace('"duplicates": 0', '"duplicates": 2'))
     results = read_results([run])
@@ -135,22 +135,22 @@ def test_long_statements_are_cut_to_one_line(write_run: WriteRun) -> None:
     assert text.endswith(" …")
 
 
-def test_different_exams_are_called_so(write_run: WriteRun) -> None:
+def test_different_protocols_are_called_so(write_run: WriteRun) -> None:
     runs = [
         write_run([[C, W]], name="a", sampling={"max_tokens": 256}),
         write_run([[C, W]], name="b"),
     ]
-    table = exam_table(read_results(runs))
+    table = protocol_table(read_results(runs))
     settings = {row.cells[0]: row for row in table.rows}
     assert settings["Token cap"].cells[1] == "a: 256\nb: 32,768"
     assert settings["Token cap"].kind == "differs"
     assert settings["Temperature"].cells[1] == "0.6"
     assert settings["Source"].cells[1] == "problems of the test"
     assert table.alerts == (
-        "Not the same exam, so these scores do not compare: a and b differ in "
+        "Not the same protocol, so these scores do not compare: a and b differ in "
         "max tokens: 256 against 32768.",
     )
-    same = exam_table(read_results(runs[:1]))
+    same = protocol_table(read_results(runs[:1]))
     assert same.alerts == ()
 
 
@@ -162,7 +162,7 @@ def test_a_repetition_guard_and_what_it_cut_are_told(write_run: WriteRun) -> Non
     path = runs[0] / "practice_integer" / "scores.json"
     path.write_text(path.read_text().replace('"looped": 0', '"looped": 3'))
     results = read_results(runs)
-    settings = {row.cells[0]: row.cells[1] for row in exam_table(results).rows}
+    settings = {row.cells[0]: row.cells[1] for row in protocol_table(results).rows}
     assert settings["Repetition guard"] == "a: 8 repeats\nb: off"
     alerts = " ".join(summarise(results).alerts)
     assert "a: 3 samples were cut by the repetition guard" in alerts
@@ -216,7 +216,7 @@ def test_what_differs_from_a_stated_protocol_is_told(write_run: WriteRun) -> Non
     run = write_run([[C, W]] * 5, task="aime24", sampling={"temperature": 1.0, "max_tokens": 512})
     table = beside(read_results([run]), load().cells)
     assert table.alerts[0] == (
-        "late is not the exam of open-r1, r1-paper, r1-readme: temperature 1.0 against 0.6, "
+        "late is not the protocol of open-r1, r1-paper, r1-readme: temperature 1.0 against 0.6, "
         "cap 512 against 32,768, problems 5 against 30."
     )
     equal = write_run([[C, W]] * 30, name="equal", task="aime24")
