@@ -22,11 +22,11 @@ from statistics import fmean
 
 import numpy as np
 
-from harness.scores import Tally
 from harness.stats import sequential
 from harness.stats.intervals import problems_interval, rate_variances, sampling_interval
 from harness.stats.paired_test import compare, holm
 from harness.stats.power import detectable_drop, fit_rates, lowered, posterior_rates
+from harness.types import Tally
 
 RATES = Path(__file__).with_name("rates.json")
 PUBLISHED = Path(

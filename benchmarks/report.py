@@ -27,7 +27,8 @@ from harness.protocol import make_protocol
 from harness.stats.metrics import pass_at
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import Manifest, RunWriter
-from harness.types import Grade, Problem, Sample, Sampling, Task, Verdict
+from harness.task import Task
+from harness.types import Grade, Problem, Sample, Sampling, Verdict
 
 BARS = {"build": 40.0, "memory": 1000.0, "open": 2.0}
 

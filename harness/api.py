@@ -16,12 +16,13 @@ from typing import Any
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
-from harness.graders.extraction import Thinking, split_reasoning
+from harness.graders.extraction import split_reasoning
 from harness.pipeline.grading_pool import grade_chunk
 from harness.pipeline.scoring import SampleStatistics
 from harness.registry import find_tasks
 from harness.stats.metrics import tally_problem
-from harness.types import Problem, Sample, Task, Verdict
+from harness.task import Task
+from harness.types import Problem, Sample, Thinking, Verdict
 
 
 def load(*, harness_task: str, harness_data: str | None = None, **settings: Any) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harness.scores import Tally
-from harness.types import Completion, Grade, Problem, Request, Row, Sample
+from harness.types import Completion, Grade, Problem, Request, Row, Sample, Tally
 
 
 class Dataset(Protocol):

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from harness.graders.extraction import Thinking
-from harness.types import ChoiceOrdering, Problem, Sampling, Task
+from harness.task import Task
+from harness.types import ChoiceOrdering, Problem, Sampling, Thinking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from types import ModuleType
 
 from harness.errors import UsageError
-from harness.types import Task
+from harness.task import Task
 
 GROUP = "harness.tasks"
 

@@ -2,22 +2,19 @@
 
     Problem -> prompt -> Sample -> Grade -> Score -> report
 
-Everything here is a frozen value without behaviour beyond what it can say about itself. What a
-`Task` is composed of stands in `harness.interfaces`, what becomes of grades in `harness.scores`.
+Everything here is a frozen value without behaviour beyond what it can say about itself. A `Task`
+(`harness.task`) is composed of the parts that `harness.interfaces` describes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from harness.errors import UsageError
-
-if TYPE_CHECKING:
-    from harness.interfaces import Dataset, Grader, Metric
 
 Row = Mapping[str, Any]
 """One row of a dataset, in the schema of its source."""
@@ -27,6 +24,9 @@ FinishReason = Literal["stop", "length", "unknown"]
 
 ChoiceOrdering = Literal["per-problem", "per-sample"]
 """Whether the order of the choices is drawn once per problem or anew for each sample."""
+
+Thinking = Literal["auto", "yes", "no"]
+"""Whether the model reasons before it responds; `auto` finds out, see `split_reasoning`."""
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -253,32 +253,58 @@ class Grade:
         return self.problem_id, self.index
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A benchmark: composed of parts, never subclassed. A variant is `dataclasses.replace`.
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One equivalence class of extracted answers: how many samples gave it, how many are right.
 
-    Args:
-        name: what `--tasks` takes.
-        dataset: where rows come from.
-        parse: one row to one problem; it raises KeyError or ValueError on a row it cannot read.
-        prompt: template; the fields it may hold are those of `harness.data.prompts.render`.
-        grader: decides a sample.
-        metrics: what is computed, the headline first.
-        sampling: the defaults of this task.
-        choice_order: how choices are ordered; None where there are none.
-        system_prompt: sent as the system turn.
-        family: what baselines and presets know it by: aime24, gpqa_diamond; "" where none do.
-        masked: whether reports hide statements and answers unless asked to show them.
+    The two differ only where a grader is not quite consistent with its own classes; the class
+    then counts as right by its share.
     """
 
-    name: str
-    dataset: Dataset
-    parse: Callable[[Row], Problem]
-    prompt: str
-    grader: Grader
-    metrics: tuple[Metric, ...]
-    sampling: Sampling
-    choice_order: ChoiceOrdering | None = None
-    system_prompt: str | None = None
-    family: str = ""
-    masked: bool = False
+    count: int
+    correct: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One problem's graded samples: n of them, c correct, the votes, and a seed for resampling.
+
+    Samples without an extracted answer abstain: they are in n and in no vote.
+    """
+
+    n: int
+    correct: int
+    votes: tuple[Vote, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One metric of one task.
+
+    `scoring` says how samples were decided: the grader's name, or one of its several ways.
+    `k` is the number of samples asked for per problem and `n` the number of all samples that
+    ended, so that the identity
+
+        n = correct + every named way of being wrong + error = sum(verdicts.values())
+
+    holds always. The "(n=64)" printed beside a score is the samples per problem, as in the
+    field's tables. `se_sampling` answers "would this model score the same on these problems
+    again?", `se_problems` "would it hold on other problems like these?"; either is None where
+    it cannot be estimated (one sample per problem, one problem). The intervals are the 95 % ones
+    of these errors, (low, high). `complete` is False when a problem has fewer graded samples than
+    asked for.
+    """
+
+    metric: str
+    scoring: str
+    value: float
+    se_sampling: float | None
+    se_problems: float | None
+    n_problems: int
+    n: int
+    k: int
+    verdicts: Mapping[str, int]
+    complete: bool = True
+    interval_sampling: Sequence[float] | None = None
+    interval_problems: Sequence[float] | None = None

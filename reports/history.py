@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.scores import Score
 from harness.storage.files import read_json
 from harness.storage.run_folder import MANIFEST, RunFolder
+from harness.types import Score
 
 from .results import Z95, Result, read_results
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from harness.scores import Tally
 from harness.stats.metrics import tally_problem
-from harness.types import Grade, Verdict
+from harness.types import Grade, Tally, Verdict
 
 from .results import Result
 

@@ -12,9 +12,8 @@ from typing import Any
 from harness.data.selection import Window
 from harness.errors import DataError, UsageError
 from harness.protocol import Protocol, narrowed
-from harness.scores import Score
 from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
-from harness.types import Grade, Problem, Verdict
+from harness.types import Grade, Problem, Score, Verdict
 
 Z95 = 1.96
 """Standard errors to either side of a 95 % interval."""

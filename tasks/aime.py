@@ -9,7 +9,8 @@ from dataclasses import replace
 from harness.data.datasets import HubDataset
 from harness.graders.integer import Integer
 from harness.stats.metrics import cons_at, pass_at
-from harness.types import Problem, Row, Sampling, Task
+from harness.task import Task
+from harness.types import Problem, Row, Sampling
 
 PROMPT = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 

@@ -19,7 +19,8 @@ from typing import Any
 from harness.data.datasets import HubDataset
 from harness.graders.code import Code
 from harness.stats.metrics import pass_at
-from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
+from harness.task import Task
+from harness.types import Limits, Problem, Row, Sampling, TestCase
 
 PROMPT = """\
 {statement}

@@ -8,7 +8,8 @@ repeat; here that is `--choice-order per-sample`. k = 8 as open-r1, since the pa
 from harness.data.datasets import HubDataset
 from harness.graders.choice import Choice
 from harness.stats.metrics import pass_at
-from harness.types import Problem, Row, Sampling, Task
+from harness.task import Task
+from harness.types import Problem, Row, Sampling
 
 PROMPT = """Answer the following multiple choice question. The last line of your response should \
 be of the following format: 'Answer: $LETTER' (without quotes) where LETTER is one of ABCD. Think \

@@ -16,7 +16,8 @@ from harness.data.datasets import HubDataset, HubParts
 from harness.graders.code import Code
 from harness.judge.formats import livecodebench_tests
 from harness.stats.metrics import pass_at
-from harness.types import Limits, Problem, Row, Sampling, Task
+from harness.task import Task
+from harness.types import Limits, Problem, Row, Sampling
 
 PROMPT = "### Question:\n{statement}\n\n### Answer: (use the provided format with backticks)\n\n"
 FUNCTION = """\

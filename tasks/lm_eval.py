@@ -28,7 +28,8 @@ from harness.graders.lm_eval import (
     scoring,
 )
 from harness.stats.metrics import pass_at
-from harness.types import Problem, Row, Sampling, Task
+from harness.task import Task
+from harness.types import Problem, Row, Sampling
 
 PREFIX = "lm_eval"
 INCLUDE = "HARNESS_LM_EVAL_INCLUDE"

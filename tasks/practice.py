@@ -13,7 +13,8 @@ from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.interfaces import Grader
 from harness.stats.metrics import cons_at, pass_at
-from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
+from harness.task import Task
+from harness.types import Limits, Problem, Row, Sampling, TestCase
 
 BOXED = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 CHOICE = """\

@@ -12,7 +12,8 @@ from harness.data.datasets import PackagedDataset
 from harness.graders.choice import Choice
 from harness.protocol import COMPARED, Protocol, content_hash, differences, make_protocol
 from harness.stats.metrics import pass_at
-from harness.types import Limits, Problem, Row, Sampling, Task, TestCase
+from harness.task import Task
+from harness.types import Limits, Problem, Row, Sampling, TestCase
 
 
 def parse(row: Row) -> Problem:

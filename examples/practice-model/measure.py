@@ -14,7 +14,8 @@ from harness.data.prompts import choice_order, render
 from harness.graders.extraction import split_reasoning
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
-from harness.types import Problem, Sample, Task
+from harness.task import Task
+from harness.types import Problem, Sample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.registry import find_tasks
-from harness.types import Task
+from harness.task import Task
 from harness.workflows.import_responses import KINDS
 
 

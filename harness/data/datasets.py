@@ -18,7 +18,8 @@ from typing import Any
 from harness.data.readers import FORMATS, first_line, read_rows
 from harness.data.selection import Selection, in_words
 from harness.errors import DataError, UsageError
-from harness.types import LETTERS, Problem, Row, Task
+from harness.task import Task
+from harness.types import LETTERS, Problem, Row
 
 _RELEASE = re.compile(r"(?:release_v([1-9])|v([1-9])(?:_v([1-9]))?)")
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-Thinking = Literal["auto", "yes", "no"]
+from harness.types import Thinking
+
 Policy = Literal["strict", "lenient"]
 """Where an answer may stand. `strict`: in a box, else in an answer phrase ("the answer is ..").
 `lenient`: else in the last formula of the closing sentence, else the whole text is the answer."""

@@ -15,7 +15,8 @@ from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import Marks
-from harness.types import Completion, Problem, Request, Sample, Sampling, Task
+from harness.task import Task
+from harness.types import Completion, Problem, Request, Sample, Sampling
 
 Place = tuple[str, str]
 """A problem of a run: (task name, problem id)."""

@@ -19,7 +19,6 @@ from typing import Any
 
 from harness.interfaces import Grader, Metric
 from harness.protocol import Protocol
-from harness.scores import Score, Tally
 from harness.stats.intervals import (
     Interval,
     mean,
@@ -30,7 +29,7 @@ from harness.stats.intervals import (
 )
 from harness.stats.metrics import tally_problem
 from harness.storage.sample_set import Marks
-from harness.types import Grade, Sample, Verdict
+from harness.types import Grade, Sample, Score, Tally, Verdict
 
 _LONG = 200  # characters from which two equal samples are no coincidence
 

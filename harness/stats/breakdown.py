@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.data.selection import month_of
-from harness.scores import Tally
 from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
-from harness.types import Problem
+from harness.types import Problem, Tally
 
 _BY: Mapping[str, Callable[[Problem], Any]] = {
     "month": month_of,

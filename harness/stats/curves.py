@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.scores import Tally
 from harness.stats.intervals import (
     Interval,
     mean,
@@ -16,6 +15,7 @@ from harness.stats.intervals import (
     sampling_interval,
 )
 from harness.stats.metrics import cons_at, pass_at
+from harness.types import Tally
 
 _DRAWS = 60_000  # orders of samples over all problems: a point of cons@k is good to 0.2 points
 _LEAST, _MOST = 200, 2000  # orders of one problem's samples

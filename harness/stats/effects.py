@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.errors import DataError
-from harness.scores import Tally
 from harness.stats.intervals import (
     Interval,
     mean,
@@ -27,7 +26,7 @@ from harness.stats.intervals import (
 )
 from harness.stats.metrics import tallies
 from harness.stats.paired_test import Difference, compare, rate
-from harness.types import Grade, Sample, Verdict
+from harness.types import Grade, Sample, Tally, Verdict
 
 Source = Literal["base", "sampled", "stored"]
 """The base itself, samples drawn for this value, or computed from the base's stored samples."""

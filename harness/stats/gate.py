@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from harness.errors import Incomplete
-from harness.scores import Tally
 from harness.stats.paired_test import Difference, compare, holm
 from harness.stats.power import (
     ALPHA,
@@ -31,6 +30,7 @@ from harness.stats.power import (
     problems_needed,
 )
 from harness.stats.sequential import Design, Look, look
+from harness.types import Tally
 
 Outcome = Literal["regression", "no regression", "underpowered"]
 EXIT_CODES: Mapping[Outcome, int] = {"regression": 1, "no regression": 0, "underpowered": 5}

@@ -20,7 +20,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.scores import Tally
+from harness.types import Tally
 
 
 class Interval(NamedTuple):

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.data.prompts import derive_seed
 from harness.errors import UsageError
-from harness.scores import Tally, Vote
-from harness.types import Verdict
+from harness.types import Tally, Verdict, Vote
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.scores import Tally
 from harness.stats.intervals import (
     Interval,
     mean,
@@ -27,6 +26,7 @@ from harness.stats.intervals import (
     satterthwaite,
     student,
 )
+from harness.types import Tally
 
 if TYPE_CHECKING:
     import numpy as np

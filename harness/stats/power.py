@@ -15,8 +15,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.scores import Tally
 from harness.stats.intervals import mean
+from harness.types import Tally
 
 if TYPE_CHECKING:
     import numpy as np

@@ -31,10 +31,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from harness.scores import Tally
 from harness.stats import power
 from harness.stats.intervals import Interval, mean
 from harness.stats.power import ALPHA, POWER, lowered, posterior_variance, sampling_variance
+from harness.types import Tally
 
 if TYPE_CHECKING:
     import numpy as np

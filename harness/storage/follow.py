@@ -19,13 +19,12 @@ from typing import Any
 import orjson
 
 from harness.errors import DataError
-from harness.scores import Tally
 from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
 from harness.storage.lock import holder
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import Marks
-from harness.types import Verdict
+from harness.types import Tally, Verdict
 
 _WINDOW = 60.0  # seconds over which a rate is taken
 _SETTLED = 10.0  # seconds of watching after which what was before no longer counts

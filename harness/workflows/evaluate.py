@@ -26,7 +26,8 @@ from harness.pipeline.pending import TaskRun, make_plan
 from harness.pipeline.runner import Observer, Runner
 from harness.protocol import Protocol, make_protocol
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
-from harness.types import Problem, Sampling, Task
+from harness.task import Task
+from harness.types import Problem, Sampling
 from harness.workflows.notices import Notices
 from harness.workflows.run_settings import RunSettings, configure
 from harness.workflows.start_record import next_start, start_record

@@ -21,7 +21,8 @@ from harness.pipeline.runner import Observer
 from harness.protocol import content_hash, make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import RunWriter
-from harness.types import FinishReason, Problem, Row, Sampling, Task
+from harness.task import Task
+from harness.types import FinishReason, Problem, Row, Sampling
 from harness.workflows.evaluate import Prepared, check_ready, run_engine
 
 FIELDS = {

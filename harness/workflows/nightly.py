@@ -24,7 +24,7 @@ from harness.stats.gate import Comparison
 from harness.storage.files import Appender, read_lines
 from harness.storage.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
 from harness.storage.run_folder import MANIFEST, RunFolder
-from harness.types import Task
+from harness.task import Task
 from harness.workflows.accept import CLOCK, LEDGER, read_ledger
 from harness.workflows.checkpoints import (
     NAME_FIELDS,

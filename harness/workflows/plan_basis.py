@@ -14,7 +14,7 @@ from harness.stats import power
 from harness.stats.intervals import mean
 from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
-from harness.types import Task
+from harness.task import Task
 
 if TYPE_CHECKING:
     from harness.stats.power import Rates

@@ -15,7 +15,8 @@ from harness.pipeline.runner import Observer, compute_scores, record_fault, sile
 from harness.protocol import narrowed
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
-from harness.types import Grade, Sampling, Task, Verdict
+from harness.task import Task
+from harness.types import Grade, Sampling, Verdict
 from harness.workflows.evaluate import check_ready
 
 TaskNamed = Callable[[str], Task]

@@ -14,7 +14,8 @@ from harness.data.datasets import HubParts
 from harness.data.prompts import fields
 from harness.data.selection import Selection, Window
 from harness.errors import DataError, UsageError
-from harness.types import ChoiceOrdering, Sampling, Task
+from harness.task import Task
+from harness.types import ChoiceOrdering, Sampling
 
 Checked = TypeVar("Checked", bound=BaseModel)
 

@@ -27,7 +27,8 @@ from harness.pipeline.runner import Observer
 from harness.stats import effects
 from harness.stats.effects import Effect, Outcome, Pairing, Source
 from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
-from harness.types import Grade, Task, Verdict
+from harness.task import Task
+from harness.types import Grade, Verdict
 from harness.workflows.evaluate import (
     Drawing,
     Prepared,

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from harness.errors import DataError, UsageError
 from harness.protocol import make_protocol
-from harness.types import Sample, Task
+from harness.task import Task
+from harness.types import Sample
 from harness.workflows.evaluate import Prepared, check_ready
 from harness.workflows.import_responses import KINDS
 from harness.workflows.run_settings import configure

@@ -20,12 +20,12 @@ from typing import Any
 from harness.errors import ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
 from harness.protocol import Protocol, differences
-from harness.scores import Tally
 from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA
 from harness.stats.sequential import Design, Look, look
 from harness.storage.files import write_json
 from harness.storage.run_folder import STOPPING, RunFolder, TaskFolder
+from harness.types import Tally
 from harness.workflows.run_settings import RunSettings
 
 

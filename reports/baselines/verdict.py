@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
-from harness.scores import Score
+from harness.types import Score
 
 if TYPE_CHECKING:
     from harness.reports.results import Rate

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from harness.reports.observations import Length, Observations
 from harness.reports.results import Z95, Result
 from harness.reports.tables.summary import value_text
-from harness.scores import Tally
 from harness.stats.curves import Point as PointOverK
 from harness.stats.curves import cons_curve, pass_curve
 from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at
+from harness.types import Tally
 
 from .style import INK, SERIES, Plot, doublings, label, legend, panel, percent_axis, thousands
 

@@ -16,8 +16,7 @@ from harness.reports.baselines.loader import Cell
 from harness.reports.observations import Classes, observe
 from harness.reports.results import Z95, Result, Scored, by_task
 from harness.reports.tables.summary import metric_label, value_text, verdict_text
-from harness.scores import Score
-from harness.types import Verdict
+from harness.types import Score, Verdict
 
 from .curves import budget_plot, vote_and_pass_plots
 from .lengths import lengths_plot

@@ -22,8 +22,8 @@ from harness.reports.baselines.loader import Cell
 from harness.reports.observations import Observations, observe, reflection_words
 from harness.reports.results import Z95, Result, by_task
 from harness.reports.tables.summary import value_text
-from harness.scores import Score
 from harness.storage.files import read_lines
+from harness.types import Score
 
 from .lengths import mean_length
 from .scores import file_stem

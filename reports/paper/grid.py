@@ -22,7 +22,7 @@ from harness.reports.baselines.verdict import (
 )
 from harness.reports.results import Result
 from harness.reports.tables.published import stated_differences
-from harness.scores import Score
+from harness.types import Score
 
 from .layouts import Heading, Layout
 

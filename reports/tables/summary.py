@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.reports.results import Result
-from harness.scores import Score
-from harness.types import Verdict
+from harness.types import Score, Verdict
 
 Role = Literal["name", "number", "text"]
 SHOWN_PROBLEMS = 10

@@ -25,10 +25,11 @@ from harness.data.datasets import (
 from harness.data.readers import read_rows
 from harness.data.selection import Selection, Window, in_words
 from harness.errors import DataError, UsageError
+from harness.task import Task
 from harness.tasks.aime import AIME24, AIME25
 from harness.tasks.gpqa import GPQA_DIAMOND
 from harness.tasks.math500 import MATH500
-from harness.types import Problem, Row, Task
+from harness.types import Problem, Row
 
 Rows = Sequence[Mapping[str, Any]]
 AIME: Rows = [

@@ -21,16 +21,8 @@ from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
-from harness.types import (
-    Completion,
-    Grade,
-    Problem,
-    Request,
-    Sample,
-    Sampling,
-    Task,
-    Verdict,
-)
+from harness.task import Task
+from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
 from harness.workflows.import_responses import KINDS
 from tests.support.fakes import FakeEngine, answer
 

@@ -15,7 +15,8 @@ from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import Manifest, RunWriter
-from harness.types import Grade, Problem, Row, Sample, Sampling, Task, Verdict
+from harness.task import Task
+from harness.types import Grade, Problem, Row, Sample, Sampling, Verdict
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
 Verdicts = Sequence[Sequence[Verdict | None]]

@@ -16,8 +16,9 @@ from harness.reports.baselines.loader import load
 from harness.reports.page.output import build, render_html, render_markdown
 from harness.reports.results import read_results
 from harness.stats.metrics import pass_at
+from harness.task import Task
 from harness.tasks.aime import AIME24
-from harness.types import Problem, Task, Verdict
+from harness.types import Problem, Verdict
 from harness.workflows.regrade import rescore, scores_in_window
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER

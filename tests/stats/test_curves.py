@@ -8,9 +8,9 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from harness.scores import Tally, Vote
 from harness.stats.curves import cons_curve, pass_curve
 from harness.stats.metrics import cons_at
+from harness.types import Tally, Vote
 
 # Nine samples: four right, three of one wrong answer, one of another, one abstention.
 MIXED = Tally(9, 4, (Vote(4, 4), Vote(3, 0), Vote(1, 0)), seed=1)

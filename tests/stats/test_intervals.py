@@ -12,7 +12,6 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from harness.scores import Tally
 from harness.stats.intervals import (
     mean,
     problems_error,
@@ -24,6 +23,7 @@ from harness.stats.intervals import (
     student,
 )
 from harness.stats.metrics import pass_at
+from harness.types import Tally
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=50)
 

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.errors import UsageError
-from harness.scores import Tally, Vote
 from harness.stats.metrics import cons_at, pass_at, tally
-from harness.types import Grade, Verdict
+from harness.types import Grade, Tally, Verdict, Vote
 
 ABSTAINS = None
 ANSWERS = st.sampled_from(["right", "right", "a", "b", "c", ABSTAINS])

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.scores import Tally
 from harness.stats.paired_test import stratified
 from harness.stats.power import (
     Beta,
@@ -23,6 +22,7 @@ from harness.stats.power import (
     problems_needed,
     sampling_variance,
 )
+from harness.types import Tally
 
 
 def drawn(a: float, b: float, m: int, k: int, seed: int) -> list[Tally]:

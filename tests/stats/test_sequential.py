@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from harness.scores import Tally
 from harness.stats.power import detectable_drop as fixed_drop
 from harness.stats.power import lowered, posterior_rates
 from harness.stats.sequential import (
@@ -20,6 +19,7 @@ from harness.stats.sequential import (
     outcomes,
     score_interval,
 )
+from harness.types import Tally
 
 
 def first_decision(design: Design, base: dict[str, Tally], draws: np.ndarray) -> Look:

@@ -15,7 +15,8 @@ from harness.data.prompts import choice_order, fields, render
 from harness.errors import DataError
 from harness.registry import tasks
 from harness.stats.metrics import pass_at
-from harness.types import LETTERS, Problem, Sample, Task, Verdict
+from harness.task import Task
+from harness.types import LETTERS, Problem, Sample, Verdict
 
 TASKS = list(tasks().values())
 HUB = [task for task in TASKS if isinstance(task.dataset, HubDataset)]

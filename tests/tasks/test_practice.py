@@ -12,8 +12,9 @@ import pytest
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, fields, render
+from harness.task import Task
 from harness.tasks.practice import LIMITS, PROMPTS, TASKS
-from harness.types import Problem, Sample, Task, Verdict
+from harness.types import Problem, Sample, Verdict
 
 ALL = {task.name.removeprefix("practice_"): task for task in TASKS}
 PROBLEMS = {family: load_problems(task, None) for family, task in ALL.items()}

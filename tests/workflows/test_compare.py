@@ -202,8 +202,8 @@ def test_a_folder_that_is_no_run_is_named(
 
 def test_two_uneven_tasks_are_corrected_for(write_run: WriteRun, tmp_path: Path) -> None:
     """Holm: the adjusted p of two tasks is at least twice the smaller one."""
-    from harness.scores import Tally
     from harness.stats.gate import Case, rule
+    from harness.types import Tally
 
     base = {str(i): Tally(16, 12) for i in range(30)}
     new = {str(i): Tally(16, 11) for i in range(30)}

@@ -14,7 +14,7 @@ import pytest
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
-from harness.types import Task
+from harness.task import Task
 from harness.workflows.import_responses import KINDS, import_responses, parse_columns
 
 

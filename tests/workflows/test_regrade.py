@@ -13,7 +13,8 @@ import harness.workflows.regrade as regrade_module
 from harness.errors import DataError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
-from harness.types import Grade, Problem, Sample, Task, Verdict
+from harness.task import Task
+from harness.types import Grade, Problem, Sample, Verdict
 from harness.workflows.import_responses import KINDS
 from harness.workflows.regrade import Change, regrade
 from tests.pipeline.test_runner import complete, make_run, right

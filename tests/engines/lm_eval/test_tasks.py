@@ -23,7 +23,8 @@ from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_request, make_sample
 from harness.protocol import make_protocol
 from harness.registry import find_tasks, tasks
-from harness.types import Completion, Grade, Sample, Task, Verdict
+from harness.task import Task
+from harness.types import Completion, Grade, Sample, Verdict
 
 pytestmark = pytest.mark.engines
 

@@ -19,9 +19,9 @@ from harness.reports.baselines.verdict import (
     published_error,
 )
 from harness.reports.results import Rate
-from harness.scores import Score, Tally, Vote
 from harness.stats.intervals import sampling_error
 from harness.stats.metrics import cons_at
+from harness.types import Score, Tally, Vote
 
 HALF = [Rate(4, 8)] * 30  # p = 1/2 everywhere: one draw has the variance 8/7 · 1/4 / 30
 DRAW = 8 / 7 / 4 / 30

@@ -216,7 +216,7 @@ def test_what_differs_from_a_stated_protocol_is_told(write_run: WriteRun) -> Non
     run = write_run([[C, W]] * 5, task="aime24", sampling={"temperature": 1.0, "max_tokens": 512})
     table = beside(read_results([run]), load().cells)
     assert table.alerts[0] == (
-        "late is not the protocol of open-r1, r1-paper, r1-readme: temperature 1.0 against 0.6, "
+        "late is not under the protocol of open-r1, r1-paper, r1-readme: temperature 1.0 against 0.6, "
         "cap 512 against 32,768, problems 5 against 30."
     )
     equal = write_run([[C, W]] * 30, name="equal", task="aime24")
