@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.fakes import InlinePool
+from tests.support.run_folders import WriteRun, run_writer
+
 ROOT = Path(__file__).parent.parent
 
 # A busy machine is no failure: no deadline for a single example.
@@ -30,9 +33,13 @@ def test_data() -> Path:
 @pytest.fixture
 def inline_grading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grades in this process: a run starts no workers, which takes a second each."""
-    from tests.support.fakes import InlinePool
-
     monkeypatch.setattr("harness.pipeline.runner.GradingPool", InlinePool)
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> WriteRun:
+    """Write one task of a run in the test's folder."""
+    return run_writer(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -91,10 +91,18 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code that scripts rely on."""
-    sys.exit(_run(arguments))  # noqa: TID251
+    sys.exit(run_command(arguments))  # noqa: TID251
 
 
-def _run(arguments: list[str] | None) -> int:
+def run_command(arguments: list[str] | None = None) -> int:
+    """Run one command line in this process, with its errors as text on stderr.
+
+    Args:
+        arguments: the words after `harness`; those of this process by default.
+
+    Returns:
+        The exit code that scripts rely on.
+    """
     meta: dict[str, bool] = {}
     try:
         with cli.make_context("harness", list(arguments or sys.argv[1:])) as ctx:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.reports.page.output import build, write_report
 from harness.reports.results import read_results
+from tests.support.browser import MakePage, Open
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-MakePage = Callable[..., str]
-Open = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="session")
@@ -81,26 +77,3 @@ def make_page(tmp_path: Path) -> MakePage:
         return page.as_uri()
 
     return make
-
-
-@contextmanager
-def rewritten(path: Path) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a JSON-lines file, written back as they were changed."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    yield rows
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def change_samples(
-    run: Path, task: str, changes: Mapping[tuple[str, int], Mapping[str, Any]]
-) -> None:
-    """Put texts into the samples of a run."""
-    with rewritten(run / task / "samples.jsonl") as rows:
-        for row in rows:
-            row.update(changes.get((row["problem_id"], row["index"]), {}))
-
-
-def texts(page: Page, selector: str) -> Sequence[str]:
-    """What the matching elements show, in order."""
-    found: list[str] = page.locator(selector).all_inner_texts()
-    return [text.strip() for text in found]

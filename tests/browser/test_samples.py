@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.registry import tasks
 from harness.types import Problem, TestCase, Verdict
-from tests.browser.conftest import MakePage, Open, change_samples, rewritten, texts
+from tests.support.browser import (
+    TASK,
+    MakePage,
+    Open,
+    change_samples,
+    practice,
+    rewritten,
+    sample,
+    shown,
+    texts,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -24,17 +33,11 @@ pytestmark = pytest.mark.browser
 
 C, W, T = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED
 WriteRun = Callable[..., Path]
-TASK = "practice_math"
 HOSTILE = (
     "</script><script>alert(1)</script> </textarea> <img src=x onerror=alert(1)> <!-- "
     "$\\href{javascript:alert(1)}{x}$ $\\includegraphics{http://host/x.png}$ "
     "$\\class{top}{a}$ \\(\\rule{9999em}{9999em}\\) {{ 7 * 7 }}"
 )
-
-
-def practice(name: str, count: int) -> list[Problem]:
-    task = tasks()[name]
-    return [task.parse(row) for _, row in task.dataset.rows(None)][:count]
 
 
 @pytest.fixture
@@ -59,16 +62,6 @@ def count(page: Page) -> int:
     found = re.match(r"([\d,]+) sample|No sample", page.locator("#count").inner_text())
     assert found
     return int((found[1] or "0").replace(",", ""))
-
-
-def sample(run: str, problem: Problem, index: int, task: str = TASK) -> str:
-    return f"#s/{run}/{task}/{problem.id}/{index}"
-
-
-def shown(page: Page) -> str:
-    """The sample that is open, as its address."""
-    page.wait_for_selector("#detail section.part")
-    return str(page.evaluate("location.hash"))
 
 
 def test_the_report_leads_to_the_samples_and_back(address: str, opened: Open) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.reports.page.site import build_site
-from tests.browser.conftest import Open
-from tests.browser.test_look import faults
-from tests.reports.page.test_site import BAD, GOOD, add, no_figures
+from tests.support.browser import Open, violations
+from tests.support.sites import BAD, GOOD, add, no_figures
 
 pytestmark = pytest.mark.browser
 
@@ -33,5 +32,5 @@ def test_no_page_has_a_serious_fault_or_scrolls_sideways(
     assert len(pages) == 4  # the index, a task, two runs
     for path in pages:
         page = opened(path.as_uri(), width=width, dark=dark)
-        assert faults(page) == [], path.name
+        assert violations(page) == [], path.name
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import COMMANDS, _run
+from harness.cli import COMMANDS, run_command
 
 LATE = "examples/practice-model/late"
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def _at_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def harness(*arguments: str | Path) -> int:
     """Run a command in this process; its exit code."""
-    return _run([str(argument) for argument in arguments])
+    return run_command([str(argument) for argument in arguments])
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.cli import _run
+from harness.cli import run_command
 from harness.errors import Interrupted
-from tests.workflows.test_nightly import Trained, save
+from tests.support.checkpoints import Trained, save
 
 CONFIG = """\
 checkpoints: out/*
@@ -29,7 +29,7 @@ def _night(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def harness(*arguments: str) -> int:
-    return _run(list(arguments))
+    return run_command(list(arguments))
 
 
 Captured = pytest.CaptureFixture[str]

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from harness.cli import _run
+from harness.cli import run_command
 from harness.cli.watch import line, view, watch
 from harness.errors import DataError
 from harness.storage.files import Appender, write_json
@@ -205,11 +205,11 @@ def test_a_run_that_nobody_writes_ends_with_4_and_once_with_0(
     run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.add("p0", 0, C)
-    assert _run(["watch", str(run.path)]) == 4
+    assert run_command(["watch", str(run.path)]) == 4
     assert "the command that began it resumes it" in capsys.readouterr().err
-    assert _run(["watch", "--once", str(run.path)]) == 0
+    assert run_command(["watch", "--once", str(run.path)]) == 0
     assert "nobody samples" in capsys.readouterr().out
-    assert _run(["watch", str(run.path / "aime24")]) == 2
+    assert run_command(["watch", str(run.path / "aime24")]) == 2
 
 
 def test_watching_ends_when_the_writer_does(run: FakeRun) -> None:

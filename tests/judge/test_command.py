@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import _run
+from harness.cli import run_command
 from harness.cli.judge import judge as command
 from harness.errors import DataError, UsageError
 from harness.judge import Judge
@@ -25,7 +25,7 @@ def sandbox() -> None:
 
 def run(*arguments: object) -> int:
     """The exit code of the command, as the command line gives it."""
-    return _run(["judge", *map(str, arguments)])
+    return run_command(["judge", *map(str, arguments)])
 
 
 def write(path: Path, *rows: object) -> Path:

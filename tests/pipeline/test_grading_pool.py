@@ -17,7 +17,7 @@ from harness.pipeline import grading_ray
 from harness.pipeline.grading_pool import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
 from harness.pipeline.grading_ray import RayGrading, worker_count
 from harness.types import Grade, Problem, Sample, Verdict
-from tests.pipeline.test_runner import PROBLEMS, FragileGrader
+from tests.support.runs import PROBLEMS, FragileGrader
 
 TEXTS = [f"fine {number}" for number in range(400)]
 

@@ -21,8 +21,8 @@ from harness.pipeline.runner import Runner
 from harness.pipeline.schedule import Lengths
 from harness.storage.files import write_lines
 from harness.types import Completion, Request
-from tests.pipeline.test_runner import PROBLEMS, make_run, right
 from tests.support.fakes import FakeEngine
+from tests.support.runs import PROBLEMS, make_run, right
 
 Decided = Callable[[TaskRun, int], bool]
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
-import signal
-import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,45 +14,18 @@ import pytest
 from harness.errors import DataError, EngineDown, EngineError
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_plan, make_request, make_sample
-from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
-from harness.stats.metrics import cons_at, pass_at
-from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
-from harness.task import Task
+from harness.storage.run_folder import TaskFolder
 from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
 from harness.workflows.import_responses import KINDS
-from tests.support.fakes import FakeEngine, answer
-
-PROBLEMS = [Problem(id=str(i), statement=f"What is {i}+{i}?", answer=str(2 * i)) for i in range(5)]
-
-
-def make_run(path: Path, *, k: int = 4, task: Task | None = None, **sampling: object) -> TaskRun:
-    """A task over PROBLEMS in a new or existing run folder."""
-    task = replace(task or KINDS["integer"], prompt="{statement}", metrics=(pass_at(1), cons_at(2)))
-    settings = Sampling(k=k, temperature=0.6, **sampling)  # type: ignore[arg-type]
-    protocol = make_protocol(task, PROBLEMS, settings)
-    with RunWriter(path) as writer:
-        writer.begin(Manifest(model="m", fingerprint={"engine": "fake"}), {})
-        folder = writer.add_task(protocol, PROBLEMS, k)
-    return TaskRun(task, protocol, {p.id: p for p in PROBLEMS}, settings, folder)
-
-
-def right(request: Request) -> Completion:
-    return answer(str(2 * int(request.problem_id)))
-
-
-def complete(run: TaskRun, engine: FakeEngine | None, **options: int) -> dict[str, object]:
-    return asyncio.run(Runner([run], engine, workers=1, **options).run())[0]  # type: ignore[arg-type]
+from tests.support.fakes import FakeEngine
+from tests.support.runs import PROBLEMS, FragileGrader, complete, keys, make_run, right
 
 
 def units(run: TaskRun) -> list[Unit]:
     """What a run lacks, in the order in which it is taken."""
     taken = iter(make_plan([run]).schedule().take, None)
     return [Unit(run, run.problems[id], index) for (_, id), index in taken]
-
-
-def keys(folder: TaskFolder) -> list[tuple[str, int]]:
-    return [sample.key for sample in folder.samples()]
 
 
 ALL = {(problem.id, index) for problem in PROBLEMS for index in range(4)}
@@ -175,28 +145,6 @@ def test_a_server_that_split_the_reasoning_is_believed(tmp_path: Path) -> None:
     assert (cut.reasoning, cut.response) == ("so far", None)
     ended = make_sample(request, replace(split, text="4"), None, run.protocol, engine)
     assert (ended.reasoning, ended.response) == ("so far", "4")
-
-
-@dataclass(frozen=True)
-class FragileGrader:
-    """Right when the response says so; can hang, die or raise in its worker."""
-
-    version: str = "fragile/1"
-
-    def grade(self, problem: Problem, sample: Sample) -> Grade:
-        response = sample.response or ""
-        if "hang" in response:
-            time.sleep(60)
-        if "die" in response:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if "raise" in response:
-            raise ValueError("oops")
-        if "exit" in response:
-            raise SystemExit(3)
-        return Grade(*sample.key, Verdict.CORRECT, answer="x", grader=self.version)
-
-    def classes(self, answers: Sequence[str]) -> list[int]:
-        return [0] * len(answers)
 
 
 def grade_all(responses: Sequence[str], **options: float) -> dict[str, Verdict]:

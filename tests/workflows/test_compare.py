@@ -10,13 +10,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.cli import _run
+from harness.cli import run_command
 from harness.pipeline.pending import TaskRun
 from harness.storage.files import read_json, read_lines, write_json, write_lines
 from harness.types import Grade, Problem, Verdict
-from tests.reports.conftest import C, W, WriteRun, write_run
-
-__all__ = ["write_run"]  # the fixture
+from tests.support.run_folders import C, W, WriteRun
 
 
 def verdicts(rates: Sequence[int], k: int = 16) -> list[list[Verdict | None]]:
@@ -29,7 +27,7 @@ STEADY = verdicts([16, 14, 16, 13, 14] * 8)
 
 
 def compare(*arguments: str | Path) -> int:
-    return _run(["compare", *map(str, arguments)])
+    return run_command(["compare", *map(str, arguments)])
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:

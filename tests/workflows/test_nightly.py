@@ -5,49 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.data.datasets import load_problems
-from harness.data.prompts import derive_seed
-from harness.errors import DataError, EngineError, ProtocolMismatch, UsageError
-from harness.registry import find_tasks
+from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.reports.tables.nightly import to_table
 from harness.storage.nights import Checkpoint, Outcome, worst
 from harness.storage.run_folder import RunFolder
-from harness.types import Completion, Request
 from harness.workflows.accept import accept
 from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs
 from harness.workflows.nightly import HISTORY, NightSettings, hold, plan, read_history, read_night
-from tests.support.fakes import FakeEngine, answer
-
-TASK = "practice_integer"
-(INTEGER,) = find_tasks(TASK)
-ANSWERS = {problem.id: str(problem.answer) for problem in load_problems(INTEGER, None, None)}
-
-
-class Trained(FakeEngine):
-    """A checkpoint as good as its config.json says; one that says nothing cannot be loaded."""
-
-    def __init__(self, model: str) -> None:
-        self._config = json.loads((Path(model) / "config.json").read_text())
-        if "accuracy" not in self._config:
-            raise DataError(f"{model}: the model cannot be loaded")
-        self._seed = str(model)
-        super().__init__(self._answer)
-
-    def fingerprint(self) -> Mapping[str, Any]:
-        return {"engine": "fake", "chat_template": self._config.get("chat_template", "plain")}
-
-    def _answer(self, request: Request) -> Completion:
-        if self._config.get("broken"):
-            raise EngineError("the engine failed")
-        draw = derive_seed("fake", self._seed, request.problem_id, request.index) % 1000 / 1000
-        right = draw < self._config["accuracy"]
-        return answer(ANSWERS[request.problem_id] if right else "999")
+from tests.support.checkpoints import INTEGER, TASK, Trained, save
 
 
 @pytest.fixture(autouse=True)
@@ -56,15 +26,6 @@ def _fake_engine(inline_grading: None, monkeypatch: pytest.MonkeyPatch, tmp_path
         "harness.workflows.evaluate.make_engine", lambda settings: Trained(settings.model)
     )
     monkeypatch.chdir(tmp_path)
-
-
-def save(name: str, accuracy: float | None = 0.8, **config: Any) -> Path:
-    """What a training run leaves behind."""
-    folder = Path("out") / name
-    folder.mkdir(parents=True, exist_ok=True)
-    values = config if accuracy is None else {"accuracy": accuracy, **config}
-    (folder / "config.json").write_text(json.dumps(values))
-    return folder
 
 
 def settings(**changes: Any) -> NightSettings:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import _run
+from harness.cli import run_command
 from harness.cli.lookup import task_named
 from harness.errors import DataError, UsageError
 from harness.pipeline.runner import Observer
@@ -250,7 +250,7 @@ def test_speed_is_unknown_where_nothing_tells_it(run: Path) -> None:
 def test_a_bad_number_is_one_line(
     options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _run(["plan", "--tasks", TASK, *options]) == 2
+    assert run_command(["plan", "--tasks", TASK, *options]) == 2
     assert said in capsys.readouterr().err
 
 
@@ -259,7 +259,7 @@ def test_the_command_says_it_in_a_table_and_two_sentences(
 ) -> None:
     document = tmp_path / "plan.json"
     command = ["plan", "--from", str(run), "--detect", "5", "--k", "6", "--json", str(document)]
-    assert _run(command) == 0
+    assert run_command(command) == 0
     said = " ".join(capsys.readouterr().out.split())
     (planned,) = json.loads(document.read_text())["plans"]
     steps = {step["k"]: step for step in planned["steps"]}

@@ -17,8 +17,8 @@ from harness.task import Task
 from harness.types import Grade, Problem, Sample, Verdict
 from harness.workflows.import_responses import KINDS
 from harness.workflows.regrade import Change, regrade
-from tests.pipeline.test_runner import complete, make_run, right
 from tests.support.fakes import FakeEngine, InlinePool
+from tests.support.runs import complete, make_run, right
 
 
 class Strict:

@@ -15,7 +15,7 @@ import pytest
 import harness.pipeline.runner
 import harness.workflows.evaluate as evaluate_module
 import harness.workflows.sweep as sweep_module
-from harness.cli import _run
+from harness.cli import run_command
 from harness.data.datasets import load_problems
 from harness.errors import DataError, EngineError, ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
@@ -479,12 +479,12 @@ def test_the_command_prints_writes_and_draws(
 ) -> None:
     bench.lay_out({"temperature": [1.0], "max_tokens": [20]})
     config, output = str(bench.folder / "sweep.yaml"), bench.folder / "sweep"
-    assert _run(["sweep", config, "-o", str(output), "--dry-run"]) == 0
+    assert run_command(["sweep", config, "-o", str(output), "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert "96 samples to draw in 2 runs; nothing was drawn" in said
     assert "from the base's stored samples: max_tokens=20" in said
     assert not output.exists()
-    assert _run(["sweep", config, "-o", str(output)]) == 0
+    assert run_command(["sweep", config, "-o", str(output)]) == 0
     assert "temperature" in capsys.readouterr().out
     document = json.loads((output / "sweep.json").read_text())
     assert document["base"][TASK]["k"] == 6
@@ -508,10 +508,10 @@ def test_a_sweep_with_errors_exits_4_and_is_mended(
     bench.lay_out({"temperature": [1.0]})
     command = ["sweep", str(bench.folder / "sweep.yaml"), "-o", str(bench.folder / "sweep")]
     bench.reply = fail
-    assert _run(command) == 4
+    assert run_command(command) == 4
     assert "8 samples ended in error and are left out" in capsys.readouterr().out
     bench.reply = reply
-    assert _run(command) == 0
+    assert run_command(command) == 0
 
 
 @pytest.mark.slow
@@ -526,7 +526,7 @@ def test_a_lower_cap_computed_equals_one_drawn_by_the_practice_model(
                 "limit": 12, "seeded": True, "max_tokens": cap}  # fmt: skip
         config, output = tmp_path / f"{cap}.yaml", tmp_path / str(cap)
         config.write_text(json.dumps({"base": base, "vary": {"max_tokens": [45, 30]}}))
-        assert _run(["sweep", str(config), "-o", str(output)]) == 0
+        assert run_command(["sweep", str(config), "-o", str(output)]) == 0
         rows.append(json.loads((output / "sweep.json").read_text())["effects"])
     computed, drawn = (
         {(r["task"], r["value"]): (r["score"], r["se_sampling"], r["truncated_share"],
@@ -545,11 +545,11 @@ def test_the_example_runs_with_the_practice_model(
     monkeypatch.chdir(root)
     output = tmp_path / "sweep"
     command = ["sweep", "examples/sweep.yaml", "-o", str(output), "--limit", "6", "--k", "2"]
-    assert _run(command) == 0
+    assert run_command(command) == 0
     document = json.loads((output / "sweep.json").read_text())
     scores = {(r["task"], r["factor"], r["value"]): r["score"] for r in document["effects"]}
     assert scores[TASK, "max_tokens", "32"] < scores[TASK, "base", ""]
     assert {r["errors"] for r in document["effects"]} == {0}
     kept = sorted((p, p.stat().st_mtime_ns) for p in output.glob("*/*/samples.jsonl"))
-    assert _run(command) == 0
+    assert run_command(command) == 0
     assert sorted((p, p.stat().st_mtime_ns) for p in output.glob("*/*/samples.jsonl")) == kept

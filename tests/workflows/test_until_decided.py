@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli import _run
+from harness.cli import run_command
 from harness.errors import EngineDown, EngineError, ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import silent
@@ -105,12 +105,12 @@ def test_compare_goes_by_the_boundary_that_holds_at_any_round(
     record = read_json(tmp_path / "worse" / TASK / "stopping.json")
     json_file = tmp_path / "f.json"
     compare = ["compare", str(tmp_path / "base"), str(tmp_path / "worse"), "--json", str(json_file)]
-    assert _run(compare) == 1
+    assert run_command(compare) == 1
     assert "stopped early" in " ".join(capsys.readouterr().out.split())
     task = read_json(json_file)["tasks"][0]
     assert task["p_drop"] == pytest.approx(record["looks"][-1]["p_drop"])
     assert task["lower"] == pytest.approx(record["looks"][-1]["low"])
-    assert _run(["compare", str(tmp_path / "base"), str(tmp_path / "same")]) == 0
+    assert run_command(["compare", str(tmp_path / "base"), str(tmp_path / "same")]) == 0
 
 
 def test_the_same_command_again_draws_nothing_more(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -208,5 +208,5 @@ def test_reports_say_that_sampling_stopped_early(run: Callable[..., Any], tmp_pa
     run(0.9, "base", k=16)
     run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     page = tmp_path / "page.md"
-    assert _run(["report", str(tmp_path / "new"), "-o", str(page)]) == 0
+    assert run_command(["report", str(tmp_path / "new"), "-o", str(page)]) == 0
     assert "stopped early" in page.read_text()

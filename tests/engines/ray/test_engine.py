@@ -32,7 +32,7 @@ from harness.storage.run_folder import RunFolder
 from harness.types import Completion, Grade, Prompt, Request, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
-from tests.pipeline.test_runner import PROBLEMS, FragileGrader
+from tests.support.runs import PROBLEMS, FragileGrader
 
 pytestmark = pytest.mark.engines
 TASK = "practice_integer"

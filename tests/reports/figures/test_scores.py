@@ -325,12 +325,12 @@ def test_the_command_writes_every_figure_twice(write_run: WriteRun, tmp_path: Pa
 
 
 def test_published_responses_are_drawn(test_data: Path, tmp_path: Path) -> None:
-    from harness.cli import _run
+    from harness.cli import run_command
 
     run = tmp_path / "published"
     rows = (test_data / "math_responses_100x8.jsonl").read_text().splitlines()[:20]
     (tmp_path / "r.jsonl").write_text("\n".join(rows) + "\n")
-    assert _run(["import", str(tmp_path / "r.jsonl"), "--task", "math", "-o", str(run)]) == 0
+    assert run_command(["import", str(tmp_path / "r.jsonl"), "--task", "math", "-o", str(run)]) == 0
     results = read_results([run])
     names = {plot.name for plot in drawn(results, [])["math"]}
     assert {"math-pass-at-k", "math-cons-at-k", "math-verdicts"} <= names

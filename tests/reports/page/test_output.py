@@ -9,7 +9,6 @@ import json
 import re
 import zlib
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -22,46 +21,11 @@ from harness.reports.baselines.loader import load
 from harness.reports.page.output import build, print_report, render_html, render_markdown
 from harness.reports.results import read_results
 from harness.types import Problem, Verdict
+from tests.support.html import Page
 
 C, W, T, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED, Verdict.ERROR
 WriteRun = Callable[..., Path]
 HOSTILE = "</style><script>alert(1)</script> <img src=x onerror=y> a|b `c` **d** {{ 7 * 7 }} \u202e"
-VOID = {"meta", "rect", "input"}
-
-
-class Page(HTMLParser):
-    """Collects tags and text, and checks that every tag is closed where it should be."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self.style = ""
-        self.scripts: list[str] = []
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-        if tag == "script" and dict(attrs).get("type") is None:
-            self.scripts.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "style":
-            self.style += data
-        elif self._open and self._open[-1] == "script":
-            if self.tags[-1][1].get("type") is None:
-                self.scripts[-1] += data
-        else:
-            self.text.append(data)
 
 
 def page_of(*runs: Path, show_masked: bool = False) -> str:

@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +16,12 @@ from click.testing import CliRunner
 
 from harness.cli.site import site
 from harness.errors import DataError, UsageError
-from harness.reports.figures.style import Plot
 from harness.reports.history import clock, find_runs, sampling_difference, stamp
 from harness.reports.page.site import STATE, build_site
 from harness.storage.run_folder import RunFolder
-from harness.types import Verdict
-
-C, W, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.ERROR
-WriteRun = Callable[..., Path]
-GOOD, BAD = [[C, C, C, W]] * 20, [[C, W, W, W]] * 20
-
-
-def no_figures(*_: Any) -> Mapping[str, Sequence[Plot]]:
-    """Run pages without figures, which have tests of their own."""
-    return {}
+from tests.support.html import Text
+from tests.support.run_folders import WriteRun
+from tests.support.sites import BAD, GOOD, C, E, W, add, no_figures
 
 
 def built(runs: Path, output: Path, **options: Any) -> int:
@@ -41,46 +31,6 @@ def built(runs: Path, output: Path, **options: Any) -> int:
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
-
-
-def add(
-    runs: Path, write_run: WriteRun, name: str, verdicts: Any, *, day: int, **options: Any
-) -> Path:
-    """A run in the folder of runs that began on a day of November."""
-    made = write_run(verdicts, name=name, **options)
-    manifest = json.loads((made / "manifest.json").read_text())
-    manifest["starts"][0]["time"] = f"2026-11-{day:02}T06:00:00+0000"
-    (made / "manifest.json").write_text(json.dumps(manifest))
-    (runs / name).parent.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.move(made, runs / name))
-
-
-class Text(HTMLParser):
-    """The words of a page, and where its links go."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.links: list[str] = []
-        self.tags: list[str] = []
-        self.path = path
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        names = dict(attrs)
-        assert "style" not in names
-        assert "src" not in names
-        assert not [name for name in names if name.startswith("on")]
-        if tag == "a":
-            self.links.append(names["href"] or "")
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 def test_every_link_of_every_page_leads_to_a_file(

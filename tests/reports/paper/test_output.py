@@ -31,7 +31,7 @@ from harness.reports.paper.output import (
 from harness.reports.results import read_results
 from harness.storage.files import write_lines
 from harness.types import Verdict
-from tests.reports.page.test_output import Page
+from tests.support.html import Page
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
 WriteRun = Callable[..., Path]

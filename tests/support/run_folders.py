@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
@@ -39,9 +37,11 @@ def make_problems(count: int) -> list[Problem]:
     return [Problem(f"p{i:02}", f"What is {i} + {i}?", answer=str(2 * i)) for i in range(count)]
 
 
-@pytest.fixture
-def write_run(tmp_path: Path) -> WriteRun:
-    """Write one task of a run; verdicts[i][j] is sample j of problem i, None one still pending."""
+def run_writer(folder: Path) -> WriteRun:
+    """A function that writes one task of a run below the folder.
+
+    Its verdicts[i][j] is that of sample j of problem i; None is one still pending.
+    """
 
     def write(
         verdicts: Verdicts,
@@ -72,12 +72,12 @@ def write_run(tmp_path: Path) -> WriteRun:
             masked=masked,
         )
         protocol = make_protocol(noun, problems, noun.sampling, source=noun.dataset.source(None))
-        with RunWriter(tmp_path / name) as run:
+        with RunWriter(folder / name) as run:
             run.begin(Manifest(model, FINGERPRINT, harness="0.1.0"), {"command": "harness run"})
-            folder = run.add_task(protocol, problems, k)
+            written = run.add_task(protocol, problems, k)
             grades, statistics, errors = [], SampleStatistics(), []
             files = [
-                Appender(folder.path / f"{kind}.jsonl") for kind in ("samples", "grades", "errors")
+                Appender(written.path / f"{kind}.jsonl") for kind in ("samples", "grades", "errors")
             ]
             for problem, found in zip(problems, verdicts, strict=True):
                 for index, verdict in enumerate(found):
@@ -97,8 +97,8 @@ def write_run(tmp_path: Path) -> WriteRun:
             if scored:
                 failed = {(str(e["problem_id"]), int(str(e["index"]))) for e in errors}
                 value = score_task(protocol, k, grader, noun.metrics, grades, failed, statistics)
-                write_json(folder.path / "scores.json", value)
-        return tmp_path / name
+                write_json(written.path / "scores.json", value)
+        return folder / name
 
     return write
 

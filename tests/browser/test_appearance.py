@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.types import Verdict
-from tests.browser.conftest import MakePage, Open, change_samples
-from tests.browser.test_samples import TASK, practice, sample, shown
+from tests.support.browser import (
+    TASK,
+    MakePage,
+    Open,
+    change_samples,
+    practice,
+    sample,
+    shown,
+    violations,
+)
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    pass
 
 pytestmark = pytest.mark.browser
 
@@ -33,18 +41,6 @@ def address(write_run: Callable[..., Path], make_page: MakePage) -> str:
     return make_page(*runs)
 
 
-def faults(page: Page) -> list[str]:
-    base = pytest.importorskip("axe_playwright_python.base")
-    page.evaluate(base.AXE_SCRIPT)
-    result = page.evaluate("axe.run()")
-    return [
-        f"{found['id']}: {node['target']} {node['failureSummary']}"
-        for found in result["violations"]
-        if found["impact"] in ("serious", "critical")
-        for node in found["nodes"]
-    ]
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 400])
 @pytest.mark.parametrize("place", ["", "#b", "sample"])
@@ -56,7 +52,7 @@ def test_no_serious_fault_and_no_sideways_scrolling(
     if place == "sample":
         shown(page)
         page.keyboard.press("t")
-    assert faults(page) == []
+    assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if place == "sample":
         wide = "(e => e.scrollWidth - e.clientWidth)(document.getElementById('detail'))"
@@ -66,7 +62,7 @@ def test_no_serious_fault_and_no_sideways_scrolling(
 def test_the_keys_are_explained_without_fault(address: str, opened: Open) -> None:
     page = opened(f"{address}#b")
     page.get_by_role("button", name="Keyboard").click()
-    assert faults(page) == []
+    assert violations(page) == []
 
 
 def test_on_a_narrow_screen_list_and_sample_take_turns(address: str, opened: Open) -> None:

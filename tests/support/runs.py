@@ -1,0 +1,68 @@
+"""A run of five problems through the pipeline, and a grader that can fail in every way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.pipeline.pending import TaskRun
+from harness.pipeline.runner import Runner
+from harness.protocol import make_protocol
+from harness.stats.metrics import cons_at, pass_at
+from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
+from harness.task import Task
+from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
+from harness.workflows.import_responses import KINDS
+from tests.support.fakes import FakeEngine, answer
+
+PROBLEMS = [Problem(id=str(i), statement=f"What is {i}+{i}?", answer=str(2 * i)) for i in range(5)]
+
+
+def make_run(path: Path, *, k: int = 4, task: Task | None = None, **sampling: object) -> TaskRun:
+    """A task over PROBLEMS in a new or existing run folder."""
+    task = replace(task or KINDS["integer"], prompt="{statement}", metrics=(pass_at(1), cons_at(2)))
+    settings = Sampling(k=k, temperature=0.6, **sampling)  # type: ignore[arg-type]
+    protocol = make_protocol(task, PROBLEMS, settings)
+    with RunWriter(path) as writer:
+        writer.begin(Manifest(model="m", fingerprint={"engine": "fake"}), {})
+        folder = writer.add_task(protocol, PROBLEMS, k)
+    return TaskRun(task, protocol, {p.id: p for p in PROBLEMS}, settings, folder)
+
+
+def right(request: Request) -> Completion:
+    return answer(str(2 * int(request.problem_id)))
+
+
+def complete(run: TaskRun, engine: FakeEngine | None, **options: int) -> dict[str, object]:
+    return asyncio.run(Runner([run], engine, workers=1, **options).run())[0]  # type: ignore[arg-type]
+
+
+def keys(folder: TaskFolder) -> list[tuple[str, int]]:
+    return [sample.key for sample in folder.samples()]
+
+
+@dataclass(frozen=True)
+class FragileGrader:
+    """Right when the response says so; can hang, die or raise in its worker."""
+
+    version: str = "fragile/1"
+
+    def grade(self, problem: Problem, sample: Sample) -> Grade:
+        response = sample.response or ""
+        if "hang" in response:
+            time.sleep(60)
+        if "die" in response:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "raise" in response:
+            raise ValueError("oops")
+        if "exit" in response:
+            raise SystemExit(3)
+        return Grade(*sample.key, Verdict.CORRECT, answer="x", grader=self.version)
+
+    def classes(self, answers: Sequence[str]) -> list[int]:
+        return [0] * len(answers)
