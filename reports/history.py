@@ -290,7 +290,7 @@ def _time(text: object, folder: Path) -> str:
 
 def _task_facts(result: Result) -> TaskFacts:
     graded = sum(rate.graded for rate in result.rates.values())
-    asked, errors = result.k * len(result.problems), sum(result.faults.values())
+    asked, errors = result.k * len(result.problems), sum(result.internal_errors.values())
     scored = result.scored
     score: Score | None = None
     if scored is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from harness.errors import DataError, UsageError
 from harness.protocol import Protocol, narrowed
 from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Problem, Score, Verdict
+
+from .observations import Key, Observations, observe
 
 Z95 = 1.96
 """Standard errors to either side of a 95 % interval."""
@@ -98,6 +100,8 @@ class Scored:
 class Result:
     """One task of one run. `scored` is None, and `status` says why, where scores are missing.
 
+    `grades` are the last ones of the samples, `rates` count those that are no internal error, and
+    `internal_errors` are the messages of samples that have no other outcome yet, with their number.
     `stands_for` names the published model that the run reproduces, where its own name does not.
     `folder` is where its samples are.
     """
@@ -110,9 +114,11 @@ class Result:
     rates: Mapping[str, Rate]
     scored: Scored | None
     status: str
-    faults: Mapping[str, int] = field(default_factory=dict)
+    internal_errors: Mapping[str, int] = field(default_factory=dict)
     stands_for: str | None = None
     folder: TaskFolder | None = None
+    grades: Mapping[Key, Grade] = field(default_factory=dict)
+    _observed: dict[bool, Observations] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def task(self) -> str:
@@ -132,6 +138,24 @@ class Result:
     def complete(self) -> bool:
         """Whether every sample asked for is graded and scored."""
         return self.status == "complete"
+
+    def observed(self, *, words: bool = False) -> Observations:
+        """What one pass over the samples finds, kept: figures and the page share the pass.
+
+        Args:
+            words: with counts of reflection words. Ask for them first where they are wanted.
+
+        Raises:
+            DataError: a samples.jsonl that cannot be read, with the line.
+        """
+        if self.folder is None:
+            return Observations({})
+        counted = words or True in self._observed
+        if counted not in self._observed:
+            path = self.folder.path / "samples.jsonl"
+            found = observe(path, self.problems, self.grades, words=counted)
+            self._observed[counted] = found
+        return self._observed[counted]
 
 
 Rescore = Callable[[Path, Window], Mapping[str, Mapping[str, Any]]]
@@ -241,16 +265,13 @@ def _result(
         protocol = replace(
             narrowed(protocol, problems), source=f"{protocol.source}, window {window}"
         )
-    grades = {
-        grade.key: grade
-        for grade in folder.grades()
-        if grade.verdict is not Verdict.ERROR and grade.problem_id in problems
-    }
+    grades = _last_grades(folder, problems)
+    graded = {key for key, grade in grades.items() if grade.verdict is not Verdict.ERROR}
     last_errors = {(row.get("problem_id"), row.get("index")): row for row in folder.errors()}
-    faults = Counter(
+    internal_errors = Counter(
         str(row.get("message", "no message"))
         for key, row in last_errors.items()
-        if key not in grades and key[0] in problems
+        if key not in graded and key[0] in problems
     )
     scored = Scored.from_json(inside) if inside else _scored(folder)
     return Result(
@@ -261,10 +282,22 @@ def _result(
         problems=problems,
         rates=_rates(grades.values()),
         scored=scored,
-        status=_status(folder, protocol, scored, len(grades), faults.total()),
-        faults=faults,
+        status=_status(folder, protocol, scored, len(graded), internal_errors.total()),
+        internal_errors=internal_errors,
         folder=folder,
+        grades=grades,
     )
+
+
+def _last_grades(folder: TaskFolder, problems: Container[str]) -> dict[Key, Grade]:
+    """The last grade of each sample; an internal error never replaces another verdict."""
+    grades: dict[Key, Grade] = {}
+    for grade in folder.grades():
+        if grade.problem_id in problems and (
+            grade.verdict is not Verdict.ERROR or grade.key not in grades
+        ):
+            grades[grade.key] = grade
+    return grades
 
 
 def _scored(folder: TaskFolder) -> Scored | None:
@@ -301,6 +334,8 @@ def _status(
 def _rates(grades: Iterable[Grade]) -> dict[str, Rate]:
     correct, graded = Counter[str](), Counter[str]()
     for grade in grades:
+        if grade.verdict is Verdict.ERROR:
+            continue
         graded[grade.problem_id] += 1
         correct[grade.problem_id] += grade.verdict is Verdict.CORRECT
     return {id: Rate(correct[id], n) for id, n in graded.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.stats.intervals import (
     Interval,
@@ -101,11 +102,23 @@ def _binomial_variance(metric: pass_at, tally: Tally) -> float | None:
     n = tally.n
     if n < 2:
         return None
-    rate = (tally.correct + 0.5) / (n + 1)
-    chances = [math.comb(n, c) * rate**c * (1 - rate) ** (n - c) for c in range(n + 1)]
-    values = [metric.value(Tally(n, c)) for c in range(n + 1)]
+    chances, values = _chances(n, tally.correct), _values(metric.k, n)
     centre = math.fsum(p * v for p, v in zip(chances, values, strict=True))
     return math.fsum(p * (v - centre) ** 2 for p, v in zip(chances, values, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def _chances(n: int, correct: int) -> tuple[float, ...]:
+    """Of 0 .. n right samples, under binomial draws at the rate (correct + 1/2) / (n + 1)."""
+    rate = (correct + 0.5) / (n + 1)
+    return tuple(math.comb(n, c) * rate**c * (1 - rate) ** (n - c) for c in range(n + 1))
+
+
+@lru_cache(maxsize=256)
+def _values(k: int, n: int) -> tuple[float, ...]:
+    """pass@k of 0 .. n right samples among n."""
+    metric = pass_at(k)
+    return tuple(metric.value(Tally(n, c)) for c in range(n + 1))
 
 
 def _votes(tally: Tally, n: int, draws: int) -> tuple[list[float], list[float]]:

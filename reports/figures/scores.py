@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
 from harness.reports.baselines.loader import Cell
-from harness.reports.observations import Classes, observe
+from harness.reports.observations import Classes
 from harness.reports.results import Z95, Result, Scored, by_task
 from harness.reports.tables.summary import metric_label, value_text, verdict_text
 from harness.types import Score, Verdict
@@ -174,7 +174,7 @@ def _sample_plots(
     group: Sequence[Result], classes: Classes, stem: str
 ) -> list[Plot | None]:  # fmt: skip
     """The figures that need single samples; each run's are read in one pass."""
-    seen = {result.run: observe(result) for result in group[:MOST_SERIES]}
+    seen = {result.run: result.observed() for result in group[:MOST_SERIES]}
     votes = any(
         name.startswith("cons@")
         for result in group

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, UsageError
 from harness.reports.baselines.loader import Cell
-from harness.reports.observations import Observations, observe, reflection_words
+from harness.reports.observations import Observations, reflection_words
 from harness.reports.results import Z95, Result, by_task
 from harness.reports.tables.summary import value_text
 from harness.storage.files import read_lines
@@ -135,7 +135,7 @@ def training_figures(
             if len({step for step, _ in lines} | set(steps.values())) > 1:
                 several = len(set(steps.values())) > 1  # else there is no course of the words
                 measured = (
-                    Measured(steps[result.run], result, observe(result, words=several))
+                    Measured(steps[result.run], result, result.observed(words=several))
                     for result in group
                     if result.run in steps
                 )

@@ -6,16 +6,14 @@ at a time, so that memory does not grow with them.
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
-
-import orjson
+from typing import Any
 
 from harness.errors import DataError
+from harness.reports.observations import Key, decode
 from harness.reports.results import Result
 from harness.storage.files import dump
 from harness.types import Grade, Problem, TestCase, Verdict
@@ -82,7 +80,7 @@ class _Gathering:
     answers: _Numbers = field(default_factory=_Numbers)
     problems: dict[tuple[str, str, str], int] = field(default_factory=dict)
     shown: list[tuple[dict[str, Any], Statement | None]] = field(default_factory=list)
-    rows: list[bytes] = field(default_factory=list)
+    open: list[bytes] = field(default_factory=list)
     size: int = 0
     starts: list[int] = field(default_factory=list)
 
@@ -97,20 +95,31 @@ class _Gathering:
     def hides(self, result: Result) -> bool:
         return result.protocol.masked and not self.show_masked
 
-    def add(self, row: bytes) -> None:
-        """Put a sample's texts into the open piece, and close that when it is full."""
-        if not self.rows:
+    def add(self, row: Sequence[bytes]) -> None:
+        """Put a sample's texts, JSON in parts, into the open piece; close that when it is full."""
+        if not self.open:
             self.starts.append(len(self.columns.index) - 1)
-        self.rows.append(row)
-        self.size += len(row)
+        self.open += (b"," if self.open else b"[", *row)
+        self.size += sum(map(len, row))
         if self.size >= RAW_BYTES:
             self.close()
 
     def close(self) -> None:
-        if self.rows:
-            self.chunks.add(b"[" + b",".join(self.rows) + b"]")
-            self.rows.clear()
+        """Write the open piece, if there is one."""
+        if self.open:
+            self.chunks.add(b"".join((*self.open, b"]")))
+            self.open.clear()
             self.size = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One sample: `texts` is what the page shows of it, a JSON object in parts."""
+
+    key: Key
+    grade: Grade | None
+    n_tokens: int | None
+    texts: tuple[bytes, ...]
 
 
 def gather(results: Sequence[Result], chunks: Chunks, *, show_masked: bool = False) -> Browser:
@@ -131,15 +140,17 @@ def gather(results: Sequence[Result], chunks: Chunks, *, show_masked: bool = Fal
     for result in results:
         run = runs((result.run, result.model))
         tasks((result.task, now.hides(result)))
-        for id, index, verdict, answer, sample in _samples(result, hide=now.hides(result)):
+        for found in _samples(result, hide=now.hides(result)):
+            grade = found.grade
+            answer = None if grade is None or now.hides(result) else grade.answer
             columns = now.columns
             columns.run.append(run)
-            columns.problem.append(now.problem(result, result.problems[id]))
-            columns.index.append(index)
-            columns.verdict.append(verdicts(verdict))
+            columns.problem.append(now.problem(result, result.problems[found.key[0]]))
+            columns.index.append(found.key[1])
+            columns.verdict.append(verdicts(str(grade.verdict) if grade else UNGRADED))
             columns.answer.append(-1 if answer is None else now.answers(answer))
-            columns.tokens.append(sample["n_tokens"])
-            now.add(dump(sample))
+            columns.tokens.append(found.n_tokens)
+            now.add(found.texts)
     now.close()
     known = {
         "runs": [{"name": name, "model": model} for name, model in runs.of],
@@ -171,28 +182,42 @@ def _shown(problem: Problem, task: str, hide: bool) -> tuple[dict[str, Any], Sta
     return {"id": problem.id, "task": task, **texts, **chosen}, markup
 
 
-def _samples(
-    result: Result, *, hide: bool
-) -> Iterator[tuple[str, int, str, str | None, dict[str, Any]]]:
-    """(problem id, index, verdict, extracted answer, the rest) of each sample, by problem."""
+def _samples(result: Result, *, hide: bool) -> Iterator[_Found]:
+    """Each sample of a result, by problem."""
     if result.folder is None:
         return
-    path = result.folder.path / "samples.jsonl"
-    places = _places(path)
-    grades = {grade.key: grade for grade in result.folder.grades()}
+    lines = result.observed().lines
     order = {id: number for number, id in enumerate(result.problems)}
-    keys = sorted((k for k in places if k[0] in order), key=lambda k: (order[k[0]], k[1]))
+    keys = sorted(lines, key=lambda key: (order[key[0]], key[1]))
     if not keys:
         return
-    with path.open("rb") as file:
-        for key in keys:
-            row = _read(file, *places[key], path)
-            grade = grades.get(key)
-            verdict = str(grade.verdict) if grade else UNGRADED
-            kept = {name: row.get(name) for name in _KEPT if not (hide and name in _TEXTS)}
-            if not hide:
-                kept |= _decision(grade, result.problems[key[0]])
-            yield *key, verdict, (grade.answer if grade and not hide else None), kept
+    path = result.folder.path / "samples.jsonl"
+    try:
+        with path.open("rb", buffering=0) as file:
+            for key in keys:
+                line, grade = lines[key], result.grades.get(key)
+                decision = {} if hide else _decision(grade, result.problems[key[0]])
+                text = os.pread(file.fileno(), line.size, line.start)
+                if line.clean and not hide:
+                    texts = _merged(decision, text)
+                else:
+                    texts = (_selected(decision, text, f"{path}, line {line.number}", hide=hide),)
+                yield _Found(key, grade, line.n_tokens, texts)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _merged(decision: dict[str, Any], text: bytes) -> tuple[bytes, ...]:
+    """A line of samples.jsonl as it stands, the decision's fields before its own."""
+    if not decision:
+        return (text[:-1],)
+    return dump(decision)[:-1], b",", text[1:-1]
+
+
+def _selected(decision: dict[str, Any], text: bytes, place: str, *, hide: bool) -> bytes:
+    """The fields of a line that the page may show; its texts only where they are not hidden."""
+    row, _ = decode(text, place)
+    return dump({name: row.get(name) for name in _KEPT if not (hide and name in _TEXTS)} | decision)
 
 
 def _decision(grade: Grade | None, problem: Problem) -> dict[str, Any]:
@@ -222,40 +247,3 @@ def _test(number: int, of: int, test: TestCase) -> dict[str, Any]:
 def _cut(text: str) -> dict[str, Any]:
     """The beginning of a text, and how many characters it has."""
     return {"text": text[:SHOWN_TEST], "length": len(text)}
-
-
-def _places(path: Path) -> dict[tuple[str, int], tuple[int, int]]:
-    """Where each sample's line begins and its number; a later line replaces an earlier one."""
-    places: dict[tuple[str, int], tuple[int, int]] = {}
-    offset = 0
-    if not path.exists():
-        return places
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.endswith(b"\n"):  # a torn last line is no sample
-                    row = _decoded(line, number, path)
-                    places[row["problem_id"], row["index"]] = offset, number
-                offset += len(line)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: not what the harness writes ({error!r})") from error
-    return places
-
-
-def _read(file: IO[bytes], offset: int, number: int, path: Path) -> Mapping[str, Any]:
-    file.seek(offset)
-    return _decoded(file.readline(), number, path)
-
-
-def _decoded(line: bytes, number: int, path: Path) -> Mapping[str, Any]:
-    """One line; of text that is not valid Unicode the broken parts are replaced."""
-    try:
-        row: Mapping[str, Any] = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        try:
-            row = json.loads(line.decode("utf-8", "replace"))
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: not valid JSON ({error})") from error
-    return row

@@ -237,7 +237,7 @@ def outcomes(group: Sequence[Result]) -> Table:
     faults = [
         f"{result.run}: {excerpt(message)} (samples: {count:,})"
         for result in group
-        for message, count in Counter(result.faults).most_common(SHOWN_FAULTS)
+        for message, count in Counter(result.internal_errors).most_common(SHOWN_FAULTS)
     ]
     title = "How the samples ended"
     return Table(title, columns, tuple(rows) if scored else (), tuple(faults))

@@ -63,12 +63,12 @@ def test_an_incomplete_run_says_what_is_missing(
 def test_open_faults_are_told_and_mended_ones_are_not(write_run: WriteRun) -> None:
     run = write_run([[C, E], [C, E]])
     (before,) = read_results([run])
-    assert before.faults == {"server gone": 2}
+    assert before.internal_errors == {"server gone": 2}
     grades = Appender(run / "practice_integer" / "grades.jsonl")
     grades.append([Grade("p00", 1, C, "0")])
     grades.close()
     (after,) = read_results([run])
-    assert after.faults == {"server gone": 1}
+    assert after.internal_errors == {"server gone": 1}
     assert after.status.startswith("scored before the last samples were graded: run harness score")
 
 

@@ -21,7 +21,7 @@ from harness.reports.figures.lengths import centiles, lengths_plot, mean_length
 from harness.reports.figures.scores import figures
 from harness.reports.figures.style import SERIES, VERDICTS, Plot, label
 from harness.reports.figures.training import parse_steps, read_log, step_of, training_figures
-from harness.reports.observations import Length, Observations, count_words, observe
+from harness.reports.observations import Length, Observations, count_words
 from harness.reports.page.output import build, render_html
 from harness.reports.results import read_results
 from harness.stats.breakdown import breakdown
@@ -164,7 +164,7 @@ def test_curves_end_at_the_scores(write_run: WriteRun) -> None:
     assert [x for x, _ in line] == [1, 2, 3, 4]
     assert line[0][1] == pytest.approx(scores["pass@1"])
     assert line[-1][1] == pytest.approx(scores["cons@4"])
-    tallies = observe(read_results([run])[0]).tallies(None)
+    tallies = read_results([run])[0].observed().tallies(None)
     points = pass_curve(tallies)
     assert [p.value for p in points] == pytest.approx([(0.5 + 0.25 + 1) / 3, (5 / 6 + 0.5 + 1) / 3,
                                                        (1 + 0.75 + 1) / 3, 1.0])  # fmt: skip
@@ -173,7 +173,7 @@ def test_curves_end_at_the_scores(write_run: WriteRun) -> None:
 
 def test_errors_take_no_part_in_a_curve(write_run: WriteRun) -> None:
     run = write_run([[C, W, E], [C, C, W]])
-    (tally, whole) = observe(read_results([run])[0]).tallies(None)
+    (tally, whole) = read_results([run])[0].observed().tallies(None)
     assert (tally.n, whole.n) == (2, 3)
     (line,) = lines_of(plots_of(run)["pass-at-k"]).values()
     assert [x for x, _ in line] == [1, 2]  # the problem with an error has two samples
@@ -334,7 +334,7 @@ def test_published_responses_are_drawn(test_data: Path, tmp_path: Path) -> None:
     results = read_results([run])
     names = {plot.name for plot in drawn(results, [])["math"]}
     assert {"math-pass-at-k", "math-cons-at-k", "math-verdicts"} <= names
-    tallies = observe(results[0]).tallies(answer_classes("math"))
+    tallies = results[0].observed().tallies(answer_classes("math"))
     votes = cons_curve(tallies)[-1]
     scores = {s.metric: s.value for s in results[0].scored.scores} if results[0].scored else {}
     assert votes.value == pytest.approx(scores["cons@8"])
