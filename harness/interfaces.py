@@ -45,8 +45,8 @@ class Grader(Protocol):
 class Engine(Protocol):
     """Generates samples: one coroutine, many calls of it in flight.
 
-    `concurrency` is how many calls keep it busy; `thinks` says that the rendered prompt ends
-    inside open reasoning, so that a completion without an end tag has no response.
+    `concurrency` is how many calls keep it busy; `opens_reasoning` says that the rendered prompt
+    ends inside open reasoning, so that a completion without an end tag has no response.
     """
 
     @property
@@ -55,7 +55,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the prompt as rendered opens reasoning."""
         ...
 

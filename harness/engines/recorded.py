@@ -38,7 +38,7 @@ class RecordedEngine:
         return 1
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """False: a published text shows by itself whether it holds reasoning."""
         return False
 

@@ -183,7 +183,7 @@ def make_sample(
             completion.text,
             think_end=protocol.think_end,
             thinking=protocol.thinking,
-            opened=engine.thinks,
+            opened=engine.opens_reasoning,
         )
     else:
         # A server that splits reasoning sends no text when the cap was hit inside the reasoning.

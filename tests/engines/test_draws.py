@@ -83,7 +83,7 @@ def over_replicas(
         return engine
 
     async def work() -> None:
-        both = Replicas(start, 2, each=64, thinks=True, fingerprint={},
+        both = Replicas(start, 2, each=64, opens_reasoning=True, fingerprint={},
                         count_tokens=lambda text: None, tell=lambda text: None)  # fmt: skip
         warm = Request("0", 0, prompts[0], Sampling(temperature=0.0, max_tokens=1))  # draws none
         await asyncio.gather(both.generate(warm), both.generate(warm))

@@ -47,7 +47,7 @@ class Cluster:
             return self.engines[-1]
 
         self.all = Replicas(
-            begin, n, each=4, thinks=False, fingerprint={"engine": "fake"},
+            begin, n, each=4, opens_reasoning=False, fingerprint={"engine": "fake"},
             count_tokens=lambda text: None, tell=self.told.append,
         )  # fmt: skip
 

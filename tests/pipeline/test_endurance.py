@@ -41,7 +41,7 @@ class QuickEngine:
     """Answers in a moment with a text of 4 kB that no other sample has, and keeps nothing."""
 
     concurrency = 64
-    thinks = False
+    opens_reasoning = False
 
     def fingerprint(self) -> Mapping[str, Any]:
         return {"engine": "quick"}

@@ -23,7 +23,7 @@ class FakeEngine:
     ) -> None:
         self._reply = reply
         self.concurrency = concurrency
-        self.thinks = False
+        self.opens_reasoning = False
         self._seconds = seconds
         self.requests: list[Request] = []
         self.in_flight = self.most_in_flight = 0

@@ -104,9 +104,9 @@ class TransformersEngine:
         return 2 * self._options.batch_size
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the chat template ends inside open reasoning."""
-        return self._chat.thinks
+        return self._chat.opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """What this engine is made of."""
@@ -118,7 +118,7 @@ class TransformersEngine:
             "chat_template": self._chat.template_hash,
             "weights": weights_hash(Path(self._name)),
             "context": self._context,
-            "thinks": self._chat.thinks,
+            "opens_reasoning": self._chat.opens_reasoning,
             "batch_size": self._options.batch_size,
             "versions": {name: version(name) for name in ("torch", "transformers")},
         }

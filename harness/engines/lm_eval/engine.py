@@ -77,7 +77,7 @@ class LmEvalEngine:
             self._lm.add_bos_token = False  # the template says whether there is one
         rendered = self._render(Prompt("x"))
         end, text = settings.think_end, rendered if isinstance(rendered, str) else ""
-        self._thinks = text.rfind(opening_tag(end)) > text.rfind(end)
+        self._opens_reasoning = text.rfind(opening_tag(end)) > text.rfind(end)
 
     @property
     def concurrency(self) -> int:
@@ -85,9 +85,9 @@ class LmEvalEngine:
         return self._loaded.concurrency * (1 if self._loaded.api else 2)
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the chat template ends inside open reasoning; False where a server renders it."""
-        return self._thinks
+        return self._opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """What this engine is made of."""
@@ -99,7 +99,7 @@ class LmEvalEngine:
             "chat_template": digest(str(self._template).encode()) if self._template else None,
             "weights": weights_hash(Path(self._settings.model)),
             "context": self._context,
-            "thinks": self._thinks,
+            "opens_reasoning": self._opens_reasoning,
             "arguments": dict(self._loaded.shown),
             "versions": _versions("lm_eval", "torch", "transformers", "vllm"),
         }

@@ -46,7 +46,7 @@ class Facts:
 
     fingerprint: Mapping[str, Any]
     concurrency: int
-    thinks: bool
+    opens_reasoning: bool
     harness: str
     told: tuple[str, ...]
 
@@ -71,7 +71,7 @@ class Host:
         return Facts(
             dict(engine.fingerprint()),
             engine.concurrency,
-            engine.thinks,
+            engine.opens_reasoning,
             harness.__version__,
             self._take_told(),
         )
@@ -146,9 +146,9 @@ class RemoteEngine:
         return self.facts.concurrency
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the prompt as rendered opens reasoning."""
-        return self.facts.thinks
+        return self.facts.opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Of the engine in the actor."""

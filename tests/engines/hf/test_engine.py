@@ -132,7 +132,7 @@ def test_a_prompt_beyond_the_context_is_an_error(late: str) -> None:
 
 def test_the_template_opens_the_reasoning(late: str, prompts: list[Prompt]) -> None:
     engine = TransformersEngine(late)
-    assert engine.thinks
+    assert engine.opens_reasoning
     task = tasks()["practice_integer"]
     problems = load_problems(task, None, limit=1)
     protocol = make_protocol(task, problems, GREEDY)

@@ -110,7 +110,7 @@ def agree(found: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def test_hf_scores_as_the_transformers_engine(late: str, embedded: tuple[float, float]) -> None:
     engine = open_engine("lm_eval:hf", late, dtype="float32")
-    assert engine.thinks
+    assert engine.opens_reasoning
     found = pass_at_1(engine)
     assert 0.5 < found[0] < 1
     assert agree(found, embedded), (found, embedded)
@@ -125,7 +125,7 @@ def test_vllm_scores_as_the_transformers_engine(
     engine: Any = open_engine("lm_eval:vllm", late, seed=7, **settings)
     assert engine._lm.model_args["seed"] == EngineSettings(engine="", model="", seed=7).draw_seed(0)
     assert engine.fingerprint()["dtype"] == "float32"
-    assert engine.thinks
+    assert engine.opens_reasoning
     found = pass_at_1(engine)
     assert agree(found, embedded), (found, embedded)
 

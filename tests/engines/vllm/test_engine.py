@@ -176,7 +176,7 @@ def test_a_temperature_that_vllm_refuses_is_a_usage_error(
 
 def test_the_fingerprint_names_what_the_engine_is_made_of(vllm: Loop, embedded: Loop) -> None:
     ours, theirs = vllm.engine.fingerprint(), embedded.engine.fingerprint()
-    for part in ("dtype", "chat_template", "weights", "context", "thinks", "device"):
+    for part in ("dtype", "chat_template", "weights", "context", "opens_reasoning", "device"):
         assert ours[part] == theirs[part], part
     assert ours["engine_args"] == ARGS
     assert ours["versions"]["vllm"]
