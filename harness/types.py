@@ -155,39 +155,6 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One sample to be generated: the unit of work of every engine.
-
-    `seed` is None unless the run is `seeded`; an engine then draws from its own generator.
-    """
-
-    problem_id: str
-    index: int
-    prompt: Prompt
-    sampling: Sampling
-    seed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What an engine returns for one prompt.
-
-    `reasoning` is set only by an engine whose server split it off already; else `text` holds the
-    whole completion and the runner splits it. Token counts are None where the engine has none.
-    `looped` says that the repetition guard cut it; the finish reason is then "length".
-    """
-
-    text: str
-    finish_reason: FinishReason
-    n_prompt_tokens: int | None = None
-    n_tokens: int | None = None
-    n_reasoning_tokens: int | None = None
-    seconds: float | None = None
-    reasoning: str | None = None
-    looped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Sample:
     """One completion of one problem, index 0..k-1, split at the end of the reasoning.
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import EngineError
-from harness.types import Completion, FinishReason, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
-from harness.interfaces import Engine
-from harness.types import Completion, Request
+from harness.interfaces import Completion, Engine, Request
 
 _TRIES = 3  # lives of one replica that may end, or fail to begin, without a sample in between
 _DEATHS = 3  # replicas that one sample may take with it before it is taken for the cause

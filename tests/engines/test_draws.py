@@ -15,11 +15,12 @@ from harness.data.prompts import render
 from harness.engines.hf.engine import Options, TransformersEngine
 from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
+from harness.interfaces import Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.storage.run_folder import RunFolder
-from harness.types import Request, Sampling
+from harness.types import Sampling
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 

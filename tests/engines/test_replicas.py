@@ -9,7 +9,8 @@ import pytest
 
 from harness.engines.replicas import ReplicaDied, Replicas
 from harness.errors import DataError, EngineDown, EngineError, UsageError
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.interfaces import Completion, Request
+from harness.types import Prompt, Sampling
 from tests.support.fakes import FakeEngine, answer
 
 

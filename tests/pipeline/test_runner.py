@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError, EngineDown, EngineError
+from harness.interfaces import Completion, Request
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_plan, make_request, make_sample
 from harness.pipeline.runner import Runner
@@ -22,7 +23,7 @@ from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
 from harness.task import Task
-from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
+from harness.types import Grade, Problem, Sample, Sampling, Verdict
 from harness.workflows.import_responses import KINDS
 from tests.support.fakes import FakeEngine, answer
 

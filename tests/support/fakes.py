@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.interfaces import Completion, Request
 from harness.pipeline.grading_pool import Job, grade_chunk
-from harness.types import Completion, Request
 
 
 def answer(text: str) -> Completion:

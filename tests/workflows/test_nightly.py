@@ -14,11 +14,11 @@ import pytest
 from harness.data.datasets import load_problems
 from harness.data.prompts import derive_seed
 from harness.errors import DataError, EngineError, ProtocolMismatch, UsageError
+from harness.interfaces import Completion, Request
 from harness.registry import find_tasks
 from harness.reports.tables.nightly import to_table
 from harness.storage.nights import Checkpoint, Outcome, worst
 from harness.storage.run_folder import RunFolder
-from harness.types import Completion, Request
 from harness.workflows.accept import accept
 from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs
 from harness.workflows.nightly import HISTORY, NightSettings, hold, plan, read_history, read_night

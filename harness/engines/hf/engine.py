@@ -21,7 +21,8 @@ from harness.engines.checkpoint import load_model, weights_hash
 from harness.engines.hf.decoding import LoopStops, draw_tokens, forget_defaults, stop_rows
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, UsageError
-from harness.types import Completion, FinishReason, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ from harness.engines.lm_eval.models import Loaded, load
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.graders.extraction import opening_tag
-from harness.types import Completion, FinishReason, Prompt, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason, Prompt
 
 _CHAT_STOPS = 4  # stop strings that lm-eval's chat client sends; it drops the others
 

@@ -40,7 +40,7 @@ from harness.engines.openai.server import (
 )
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
-from harness.types import Completion, Request
+from harness.interfaces import Completion, Request
 
 if TYPE_CHECKING:
     from harness.engines.chat import Chat

@@ -14,8 +14,7 @@ from harness.engines.ray.cluster import Node, import_ray
 from harness.engines.replicas import ReplicaDied
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
-from harness.interfaces import Engine
-from harness.types import Completion, Request
+from harness.interfaces import Completion, Engine, Request
 
 _CALLS = 1 << 16  # at one actor at once: `Replicas` keeps them far below
 _CLOSE_SECONDS = 20.0  # for vLLM to end its processes

@@ -34,7 +34,8 @@ from harness.engines.vllm.request import (
 )
 from harness.engines.vllm.start import Processes, end_llm, import_vllm, start_llm, visible_devices
 from harness.errors import EngineError, UsageError
-from harness.types import Completion, FinishReason, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason
 
 _QUEUE = 1.25  # requests at an engine over those it runs at once, so that a free slot is filled
 _ENDS = ("stop", "length", "repetition")

@@ -17,10 +17,11 @@ from harness.data.prompts import render
 from harness.engines.hf.decoding import add_noise
 from harness.engines.hf.engine import Options, TransformersEngine
 from harness.errors import EngineError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.types import Prompt, Sampling
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -21,13 +21,13 @@ from harness.data.prompts import render
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, UsageError
-from harness.interfaces import Engine
+from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at, tally_problem
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.types import Prompt, Sampling
 
 pytestmark = pytest.mark.engines
 

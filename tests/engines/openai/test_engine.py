@@ -13,7 +13,8 @@ import pytest
 from harness.engines import make_engine
 from harness.engines.openai.engine import OpenAIEngine
 from harness.errors import EngineDown, EngineError, UsageError
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.interfaces import Completion, Request
+from harness.types import Prompt, Sampling
 from tests.support.endpoint import WARM, ask, draw, one, settings
 from tests.support.mock_server import Running, Script
 

@@ -22,12 +22,13 @@ from harness.engines.settings import EngineSettings
 from harness.engines.vllm.engine import VllmEngine, open_engine
 from harness.engines.vllm.start import cores
 from harness.errors import DataError, EngineError, UsageError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun, make_plan, make_request, units
 from harness.pipeline.runner import Observer, silent
 from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder, TaskFolder
-from harness.types import Completion, Prompt, Request, Sample, Sampling, Verdict
+from harness.types import Prompt, Sample, Sampling, Verdict
 from harness.workflows import evaluate as workflow
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
