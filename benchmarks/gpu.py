@@ -30,11 +30,11 @@ from typing import Any
 import torch
 
 from harness.engines.hf.engine import Options, TransformersEngine
+from harness.interfaces import Request
 from harness.pipeline.pending import make_plan, make_request, units
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
-from harness.types import Request
 from harness.workflows.evaluate import Prepared, prepare, run_engine
 from harness.workflows.run_settings import RunSettings
 

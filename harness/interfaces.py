@@ -6,10 +6,11 @@ Nothing inherits from them. A part is any object with these members, ours or a p
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harness.types import Completion, Grade, Problem, Request, Row, Sample, Tally
+from harness.types import FinishReason, Grade, Problem, Prompt, Row, Sample, Sampling, Tally
 
 
 class Dataset(Protocol):
@@ -42,11 +43,44 @@ class Grader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One sample to be generated: the unit of work of every engine.
+
+    `seed` is None unless the run is `seeded`; an engine then draws from its own generator.
+    """
+
+    problem_id: str
+    index: int
+    prompt: Prompt
+    sampling: Sampling
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What an engine returns for one prompt.
+
+    `reasoning` is set only by an engine whose server split it off already; else `text` holds the
+    whole completion and the runner splits it. Token counts are None where the engine has none.
+    `looped` says that the repetition guard cut it; the finish reason is then "length".
+    """
+
+    text: str
+    finish_reason: FinishReason
+    n_prompt_tokens: int | None = None
+    n_tokens: int | None = None
+    n_reasoning_tokens: int | None = None
+    seconds: float | None = None
+    reasoning: str | None = None
+    looped: bool = False
+
+
 class Engine(Protocol):
     """Generates samples: one coroutine, many calls of it in flight.
 
-    `concurrency` is how many calls keep it busy; `thinks` says that the rendered prompt ends
-    inside open reasoning, so that a completion without an end tag has no response.
+    `concurrency` is how many calls keep it busy; `opens_reasoning` says that the rendered prompt
+    ends inside open reasoning, so that a completion without an end tag has no response.
     """
 
     @property
@@ -55,7 +89,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the prompt as rendered opens reasoning."""
         ...
 

@@ -112,11 +112,19 @@ def narrowed(protocol: Protocol, problems: Iterable[str]) -> Protocol:
     return replace(protocol, problems={id: protocol.problems[id] for id in problems})
 
 
-_JUDGED_BY = ("checker", "input_file", "output_file")
-
-
 def content_hash(problem: Problem) -> str:
-    """Sixteen hex digits over what the problem asks and how it is graded, not the rest of meta."""
+    """Sixteen hex digits over what a problem asks and how it is graded.
+
+    A part that came to be hashed later counts only where it is set, so that the problems without
+    it keep their hash. Where a problem comes from plays no part, nor does its `meta`.
+    """
+    judging = problem.judging
+    where_set = {
+        "starter_code": problem.starter_code,
+        "checker": judging.checker,
+        "input_file": judging.input_file,
+        "output_file": judging.output_file,
+    }
     return _digest(
         {
             "statement": problem.statement,
@@ -124,7 +132,7 @@ def content_hash(problem: Problem) -> str:
             "choices": problem.choices,
             "tests": problem.tests,
             "limits": problem.limits,
-            **{name: problem.meta[name] for name in _JUDGED_BY if name in problem.meta},
+            **{name: value for name, value in where_set.items() if value},
         }
     )
 

@@ -1,13 +1,14 @@
-"""The nouns of the harness, in the order in which a number comes to be.
+"""The nouns of the harness, in the order in which they are made.
 
     Problem -> prompt -> Sample -> Grade -> Score -> report
 
-Everything here is a frozen value without behaviour beyond what it can say about itself. A `Task`
-(`harness.task`) is composed of the parts that `harness.interfaces` describes.
+All are frozen values. A `Task` (`harness.task`) is composed of the parts that
+`harness.interfaces` describes.
 """
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,13 +21,13 @@ Row = Mapping[str, Any]
 """One row of a dataset, in the schema of its source."""
 
 FinishReason = Literal["stop", "length", "unknown"]
-"""Why an engine stopped: by itself, at the length cap, or not said (published responses)."""
+"""Why a sample ended: by itself, at the length cap, or unknown (published responses)."""
 
 ChoiceOrdering = Literal["per-problem", "per-sample"]
 """Whether the order of the choices is drawn once per problem or anew for each sample."""
 
 Thinking = Literal["auto", "yes", "no"]
-"""Whether the model reasons before it responds; `auto` finds out, see `split_reasoning`."""
+"""Whether the model reasons before it responds; for `auto` see `split_reasoning`."""
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -34,9 +35,9 @@ LETTERS = "ABCDEFGHIJ"
 class Verdict(StrEnum):
     """How a sample ended. Every sample has exactly one.
 
-    `CORRECT` is the only right one. `UNDECIDED` (the grader could not read the answer) counts
-    against the model and is shown apart. `ERROR` is a fault of ours (an engine that failed, a
-    grader that died, a judge without a sandbox): it is retried and never counted as wrong.
+    Only `CORRECT` is right. `UNDECIDED` (the grader could not read the answer) counts against the
+    model and is shown apart. `ERROR` is an internal error (an engine or a grader that failed, a
+    judge without a sandbox): it is retried and never counted as wrong.
     """
 
     CORRECT = "correct"
@@ -54,9 +55,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TestCase:
-    """One input of a program and the output due. `function` marks JSON arguments in `input`."""
+    """One input of a program and its expected output; for a `function`, its arguments as JSON."""
 
-    __test__ = False  # not a test class of pytest's
+    __test__ = False  # pytest would collect it as a test class
 
     input: str
     output: str
@@ -71,13 +72,59 @@ class Limits:
     memory_mib: int = 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """How programs for a problem are judged, beyond its test cases and limits.
+
+    Args:
+        checker: source of a Python program that prints 1 for an accepted output; None: the grader's.
+        input_file: the file that programs read in place of standard input.
+        output_file: the file that programs write in place of standard output.
+        decisive: whether the test cases are complete; else a wrong program may pass.
+        not_judged: why no sample of the problem can be decided here, such as "interactive".
+    """
+
+    checker: str | None = None
+    input_file: str | None = None
+    output_file: str | None = None
+    decisive: bool = True
+    not_judged: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where and when a problem was first published; None where that is not known.
+
+    Args:
+        title: its name there.
+        platform: the site that published it, such as "atcoder".
+        contest: id of the contest.
+        index: of the problem within its contest, such as "A".
+        date: day of the contest.
+        erratum: what the publisher says is wrong with the problem.
+    """
+
+    title: str | None = None
+    platform: str | None = None
+    contest: str | None = None
+    index: str | None = None
+    date: datetime.date | None = None
+    erratum: str | None = None
+
+    @property
+    def month(self) -> str | None:
+        """The month of the contest, such as "2024-08"."""
+        return None if self.date is None else f"{self.date:%Y-%m}"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One problem of a task.
 
     `id` is stable and unique within its task. `answer` is the reference answer; for multiple
     choice it is the text of the right choice (or a bare letter where `choices` is empty because
-    the statement itself lists them). `meta` holds what breakdowns need: level, subject, date.
+    the statement itself lists them). `starter_code` is what a template's field of that name shows.
+    `meta` holds properties to break a score down by, such as level, subject or difficulty.
     """
 
     id: str
@@ -86,7 +133,10 @@ class Problem:
     choices: tuple[str, ...] = ()
     tests: tuple[TestCase, ...] = ()
     limits: Limits | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    starter_code: str = ""
+    judging: Judging = Judging()
+    provenance: Provenance = Provenance()
+    meta: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +159,8 @@ class Sampling:
         top_p: nucleus mass, in (0, 1].
         max_tokens: length cap of one completion, reasoning included.
         stop: strings that end a completion.
-        repetition_guard: a sample that has become a loop is cut: one whose last tokens are that
-            many repeats of one pattern, see `harness.engines.repetition`. None lets it run.
+        repetition_guard: a sample whose last tokens are this many repeats of one pattern is cut,
+            see `harness.engines.repetition`; None never cuts.
         seeded: send one seed with every sample, derived from `seed`.
         seed: seed of the run; engine seeds are derived from it.
         choice_seed: choice orders are derived from it; part of the protocol, unlike `seed`.
@@ -149,42 +199,9 @@ class Sampling:
             raise UsageError(f"max_tokens is {self.max_tokens}: it must be at least 1")
         if self.repetition_guard is not None and self.repetition_guard < 2:
             raise UsageError(
-                f"repetition_guard is {self.repetition_guard}: a loop is 2 repeats at least, and "
-                "8 or more are wise; leave it out for no guard"
+                f"repetition_guard is {self.repetition_guard}: at least 2 repeats make a loop, and "
+                "8 or more are advisable; leave it out for no guard"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One sample to be generated: the unit of work of every engine.
-
-    `seed` is None unless the run is `seeded`; an engine then draws from its own generator.
-    """
-
-    problem_id: str
-    index: int
-    prompt: Prompt
-    sampling: Sampling
-    seed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What an engine returns for one prompt.
-
-    `reasoning` is set only by an engine whose server split it off already; else `text` holds the
-    whole completion and the runner splits it. Token counts are None where the engine has none.
-    `looped` says that the repetition guard cut it; the finish reason is then "length".
-    """
-
-    text: str
-    finish_reason: FinishReason
-    n_prompt_tokens: int | None = None
-    n_tokens: int | None = None
-    n_reasoning_tokens: int | None = None
-    seconds: float | None = None
-    reasoning: str | None = None
-    looped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,15 +233,11 @@ class Sample:
 
     def raw(self, think_end: str) -> str:
         """The text as the model wrote it, with `think_end` between reasoning and response."""
-        if self.reasoning is None:
-            return self.response or ""
-        if self.response is None:
-            return self.reasoning
-        return self.reasoning + think_end + self.response
+        return think_end.join(part for part in (self.reasoning, self.response) if part is not None)
 
     @property
     def text(self) -> str:
-        """Reasoning and response as one string, for telling equal samples apart."""
+        """Reasoning and response as one string, for comparing samples."""
         return (self.reasoning or "") + (self.response or "")
 
 
@@ -234,8 +247,8 @@ class Grade:
 
     `answer` is the extracted answer (for multiple choice the text of the choice, so that votes
     add up under any order of choices), `detail` names the stage that settled it or the failing
-    test, `grader` is the version that decided. `also` holds the verdicts of the same sample under
-    further scorings, by name, for a grader that has several.
+    test, `seconds` is how long grading took, `grader` is the grader's version. `also` holds the
+    verdicts of the same sample under further scorings, by name, for a grader that has several.
     """
 
     problem_id: str
@@ -255,10 +268,9 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One equivalence class of extracted answers: how many samples gave it, how many are right.
+    """One equivalence class of extracted answers: how many samples gave it, how many are correct.
 
-    The two differ only where a grader is not quite consistent with its own classes; the class
-    then counts as right by its share.
+    A class whose samples were graded differently counts as correct by its share.
     """
 
     count: int
@@ -267,9 +279,9 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One problem's graded samples: n of them, c correct, the votes, and a seed for resampling.
+    """One problem's graded samples: how many, how many correct, the votes, a seed for resampling.
 
-    Samples without an extracted answer abstain: they are in n and in no vote.
+    Samples without an extracted answer abstain: they count in `n` and in no vote.
     """
 
     n: int
@@ -282,18 +294,16 @@ class Tally:
 class Score:
     """One metric of one task.
 
-    `scoring` says how samples were decided: the grader's name, or one of its several ways.
-    `k` is the number of samples asked for per problem and `n` the number of all samples that
-    ended, so that the identity
+    `value` is in [0, 1]. `scoring` names how samples were decided: the grader, or one of its
+    several scorings. `k` is the number of samples per problem asked for and `n` the number of all
+    samples that ended, so that always
 
         n = correct + every named way of being wrong + error = sum(verdicts.values())
 
-    holds always. The "(n=64)" printed beside a score is the samples per problem, as in the
-    field's tables. `se_sampling` answers "would this model score the same on these problems
-    again?", `se_problems` "would it hold on other problems like these?"; either is None where
-    it cannot be estimated (one sample per problem, one problem). The intervals are the 95 % ones
-    of these errors, (low, high). `complete` is False when a problem has fewer graded samples than
-    asked for.
+    `se_sampling` answers "would this model score the same on these problems again?",
+    `se_problems` "would the score hold on other problems like these?"; either is None where it
+    cannot be estimated (one sample per problem, one problem). The intervals are the 95 % ones of
+    these errors, (low, high). `complete` is False when a problem lacks graded samples.
     """
 
     metric: str

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from harness.data.datasets import HubDataset
 from harness.graders.code import Code
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Limits, Problem, Row, Sampling, TestCase
+from harness.types import Judging, Limits, Problem, Provenance, Row, Sampling, TestCase
 
 PROMPT = """\
 {statement}
@@ -94,23 +93,18 @@ def unjudged(row: Row) -> str | None:
 
 
 def parse(row: Row) -> Problem:
-    """One row. A problem that cannot be judged keeps its place in `meta` and has no tests."""
-    meta: dict[str, Any] = {
-        "title": row["title"],
-        "contest_id": str(row["contest_id"]),
-        "index": row["index"],
-        "contest_date": datetime.fromtimestamp(row["contest_start"], UTC).date().isoformat(),
-        "rating": row["rating"],
-        "tags": list(row["tags"] or ()),
-    }
+    """One row. A problem that cannot be judged says why and has no tests."""
+    provenance = Provenance(
+        title=row["title"],
+        platform="codeforces",
+        contest=str(row["contest_id"]),
+        index=row["index"],
+        date=datetime.fromtimestamp(row["contest_start"], UTC).date(),
+    )
+    meta = {"rating": row["rating"], "tags": list(row["tags"] or ())}
     if reason := unjudged(row):
-        return Problem(row["id"], row["title"], meta={**meta, "not_judged": reason})
-    if row["generated_checker"]:
-        meta["checker"] = row["generated_checker"]
-    if row["input_mode"] == "file":
-        meta |= {"input_file": "input.txt", "output_file": "output.txt"}
-    elif row["input_mode"] != "stdio":
-        raise ValueError(f"{row['input_mode']!r}: stdio or file is known")
+        judging = Judging(not_judged=reason)
+        return Problem(row["id"], row["title"], judging=judging, provenance=provenance, meta=meta)
     tests = [*(row["official_tests"] or ()), *row.get("generated", ())]
     if not tests:
         raise ValueError("there are no tests for a problem that says it has some")
@@ -119,8 +113,20 @@ def parse(row: Row) -> Problem:
         statement=statement(row),
         tests=tuple(TestCase(test["input"], test["output"]) for test in tests),
         limits=Limits(float(row["time_limit"]), int(row["memory_limit"])),
+        judging=_judging(row),
+        provenance=provenance,
         meta=meta,
     )
+
+
+def _judging(row: Row) -> Judging:
+    checker = row["generated_checker"] or None
+    mode = row["input_mode"]
+    if mode == "file":
+        return Judging(checker=checker, input_file="input.txt", output_file="output.txt")
+    if mode != "stdio":
+        raise ValueError(f"{mode!r}: stdio or file is known")
+    return Judging(checker=checker)
 
 
 def statement(row: Row) -> str:

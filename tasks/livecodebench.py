@@ -10,14 +10,13 @@ open-r1, since the paper gives none. The errata are those of LiveCodeBench's ERR
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from harness.data.datasets import HubDataset, HubParts
 from harness.graders.code import Code
 from harness.judge.formats import livecodebench_tests
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Limits, Problem, Row, Sampling
+from harness.types import Judging, Limits, Problem, Provenance, Row, Sampling
 
 PROMPT = "### Question:\n{statement}\n\n### Answer: (use the provided format with backticks)\n\n"
 FUNCTION = """\
@@ -55,23 +54,21 @@ def parse(row: Row) -> Problem:
     """One row of the hub's files; `decisive`, where a row has it, says that its tests are all."""
     id, starter = str(row["question_id"]), row["starter_code"]
     form = f"{FUNCTION}{starter}\n```" if starter else f"{PROGRAM}# YOUR CODE HERE\n```"
-    meta: dict[str, Any] = {
-        "title": row["question_title"],
-        "platform": row["platform"],
-        "difficulty": row["difficulty"],
-        "contest_date": date.fromisoformat(row["contest_date"][:10]).isoformat(),
-    }
-    erratum = ERRATA.get(id) or ERRATA.get(row["question_title"])
-    if erratum:
-        meta["erratum"] = erratum
-    if "decisive" in row:
-        meta["decisive"] = bool(row["decisive"])
+    title = row["question_title"]
+    provenance = Provenance(
+        title=title,
+        platform=row["platform"],
+        date=date.fromisoformat(row["contest_date"][:10]),
+        erratum=ERRATA.get(id) or ERRATA.get(title),
+    )
     return Problem(
         id=id,
         statement=f"{row['question_content']}\n\n{form}",
         tests=livecodebench_tests(row),
         limits=LIMITS,
-        meta=meta,
+        judging=Judging(decisive=bool(row.get("decisive", True))),
+        provenance=provenance,
+        meta={"difficulty": row["difficulty"]},
     )
 
 

@@ -13,7 +13,7 @@ from harness.graders.choice import Choice
 from harness.protocol import COMPARED, Protocol, content_hash, differences, make_protocol
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Limits, Problem, Row, Sampling, TestCase
+from harness.types import Judging, Limits, Problem, Provenance, Row, Sampling, TestCase
 
 
 def parse(row: Row) -> Problem:
@@ -45,6 +45,12 @@ PROTOCOL = make_protocol(TASK, PROBLEMS, TASK.sampling)
         ({"choices": ("red", "blue")}, True),
         ({"tests": (TestCase("1", "2"),)}, True),
         ({"limits": Limits(cpu_seconds=1.0)}, True),
+        ({"starter_code": "def sky():"}, True),
+        ({"judging": Judging(checker="print(1)")}, True),
+        ({"judging": Judging(input_file="in.txt")}, True),
+        ({"judging": Judging(output_file="out.txt")}, True),
+        ({"judging": Judging(decisive=False)}, False),
+        ({"provenance": Provenance(contest="7", erratum="unclear")}, False),
         ({"meta": {"level": 2}}, False),
         ({"id": "c"}, False),
     ],

@@ -238,7 +238,7 @@ def parse_row(task: Task, place: str, row: Row) -> Problem:
 
 def _check(place: str, problem: Problem) -> None:
     texts: dict[str, object] = {"id": problem.id, "statement": problem.statement}
-    if problem.answer is not None or not (problem.tests or "not_judged" in problem.meta):
+    if problem.answer is not None or not (problem.tests or problem.judging.not_judged):
         texts["answer"] = problem.answer
     texts |= {f"choice {number}": text for number, text in enumerate(problem.choices, 1)}
     for name, value in texts.items():

@@ -22,7 +22,7 @@ def render(
     r"""Fill the fields that the harness knows; every other brace is sent as it is written.
 
     The fields are ``{statement}``, ``{choices}`` (one line a choice, "A) text", in `order`) and
-    ``{starter_code}`` (from `Problem.meta`). So ``\boxed{}`` in a template needs no doubling.
+    ``{starter_code}``. So ``\boxed{}`` in a template needs no doubling.
 
     Args:
         template: the prompt as the task or `--prompt` wrote it.
@@ -33,7 +33,7 @@ def render(
     values = {
         "statement": lambda: problem.statement,
         "choices": lambda: render_choices(problem, order),
-        "starter_code": lambda: str(problem.meta.get("starter_code", "")),
+        "starter_code": lambda: problem.starter_code,
     }
     return Prompt(_FIELD.sub(lambda found: values[found[1]](), template), system)
 

@@ -1,7 +1,6 @@
 """Which problems of a task are asked: a window of months, published errata, what can be judged. Pure.
 
-It goes by `Problem.meta`: "contest_date" (ISO), "erratum" (what the publisher says is wrong with
-the problem) and "not_judged" (why nothing here can decide a sample of it, such as "interactive").
+It goes by a problem's `provenance` (date, erratum) and `judging` (why it cannot be judged here).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Window:
 
     def holds(self, problem: Problem) -> bool:
         """Whether the problem's month lies in the window. UsageError when it has no date."""
-        month = month_of(problem)
+        month = problem.provenance.month
         if month is None:
             raise UsageError(
                 f"--window {self}: problem {problem.id!r} has no contest date; leave its task out, "
@@ -58,17 +57,11 @@ class Selection:
         """Why a problem is not asked; None where it is."""
         if self.window is not None and not self.window.holds(problem):
             return f"outside {self.window}"
-        if "not_judged" in problem.meta:
-            return f"not judged ({problem.meta['not_judged']})"
-        if self.skip_errata and "erratum" in problem.meta:
+        if problem.judging.not_judged:
+            return f"not judged ({problem.judging.not_judged})"
+        if self.skip_errata and problem.provenance.erratum:
             return "in the published errata"
         return None
-
-
-def month_of(problem: Problem) -> str | None:
-    """The month of a problem's contest, such as "2024-08"."""
-    date = problem.meta.get("contest_date")
-    return None if date is None else str(date)[:7]
 
 
 def in_words(left_out: Mapping[str, int]) -> str:

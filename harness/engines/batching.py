@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from harness.errors import EngineError
-from harness.types import Completion
+from harness.interfaces import Completion
 
 Item = TypeVar("Item")
 _GATHER_SECONDS = 0.01  # after the first request of a batch, for the others to arrive

@@ -25,7 +25,7 @@ class Chat:
         self._tokens = lru_cache(maxsize=256)(self._tokenize)
         self.tokenizer = load_tokenizer(model, revision)
         rendered = str(self._render(Prompt("x"), tokenize=False))
-        self.thinks = rendered.rfind(opening_tag(think_end)) > rendered.rfind(think_end)
+        self.opens_reasoning = rendered.rfind(opening_tag(think_end)) > rendered.rfind(think_end)
         """Whether the chat template ends inside open reasoning."""
 
     @property

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import EngineError
-from harness.types import Completion, FinishReason, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class RecordedEngine:
         return 1
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """False: a published text shows by itself whether it holds reasoning."""
         return False
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
-from harness.interfaces import Engine
-from harness.types import Completion, Request
+from harness.interfaces import Completion, Engine, Request
 
 _TRIES = 3  # lives of one replica that may end, or fail to begin, without a sample in between
 _DEATHS = 3  # replicas that one sample may take with it before it is taken for the cause
@@ -47,7 +46,7 @@ class Replicas:
             unless others draw by then; anything else is tried again.
         n: replicas.
         each: samples in flight that keep one replica busy.
-        thinks: whether the prompt as rendered opens reasoning.
+        opens_reasoning: whether the prompt as rendered opens reasoning.
         fingerprint: of all of them.
         count_tokens: tokens of a text.
         tell: told when a replica dies or is given up.
@@ -59,13 +58,14 @@ class Replicas:
         n: int,
         *,
         each: int,
-        thinks: bool,
+        opens_reasoning: bool,
         fingerprint: Mapping[str, Any],
         count_tokens: Callable[[str], int | None],
         tell: Callable[[str], None],
     ) -> None:
         self._start, self._each, self._tell = start, each, tell
-        self._thinks, self._fingerprint, self._count = thinks, fingerprint, count_tokens
+        self._opens_reasoning = opens_reasoning
+        self._fingerprint, self._count = fingerprint, count_tokens
         self._replicas = [_Replica(number) for number in range(n)]
         self._work: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
@@ -78,9 +78,9 @@ class Replicas:
         return self._each * len(self._replicas)
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the prompt as rendered opens reasoning."""
-        return self._thinks
+        return self._opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """What the replicas are made of, and how many they are."""

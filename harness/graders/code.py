@@ -22,9 +22,7 @@ LANGUAGES = ("python", "cpp")
 class Code:
     """Grades programs by running them in the judge's sandbox, one judge a process.
 
-    A problem may name in its `meta` a `checker` of its own (the source of a Python program that
-    prints 1 for accepted), and an `input_file` and `output_file` that its programs use in place
-    of the standard streams.
+    A problem's own checker and files are those of `Problem.judging`.
 
     Args:
         language: what programs are written in; None takes the fence's word for it.
@@ -112,15 +110,15 @@ class Code:
 
     def _judge(self, problem: Problem, submission: Submission, scoring: Scoring) -> Result:
         factor = dict(self.factors).get(submission.language, 1.0)
-        program = problem.meta.get("checker")
+        judging = problem.judging
         return _judge_of_this_process(self.unsafe, self.python).judge(
             submission,
             problem.tests,
             self._limits(problem, factor),
-            checker=ProgramChecker(program) if program else self.checker,
+            checker=ProgramChecker(judging.checker) if judging.checker else self.checker,
             scoring=scoring,
-            input_file=problem.meta.get("input_file") or "",
-            output_file=problem.meta.get("output_file") or "",
+            input_file=judging.input_file or "",
+            output_file=judging.output_file or "",
         )
 
     def _limits(self, problem: Problem, factor: float) -> Limits:

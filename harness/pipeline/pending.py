@@ -10,13 +10,13 @@ from typing import Any
 
 from harness.data.prompts import choice_order, derive_seed, render
 from harness.graders.extraction import split_reasoning
-from harness.interfaces import Engine
+from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import Marks
 from harness.task import Task
-from harness.types import Completion, Problem, Request, Sample, Sampling
+from harness.types import Problem, Sample, Sampling
 
 Place = tuple[str, str]
 """A problem of a run: (task name, problem id)."""
@@ -183,7 +183,7 @@ def make_sample(
             completion.text,
             think_end=protocol.think_end,
             thinking=protocol.thinking,
-            opened=engine.thinks,
+            opened=engine.opens_reasoning,
         )
     else:
         # A server that splits reasoning sends no text when the cap was hit inside the reasoning.

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.data.selection import month_of
 from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
 from harness.types import Problem, Tally
 
-_BY: Mapping[str, Callable[[Problem], Any]] = {
-    "month": month_of,
-    **{
-        name: lambda problem, name=name: problem.meta.get(name)  # type: ignore[misc]
-        for name in ("platform", "difficulty", "subject", "level")
-    },
+_BY: Mapping[str, Callable[[Problem], object]] = {
+    "month": lambda problem: problem.provenance.month,
+    "platform": lambda problem: problem.provenance.platform,
+    "difficulty": lambda problem: problem.meta.get("difficulty"),
+    "subject": lambda problem: problem.meta.get("subject"),
+    "level": lambda problem: problem.meta.get("level"),
 }
 
 
@@ -58,7 +57,7 @@ def open_range(
         {n_open, low, low_se_problems, high, high_se_problems}.
     """
     tallies = _in_order(problems, found)
-    undecided = [id for id in tallies if problems[id].meta.get("decisive") is False]
+    undecided = [id for id in tallies if not problems[id].judging.decisive]
     if not undecided:
         return None
     high = _summary(list(tallies.values()))

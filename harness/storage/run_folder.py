@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, differences
 from harness.storage.files import read_json, read_lines, write_json, write_lines
 from harness.storage.lock import FolderLock
-from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
+from harness.types import Grade, Judging, Limits, Problem, Provenance, Sample, TestCase, Verdict
 
 MANIFEST = "manifest.json"
 STOPPING = "stopping.json"
@@ -264,8 +265,15 @@ def _problem(row: dict[str, Any]) -> Problem:
             "choices": tuple(row["choices"]),
             "tests": tuple(TestCase(**test) for test in row["tests"]),
             "limits": Limits(**row["limits"]) if row["limits"] else None,
+            "judging": Judging(**row["judging"]),
+            "provenance": _provenance(row["provenance"]),
         }
     )
+
+
+def _provenance(row: dict[str, Any]) -> Provenance:
+    day = row["date"]
+    return Provenance(**{**row, "date": None if day is None else date.fromisoformat(day)})
 
 
 def _sample(row: dict[str, Any]) -> Sample:

@@ -138,8 +138,8 @@ def contest_samples(
 
 
 def _stated_place(problem: Problem) -> tuple[str, str] | None:
-    meta = problem.meta
-    return (meta["contest_id"], meta["index"]) if "contest_id" in meta and "index" in meta else None
+    contest, index = problem.provenance.contest, problem.provenance.index
+    return None if contest is None or index is None else (contest, index)
 
 
 def _placed(contest: Contest, samples: Samples, attempts: int) -> Placed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.data.selection import Window, month_of
+from harness.data.selection import Window
 from harness.errors import DataError, UsageError
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun
@@ -178,7 +178,7 @@ def scores_in_window(
     """
     found = {}
     for run in stored_runs(path, task_named):
-        if all(month_of(problem) is None for problem in run.problems.values()):
+        if all(problem.provenance.date is None for problem in run.problems.values()):
             continue
         inside = {id: problem for id, problem in run.problems.items() if window.holds(problem)}
         if inside:

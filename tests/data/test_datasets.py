@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from harness.task import Task
 from harness.tasks.aime import AIME24, AIME25
 from harness.tasks.gpqa import GPQA_DIAMOND
 from harness.tasks.math500 import MATH500
-from harness.types import Problem, Row
+from harness.types import Judging, Problem, Provenance, Row
 
 Rows = Sequence[Mapping[str, Any]]
 AIME: Rows = [
@@ -324,7 +325,17 @@ def test_math_problems_carry_level_and_subject(test_data: Path) -> None:
 
 
 def dated(row: Row) -> Problem:
-    return Problem(str(row["id"]), "?", "1", meta={k: row[k] for k in row if k != "id"})
+    day = row.get("contest_date")
+    return Problem(
+        str(row["id"]),
+        "?",
+        "1",
+        judging=Judging(not_judged=row.get("not_judged")),
+        provenance=Provenance(
+            date=None if day is None else datetime.fromisoformat(day).date(),
+            erratum=row.get("erratum"),
+        ),
+    )
 
 
 def in_parts(count: int = 3) -> Task:

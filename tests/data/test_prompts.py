@@ -34,7 +34,7 @@ def test_choices_are_lettered_in_the_order_shown() -> None:
 
 
 def test_starter_code_and_the_system_prompt_are_sent_where_there_are_any() -> None:
-    problem = Problem("p", "Add.", meta={"starter_code": "class Solution:"})
+    problem = Problem("p", "Add.", starter_code="class Solution:")
     assert render("{starter_code}", problem, system="Be brief.").user == "class Solution:"
     assert render("{statement}", problem, system="Be brief.").system == "Be brief."
     assert render("{statement}", problem).system is None

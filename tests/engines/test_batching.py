@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from harness.engines.batching import Batcher
-from harness.types import Completion
+from harness.interfaces import Completion
 from tests.support.fakes import answer
 
 

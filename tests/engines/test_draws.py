@@ -15,11 +15,12 @@ from harness.data.prompts import render
 from harness.engines.hf.engine import Options, TransformersEngine
 from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
+from harness.interfaces import Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.storage.run_folder import RunFolder
-from harness.types import Request, Sampling
+from harness.types import Sampling
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 
@@ -83,7 +84,7 @@ def over_replicas(
         return engine
 
     async def work() -> None:
-        both = Replicas(start, 2, each=64, thinks=True, fingerprint={},
+        both = Replicas(start, 2, each=64, opens_reasoning=True, fingerprint={},
                         count_tokens=lambda text: None, tell=lambda text: None)  # fmt: skip
         warm = Request("0", 0, prompts[0], Sampling(temperature=0.0, max_tokens=1))  # draws none
         await asyncio.gather(both.generate(warm), both.generate(warm))

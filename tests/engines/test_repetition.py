@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from harness.engines.repetition import LONGEST, SHORTEST, LoopDetector
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
-from harness.types import Completion, Problem, Prompt, Request, Sampling, Verdict
+from harness.types import Problem, Prompt, Sampling, Verdict
 from tests.support.fakes import FakeEngine, answer
 
 

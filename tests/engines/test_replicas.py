@@ -9,7 +9,8 @@ import pytest
 
 from harness.engines.replicas import ReplicaDied, Replicas
 from harness.errors import DataError, EngineDown, EngineError, UsageError
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.interfaces import Completion, Request
+from harness.types import Prompt, Sampling
 from tests.support.fakes import FakeEngine, answer
 
 
@@ -47,7 +48,7 @@ class Cluster:
             return self.engines[-1]
 
         self.all = Replicas(
-            begin, n, each=4, thinks=False, fingerprint={"engine": "fake"},
+            begin, n, each=4, opens_reasoning=False, fingerprint={"engine": "fake"},
             count_tokens=lambda text: None, tell=self.told.append,
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ from harness.interfaces import Grader
 from harness.judge import Judge
 from harness.judge.sandbox import JudgeUnavailable
 from harness.pipeline.grading_pool import GradingPool, Job
-from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
+from harness.types import Grade, Judging, Limits, Problem, Sample, TestCase, Verdict
 
 SUM = "```python\nprint(sum(map(int, input().split())))\n```"
 TESTS = (TestCase("1 2 3\n", "6\n"), TestCase("4 5\n", "9\n"))
@@ -54,8 +54,8 @@ class TestInTheSandbox:
         assert grade.answer is not None and "print" not in grade.answer
 
     def test_the_checker_of_the_problem_goes_first(self) -> None:
-        accepts = replace(PROBLEM, meta={"checker": "print(1)"})
-        refuses = replace(PROBLEM, meta={"checker": "print(0)"})
+        accepts = replace(PROBLEM, judging=Judging(checker="print(1)"))
+        refuses = replace(PROBLEM, judging=Judging(checker="print(0)"))
         wrong = sample("```python\nprint(7)\n```")
         assert Code().grade(accepts, wrong).verdict is Verdict.CORRECT
         assert Code().grade(refuses, sample(SUM)).verdict is Verdict.WRONG_ANSWER

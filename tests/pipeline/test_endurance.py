@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from harness.interfaces import Grader
+from harness.interfaces import Completion, Grader, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter
-from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
+from harness.types import Grade, Problem, Sample, Sampling, Verdict
 from harness.workflows.import_responses import KINDS
 
 PROBLEMS = [Problem(str(i), f"What is {i}+{i}?", answer=str(2 * i)) for i in range(100)]
@@ -41,7 +41,7 @@ class QuickEngine:
     """Answers in a moment with a text of 4 kB that no other sample has, and keeps nothing."""
 
     concurrency = 64
-    thinks = False
+    opens_reasoning = False
 
     def fingerprint(self) -> Mapping[str, Any]:
         return {"engine": "quick"}

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import harness.pipeline.runner as runner_module
 from harness.errors import EngineError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import Place, Plan, TaskRun
 from harness.pipeline.rounds import Rounds
 from harness.pipeline.runner import Runner
 from harness.pipeline.schedule import Lengths
 from harness.storage.files import write_lines
-from harness.types import Completion, Request
 from tests.support.fakes import FakeEngine
 from tests.support.runs import PROBLEMS, make_run, right
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from harness.reports.results import read_results
 from harness.stats.metrics import pass_at
 from harness.task import Task
 from harness.tasks.aime import AIME24
-from harness.types import Problem, Verdict
+from harness.types import Judging, Problem, Provenance, Verdict
 from harness.workflows.regrade import rescore, scores_in_window
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
@@ -29,9 +30,15 @@ def task_named(name: str) -> Task:
     return replace(TASK, name=name)
 
 
-def dated(id: str, month: str, difficulty: str, **meta: Any) -> Problem:
-    known = {"contest_date": f"{month}-05", "difficulty": difficulty}
-    return Problem(id, f"What is {id}?", answer="1", meta={**known, **meta})
+def dated(id: str, month: str, difficulty: str, *, decisive: bool = True) -> Problem:
+    return Problem(
+        id,
+        f"What is {id}?",
+        answer="1",
+        judging=Judging(decisive=decisive),
+        provenance=Provenance(date=date.fromisoformat(f"{month}-05")),
+        meta={"difficulty": difficulty},
+    )
 
 
 PROBLEMS = [

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from harness.stats.breakdown import breakdown, open_range
 from harness.stats.metrics import tallies
-from harness.types import Grade, Problem, Verdict
+from harness.types import Grade, Judging, Problem, Provenance, Verdict
 
 
-def problem(id: str, month: str, difficulty: str = "easy", **meta: object) -> Problem:
-    dated = {"contest_date": f"{month}-03", "difficulty": difficulty, "platform": "atcoder"}
-    return Problem(id, "?", meta={**dated, **meta})
+def problem(id: str, month: str, difficulty: str = "easy", *, decisive: bool = True) -> Problem:
+    return Problem(
+        id,
+        "?",
+        judging=Judging(decisive=decisive),
+        provenance=Provenance(platform="atcoder", date=date.fromisoformat(f"{month}-03")),
+        meta={"difficulty": difficulty},
+    )
 
 
 def grades(id: str, marks: str) -> list[Grade]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import orjson
@@ -23,12 +24,21 @@ from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, content_hash
 from harness.storage.files import Appender, read_lines, write_json, write_lines
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
-from harness.types import Grade, Limits, Problem, Sample, TestCase, Verdict
+from harness.types import Grade, Judging, Limits, Problem, Provenance, Sample, TestCase, Verdict
 
 PROBLEMS = [
     Problem("a", "Add 1 and 1.", "2", meta={"level": 1}),
     Problem("b", "Pick.", "x", choices=("x", "y")),
-    Problem("c", "Echo.", tests=(TestCase("1\n", "1\n"),), limits=Limits(cpu_seconds=2.0)),
+    Problem(
+        "c",
+        "Echo.",
+        tests=(TestCase("1\n", "1\n"),),
+        limits=Limits(cpu_seconds=2.0),
+        starter_code="def echo():",
+        judging=Judging(checker="print(1)", input_file="in.txt", decisive=False),
+        provenance=Provenance(contest="9", index="A", date=date(2024, 8, 31), erratum="unclear"),
+        meta={"tags": ["strings"], "rating": 800},
+    ),
 ]
 PROTOCOL = Protocol(
     task="sums",

@@ -11,7 +11,8 @@ import pytest
 
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.interfaces import Completion, Request
+from harness.types import Prompt, Sampling
 
 WARM = Sampling(k=64, temperature=0.6, top_p=0.95, max_tokens=100)
 QUICK = {"patience": "5"}

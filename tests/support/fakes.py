@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.interfaces import Completion, Request
 from harness.pipeline.grading_pool import Job, grade_chunk
-from harness.types import Completion, Request
 
 
 def answer(text: str) -> Completion:
@@ -23,7 +23,7 @@ class FakeEngine:
     ) -> None:
         self._reply = reply
         self.concurrency = concurrency
-        self.thinks = False
+        self.opens_reasoning = False
         self._seconds = seconds
         self.requests: list[Request] = []
         self.in_flight = self.most_in_flight = 0

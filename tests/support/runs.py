@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
 from harness.task import Task
-from harness.types import Completion, Grade, Problem, Request, Sample, Sampling, Verdict
+from harness.types import Grade, Problem, Sample, Sampling, Verdict
 from harness.workflows.import_responses import KINDS
 from tests.support.fakes import FakeEngine, answer
 

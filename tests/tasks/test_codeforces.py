@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,8 @@ def test_a_row_has_its_own_limits_and_tests() -> None:
     problem = parsed()
     assert problem.tests == (TestCase("1\n", "2\n"), TestCase("2\n", "4\n"))
     assert problem.limits == Limits(1.5, 256)
-    assert (problem.meta["contest_id"], problem.meta["index"]) == ("9001", "A")
-    assert problem.meta["contest_date"] == "2024-12-03"
+    assert (problem.provenance.contest, problem.provenance.index) == ("9001", "A")
+    assert problem.provenance.date == date(2024, 12, 3)
     assert CODEFORCES.grader.version == "code/1+cpp-time-x1+python-time-x1"
 
 
@@ -86,8 +87,8 @@ def test_the_editorial_is_nowhere_and_the_limits_are_in_the_prompt() -> None:
 
 def test_file_input_and_checker_are_part_of_the_protocol() -> None:
     filed, checked = parsed(input_mode="file"), parsed(generated_checker=CHECKER)
-    assert (filed.meta["input_file"], filed.meta["output_file"]) == ("input.txt", "output.txt")
-    assert checked.meta["checker"] == CHECKER
+    assert (filed.judging.input_file, filed.judging.output_file) == ("input.txt", "output.txt")
+    assert checked.judging.checker == CHECKER
     assert content_hash(checked) != content_hash(parsed())
     assert content_hash(checked) != content_hash(parsed(generated_checker=CHECKER + "#"))
 

@@ -8,6 +8,7 @@ import pickle
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,13 @@ def test_the_prompt_asks_for_a_program_or_for_the_function() -> None:
 
 
 def test_date_errata_and_open_tests_are_on_record() -> None:
-    assert parsed().meta["contest_date"] == "2024-08-31"
-    assert "erratum" not in parsed().meta
-    assert "decisive" not in parsed().meta
-    assert parsed(decisive=False).meta["decisive"] is False
-    assert parsed(question_id="abc337_e").meta["erratum"] == "interactive"
-    assert parsed(question_title="find-the-peaks").meta["erratum"].startswith("several outputs")
+    assert parsed().provenance.date == date(2024, 8, 31)
+    assert parsed().provenance.erratum is None
+    assert parsed().judging.decisive
+    assert not parsed(decisive=False).judging.decisive
+    assert parsed(question_id="abc337_e").provenance.erratum == "interactive"
+    erratum = parsed(question_title="find-the-peaks").provenance.erratum
+    assert erratum is not None and erratum.startswith("several outputs")
     with pytest.raises(DataError, match=r"own\.jsonl, line 1: field 'contest_date'"):
         parsed(contest_date="August")
 
@@ -114,11 +116,11 @@ def test_the_window_of_the_paper_in_real_data(test_data: Path) -> None:
     task = replace(LIVECODEBENCH, dataset=FileDataset(path))
     problems = load_problems(task, None)
     assert len(problems) == 877
-    assert sum("erratum" in problem.meta for problem in problems) == len(ERRATA) - 2
+    assert sum(problem.provenance.erratum is not None for problem in problems) == len(ERRATA) - 2
     window = Selection(Window.parse("2024-08..2025-01"))
     inside, left_out = select_problems(task, None, window)
     assert (len(inside), left_out.total()) == (278, 599)
-    assert sum(problem.meta["decisive"] is False for problem in inside) == 30
+    assert sum(not problem.judging.decisive for problem in inside) == 30
 
 
 @pytest.mark.slow

@@ -12,11 +12,11 @@ import pytest
 
 import harness.workflows.evaluate as evaluate_module
 from harness.errors import UsageError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.storage.run_folder import RunFolder
-from harness.types import Completion, Request
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 from tests.support.fakes import FakeEngine, answer

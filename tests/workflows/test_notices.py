@@ -11,11 +11,11 @@ import pytest
 
 import harness.workflows.evaluate as evaluate_module
 from harness.errors import EngineDown
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.storage.run_folder import RunFolder
-from harness.types import Completion, Request
 from harness.workflows.evaluate import evaluate
 from harness.workflows.notices import Notices
 from harness.workflows.run_settings import RunSettings

@@ -14,11 +14,12 @@ import pytest
 from harness.cli import run_command
 from harness.cli.lookup import task_named
 from harness.errors import DataError, UsageError
+from harness.interfaces import Completion, Request
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.stats import power
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
-from harness.types import Completion, Request, Tally
+from harness.types import Tally
 from harness.workflows.evaluate import prepare, run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
 from harness.workflows.plan_basis import Assumptions, Basis, bases, throughput

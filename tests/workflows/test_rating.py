@@ -21,7 +21,7 @@ from harness.stats.elo import expected_place
 from harness.storage.files import write_lines
 from harness.storage.run_folder import Manifest, RunWriter
 from harness.tasks.aime import AIME24
-from harness.types import Grade, Problem, Sampling, Verdict
+from harness.types import Grade, Problem, Provenance, Sampling, Verdict
 from harness.workflows.rating import rate
 
 PRACTICE = Path(__file__).parent.parent.parent / "examples" / "practice-contest"
@@ -30,11 +30,10 @@ STANDINGS = PRACTICE / "standings"
 Marks = Mapping[str, Sequence[Verdict]]
 
 
-def run_folder(
-    path: Path, marks: Marks, meta: Mapping[str, Mapping[str, str]] | None = None
-) -> Path:
+def run_folder(path: Path, marks: Marks, places: Mapping[str, Provenance] | None = None) -> Path:
     """A run whose samples have the given verdicts."""
-    problems = [Problem(id, "?", "1", meta=(meta or {}).get(id, {})) for id in marks]
+    where = places or {}
+    problems = [Problem(id, "?", "1", provenance=where.get(id, Provenance())) for id in marks]
     k = max(map(len, marks.values()))
     protocol = make_protocol(AIME24, problems, Sampling(k=k))
     with RunWriter(path) as writer:
@@ -80,7 +79,7 @@ FIELD = {
     "fourth": (1200, 500.0, 0.0),
     "new": (0, 1500.0, 0.0),
 }
-PLACES = {"p": {"contest_id": "7", "index": "A"}, "q": {"contest_id": "7", "index": "B"}}
+PLACES = {id: Provenance(contest="7", index=index) for id, index in (("p", "A"), ("q", "B"))}
 
 
 def test_places_are_averaged_over_participations(tmp_path: Path) -> None:
@@ -167,7 +166,7 @@ def test_damaged_standings_are_named(
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     run = run_folder(
-        tmp_path / "run", {"p": verdicts("+")}, {"p": {"contest_id": "8", "index": "A"}}
+        tmp_path / "run", {"p": verdicts("+")}, {"p": Provenance(contest="8", index="A")}
     )
     with pytest.raises(HarnessError, match="is no folder"):
         rate(run, tmp_path / "s")
@@ -175,7 +174,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="none of its problems belongs to a contest"):
         rate(run, tmp_path / "s")
     other = run_folder(
-        tmp_path / "z", {"p": verdicts("+")}, {"p": {"contest_id": "7", "index": "Z"}}
+        tmp_path / "z", {"p": verdicts("+")}, {"p": Provenance(contest="7", index="Z")}
     )
     with pytest.raises(DataError, match="contest 7 has no problem Z"):
         rate(other, tmp_path / "s")

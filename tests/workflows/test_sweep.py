@@ -18,6 +18,7 @@ import harness.workflows.sweep as sweep_module
 from harness.cli import run_command
 from harness.data.datasets import load_problems
 from harness.errors import DataError, EngineError, ProtocolMismatch, UsageError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
@@ -26,7 +27,7 @@ from harness.stats.effects import Effect
 from harness.stats.intervals import Interval
 from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
-from harness.types import Completion, Request, Verdict
+from harness.types import Verdict
 from harness.workflows.sweep import Sweep, draw_samples, lay_out, measure_effects
 from harness.workflows.sweep_variants import read_sweep
 from tests.support.fakes import FakeEngine, InlinePool

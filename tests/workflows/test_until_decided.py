@@ -13,12 +13,12 @@ import pytest
 
 from harness.cli import run_command
 from harness.errors import EngineDown, EngineError, ProtocolMismatch, UsageError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import silent
 from harness.registry import find_tasks
 from harness.storage.files import read_json
 from harness.storage.run_folder import RunFolder
-from harness.types import Completion, Request
 from harness.workflows import evaluate as workflow
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings

@@ -21,7 +21,8 @@ from harness.engines.checkpoint import load_model, weights_hash
 from harness.engines.hf.decoding import LoopStops, draw_tokens, forget_defaults, stop_rows
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, UsageError
-from harness.types import Completion, FinishReason, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,9 @@ class TransformersEngine:
         return 2 * self._options.batch_size
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the chat template ends inside open reasoning."""
-        return self._chat.thinks
+        return self._chat.opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """What this engine is made of."""
@@ -118,7 +119,7 @@ class TransformersEngine:
             "chat_template": self._chat.template_hash,
             "weights": weights_hash(Path(self._name)),
             "context": self._context,
-            "thinks": self._chat.thinks,
+            "opens_reasoning": self._chat.opens_reasoning,
             "batch_size": self._options.batch_size,
             "versions": {name: version(name) for name in ("torch", "transformers")},
         }

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from harness.types import Completion, Sampling
+from harness.interfaces import Completion
+from harness.types import Sampling
 
 
 def arguments(sampling: Sampling, cap: int, *, transformers: bool) -> dict[str, Any]:

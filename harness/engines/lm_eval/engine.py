@@ -38,7 +38,8 @@ from harness.engines.lm_eval.models import Loaded, load
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.graders.extraction import opening_tag
-from harness.types import Completion, FinishReason, Prompt, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason, Prompt
 
 _CHAT_STOPS = 4  # stop strings that lm-eval's chat client sends; it drops the others
 
@@ -77,7 +78,7 @@ class LmEvalEngine:
             self._lm.add_bos_token = False  # the template says whether there is one
         rendered = self._render(Prompt("x"))
         end, text = settings.think_end, rendered if isinstance(rendered, str) else ""
-        self._thinks = text.rfind(opening_tag(end)) > text.rfind(end)
+        self._opens_reasoning = text.rfind(opening_tag(end)) > text.rfind(end)
 
     @property
     def concurrency(self) -> int:
@@ -85,9 +86,9 @@ class LmEvalEngine:
         return self._loaded.concurrency * (1 if self._loaded.api else 2)
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the chat template ends inside open reasoning; False where a server renders it."""
-        return self._thinks
+        return self._opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """What this engine is made of."""
@@ -99,7 +100,7 @@ class LmEvalEngine:
             "chat_template": digest(str(self._template).encode()) if self._template else None,
             "weights": weights_hash(Path(self._settings.model)),
             "context": self._context,
-            "thinks": self._thinks,
+            "opens_reasoning": self._opens_reasoning,
             "arguments": dict(self._loaded.shown),
             "versions": _versions("lm_eval", "torch", "transformers", "vllm"),
         }

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.engines.repetition import detection
 from harness.errors import EngineError
-from harness.types import Completion, FinishReason, Prompt, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason, Prompt
 
 # Mistral says "model_length"; TGI "eos_token" and "stop_sequence".
 _REASONS: dict[str, FinishReason] = {

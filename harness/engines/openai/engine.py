@@ -40,7 +40,7 @@ from harness.engines.openai.server import (
 )
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
-from harness.types import Completion, Request
+from harness.interfaces import Completion, Request
 
 if TYPE_CHECKING:
     from harness.engines.chat import Chat
@@ -106,9 +106,9 @@ class OpenAIEngine:
         return min(self._most, sum(wanted))
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the chat template opens reasoning, where the server does not split it off."""
-        return self._greeting.thinks and not self._splits
+        return self._greeting.opens_reasoning and not self._splits
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Where the samples come from, without anything secret."""
@@ -119,7 +119,7 @@ class OpenAIEngine:
             "engine": "openai",
             "revision": self._settings.revision,
             "servers": servers,
-            "thinks": self._greeting.thinks,
+            "opens_reasoning": self._greeting.opens_reasoning,
             **self._greeting.facts,
             **self._options.recorded(),
             **self._weights(),

@@ -46,13 +46,13 @@ class Greeting:
     Args:
         facts: for the fingerprint: max_model_len, root, owned_by and versions, where they say so.
         context: tokens that prompt and completion may have together, where that is known.
-        thinks: whether the chat template ends inside open reasoning, as far as that can be seen.
+        opens_reasoning: whether the chat template ends inside open reasoning, as far as can be seen.
         absent: servers that do not answer while another one does.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     context: int | None = None
-    thinks: bool = False
+    opens_reasoning: bool = False
     absent: list[tuple[Server, Exception]] = field(default_factory=list)
 
 
@@ -241,9 +241,11 @@ async def _describe(
             facts["versions"] = {"vllm": answer["version"]}
     if chat is not None:
         # Where a parser splits reasoning off, a text without one is a response.
-        greeting.thinks = chat.thinks and "reasoning_parser" not in options.serve
+        greeting.opens_reasoning = chat.opens_reasoning and "reasoning_parser" not in options.serve
     elif server.is_vllm:
-        greeting.thinks = await _opens_reasoning(session, server.address, settings, options)
+        greeting.opens_reasoning = await _opens_reasoning(
+            session, server.address, settings, options
+        )
     greeting.facts = facts
 
 

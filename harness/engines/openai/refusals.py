@@ -13,7 +13,8 @@ from harness.engines.openai.retries import request_seconds
 from harness.engines.openai.server import Fault, Refusal, Server, Unreachable
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
-from harness.types import Prompt, Request, Sampling
+from harness.interfaces import Request
+from harness.types import Prompt, Sampling
 
 
 class Refusals:

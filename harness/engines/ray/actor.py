@@ -14,8 +14,7 @@ from harness.engines.ray.cluster import Node, import_ray
 from harness.engines.replicas import ReplicaDied
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
-from harness.interfaces import Engine
-from harness.types import Completion, Request
+from harness.interfaces import Completion, Engine, Request
 
 _CALLS = 1 << 16  # at one actor at once: `Replicas` keeps them far below
 _CLOSE_SECONDS = 20.0  # for vLLM to end its processes
@@ -46,7 +45,7 @@ class Facts:
 
     fingerprint: Mapping[str, Any]
     concurrency: int
-    thinks: bool
+    opens_reasoning: bool
     harness: str
     told: tuple[str, ...]
 
@@ -71,7 +70,7 @@ class Host:
         return Facts(
             dict(engine.fingerprint()),
             engine.concurrency,
-            engine.thinks,
+            engine.opens_reasoning,
             harness.__version__,
             self._take_told(),
         )
@@ -146,9 +145,9 @@ class RemoteEngine:
         return self.facts.concurrency
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the prompt as rendered opens reasoning."""
-        return self.facts.thinks
+        return self.facts.opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Of the engine in the actor."""

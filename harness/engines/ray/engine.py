@@ -92,7 +92,7 @@ class RayEngine(Replicas):
             start,
             n,
             each=facts.concurrency,
-            thinks=facts.thinks,
+            opens_reasoning=facts.opens_reasoning,
             fingerprint=_fingerprint(settings, facts),
             count_tokens=_counter(settings),
             tell=settings.tell,

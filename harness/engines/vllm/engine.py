@@ -34,7 +34,8 @@ from harness.engines.vllm.request import (
 )
 from harness.engines.vllm.start import Processes, end_llm, import_vllm, start_llm, visible_devices
 from harness.errors import EngineError, UsageError
-from harness.types import Completion, FinishReason, Request
+from harness.interfaces import Completion, Request
+from harness.types import FinishReason
 
 _QUEUE = 1.25  # requests at an engine over those it runs at once, so that a free slot is filled
 _ENDS = ("stop", "length", "repetition")
@@ -109,9 +110,9 @@ class VllmEngine:
         return int(ranks * self._config.scheduler_config.max_num_seqs * _QUEUE)
 
     @property
-    def thinks(self) -> bool:
+    def opens_reasoning(self) -> bool:
         """Whether the chat template ends inside open reasoning."""
-        return self._chat.thinks
+        return self._chat.opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """What this engine is made of."""
@@ -124,7 +125,7 @@ class VllmEngine:
             "chat_template": self._chat.template_hash,
             "weights": weights_hash(Path(self._settings.model)),
             "context": self._context,
-            "thinks": self._chat.thinks,
+            "opens_reasoning": self._chat.opens_reasoning,
             "tensor_parallel_size": config.parallel_config.tensor_parallel_size,
             "quantization": config.model_config.quantization,
             "lora": lora and {"path": lora, "weights": weights_hash(Path(lora))},
@@ -268,7 +269,7 @@ def open_engine(settings: EngineSettings) -> Replicas:
         start,
         settings.replicas or 1,
         each=start.first.concurrency,
-        thinks=start.first.thinks,
+        opens_reasoning=start.first.opens_reasoning,
         fingerprint=start.first.fingerprint(),
         count_tokens=start.first.count_tokens,
         tell=settings.tell,

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.engines.repetition import detection
 from harness.errors import UsageError
-from harness.types import Request
+from harness.interfaces import Request
 
 
 def sampling_params(request: Request, cap: int) -> Any:

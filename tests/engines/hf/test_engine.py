@@ -17,10 +17,11 @@ from harness.data.prompts import render
 from harness.engines.hf.decoding import add_noise
 from harness.engines.hf.engine import Options, TransformersEngine
 from harness.errors import EngineError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.types import Prompt, Sampling
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -132,7 +133,7 @@ def test_a_prompt_beyond_the_context_is_an_error(late: str) -> None:
 
 def test_the_template_opens_the_reasoning(late: str, prompts: list[Prompt]) -> None:
     engine = TransformersEngine(late)
-    assert engine.thinks
+    assert engine.opens_reasoning
     task = tasks()["practice_integer"]
     problems = load_problems(task, None, limit=1)
     protocol = make_protocol(task, problems, GREEDY)

@@ -21,13 +21,13 @@ from harness.data.prompts import render
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, UsageError
-from harness.interfaces import Engine
+from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at, tally_problem
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.types import Prompt, Sampling
 
 pytestmark = pytest.mark.engines
 
@@ -110,7 +110,7 @@ def agree(found: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def test_hf_scores_as_the_transformers_engine(late: str, embedded: tuple[float, float]) -> None:
     engine = open_engine("lm_eval:hf", late, dtype="float32")
-    assert engine.thinks
+    assert engine.opens_reasoning
     found = pass_at_1(engine)
     assert 0.5 < found[0] < 1
     assert agree(found, embedded), (found, embedded)
@@ -125,7 +125,7 @@ def test_vllm_scores_as_the_transformers_engine(
     engine: Any = open_engine("lm_eval:vllm", late, seed=7, **settings)
     assert engine._lm.model_args["seed"] == EngineSettings(engine="", model="", seed=7).draw_seed(0)
     assert engine.fingerprint()["dtype"] == "float32"
-    assert engine.thinks
+    assert engine.opens_reasoning
     found = pass_at_1(engine)
     assert agree(found, embedded), (found, embedded)
 

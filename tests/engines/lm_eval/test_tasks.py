@@ -19,12 +19,13 @@ import yaml
 from harness.data.datasets import load_problems
 from harness.engines.recorded import RecordedEngine
 from harness.errors import UsageError
+from harness.interfaces import Completion
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_request, make_sample
 from harness.protocol import make_protocol
 from harness.registry import find_tasks, tasks
 from harness.task import Task
-from harness.types import Completion, Grade, Sample, Verdict
+from harness.types import Grade, Sample, Verdict
 
 pytestmark = pytest.mark.engines
 

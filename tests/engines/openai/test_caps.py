@@ -10,7 +10,7 @@ import pytest
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
-from harness.types import Completion
+from harness.interfaces import Completion
 from tests.support.endpoint import WARM, ask, draw, one, settings
 from tests.support.mock_server import Running, Script
 

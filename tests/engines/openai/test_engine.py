@@ -13,7 +13,8 @@ import pytest
 from harness.engines import make_engine
 from harness.engines.openai.engine import OpenAIEngine
 from harness.errors import EngineDown, EngineError, UsageError
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.interfaces import Completion, Request
+from harness.types import Prompt, Sampling
 from tests.support.endpoint import WARM, ask, draw, one, settings
 from tests.support.mock_server import Running, Script
 
@@ -332,7 +333,7 @@ def test_the_fingerprint_says_what_the_server_says_and_nothing_secret(
             "engine": "openai",
             "revision": None,
             "servers": [server.url],
-            "thinks": False,
+            "opens_reasoning": False,
             "max_model_len": 4096,
             "owned_by": "vllm",
             "versions": {"vllm": "0.0.mock"},
@@ -351,4 +352,4 @@ def test_a_given_tokenizer_counts_the_tokens_of_reasoning(
     options = {"tokenizer": str(practice_model / "late")}
     engine = make_engine(settings(server.url, options=options))
     assert engine.count_tokens("1+1") == 3
-    assert engine.thinks  # its chat template opens reasoning
+    assert engine.opens_reasoning  # its chat template opens reasoning

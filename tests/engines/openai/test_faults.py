@@ -13,7 +13,7 @@ from harness.engines import make_engine
 from harness.engines.openai.dispatch import Dispatch
 from harness.engines.openai.server import Address, Client, Fault, Server
 from harness.errors import EngineDown, EngineError
-from harness.types import Completion
+from harness.interfaces import Completion
 from tests.support.endpoint import ask, draw, one, settings
 from tests.support.mock_server import Running, Script
 

@@ -22,12 +22,13 @@ from harness.engines import make_engine
 from harness.engines.openai.serve import VllmServer, _reserve_port
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter
-from harness.types import Completion, Prompt, Request, Sampling
+from harness.types import Prompt, Sampling
 from tests.support.endpoint import quicken
 from tests.support.mock_server import Answers, Running, Script, task_answers
 

@@ -19,11 +19,12 @@ from harness.data.prompts import render
 from harness.engines import make_engine
 from harness.engines.repetition import SHORTEST
 from harness.engines.settings import EngineSettings
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
-from harness.types import Completion, Request, Sampling
+from harness.types import Sampling
 
 pytestmark = pytest.mark.engines
 

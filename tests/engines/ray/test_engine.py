@@ -22,6 +22,7 @@ from harness.engines.ray import engine as ray_engine
 from harness.engines.ray.cluster import Cluster
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError
+from harness.interfaces import Completion, Request
 from harness.judge.sandbox import JudgeUnavailable
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.grading_ray import RayGrading, RayWorker
@@ -29,7 +30,7 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
-from harness.types import Completion, Grade, Prompt, Request, Sample, Sampling, Verdict
+from harness.types import Grade, Prompt, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 from tests.support.runs import PROBLEMS, FragileGrader

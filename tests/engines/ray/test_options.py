@@ -24,7 +24,8 @@ from harness.engines.ray.engine import Start, split_options
 from harness.engines.replicas import ReplicaDied
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
-from harness.types import Prompt, Request, Sampling
+from harness.interfaces import Request
+from harness.types import Prompt, Sampling
 
 GPU_NODES = [Node(f"{n:06}", f"gpu{n}", 64, 8, n == 0) for n in range(8)]
 CPU_NODE = [Node("abcdef12", "alone", 2, 0, True)]

@@ -22,12 +22,13 @@ from harness.engines.settings import EngineSettings
 from harness.engines.vllm.engine import VllmEngine, open_engine
 from harness.engines.vllm.start import cores
 from harness.errors import DataError, EngineError, UsageError
+from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun, make_plan, make_request, units
 from harness.pipeline.runner import Observer, silent
 from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder, TaskFolder
-from harness.types import Completion, Prompt, Request, Sample, Sampling, Verdict
+from harness.types import Prompt, Sample, Sampling, Verdict
 from harness.workflows import evaluate as workflow
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
@@ -176,7 +177,7 @@ def test_a_temperature_that_vllm_refuses_is_a_usage_error(
 
 def test_the_fingerprint_names_what_the_engine_is_made_of(vllm: Loop, embedded: Loop) -> None:
     ours, theirs = vllm.engine.fingerprint(), embedded.engine.fingerprint()
-    for part in ("dtype", "chat_template", "weights", "context", "thinks", "device"):
+    for part in ("dtype", "chat_template", "weights", "context", "opens_reasoning", "device"):
         assert ours[part] == theirs[part], part
     assert ours["engine_args"] == ARGS
     assert ours["versions"]["vllm"]

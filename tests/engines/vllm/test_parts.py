@@ -34,7 +34,8 @@ from harness.engines.vllm.engine import VllmEngine
 from harness.engines.vllm.request import sampling_params
 from harness.engines.vllm.start import _PYTHON, Processes, _explain, _prepare
 from harness.errors import DataError, UsageError
-from harness.types import Prompt, Request, Sampling
+from harness.interfaces import Request
+from harness.types import Prompt, Sampling
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from harness.stats.breakdown import breakdown
 from harness.stats.curves import cons_curve, pass_curve
 from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
-from harness.types import Problem, Verdict
+from harness.types import Problem, Provenance, Verdict
 
 C, W, T, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED, Verdict.ERROR
 ROOT = Path(__file__).parents[3]
@@ -202,9 +203,9 @@ def test_lengths_of_right_and_wrong_samples_are_apart() -> None:
 
 def dated_run(write_run: WriteRun) -> Path:
     """One right problem in May, one wrong in July and two in September 2024."""
-    dates = ("2024-05-04", "2024-07-01", "2024-09-09", "2024-09-10")
-    problems = [Problem(f"p{i}", "?", answer="1", meta={"contest_date": date})
-                for i, date in enumerate(dates)]  # fmt: skip
+    days = (date(2024, 5, 4), date(2024, 7, 1), date(2024, 9, 9), date(2024, 9, 10))
+    problems = [Problem(f"p{i}", "?", answer="1", provenance=Provenance(date=day))
+                for i, day in enumerate(days)]  # fmt: skip
     run = write_run([[C, C], [C, W], [W, W], [W, W]], problems=problems, task="livecodebench")
     folder = RunFolder(run).task("livecodebench")
     scores = folder.scores() | {"breakdown": breakdown(folder.problems(), tallies(folder.grades()))}

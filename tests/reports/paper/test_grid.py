@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from harness.reports.paper.layouts import LAYOUTS, check_margin, layout_named
 from harness.reports.paper.notes import alerts, notes
 from harness.reports.paper.text import grid, records, verdict_table
 from harness.reports.results import read_results, stand_for
-from harness.types import Problem, Verdict
+from harness.types import Problem, Provenance, Verdict
 
 C, W, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.ERROR
 WriteRun = Callable[..., Path]
@@ -207,7 +208,10 @@ def test_a_prompt_that_is_known_to_be_another_one_is_told(write_run: WriteRun) -
 def test_problems_of_other_months_are_not_comparable(
     write_run: WriteRun, months: tuple[str, str], why: str | None
 ) -> None:
-    problems = [Problem(m, m, answer="1", meta={"contest_date": f"{m}-09"}) for m in months]
+    problems = [
+        Problem(m, m, answer="1", provenance=Provenance(date=date.fromisoformat(f"{m}-09")))
+        for m in months
+    ]
     run = write_run(aime(2, 4, 2), task="livecodebench", model=LLAMA, problems=problems)
     verdict = verdict_of(table_of(run), "LiveCodeBench pass@1")
     assert verdict.word == ("not comparable" if why else "underpowered")
