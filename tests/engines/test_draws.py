@@ -78,14 +78,14 @@ def over_replicas(
             drawn[int(request.problem_id)][self.number].append(completion.text)
             return completion
 
-    async def start(replica: int, life: int) -> Noted:
+    async def start(replica: int, restart: int) -> Noted:
         engine = Noted(model, seed=seeds[replica], options=Options(batch_size=64))
         engine.number = replica
         return engine
 
     async def work() -> None:
         both = Replicas(start, 2, each=64, opens_reasoning=True, fingerprint={},
-                        count_tokens=lambda text: None, tell=lambda text: None)  # fmt: skip
+                        count_tokens=lambda text: None, notify=lambda text: None)  # fmt: skip
         warm = Request("0", 0, prompts[0], Sampling(temperature=0.0, max_tokens=1))  # draws none
         await asyncio.gather(both.generate(warm), both.generate(warm))
         while None in (replica.engine for replica in both._replicas):

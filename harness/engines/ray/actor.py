@@ -11,7 +11,7 @@ from typing import Any
 import harness
 from harness.engines import make_engine
 from harness.engines.ray.cluster import Node, import_ray
-from harness.engines.replicas import ReplicaDied
+from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
 from harness.interfaces import Completion, Engine, Request
@@ -58,13 +58,13 @@ class Host:
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
-        self._told: list[str] = []
+        self._notices: list[str] = []
 
-    async def open(self, settings: EngineSettings, replica: int, life: int) -> Facts:
+    async def open(self, settings: EngineSettings, replica: int, restart: int) -> Facts:
         """Load the engine. Its errors name this node."""
-        settings = replace(settings, tell=self._told.append)
+        settings = replace(settings, notify=self._notices.append)
         try:
-            self._engine = engine = await asyncio.to_thread(_build, settings, replica, life)
+            self._engine = engine = await asyncio.to_thread(_build, settings, replica, restart)
         except (UsageError, DataError, EngineDown) as error:
             raise type(error)(f"on node {socket.gethostname()}: {error}") from error
         return Facts(
@@ -72,33 +72,33 @@ class Host:
             engine.concurrency,
             engine.opens_reasoning,
             harness.__version__,
-            self._take_told(),
+            self._take_notices(),
         )
 
     async def generate(self, request: Request) -> tuple[Completion, tuple[str, ...]]:
         """One sample, and what the user should be told."""
         if self._engine is None:
-            raise ReplicaDied("this actor holds no engine")
-        return await self._engine.generate(request), self._take_told()
+            raise ReplicaLost("this actor holds no engine")
+        return await self._engine.generate(request), self._take_notices()
 
     async def close(self) -> None:
         """Free what the engine holds."""
         if self._engine is not None:
             await self._engine.close()
 
-    def _take_told(self) -> tuple[str, ...]:
-        told = tuple(self._told)
-        self._told.clear()
+    def _take_notices(self) -> tuple[str, ...]:
+        told = tuple(self._notices)
+        self._notices.clear()
         return told
 
 
-def _build(settings: EngineSettings, replica: int, life: int) -> Engine:
+def _build(settings: EngineSettings, replica: int, restart: int) -> Engine:
     """The engine of one life of one replica. vLLM's own restarts are left to `Replicas`."""
     if settings.engine == "vllm":
         from harness.engines.vllm.engine import VllmEngine
 
-        return VllmEngine.single(settings, replica, life)
-    return make_engine(replace(settings, seed=settings.draw_seed(replica, life)))
+        return VllmEngine.single(settings, replica, restart)
+    return make_engine(replace(settings, seed=settings.draw_seed(replica, restart)))
 
 
 class RemoteEngine:
@@ -109,7 +109,7 @@ class RemoteEngine:
         needs: what the actor takes.
         replica: its number.
         life: of the replica.
-        tell: told what the engine tells.
+        notify: told what the engine tells.
     """
 
     def __init__(
@@ -117,10 +117,10 @@ class RemoteEngine:
         settings: EngineSettings,
         needs: Needs,
         replica: int,
-        life: int,
-        tell: Callable[[str], None],
+        restart: int,
+        notify: Callable[[str], None],
     ) -> None:
-        self._tell = tell
+        self._notify = notify
         actor = import_ray().remote(Host)
         self._actor = actor.options(
             num_gpus=needs.gpus,
@@ -129,14 +129,14 @@ class RemoteEngine:
             max_restarts=0,
             scheduling_strategy="SPREAD",
         ).remote()
-        self.opening = self._actor.open.remote(settings, replica, life)
+        self.opening = self._actor.open.remote(settings, replica, restart)
         self._facts: Facts | None = None
 
     @property
     def facts(self) -> Facts:
         """What is known since it is up."""
         if self._facts is None:
-            raise ReplicaDied("this actor is not up")
+            raise ReplicaLost("this actor is not up")
         return self._facts
 
     @property
@@ -173,7 +173,7 @@ class RemoteEngine:
                 raise fault(error) from error
 
     async def generate(self, request: Request) -> Completion:
-        """One sample. ReplicaDied when actor, node or engine is gone."""
+        """One sample. ReplicaLost when actor, node or engine is gone."""
         try:
             call = self._actor.generate.remote(request)
             completion, told = await call
@@ -183,7 +183,7 @@ class RemoteEngine:
         except import_ray().exceptions.RayError as error:
             raise fault(error) from error
         for text in told:
-            self._tell(text)
+            self._notify(text)
         return completion  # type: ignore[no-any-return]
 
     async def close(self) -> None:
@@ -207,7 +207,7 @@ class RemoteEngine:
             )
         self._facts = facts
         for text in facts.told:
-            self._tell(text)
+            self._notify(text)
 
 
 def fault(error: Exception) -> HarnessError:
@@ -225,4 +225,4 @@ def fault(error: Exception) -> HarnessError:
         # Not its repr: that of a file which is missing does not name it.
         why = (str(cause).strip().splitlines() or ["no more is known"])[0]
         return EngineError(f"the engine in a Ray actor failed: {type(cause).__name__}: {why}")
-    return ReplicaDied((text.strip().splitlines() or [type(error).__name__])[0])
+    return ReplicaLost((text.strip().splitlines() or [type(error).__name__])[0])

@@ -95,7 +95,7 @@ class RayEngine(Replicas):
             opens_reasoning=facts.opens_reasoning,
             fingerprint=_fingerprint(settings, facts),
             count_tokens=_counter(settings),
-            tell=settings.tell,
+            notify=settings.notify,
         )
         self._cluster, self._early = cluster, start
 
@@ -127,9 +127,9 @@ class Start:
             self.kill()
             raise
 
-    async def __call__(self, replica: int, life: int) -> Engine:
+    async def __call__(self, replica: int, restart: int) -> Engine:
         """One life of one replica, ready. Raises what its start raised."""
-        engine = self._early.pop(replica, None) or self._begin(replica, life)
+        engine = self._early.pop(replica, None) or self._begin(replica, restart)
         try:
             await engine.up()
         except BaseException:
@@ -142,8 +142,8 @@ class Start:
         for engine in self._early.values():
             engine.kill()
 
-    def _begin(self, replica: int, life: int) -> RemoteEngine:
-        return RemoteEngine(self._settings, self._needs, replica, life, self._here.tell)
+    def _begin(self, replica: int, restart: int) -> RemoteEngine:
+        return RemoteEngine(self._settings, self._needs, replica, restart, self._here.notify)
 
     def _wait(self) -> RemoteEngine:
         """The replica that is up first.
@@ -162,7 +162,7 @@ class Start:
             if not done:
                 if time.monotonic() - told > _PATIENCE_SECONDS:
                     told = time.monotonic()
-                    self._tell_waiting(ray.available_resources())
+                    self._notify_waiting(ray.available_resources())
                 continue
             engine = self._early[opening[done[0]]]
             try:
@@ -174,10 +174,10 @@ class Start:
                 del self._early[opening[done[0]]]  # `Replicas` starts it anew
         raise EngineDown(f"no replica came up on the Ray cluster: {lost}")
 
-    def _tell_waiting(self, free: Mapping[str, float]) -> None:
+    def _notify_waiting(self, free: Mapping[str, float]) -> None:
         short = free.get("GPU", 0) < self._needs.gpus or free.get("CPU", 0) < self._needs.cpus
         if short:
-            self._here.tell(
+            self._here.notify(
                 f"waiting for the Ray cluster: a replica takes {self._needs}, and "
                 f"{free.get('GPU', 0):g} and {free.get('CPU', 0):g} are free"
             )
@@ -195,7 +195,7 @@ def open_engine(settings: EngineSettings) -> RayEngine:
         room = sum(needs.room(node) for node in nodes)
         n = settings.replicas or (room if needs.gpus else 1)
         if n > room and (needs.gpus or needs.cpus):
-            settings.tell(
+            settings.notify(
                 f"{n} replicas are asked for and the cluster holds {room}: the others start where "
                 "nodes join"
             )
@@ -233,5 +233,5 @@ def _counter(settings: EngineSettings) -> Callable[[str], int | None]:
     try:
         return Chat(settings.model, settings.revision, settings.think_end).count
     except (DataError, ImportError) as error:
-        settings.tell(f"tokens of reasoning are not counted: {error}")
+        settings.notify(f"tokens of reasoning are not counted: {error}")
         return lambda text: None

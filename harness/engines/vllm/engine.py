@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import weights_hash
-from harness.engines.replicas import ReplicaDied, Replicas
+from harness.engines.replicas import ReplicaLost, Replicas
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm.args import (
     EngineArgs,
@@ -46,7 +46,7 @@ _DEFAULTS = {"disable_log_stats": True}  # nobody reads them, and each step woul
 class VllmEngine:
     """One AsyncLLM; see `harness.interfaces.Engine`. It may be built before its event loop runs.
 
-    `generate` raises ReplicaDied when vLLM's core is gone.
+    `generate` raises ReplicaLost when vLLM's core is gone.
 
     Args:
         settings: of the run.
@@ -92,7 +92,7 @@ class VllmEngine:
         cls,
         settings: EngineSettings,
         replica: int = 0,
-        life: int = 0,
+        restart: int = 0,
         devices: Sequence[str] | None = None,
     ) -> VllmEngine:
         """One life of one replica, with the seed that belongs to it.
@@ -101,7 +101,7 @@ class VllmEngine:
             UsageError: vLLM is missing, or arguments that it refuses; DataError: the model.
         """
         args = _read_args(settings)
-        return cls(settings, args, seed=settings.draw_seed(replica, life), devices=devices)
+        return cls(settings, args, seed=settings.draw_seed(replica, restart), devices=devices)
 
     @property
     def concurrency(self) -> int:
@@ -142,11 +142,11 @@ class VllmEngine:
 
         Raises:
             EngineError: the prompt leaves no room, or vLLM refuses or fails this request.
-            ReplicaDied: vLLM's core is gone.
+            ReplicaLost: vLLM's core is gone.
         """
         tokens = self._chat.tokens(request.prompt)
         cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
-        self._tell_lowered(request.sampling.max_tokens, cap)
+        self._notify_lowered(request.sampling.max_tokens, cap)
         started = time.monotonic()
         output = await self._complete(tokens, sampling_params(request, cap))
         return self._completion(request, output, len(tokens), time.monotonic() - started)
@@ -167,7 +167,7 @@ class VllmEngine:
         """The one output that FINAL_ONLY yields."""
         llm, number = self._llm, str(next(self._numbers))
         if llm is None:
-            raise ReplicaDied("this engine was closed")
+            raise ReplicaLost("this engine was closed")
         try:
             outputs = [
                 output
@@ -178,13 +178,13 @@ class VllmEngine:
         except Exception as error:  # vLLM's classes differ by version; that it is dead does not
             if llm.errored:
                 self._death = self._death or self.processes.last_fault() or cause(error)
-                raise ReplicaDied(f"vLLM is gone ({self._death})") from error
+                raise ReplicaLost(f"vLLM is gone ({self._death})") from error
             raise EngineError(f"vLLM failed on this sample: {cause(error)}") from error
         reason = outputs[-1].outputs[0].finish_reason if outputs else None
         if reason not in _ENDS:
             # Nobody here aborts a request; a core that was asked to stop does, before it is gone.
             if reason == "abort" or llm.errored:
-                raise ReplicaDied("vLLM is ending")
+                raise ReplicaLost("vLLM is ending")
             raise EngineError("vLLM ended this sample without a completion")
         return outputs[-1].outputs[0]
 
@@ -202,11 +202,11 @@ class VllmEngine:
         looped = reason == "repetition"
         return Completion(text, finish, n_prompt, len(tokens), seconds=seconds, looped=looped)
 
-    def _tell_lowered(self, asked: int | None, cap: int) -> None:
+    def _notify_lowered(self, asked: int | None, cap: int) -> None:
         if asked is None or cap >= asked or self._told:
             return
         self._told = True
-        self._settings.tell(
+        self._settings.notify(
             f"max_tokens {asked} and the prompt do not fit the context of {self._context} tokens: "
             "a completion gets what its prompt leaves of it (max_model_len)"
         )
@@ -224,13 +224,13 @@ class _Start:
     def first(self) -> VllmEngine:
         return self._engines[0]
 
-    async def __call__(self, replica: int, life: int) -> VllmEngine:
-        if (replica, life) == (0, 0):
+    async def __call__(self, replica: int, restart: int) -> VllmEngine:
+        if (replica, restart) == (0, 0):
             return self._engines[0]
         if replica in self._engines:  # its GPUs are free only when it is gone
             await self._engines[replica].close()
         own, loop = Processes(), asyncio.get_running_loop()
-        building = loop.run_in_executor(None, self._build, replica, life, own)
+        building = loop.run_in_executor(None, self._build, replica, restart, own)
         try:
             engine = await asyncio.shield(building)
         except asyncio.CancelledError:
@@ -256,9 +256,9 @@ class _Start:
         finally:
             over.set()
 
-    def _build(self, replica: int, life: int, own: Processes) -> VllmEngine:
+    def _build(self, replica: int, restart: int, own: Processes) -> VllmEngine:
         devices = self._devices[replica] if self._devices else None
-        seed = self._settings.draw_seed(replica, life)
+        seed = self._settings.draw_seed(replica, restart)
         return VllmEngine(self._settings, self._args, seed=seed, devices=devices, processes=own)
 
 
@@ -272,7 +272,7 @@ def open_engine(settings: EngineSettings) -> Replicas:
         opens_reasoning=start.first.opens_reasoning,
         fingerprint=start.first.fingerprint(),
         count_tokens=start.first.count_tokens,
-        tell=settings.tell,
+        notify=settings.notify,
     )
 
 

@@ -155,9 +155,9 @@ class Lives:
         counts, pids = self.samples, self.pids
 
         class Counting(ray_engine.RemoteEngine):
-            def __init__(self, s: Any, needs: Any, replica: int, life: int, tell: Any) -> None:
-                super().__init__(s, needs, replica, life, tell)
-                self.key = replica, life
+            def __init__(self, s: Any, needs: Any, replica: int, restart: int, tell: Any) -> None:
+                super().__init__(s, needs, replica, restart, tell)
+                self.key = replica, restart
 
             async def up(self) -> None:
                 await super().up()
@@ -187,7 +187,7 @@ def test_an_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_models(
     assert sum(lives.samples.values()) == 240
     assert lives.samples[0, 0] and lives.samples[1, 0]
     manifest = RunFolder(tmp_path / "ray").manifest()
-    assert [n for n in manifest.starts[0]["notices"] if "died and is started again" in n]
+    assert [n for n in manifest.starts[0]["notices"] if "stopped and is restarted" in n]
     assert manifest.fingerprint["engine"] == "ray:transformers"
     plain = settings(late, cluster, tmp_path / "plain").model_copy(
         update={"engine": "transformers", "replicas": None, "ray_address": None}

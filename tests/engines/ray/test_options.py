@@ -21,7 +21,7 @@ from harness.engines.ray import engine as ray_engine
 from harness.engines.ray.actor import Needs
 from harness.engines.ray.cluster import Cluster, Node, import_ray
 from harness.engines.ray.engine import Start, split_options
-from harness.engines.replicas import ReplicaDied
+from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.interfaces import Request
@@ -239,7 +239,7 @@ def test_a_sample_that_ray_does_not_take_is_drawn_elsewhere(
     monkeypatch.setattr(ray_actor, "import_ray", lambda: fake)
     engine = object.__new__(ray_actor.RemoteEngine)
     engine._actor = SimpleNamespace(generate=SimpleNamespace(remote=refuse))
-    with pytest.raises(ReplicaDied, match="the node is gone"):
+    with pytest.raises(ReplicaLost, match="the node is gone"):
         asyncio.run(engine.generate(Request("p", 0, Prompt("x"), Sampling())))
 
 

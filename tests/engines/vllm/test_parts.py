@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine
-from harness.engines.replicas import ReplicaDied
+from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm import engine as vllm_engine
 from harness.engines.vllm import orphan
@@ -271,7 +271,7 @@ def test_what_a_core_aborts_as_it_ends_is_drawn_elsewhere(
     monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
     engine = VllmEngine.__new__(VllmEngine)
     engine._llm, engine._lora, engine._numbers = Ending(), None, count()
-    with pytest.raises(ReplicaDied, match="vLLM is ending"):
+    with pytest.raises(ReplicaLost, match="vLLM is ending"):
         asyncio.run(engine._complete([1, 2], None))
 
 
@@ -298,7 +298,7 @@ def test_what_a_core_died_of_is_told(plain_params: None, monkeypatch: pytest.Mon
         file.write(
             "Traceback\n  File y\nx.EngineDeadError: See stack trace (above) for the cause\n"
         )
-    with pytest.raises(ReplicaDied, match=r"vLLM is gone \(CUDA out of memory\.\)"):
+    with pytest.raises(ReplicaLost, match=r"vLLM is gone \(CUDA out of memory\.\)"):
         asyncio.run(engine._complete([1, 2], None))
 
 
