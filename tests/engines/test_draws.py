@@ -12,7 +12,8 @@ import pytest
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import render
-from harness.engines.hf.engine import Options, TransformersEngine
+from harness.engines.hf.engine import TransformersEngine
+from harness.engines.hf.options import Options
 from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
 from harness.interfaces import Request
@@ -88,7 +89,7 @@ def over_replicas(
                         count_tokens=lambda text: None, notify=lambda text: None)  # fmt: skip
         warm = Request("0", 0, prompts[0], Sampling(temperature=0.0, max_tokens=1))  # draws none
         await asyncio.gather(both.generate(warm), both.generate(warm))
-        while None in (replica.engine for replica in both._replicas):
+        while both.running < 2:
             await asyncio.sleep(0.01)
         for pair in drawn:
             for stream in pair:

@@ -86,7 +86,7 @@ def test_a_dead_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> Non
     asked = [request.index for engine in cluster.engines for request in engine.requests]
     assert len(lost) == 4
     assert sorted(asked) == sorted([*range(20), *lost])
-    assert len(cluster.notices) == 1 and "engine 1 died" in cluster.notices[0]
+    assert len(cluster.notices) == 1 and "engine 1 stopped" in cluster.notices[0]
     assert all(engine.closed for engine in cluster.engines)
 
 

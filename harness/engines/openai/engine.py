@@ -228,7 +228,9 @@ class OpenAIEngine:
         """Count a fault; seconds until the next try. EngineError when there is none."""
         if (fault.wait or 0.0) > _LONG_WAIT and not self._told_wait:
             self._told_wait = True
-            self._settings.notify(f"{server.address.shown} asks to wait {fault.wait:.0f} s: {fault}")
+            self._settings.notify(
+                f"{server.address.shown} asks to wait {fault.wait:.0f} s: {fault}"
+            )
         if fault.limited:
             tries.limited += 1
             return self._dispatch.limited(server, fault, tries.wait(fault.wait))

@@ -89,7 +89,9 @@ class VllmServer:
         """Block until it answers. EngineDown with the end of its log when it does not come up."""
         began = time.monotonic()
         told = began
-        self._settings.notify(f"starting vllm serve for {self._settings.model}; its log: {self.log}")
+        self._settings.notify(
+            f"starting vllm serve for {self._settings.model}; its log: {self.log}"
+        )
         while not self.is_ready():
             if self._process.poll() is not None:
                 raise EngineDown(f"vllm serve ended while it started{self.tail()}")

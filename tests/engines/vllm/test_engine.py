@@ -16,11 +16,13 @@ import pytest
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import derive_seed
-from harness.engines.hf.engine import Options, TransformersEngine
+from harness.engines.hf.engine import TransformersEngine
+from harness.engines.hf.options import Options
 from harness.engines.replicas import ReplicaLost, Replicas
 from harness.engines.settings import EngineSettings
-from harness.engines.vllm.engine import VllmEngine, open_engine
-from harness.engines.vllm.start import cores
+from harness.engines.vllm.engine import VllmEngine
+from harness.engines.vllm.process import cores
+from harness.engines.vllm.start import open_engine
 from harness.errors import DataError, EngineError, UsageError
 from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun, make_plan, make_request, units
