@@ -29,7 +29,8 @@ from typing import Any
 
 import torch
 
-from harness.engines.hf.engine import Options, TransformersEngine
+from harness.engines.hf.engine import TransformersEngine
+from harness.engines.hf.options import Options
 from harness.interfaces import Request
 from harness.pipeline.pending import make_plan, make_request, units
 from harness.pipeline.runner import Observer

@@ -1,4 +1,4 @@
-"""Single requests into batches, for engines that take a list and return when all of it is done."""
+"""Collects single requests into batches, for engines that generate a whole list in one call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GATHER_SECONDS = 0.01  # after the first request of a batch, for the others to 
 
 
 class BatchTooLarge(Exception):
-    """Raised by what runs a batch when it does not fit: the batch is halved and tried again."""
+    """The batch does not fit into memory: it is halved and retried."""
 
 
 @dataclass(slots=True)
@@ -27,13 +27,13 @@ class _Waiting(Generic[Item]):
 
 
 class Batcher(Generic[Item]):
-    """Gathers what waits and runs it, one batch after another, all in one thread of its own.
+    """Runs the waiting requests, one batch after another, in a single thread of its own.
 
-    One thread, because on a GPU the first work of any thread costs seconds.
+    A single thread, because on a GPU the first call from any thread costs seconds.
 
     Args:
-        run: completes a batch; what it raises ends each of its samples in EngineError.
-        size: samples in a batch at most.
+        run: completes a batch, in order; any exception ends all its samples in EngineError.
+        size: largest number of samples in a batch.
         name: of the engine, for messages.
     """
 
@@ -49,7 +49,15 @@ class Batcher(Generic[Item]):
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def submit(self, item: Item, group: Hashable = None) -> Completion:
-        """One sample; it joins the next batch of its group."""
+        """Complete one sample in the next batch of its group.
+
+        Args:
+            item: what `run` takes.
+            group: samples of different groups never share a batch.
+
+        Raises:
+            EngineError: `run` failed on the batch.
+        """
         if self._loop is None:
             self._loop = asyncio.create_task(self._serve())
         waiting = _Waiting(item, group, asyncio.get_running_loop().create_future())
@@ -58,7 +66,7 @@ class Batcher(Generic[Item]):
         return await waiting.done
 
     async def close(self) -> None:
-        """End the loop; a batch in work is not waited for."""
+        """Stop without waiting for the batch in progress."""
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
@@ -83,7 +91,7 @@ class Batcher(Generic[Item]):
                     waiting.done.set_result(completion)
 
     def _take(self) -> list[_Waiting[Item]]:
-        """The next batch, without what was called off meanwhile."""
+        """The next batch, without requests that were cancelled while they waited."""
         self._queue = [waiting for waiting in self._queue if not waiting.done.done()]
         group = self._queue[0].group if self._queue else None
         batch = [waiting for waiting in self._queue if waiting.group == group][: self._size]

@@ -15,6 +15,11 @@ from harness.types import Prompt
 class Chat:
     """Applies the chat template once; the text that it renders already holds the start token.
 
+    Args:
+        model: folder or hub name of the tokenizer.
+        revision: of a hub model.
+        think_end: the tag that ends reasoning.
+
     Raises:
         DataError: the tokenizer cannot be loaded.
     """
@@ -35,7 +40,11 @@ class Chat:
         return digest(str(template).encode()) if template else None
 
     def tokens(self, prompt: Prompt) -> list[int]:
-        """The token ids of a prompt. EngineDown when the template refuses it."""
+        """The token ids of a prompt.
+
+        Raises:
+            EngineDown: the chat template fails on it.
+        """
         return list(self._tokens(prompt))
 
     def count(self, text: str) -> int:
@@ -65,6 +74,11 @@ class Chat:
 
 def length_cap(n_prompt: int, max_tokens: int | None, context: int) -> int:
     """Tokens that a completion may have: the cap, or what the context leaves beside the prompt.
+
+    Args:
+        n_prompt: tokens of the prompt.
+        max_tokens: the cap that was asked for; None for what the context leaves.
+        context: tokens of prompt and completion together.
 
     Raises:
         EngineError: the prompt leaves no room.

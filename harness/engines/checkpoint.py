@@ -13,7 +13,11 @@ _HASHED_BYTES = 1 << 20
 
 
 def load_tokenizer(model: str, revision: str | None) -> Any:
-    """The model's tokenizer. DataError says what the folder lacks."""
+    """The model's tokenizer.
+
+    Raises:
+        DataError: it cannot be loaded; the message says what the folder lacks.
+    """
     from transformers import AutoTokenizer
 
     _check_model(model)
@@ -27,7 +31,17 @@ def load_tokenizer(model: str, revision: str | None) -> Any:
 
 
 def load_model(model: str, revision: str | None, dtype: str, device: str) -> Any:
-    """The model on its device, ready to generate. DataError when it cannot be loaded."""
+    """The model on its device, ready to generate.
+
+    Args:
+        model: folder or hub name.
+        revision: of a hub model.
+        dtype: of the weights, such as "bfloat16", or "auto" for the checkpoint's own.
+        device: "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        DataError: it cannot be loaded.
+    """
     from transformers import AutoModelForCausalLM
 
     try:
@@ -41,8 +55,8 @@ def _check_model(model: str) -> None:
     path = Path(model)
     if path.is_dir() and not (path / "config.json").is_file():
         raise DataError(f"{model}: the folder holds no config.json, so it is no model folder")
-    looks_local = path.is_absolute() or model.startswith(".") or model.count("/") > 1
-    if looks_local and not path.is_dir():
+    is_local = path.is_absolute() or model.startswith(".") or model.count("/") > 1
+    if is_local and not path.is_dir():
         raise DataError(f"{model}: there is no such model folder")
 
 

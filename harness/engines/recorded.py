@@ -1,4 +1,4 @@
-"""Responses that someone published, played back so that they are graded like our own."""
+"""Replays published responses, so that they are graded and reported like our own."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from harness.types import FinishReason
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One published response and why it ended, where that was published too."""
+    """One published response, and why it ended where that is known."""
 
     text: str
     finish_reason: FinishReason = "unknown"
 
 
 class RecordedEngine:
-    """Answers a request with the recording of its (problem id, index).
+    """Answers each request with the recording of its (problem id, index).
 
     Args:
         recordings: by (problem id, index).
-        fingerprint: what is known of where they came from.
+        fingerprint: what is known about their origin.
     """
 
     def __init__(
@@ -52,7 +52,11 @@ class RecordedEngine:
         return
 
     async def generate(self, request: Request) -> Completion:
-        """The recording. EngineError when there is none for this sample."""
+        """The recording of this sample.
+
+        Raises:
+            EngineError: there is none.
+        """
         found = self._recordings.get((request.problem_id, request.index))
         if found is None:
             raise EngineError(f"nothing is recorded for sample {request.index}")

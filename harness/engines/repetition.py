@@ -1,8 +1,8 @@
-"""When a text has become a loop: its last tokens are N repeats of one pattern. Pure.
+"""Detects that a text has become a loop: its last tokens are N repeats of one pattern. Pure.
 
-The pattern has 8 to 64 tokens. A shorter loop is found as a multiple of itself, so that it must have
-gone on for at least 8 N tokens: a row of zeros in a matrix is none. vLLM's own detection, which its
-engine uses, is given the same three numbers and cuts at the same token.
+The pattern has 8 to 64 tokens. A shorter pattern is found as a multiple of itself, so it must have
+repeated for at least 8 N tokens: a row of zeros in a matrix is no loop. vLLM's own detection, which
+its engine uses, gets the same three numbers and cuts at the same token.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ def detection(guard: int | None) -> dict[str, int] | None:
 
 
 class LoopDetector:
-    """Watches one completion, a token at a time, for N repeats of a pattern at its end.
+    """Checks one completion, a token at a time, for N repeats of a pattern at its end.
 
     For each distance it counts how many tokens in a row equal the token that far back: N repeats of
     a pattern of p tokens are (N - 1) p such tokens.
+
+    Args:
+        repeats: N, at least 2.
     """
 
     def __init__(self, repeats: int) -> None:

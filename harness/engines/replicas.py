@@ -1,7 +1,7 @@
-"""Several engines as one: a sample goes to the least busy, and a dead engine's samples elsewhere.
+"""Several engines as one: a sample goes to the least busy; a lost engine's samples go elsewhere.
 
-A replica is any engine. It says that it died by raising `ReplicaDied`; what it had in flight is
-drawn again by the others and nothing else is, and a new one with draws of its own takes its place.
+A replica is any engine. It reports its own loss by raising `ReplicaLost`: its samples in flight,
+and no others, are drawn again by the other replicas, and it is restarted with draws of its own.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ from typing import Any
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
 from harness.interfaces import Completion, Engine, Request
 
-_TRIES = 3  # lives of one replica that may end, or fail to begin, without a sample in between
-_DEATHS = 3  # replicas that one sample may take with it before it is taken for the cause
+_MAX_FAILURES = 3  # of one replica in a row, starts included, without a sample in between
+_MAX_LOSSES = 3  # replicas lost with one sample in flight before it is taken for the cause
 
 Start = Callable[[int, int], Awaitable[Engine]]
-"""Starts (replica number, life number) and returns it ready; the two make its seed."""
+"""Starts replica number r for the n-th time after its first (0) and returns it ready to generate.
+
+Both numbers go into the seed of its draws.
+"""
 
 
-class ReplicaDied(EngineError):
+class ReplicaLost(EngineError):
     """The engine behind this call is gone; its samples are to be drawn elsewhere."""
 
 
 @dataclass(eq=False, slots=True)
 class _Replica:
     number: int
-    life: int = 0
+    restart: int = 0
     engine: Engine | None = None
     in_flight: int = 0
     failures: int = 0  # since it last completed a sample
@@ -38,18 +41,18 @@ class _Replica:
 class Replicas:
     """An engine over n replicas; see `harness.interfaces.Engine`.
 
-    The first call starts all of them and waits for one; the others join as they come up. More
-    calls than keep the living ones busy wait here, so that a late one finds work at once.
+    The first call starts all of them and waits for one; the others join as they become ready. Calls
+    beyond what keeps the running ones busy wait here, so that a late replica finds work at once.
 
     Args:
-        start: starts one life of one replica. UsageError and DataError of a first life end the run,
-            unless others draw by then; anything else is tried again.
+        start: starts one replica. UsageError and DataError of a first start end the run, unless
+            other replicas draw by then; any other failure is retried.
         n: replicas.
         each: samples in flight that keep one replica busy.
         opens_reasoning: whether the prompt as rendered opens reasoning.
         fingerprint: of all of them.
         count_tokens: tokens of a text.
-        tell: told when a replica dies or is given up.
+        notify: called with one line when a replica is lost, does not start, or is given up.
     """
 
     def __init__(
@@ -61,21 +64,29 @@ class Replicas:
         opens_reasoning: bool,
         fingerprint: Mapping[str, Any],
         count_tokens: Callable[[str], int | None],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
-        self._start, self._each, self._tell = start, each, tell
-        self._opens_reasoning = opens_reasoning
-        self._fingerprint, self._count = fingerprint, count_tokens
+        self._start, self._each, self._notify = start, each, notify
+        self._opens_reasoning, self._fingerprint, self._count = (
+            opens_reasoning,
+            fingerprint,
+            count_tokens,
+        )
         self._replicas = [_Replica(number) for number in range(n)]
-        self._work: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
         self._fatal: HarnessError | None = None
         self._begun = self._drawn = False
 
     @property
     def concurrency(self) -> int:
-        """What keeps all of them busy."""
+        """Samples in flight that keep all of them busy."""
         return self._each * len(self._replicas)
+
+    @property
+    def running(self) -> int:
+        """Replicas that are ready to generate now."""
+        return sum(replica.engine is not None for replica in self._replicas)
 
     @property
     def opens_reasoning(self) -> bool:
@@ -83,121 +94,127 @@ class Replicas:
         return self._opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """What the replicas are made of, and how many they are."""
+        """The fingerprint of one replica, and their number."""
         return {**self._fingerprint, "replicas": len(self._replicas)}
 
     def count_tokens(self, text: str) -> int | None:
-        """Tokens of a text."""
+        """Tokens of a text; None where no tokenizer can be read."""
         return self._count(text)
 
     async def generate(self, request: Request) -> Completion:
-        """One sample, by the least busy replica; drawn again elsewhere if that one dies.
+        """One sample from the least busy replica; drawn again elsewhere if that one is lost.
 
         Raises:
-            EngineError: the sample took several replicas with it.
+            EngineError: several replicas were lost with this sample in flight.
             EngineDown: no replica is left.
+            UsageError, DataError: a replica's first start was refused before any sample was drawn.
         """
         if not self._begun:
             self._begun = True
             for replica in self._replicas:
-                self._keep(self._bring_up(replica))
-        for _ in range(_DEATHS):
+                self._run(self._start_replica(replica))
+        for _ in range(_MAX_LOSSES):
             replica, engine = await self._least_busy()
-            life = replica.life
+            restart = replica.restart
             try:
                 completion = await engine.generate(request)
                 replica.failures, self._drawn = 0, True
                 return completion
-            except ReplicaDied as death:
-                self._bury(replica, life, death)
+            except ReplicaLost as loss:
+                self._restart(replica, restart, loss)
             finally:
                 replica.in_flight -= 1
-                await self._let_next()
-        raise EngineError(f"{_DEATHS} engines died with this sample in flight: it may be the cause")
+                await self._wake_next()
+        raise EngineError(
+            f"{_MAX_LOSSES} engines stopped with this sample in flight: it may be the cause"
+        )
 
     async def close(self) -> None:
-        """Stop the starts in work and close every replica."""
-        for task in self._work:
+        """Cancel the starts in progress and close every replica."""
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
-        living = [replica.engine for replica in self._replicas if replica.engine is not None]
-        await asyncio.gather(*(engine.close() for engine in living), return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = [replica.engine for replica in self._replicas if replica.engine is not None]
+        await asyncio.gather(*(engine.close() for engine in running), return_exceptions=True)
 
     async def _least_busy(self) -> tuple[_Replica, Engine]:
-        """The replica with the fewest samples, once one has room; a place in it is taken."""
+        """The replica with the fewest samples, once one has room; takes a place in it."""
         async with self._changed:
             while True:
                 if self._fatal is not None:
                     raise self._fatal
-                living = [
+                free = [
                     (replica, replica.engine)
                     for replica in self._replicas
                     if replica.engine is not None and replica.in_flight < self._each
                 ]
-                if living:
-                    replica, engine = min(living, key=lambda pair: pair[0].in_flight)
+                if free:
+                    replica, engine = min(free, key=lambda pair: pair[0].in_flight)
                     replica.in_flight += 1
                     return replica, engine
                 try:
                     await self._changed.wait()
                 except asyncio.CancelledError:
-                    self._changed.notify()  # the room that this one was told of is another's
+                    self._changed.notify()  # hand the wake-up on to another waiting call
                     raise
 
-    async def _let_next(self) -> None:
+    async def _wake_next(self) -> None:
         async with self._changed:
             self._changed.notify()
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def _bury(self, replica: _Replica, life: int, death: ReplicaDied) -> None:
-        """Count a death once, however many samples report it, and start the next life."""
-        if replica.engine is None or replica.life != life:
+    def _restart(self, replica: _Replica, restart: int, loss: ReplicaLost) -> None:
+        """Count a loss once, however many samples report it, and start the replica again."""
+        if replica.engine is None or replica.restart != restart:
             return
-        dead, replica.engine = replica.engine, None
+        lost, replica.engine = replica.engine, None
         replica.failures += 1
-        self._tell(f"engine {replica.number} died and is started again: {death}")
-        self._keep(self._close_dead(dead))
-        replica.life += 1
-        self._keep(self._bring_up(replica))
+        self._notify(f"engine {replica.number} stopped and is restarted: {loss}")
+        self._run(self._close_lost(lost))
+        replica.restart += 1
+        self._run(self._start_replica(replica))
 
     @staticmethod
-    async def _close_dead(engine: Engine) -> None:
+    async def _close_lost(engine: Engine) -> None:
         try:
             await engine.close()
-        except Exception:  # it is dead: what its end raises says nothing more
+        except Exception:  # it is gone: what closing it raises adds nothing
             return
 
-    async def _bring_up(self, replica: _Replica) -> None:
+    async def _start_replica(self, replica: _Replica) -> None:
         """Start a replica; after several failures in a row it is given up."""
-        while replica.failures < _TRIES:
+        while replica.failures < _MAX_FAILURES:
             try:
-                engine = await self._start(replica.number, replica.life)
+                engine = await self._start(replica.number, replica.restart)
             except Exception as error:
-                if isinstance(error, UsageError | DataError) and not (replica.life or self._drawn):
-                    await self._settle(fatal=error)  # no other try makes this better
+                first = not (replica.restart or self._drawn)
+                if isinstance(error, UsageError | DataError) and first:
+                    await self._publish(fatal=error)  # a retry would fail in the same way
                     return
                 replica.failures += 1
-                replica.life += 1
-                self._tell(f"engine {replica.number} did not start: {error}")
+                replica.restart += 1
+                self._notify(f"engine {replica.number} did not start: {error}")
             else:
-                await self._settle(replica, engine)
+                await self._publish(replica, engine)
                 return
-        self._tell(f"engine {replica.number} is given up after {_TRIES} failures in a row")
+        self._notify(f"engine {replica.number} is given up after {_MAX_FAILURES} failures in a row")
         replica.given_up = True
         if all(other.given_up for other in self._replicas):
-            await self._settle(fatal=EngineDown("no engine is left; every finished sample is kept"))
+            await self._publish(
+                fatal=EngineDown("no engine is left; every finished sample is kept")
+            )
 
-    async def _settle(
+    async def _publish(
         self,
         replica: _Replica | None = None,
         engine: Engine | None = None,
         fatal: HarnessError | None = None,
     ) -> None:
-        """Tell those who wait for a replica what has come up, or what ends the run."""
+        """Wake the waiting calls: a replica is ready, or an error ends the run."""
         async with self._changed:
             if replica is not None:
                 replica.engine = engine

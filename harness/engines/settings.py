@@ -1,4 +1,4 @@
-"""What an engine is made from: one value for all of them, and who uses which part of it."""
+"""The settings that every engine is built from, and which engine uses which of them."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ _USED_BY = {
     "repetition_guard": ("transformers", "vllm", "ray", "openai"),
     "revision": ("transformers", "vllm", "ray", "openai", "lm_eval"),
 }
-"""Options that only some engines know; given to another one they are an error, not ignored."""
+"""Options that only some engines use; any other engine refuses them instead of ignoring them."""
 
 
-def _say_nothing(_: str) -> None:
+def _ignore(_: str) -> None:
     pass
 
 
-def _goes_on() -> bool:
+def _never() -> bool:
     return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Everything that `harness.engines.make_engine` is told.
+    """The whole input of `harness.engines.make_engine`.
 
     Args:
         engine: one of `harness.engines.ENGINES`; `lm_eval:NAME` names lm-eval's own model after it.
         model: a local folder, a name on the hub, or the name that a server knows it by.
         revision: of a hub model.
         think_end: the tag that ends reasoning, to see whether the chat template opens one.
-        seed: of this process start's draws; `draw_seed` derives each replica's from it.
+        seed: of the draws of this process start; `draw_seed` derives each replica's from it.
         seeded: whether every request will carry a seed of its own.
-        options: what `--engine-arg` gave, as text; an engine names those that it knows.
+        options: name to text, as `--engine-arg` gave them; each engine parses its own.
         base_url: of an OpenAI-compatible server, up to and including /v1.
-        serve: start a server for the run and stop it at its end.
-        tokens_per_minute: completion and prompt tokens that a server grants.
-        replicas: engines side by side, each with its own draws.
+        serve: start a server for the run and stop it when the run ends.
+        tokens_per_minute: rate limit of a server, prompt and completion tokens together.
+        replicas: number of engines that run side by side, each with its own draws.
         ray_address: of a running Ray cluster; a local one is started without it.
-        repetition_guard: of the requests to come, see `harness.types.Sampling`; an engine that
-            cannot watch its tokens refuses it.
-        tell: told in one line of what a user should know and nothing fails for.
-        stopped: whether the run was interrupted while the engine is still being opened.
+        repetition_guard: repeats that make a loop, see `harness.types.Sampling`; an engine that
+            does not see its tokens refuses it.
+        notify: called with one line that the user should read; nothing fails because of it.
+        stopped: returns whether the run was interrupted while the engine is still starting.
     """
 
     engine: str
@@ -65,28 +65,36 @@ class EngineSettings:
     replicas: int | None = None
     ray_address: str | None = None
     repetition_guard: int | None = None
-    tell: Callable[[str], None] = _say_nothing
-    stopped: Callable[[], bool] = _goes_on
+    notify: Callable[[str], None] = _ignore
+    stopped: Callable[[], bool] = _never
 
     @property
     def name(self) -> str:
         """The engine's name without what follows a colon."""
         return self.engine.partition(":")[0]
 
-    def draw_seed(self, replica: int, life: int = 0) -> int:
-        """Seed of a replica's own draws, another one for each life of it.
+    def draw_seed(self, replica: int, restart: int = 0) -> int:
+        """Seed of the draws of one replica.
 
         Two replicas with one seed, or a restarted one with its old seed, would draw the same
         samples twice.
+
+        Args:
+            replica: its number, from 0.
+            restart: how often it was restarted before this start.
         """
-        return derive_seed("replica", self.seed, replica, life)
+        return derive_seed("replica", self.seed, replica, restart)
 
     def for_another_process(self) -> EngineSettings:
-        """The same without what belongs to this process and cannot be sent."""
-        return replace(self, tell=_say_nothing, stopped=_goes_on)
+        """A copy that can be pickled: without the callbacks into this process."""
+        return replace(self, notify=_ignore, stopped=_never)
 
     def check_used(self) -> None:
-        """Raise UsageError for an option that this engine would ignore."""
+        """Check that the engine uses every option that was given.
+
+        Raises:
+            UsageError: the engine would ignore one.
+        """
         for option in fields(self):
             users = _USED_BY.get(option.name)
             if users and self.name not in users and getattr(self, option.name) != option.default:
@@ -106,7 +114,7 @@ _SECRETS = (
 
 
 def without_secrets(command: Sequence[str]) -> list[str]:
-    """A command line as it may be written down."""
+    """A command line whose secrets are replaced by ***, so that it may be stored."""
     shown = list(command)
     for pattern, replacement in _SECRETS:
         shown = [pattern.sub(replacement, word) for word in shown]

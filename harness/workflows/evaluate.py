@@ -223,7 +223,7 @@ def load_engine(
             replicas=settings.replicas,
             ray_address=settings.ray_address if for_engine else None,
             repetition_guard=settings.repetition_guard,
-            tell=notices.add,
+            notify=notices.add,
             stopped=stopped,
         )
     )

@@ -12,7 +12,8 @@ import pytest
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import render
-from harness.engines.hf.engine import Options, TransformersEngine
+from harness.engines.hf.engine import TransformersEngine
+from harness.engines.hf.options import Options
 from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
 from harness.interfaces import Request
@@ -78,17 +79,17 @@ def over_replicas(
             drawn[int(request.problem_id)][self.number].append(completion.text)
             return completion
 
-    async def start(replica: int, life: int) -> Noted:
+    async def start(replica: int, restart: int) -> Noted:
         engine = Noted(model, seed=seeds[replica], options=Options(batch_size=64))
         engine.number = replica
         return engine
 
     async def work() -> None:
         both = Replicas(start, 2, each=64, opens_reasoning=True, fingerprint={},
-                        count_tokens=lambda text: None, tell=lambda text: None)  # fmt: skip
+                        count_tokens=lambda text: None, notify=lambda text: None)  # fmt: skip
         warm = Request("0", 0, prompts[0], Sampling(temperature=0.0, max_tokens=1))  # draws none
         await asyncio.gather(both.generate(warm), both.generate(warm))
-        while None in (replica.engine for replica in both._replicas):
+        while both.running < 2:
             await asyncio.sleep(0.01)
         for pair in drawn:
             for stream in pair:

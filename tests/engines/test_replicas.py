@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.engines.replicas import ReplicaDied, Replicas
+from harness.engines.replicas import ReplicaLost, Replicas
 from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.interfaces import Completion, Request
 from harness.types import Prompt, Sampling
@@ -21,7 +21,7 @@ def ask(index: int) -> Request:
 class Cluster:
     """Starts fake engines, each when `late` more samples were asked for than for the one before it.
 
-    `reply` gets (replica, life, request).
+    `reply` gets (replica, restart, request).
     """
 
     def __init__(
@@ -29,27 +29,27 @@ class Cluster:
         reply: Callable[[int, int, Request], Completion],
         *,
         n: int = 2,
-        start: Callable[[int, int], None] = lambda replica, life: None,
+        start: Callable[[int, int], None] = lambda replica, restart: None,
         seconds: float = 0.001,
         late: int = 0,
     ) -> None:
-        self.lives: list[tuple[int, int]] = []
+        self.starts: list[tuple[int, int]] = []
         self.engines: list[FakeEngine] = []
-        self.told: list[str] = []
+        self.notices: list[str] = []
 
-        async def begin(replica: int, life: int) -> FakeEngine:
-            self.lives.append((replica, life))
+        async def begin(replica: int, restart: int) -> FakeEngine:
+            self.starts.append((replica, restart))
             while sum(len(engine.requests) for engine in self.engines) < late * replica:
                 await asyncio.sleep(0.001)
-            start(replica, life)
+            start(replica, restart)
             self.engines.append(
-                FakeEngine(lambda r: reply(replica, life, r), concurrency=4, seconds=seconds)
+                FakeEngine(lambda r: reply(replica, restart, r), concurrency=4, seconds=seconds)
             )
             return self.engines[-1]
 
         self.all = Replicas(
             begin, n, each=4, opens_reasoning=False, fingerprint={"engine": "fake"},
-            count_tokens=lambda text: None, tell=self.told.append,
+            count_tokens=lambda text: None, notify=self.notices.append,
         )  # fmt: skip
 
     def draw(self, count: int) -> list[Completion | BaseException]:
@@ -63,7 +63,7 @@ class Cluster:
         return asyncio.run(work())
 
 
-def same(replica: int, life: int, request: Request) -> Completion:
+def same(replica: int, restart: int, request: Request) -> Completion:
     return answer(str(request.index))
 
 
@@ -74,19 +74,19 @@ def test_samples_are_spread_evenly() -> None:
 
 
 def test_a_dead_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> None:
-    def reply(replica: int, life: int, request: Request) -> Completion:
-        if (replica, life) == (1, 0):
-            raise ReplicaDied("killed")
+    def reply(replica: int, restart: int, request: Request) -> Completion:
+        if (replica, restart) == (1, 0):
+            raise ReplicaLost("killed")
         return answer(str(request.index))
 
     cluster = Cluster(reply)
     assert cluster.draw(20) == [answer(str(index)) for index in range(20)]
-    assert cluster.lives == [(0, 0), (1, 0), (1, 1)]
+    assert cluster.starts == [(0, 0), (1, 0), (1, 1)]
     lost = [request.index for request in cluster.engines[1].requests]
     asked = [request.index for engine in cluster.engines for request in engine.requests]
     assert len(lost) == 4
     assert sorted(asked) == sorted([*range(20), *lost])
-    assert len(cluster.told) == 1 and "engine 1 died" in cluster.told[0]
+    assert len(cluster.notices) == 1 and "engine 1 stopped" in cluster.notices[0]
     assert all(engine.closed for engine in cluster.engines)
 
 
@@ -118,17 +118,17 @@ def test_a_late_engine_finds_work_though_all_samples_were_asked_for_before() -> 
 
 
 def test_an_engine_that_never_starts_is_given_up_and_the_others_go_on() -> None:
-    def start(replica: int, life: int) -> None:
+    def start(replica: int, restart: int) -> None:
         if replica == 1:
             raise RuntimeError("no memory")
 
     cluster = Cluster(same, start=start)
     assert cluster.draw(8) == [answer(str(index)) for index in range(8)]
-    assert cluster.told[-1] == "engine 1 is given up after 3 failures in a row"
+    assert cluster.notices[-1] == "engine 1 is given up after 3 failures in a row"
 
 
 def test_with_no_engine_left_the_run_is_down() -> None:
-    def start(replica: int, life: int) -> None:
+    def start(replica: int, restart: int) -> None:
         raise RuntimeError("no memory")
 
     found = Cluster(same, start=start).draw(3)
@@ -136,18 +136,18 @@ def test_with_no_engine_left_the_run_is_down() -> None:
 
 
 def test_a_start_that_no_other_try_makes_better_ends_at_once() -> None:
-    def start(replica: int, life: int) -> None:
+    def start(replica: int, restart: int) -> None:
         raise UsageError("no such option")
 
     cluster = Cluster(same, start=start)
     assert [str(error) for error in cluster.draw(2)] == ["no such option"] * 2
-    assert cluster.lives == [(0, 0), (1, 0)]
+    assert cluster.starts == [(0, 0), (1, 0)]
 
 
 def test_a_sample_that_kills_every_engine_ends_in_error_and_the_rest_is_drawn() -> None:
-    def reply(replica: int, life: int, request: Request) -> Completion:
+    def reply(replica: int, restart: int, request: Request) -> Completion:
         if request.index == 0:
-            raise ReplicaDied("out of memory")
+            raise ReplicaLost("out of memory")
         return answer(str(request.index))
 
     found = Cluster(reply).draw(6)
@@ -157,36 +157,36 @@ def test_a_sample_that_kills_every_engine_ends_in_error_and_the_rest_is_drawn() 
 
 @pytest.mark.parametrize("fault", [EngineError("refused"), EngineDown("gone")])
 def test_other_faults_are_the_callers(fault: Exception) -> None:
-    def reply(replica: int, life: int, request: Request) -> Completion:
+    def reply(replica: int, restart: int, request: Request) -> Completion:
         raise fault
 
     cluster = Cluster(reply)
     assert cluster.draw(1) == [fault]
-    assert cluster.told == []
+    assert cluster.notices == []
 
 
 def test_a_late_engine_that_cannot_start_does_not_end_a_run_that_draws() -> None:
     """A node without the model, say: those that draw go on."""
 
-    def start(replica: int, life: int) -> None:
+    def start(replica: int, restart: int) -> None:
         if replica == 1:
             raise DataError("on node b: there is no such model folder")
 
     cluster = Cluster(same, start=start, late=20)
     assert cluster.draw(200) == [answer(str(index)) for index in range(200)]
-    assert cluster.told[0] == "engine 1 did not start: on node b: there is no such model folder"
+    assert cluster.notices[0] == "engine 1 did not start: on node b: there is no such model folder"
 
 
 def test_an_engine_that_ran_is_tried_again_though_its_start_is_refused() -> None:
-    def start(replica: int, life: int) -> None:
-        if life == 1:
+    def start(replica: int, restart: int) -> None:
+        if restart == 1:
             raise UsageError("too little memory")  # the dead one's is not free yet
 
-    def reply(replica: int, life: int, request: Request) -> Completion:
-        if life == 0:
-            raise ReplicaDied("killed")
+    def reply(replica: int, restart: int, request: Request) -> Completion:
+        if restart == 0:
+            raise ReplicaLost("killed")
         return answer(str(request.index))
 
     cluster = Cluster(reply, n=1, start=start)
     assert cluster.draw(3) == [answer(str(index)) for index in range(3)]
-    assert cluster.lives == [(0, 0), (0, 1), (0, 2)]
+    assert cluster.starts == [(0, 0), (0, 1), (0, 2)]

@@ -21,17 +21,17 @@ QUICK = {"patience": "5"}
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waits for their own sake, no key of this machine's, and no traces of cut connections."""
     monkeypatch.setattr("harness.engines.openai.retries._FIRST_SECONDS", 0.01)
-    monkeypatch.setattr("harness.engines.openai.dispatch._FIRST_LOOK", 0.02)
+    monkeypatch.setattr("harness.engines.openai.dispatch._FIRST_PROBE", 0.02)
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
-def settings(*urls: str, told: list[str] | None = None, **more: Any) -> EngineSettings:
+def settings(*urls: str, notices: list[str] | None = None, **more: Any) -> EngineSettings:
     options = {**QUICK, **more.pop("options", {})}
-    tell = (told if told is not None else []).append
+    tell = (notices if notices is not None else []).append
     base = {"engine": "openai", "model": "mock", "base_url": ",".join(urls)}
-    return EngineSettings(**{**base, **more}, options=options, tell=tell)
+    return EngineSettings(**{**base, **more}, options=options, notify=tell)
 
 
 def draw(

@@ -1,1 +1,1 @@
-"""The embedded default: Hugging Face transformers in this process."""
+"""The default engine: Hugging Face transformers in this process."""

@@ -1,4 +1,4 @@
-"""How `generate` draws tokens and ends rows.
+"""How transformers' `generate` draws tokens and ends the rows of a batch.
 
 A token is drawn by the Gumbel trick, argmax(log p + noise), so that every draw comes from a
 generator of the engine's own (or of the sample's own, when seeded) and the process-global random
@@ -15,11 +15,11 @@ from harness.engines.repetition import LoopDetector
 from harness.types import Sampling
 
 
-def forget_defaults(model: Any) -> None:
-    """Have a checkpoint's own generation settings play no part, but for its tokens and its cache.
+def drop_generation_defaults(model: Any) -> None:
+    """Drop a checkpoint's own generation settings, except for its special tokens and its cache.
 
-    `generate` fills what it is not told from them, and many ask for a repetition penalty, which
-    would go into every sample and into no protocol.
+    `generate` takes from them what a call leaves out, and many set a repetition penalty, which would
+    change every sample and appear in no protocol.
     """
     from transformers import GenerationConfig
 
@@ -33,15 +33,15 @@ def forget_defaults(model: Any) -> None:
 def draw_tokens(
     sampling: Sampling, generator: Any, seeds: Sequence[int | None], device: str
 ) -> Any:
-    """Logits processors: temperature, nucleus, then noise, so that argmax is a draw.
+    """Logits processors: temperature, nucleus (top_p), then noise, so that argmax is a draw.
 
-    Nothing at temperature 0, where argmax itself is meant.
+    None at temperature 0, where argmax itself is meant.
 
     Args:
         sampling: an unstated temperature is 1.
         generator: the engine's torch generator.
         seeds: one per row where samples are seeded; else None for all.
-        device: where the logits are.
+        device: of the logits, (rows, vocabulary).
     """
     from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
 
@@ -57,7 +57,13 @@ def draw_tokens(
 
 
 def stop_rows(lengths: Sequence[int], stopped: threading.Event, device: str) -> Any:
-    """A stopping criterion: each row ends at its own length, all of them when the engine stops."""
+    """A stopping criterion: each row ends at its own length, all of them when the engine stops.
+
+    Args:
+        lengths: tokens of each row at its end, prompt and padding included.
+        stopped: set when the engine is closed.
+        device: of the token ids.
+    """
     import torch
     from transformers import StoppingCriteria
 
@@ -71,17 +77,17 @@ def stop_rows(lengths: Sequence[int], stopped: threading.Event, device: str) -> 
 
 
 class LoopStops:
-    """Where the repetition guard cut each row of a batch, if it did.
+    """Applies the repetition guard to a batch; `cuts` holds the tokens at which it cut each row.
 
     Args:
         rows: in the batch.
         guard: repeats that make a loop.
-        width: of the prompts; only what comes after them is watched.
+        width: tokens of the padded prompts; only what follows them is checked.
     """
 
     def __init__(self, rows: int, guard: int, width: int) -> None:
         self.cuts: list[int | None] = [None] * rows
-        self._watched = [LoopDetector(guard) for _ in range(rows)]
+        self._detectors = [LoopDetector(guard) for _ in range(rows)]
         self._width = width
 
     def criterion(self, device: str) -> Any:
@@ -92,8 +98,8 @@ class LoopStops:
         def ended(input_ids: Any) -> list[bool]:
             n = input_ids.shape[1] - self._width
             for row, token in enumerate(input_ids[:, -1].tolist()):
-                # What fills up a row that has ended may look like a loop: it comes after the end.
-                if self.cuts[row] is None and self._watched[row].add(token):
+                # The padding of a row that has ended may be a loop too: it comes after the end.
+                if self.cuts[row] is None and self._detectors[row].add(token):
                     self.cuts[row] = n
             return [cut is not None for cut in self.cuts]
 
@@ -105,7 +111,13 @@ class LoopStops:
 
 
 def add_noise(generator: Any, seeds: Sequence[int | None], device: str) -> Any:
-    """A processor that adds Gumbel noise, so that argmax draws from the distribution."""
+    """A logits processor that adds Gumbel noise, so that argmax draws from the softmax.
+
+    Args:
+        generator: the engine's torch generator, for all rows without a seed.
+        seeds: one per row where samples are seeded; else None for all.
+        device: of the logits.
+    """
     import torch
     from transformers import LogitsProcessor
 

@@ -1,6 +1,6 @@
-"""The embedded default: Hugging Face transformers in this process, on a CPU or a GPU.
+"""The default engine: Hugging Face transformers in this process, on a CPU or a GPU.
 
-Requests that wait are batched and go through plain `generate`; `harness.engines.hf.decoding` draws
+Waiting requests are batched and go through plain `generate`; `harness.engines.hf.decoding` draws
 the tokens.
 """
 
@@ -18,36 +18,13 @@ from typing import Any
 from harness.engines.batching import Batcher, BatchTooLarge
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import load_model, weights_hash
-from harness.engines.hf.decoding import LoopStops, draw_tokens, forget_defaults, stop_rows
-from harness.engines.settings import EngineSettings
+from harness.engines.hf.decoding import LoopStops, draw_tokens, drop_generation_defaults, stop_rows
+from harness.engines.hf.options import Options
 from harness.errors import DataError, UsageError
 from harness.interfaces import Completion, Request
 from harness.types import FinishReason
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `--engine-arg` takes: batch_size, device ("cpu", "cuda:0"), dtype ("bfloat16")."""
-
-    batch_size: int = 64
-    device: str | None = None
-    dtype: str | None = None
-
-
-def parse_options(given: Mapping[str, str]) -> Options:
-    """Options from text; UsageError names the option that is unknown or unreadable."""
-    known = Options.__dataclass_fields__
-    for name in given:
-        if name not in known:
-            raise UsageError(
-                f"--engine-arg {name}: the transformers engine knows {', '.join(known)}"
-            )
-    values: dict[str, Any] = dict(given)
-    if "batch_size" in values:
-        if not given["batch_size"].isdigit() or int(given["batch_size"]) < 1:
-            raise UsageError(f"--engine-arg batch_size={given['batch_size']}: a number from 1 on")
-        values["batch_size"] = int(given["batch_size"])
-    return Options(**values)
+_DEFAULTS = Options()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +37,14 @@ class _Item:
 
 
 class TransformersEngine:
-    """One model in this process; see `harness.types.Engine`.
+    """One model in this process; see `harness.interfaces.Engine`.
+
+    Args:
+        model: folder or hub name.
+        revision: of a hub model.
+        seed: of this engine's draws.
+        think_end: the tag that ends reasoning.
+        options: batch size, device and dtype.
 
     Raises:
         UsageError: torch or transformers is not installed.
@@ -74,7 +58,7 @@ class TransformersEngine:
         revision: str | None = None,
         seed: int = 0,
         think_end: str = "</think>",
-        options: Options = Options(),
+        options: Options = _DEFAULTS,
     ) -> None:
         try:
             import torch
@@ -92,7 +76,7 @@ class TransformersEngine:
         self._dtype = options.dtype or ("float32" if self._device == "cpu" else "auto")
         self._chat = Chat(model, revision, think_end)
         self._model = load_model(model, revision, self._dtype, self._device)
-        forget_defaults(self._model)
+        drop_generation_defaults(self._model)
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._context = int(getattr(self._model.config, "max_position_embeddings", 0) or 1 << 30)
         self._end_tokens = self._find_end_tokens()
@@ -101,7 +85,7 @@ class TransformersEngine:
 
     @property
     def concurrency(self) -> int:
-        """Two batches: one in work, and one that waits for it."""
+        """Samples of two batches: one in progress, and one that waits for it."""
         return 2 * self._options.batch_size
 
     @property
@@ -110,7 +94,7 @@ class TransformersEngine:
         return self._chat.opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """What this engine is made of."""
+        """Weights, template, device, dtype, context and versions."""
         return {
             "engine": "transformers",
             "revision": self._revision,
@@ -129,7 +113,12 @@ class TransformersEngine:
         return self._chat.count(text)
 
     async def generate(self, request: Request) -> Completion:
-        """One sample; it joins the next batch. EngineError when the prompt leaves no room."""
+        """One sample, in the next batch.
+
+        Raises:
+            EngineError: the prompt leaves no room for a completion, or the batch failed.
+            EngineDown: the chat template fails on the prompt.
+        """
         tokens = self._chat.tokens(request.prompt)
         cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
         sampling = request.sampling
@@ -138,7 +127,7 @@ class TransformersEngine:
         return await self._batcher.submit(_Item(request, tokens, cap), group)
 
     async def close(self) -> None:
-        """Stop the batch in work and end the loop."""
+        """Stop the batch in progress and end the loop."""
         self._stopped.set()
         await self._batcher.close()
 
@@ -227,14 +216,3 @@ def _too_large() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         torch.cuda.empty_cache()
         raise BatchTooLarge(str(error)) from error
-
-
-def open_engine(settings: EngineSettings) -> TransformersEngine:
-    """The engine as `harness.engines.make_engine` asks for it."""
-    return TransformersEngine(
-        settings.model,
-        revision=settings.revision,
-        seed=settings.seed,
-        think_end=settings.think_end,
-        options=parse_options(settings.options),
-    )

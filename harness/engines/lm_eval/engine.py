@@ -146,7 +146,7 @@ class LmEvalEngine:
             )  # the start token that lm-eval puts before plain text
             cap = length_cap(n_prompt + first, cap, self._context)
             if sampling.max_tokens and cap < sampling.max_tokens:
-                self._tell(
+                self._notify(
                     f"lm_eval:{self._loaded.name} has a context of {self._context} tokens: "
                     "completions are capped at what the prompt leaves of it (--engine-arg "
                     "max_length=N where the model has more)"
@@ -154,7 +154,7 @@ class LmEvalEngine:
         if cap is None:
             raise EngineDown("--max-tokens is needed: lm-eval's own default would cut at 256")
         if self._loaded.api and len(sampling.stop) > _CHAT_STOPS:
-            self._tell(f"lm-eval's chat client sends the first {_CHAT_STOPS} of "
+            self._notify(f"lm-eval's chat client sends the first {_CHAT_STOPS} of "
                        f"{len(sampling.stop)} stop strings")  # fmt: skip
         found = arguments(sampling, cap, transformers=self._loaded.transformers)
         seed = self._seed(request)
@@ -243,10 +243,10 @@ class LmEvalEngine:
             reason = "length" if n_tokens >= item.cap else "stop"
         return Completion(text, reason, item.n_prompt, n_tokens, seconds=seconds)
 
-    def _tell(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
-            self._settings.tell(text)
+            self._settings.notify(text)
 
 
 def _versions(*names: str) -> dict[str, str]:

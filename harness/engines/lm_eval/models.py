@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import partialmethod
 from typing import Any
 
-from harness.engines.hf.decoding import forget_defaults
+from harness.engines.hf.decoding import drop_generation_defaults
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, UsageError
 
@@ -112,7 +112,7 @@ def load(settings: EngineSettings) -> Loaded:
         )
     _check_reasoning(name, lm, settings.think_end)
     if hasattr(getattr(lm, "model", None), "generation_config"):
-        forget_defaults(lm.model)
+        drop_generation_defaults(lm.model)
     return Loaded(
         name,
         lm,

@@ -32,7 +32,7 @@ class Dispatch:
         servers: one or more.
         probe: looks whether a server is back.
         patience: seconds without any server, or with refusals for the rate alone, that end the run.
-        tell: told once when a server goes down and when it is back.
+        notify: told once when a server goes down and when it is back.
         returned: what is said beside that it is back.
         absent: servers that are down from the start, and why.
     """
@@ -42,12 +42,12 @@ class Dispatch:
         servers: Sequence[Server],
         probe: Probe,
         patience: float,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         returned: str = "",
         absent: Sequence[tuple[Server, Exception]] = (),
     ) -> None:
         self.servers = servers
-        self._probe, self._patience, self._tell = probe, patience, tell
+        self._probe, self._patience, self._notify = probe, patience, notify
         self._changed = asyncio.Event()
         self._watching: set[asyncio.Task[None]] = set()
         self._returned, self._absent = returned, list(absent)
@@ -119,7 +119,7 @@ class Dispatch:
             if others
             else f"waiting up to {_minutes(self._patience)} for it"
         )
-        self._tell(f"{server.address.shown} does not answer ({why}): {then}")
+        self._notify(f"{server.address.shown} does not answer ({why}): {then}")
         task = asyncio.create_task(self._watch(server, why))
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
@@ -159,7 +159,7 @@ class Dispatch:
         server.down = False
         self.answered(server)
         self._changed.set()
-        self._tell(f"{server.address.shown} answers again after {seconds:.0f} s{self._returned}")
+        self._notify(f"{server.address.shown} answers again after {seconds:.0f} s{self._returned}")
 
     def _end(self, error: Exception) -> None:
         self._fatal = error

@@ -89,7 +89,7 @@ class OpenAIEngine:
             self._probe,
             # One of our own is waited for as long as it may take to start.
             max(options.patience, options.serve_seconds if served else 0.0),
-            settings.tell,
+            settings.notify,
             # Who starts a server again may give it the seed that it had.
             returned="" if served else "; if it was started anew, let its seed be another one",
             absent=greeting.absent,
@@ -210,7 +210,7 @@ class OpenAIEngine:
         short = completion.finish_reason == "length" and n_tokens < (cap or 0)
         if short and not completion.looped and not self._told_short:
             self._told_short = True  # newer versions of vLLM lower the cap without a word
-            self._settings.tell(
+            self._settings.notify(
                 f"{server.address.shown} cut a completion at {n_tokens} tokens, below the {cap} "
                 f"asked for: {self._context()}"
             )
@@ -228,7 +228,9 @@ class OpenAIEngine:
         """Count a fault; seconds until the next try. EngineError when there is none."""
         if (fault.wait or 0.0) > _LONG_WAIT and not self._told_wait:
             self._told_wait = True
-            self._settings.tell(f"{server.address.shown} asks to wait {fault.wait:.0f} s: {fault}")
+            self._settings.notify(
+                f"{server.address.shown} asks to wait {fault.wait:.0f} s: {fault}"
+            )
         if fault.limited:
             tries.limited += 1
             return self._dispatch.limited(server, fault, tries.wait(fault.wait))

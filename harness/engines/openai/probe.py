@@ -103,7 +103,7 @@ async def greet(
     finally:
         await session.close()
     if len(servers) > 1 and not settings.seeded:
-        settings.tell(
+        settings.notify(
             f"{len(servers)} servers: each must have been started with a seed of its own, or they "
             "may repeat each other's samples (vLLM's default is the same for all); --seeded sends "
             "one per sample"

@@ -33,7 +33,7 @@ class Refusals:
     def __init__(
         self, settings: EngineSettings, model: str, cap_field: str, context: int | None
     ) -> None:
-        self._tell, self._model, self._told = settings.tell, model, False
+        self._notify, self._model, self._told = settings.notify, model, False
         self.cap_field, self.context = cap_field, context
         self.prompt_tokens: dict[Prompt, int] = {}
         self._trials: dict[Sampling, asyncio.Task[Refusal | None]] = {}
@@ -47,7 +47,7 @@ class Refusals:
         room = max(1, self.context - self.prompt_tokens.get(request.prompt, 1))
         if cap > room and not self._told:
             self._told = True
-            self._tell(
+            self._notify(
                 f"the server has a context of {self.context} tokens: completions are capped at what "
                 f"their prompts leave of it, below the {cap} asked for"
             )

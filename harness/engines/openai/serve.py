@@ -75,7 +75,7 @@ class VllmServer:
             prefix="harness-vllm-serve-", suffix=".log", delete=False
         ) as log:
             self.log = Path(log.name)
-        self._life = 0
+        self._restarts = 0
         self._fruitless = 0
         self._lock, self._stopped = threading.Lock(), False
         self._process = self._launch()
@@ -89,7 +89,9 @@ class VllmServer:
         """Block until it answers. EngineDown with the end of its log when it does not come up."""
         began = time.monotonic()
         told = began
-        self._settings.tell(f"starting vllm serve for {self._settings.model}; its log: {self.log}")
+        self._settings.notify(
+            f"starting vllm serve for {self._settings.model}; its log: {self.log}"
+        )
         while not self.is_ready():
             if self._process.poll() is not None:
                 raise EngineDown(f"vllm serve ended while it started{self.tail()}")
@@ -104,12 +106,12 @@ class VllmServer:
             if now - told > _TELL_SECONDS:
                 told = now
                 last = self._lines(1)
-                self._settings.tell(
+                self._settings.notify(
                     f"vllm serve is still starting after {now - began:.0f} s"
                     + (f": {last[0][:120]}" if last else "")
                 )
             time.sleep(_LOOK_SECONDS)
-        self._settings.tell(f"vllm serve is ready after {time.monotonic() - began:.0f} s")
+        self._settings.notify(f"vllm serve is ready after {time.monotonic() - began:.0f} s")
 
     def is_ready(self) -> bool:
         """Whether it answers now."""
@@ -144,10 +146,10 @@ class VllmServer:
                 f"vllm serve ended {_LIVES} times in a row; every finished sample is "
                 f"kept{self.tail()}"
             )
-        self._life += 1
-        self._settings.tell(
+        self._restarts += 1
+        self._settings.notify(
             f"vllm serve ended with exit code {code} and is started again with another seed "
-            f"(start {self._life + 1})"
+            f"(start {self._restarts + 1})"
         )
         self._let_go()
         self._process = self._launch()
@@ -163,7 +165,7 @@ class VllmServer:
             self._process.kill()
             self._process.wait()
         self._reserved.close()
-        if not keep_log and not self._life:
+        if not keep_log and not self._restarts:
             self.log.unlink(missing_ok=True)
 
     def tail(self) -> str:
@@ -174,7 +176,7 @@ class VllmServer:
         )
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        seed = self._settings.draw_seed(0, self._life)
+        seed = self._settings.draw_seed(0, self._restarts)
         environment = {name: value for name, value in os.environ.items()
                        if name not in ("VLLM_API_KEY", "OPENAI_API_KEY")}  # fmt: skip
         with self.log.open("ab") as log:

@@ -1,7 +1,7 @@
-"""The connection of this process to a Ray cluster, shared by all that need it.
+"""The connection of this process to a Ray cluster, shared by all of its users.
 
-Ray knows one connection a process. The first to ask makes it, the last to leave ends it, and a
-cluster that was there before us goes on.
+Ray has one connection per process. The first user makes it, the last one ends it, and a cluster
+that ran before goes on.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 
 from harness.errors import EngineDown, UsageError
 
-_ANSWER_SECONDS = 5.0  # Ray itself would try a dead address for minutes
-_LOOK_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0  # Ray itself would retry an address without a cluster for minutes
+_POLL_SECONDS = 5.0
 # Without a head node Ray ends this process after 60 s, with the code that means "the answer is no".
 _HEAD_SECONDS = 45.0
 _NO_HANDLER = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
@@ -35,7 +35,15 @@ _ended = threading.Event()  # set when it was
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A living node of the cluster and all that it has, busy or not."""
+    """A running node of the cluster and its resources, busy or idle.
+
+    Args:
+        id: Ray's id of the node.
+        host: its host name.
+        cpus: CPU cores that Ray counts there.
+        gpus: GPUs that Ray counts there.
+        here: whether this process runs on it.
+    """
 
     id: str
     host: str
@@ -50,7 +58,7 @@ class Node:
 
 
 class Cluster:
-    """One user's hold of the connection; a context manager.
+    """One use of the connection; a context manager.
 
     Args:
         address: of a running cluster, HOST:PORT or "auto"; RAY_ADDRESS by default, and a cluster
@@ -71,7 +79,7 @@ class Cluster:
                     chosen = address or os.environ.get("RAY_ADDRESS") or "local"
                     _in_lasting_thread(lambda: _connect(chosen))
             _users += 1
-        self._held = True
+        self._open = True
 
     def __enter__(self) -> Cluster:
         return self
@@ -82,18 +90,18 @@ class Cluster:
         self.close()
 
     def nodes(self) -> list[Node]:
-        """The nodes that are alive now."""
+        """The nodes that run now."""
         ray = import_ray()
         here = ray.get_runtime_context().get_node_id()
         return [_node(row, here) for row in ray.nodes() if row["Alive"]]
 
     def close(self) -> None:
-        """Let go; the last one disconnects, which ends what was started here."""
+        """End this use; the last one disconnects, which stops a cluster that was started here."""
         global _users
         with _lock:
-            if not self._held:
+            if not self._open:
                 return
-            self._held = False
+            self._open = False
             _users -= 1
             if not _users and _ours:
                 import_ray().shutdown()
@@ -101,9 +109,13 @@ class Cluster:
 
 
 def import_ray() -> Any:
-    """Ray. UsageError names the extra where it is missing."""
-    # Read as Ray is imported. Its own handler would abort this process three seconds after SIGTERM,
-    # while the run is still being ended in order. What it starts inherits nothing of it.
+    """The package `ray`.
+
+    Raises:
+        UsageError: it is not installed; the message names the extra.
+    """
+    # Ray reads it on import. Its own handler would abort this process three seconds after SIGTERM,
+    # before the run has ended in order. Processes that Ray starts do not inherit it.
     first = "ray" not in sys.modules and _NO_HANDLER not in os.environ
     if first:
         os.environ[_NO_HANDLER] = "1"
@@ -118,10 +130,10 @@ def import_ray() -> Any:
 
 
 def _in_lasting_thread(work: Callable[[], None]) -> None:
-    """Run it in a thread that goes on until the connection ends.
+    """Run it in a thread that lasts until the connection ends.
 
-    A local cluster's processes are made to end with the thread that started them, and ours may
-    have been one of a pool. Meanwhile it looks whether the head node is there.
+    A local cluster's processes end with the thread that started them, and the calling thread may
+    belong to a pool. The thread then checks that the head node answers.
     """
     global _ended
     result: Future[None] = Future()
@@ -142,10 +154,10 @@ def _in_lasting_thread(work: Callable[[], None]) -> None:
 
 
 def _watch_head(address: str, ended: threading.Event) -> None:
-    """End this process once the head node has not answered for long; return when `ended` is set."""
+    """End this process when the head node stops answering; return when `ended` is set."""
     host, _, port = address.rpartition(":")
     seen = time.monotonic()
-    while not ended.wait(_LOOK_SECONDS):
+    while not ended.wait(_POLL_SECONDS):
         try:
             socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
             seen = time.monotonic()
@@ -181,7 +193,7 @@ def _connect(address: str) -> None:
         where = "a local Ray cluster" if local else f"--ray-address {address}"
         raise EngineDown(
             f"{where}: no Ray cluster can be used there ({first}); `ray status` on a node of the "
-            "cluster tells its state, and one that asks for a token needs RAY_AUTH_MODE=token here "
+            "cluster shows its state, and one that asks for a token needs RAY_AUTH_MODE=token here "
             "too"
         ) from error
 

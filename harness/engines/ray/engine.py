@@ -1,237 +1,158 @@
-"""Replicas as actors on a Ray cluster: `--engine ray`, on one node or many.
-
-    this process                               nodes of the cluster
-      Replicas  -> RemoteEngine  ~~ Ray ~~>  Host -> vllm or transformers engine
-                -> RemoteEngine  ~~ Ray ~~>  Host -> ...
-
-`ray:NAME` names the engine in the actors; vllm is the default. An actor gets `gpus` GPUs of one
-node, and vLLM's tensor parallelism works among them by processes of its own: a replica does not
-span nodes. Where a node is lost, its replicas start anew, with new draws, wherever there is room.
-"""
+"""One replica as the run's own process sees it: an engine whose calls go to an actor."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from importlib.metadata import version
-from math import prod
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.engines.chat import Chat
-from harness.engines.ray.actor import Facts, Needs, RemoteEngine
-from harness.engines.ray.cluster import Cluster, Node, import_ray
-from harness.engines.replicas import Replicas
+import harness
+from harness.engines.ray.actor import EngineInfo, Host
+from harness.engines.ray.cluster import import_ray
+from harness.engines.ray.options import Needs
+from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
-from harness.engines.vllm.args import PARALLEL, plain_name
-from harness.errors import DataError, EngineDown, EngineError, UsageError
-from harness.interfaces import Engine
+from harness.errors import EngineError, HarnessError, UsageError
+from harness.interfaces import Completion, Request
 
-INNER = ("vllm", "transformers")
-"""Engines that an actor may hold."""
-
-_FOLDERS = ("lora", "tokenizer")  # options of engines that may name a folder
-_LOOK_SECONDS = 0.5
-_PATIENCE_SECONDS = 20.0  # before the user is told what the start waits for
-_EXECUTOR = "distributed_executor_backend"
+_CALLS = 1 << 16  # in flight at one actor; `Replicas` keeps them far below
+_CLOSE_SECONDS = 20.0  # for vLLM to end its processes
 
 
-def split_options(given: Mapping[str, str], nodes: Sequence[Node]) -> tuple[Needs, dict[str, str]]:
-    """What a replica takes, and the options of the engine in it.
+class RemoteEngine:
+    """One start of one replica, in an actor; see `harness.interfaces.Engine`.
 
-    Without `gpus`, as many as the engine spreads over where the cluster has any; without `cpus`
-    none, so that a replica never waits for the graders on its node.
-
-    Raises:
-        UsageError: a number that cannot be read, or more than any node has.
-    """
-    rest = {plain_name(written): text for written, text in given.items()}
-    spread = prod(_number(name, rest.get(name) or "1") for name in PARALLEL)
-    have = any(node.gpus for node in nodes)
-    gpus = _number("gpus", rest.pop("gpus", "") or f"{spread if have else 0:g}")
-    needs = Needs(gpus, _number("cpus", rest.pop("cpus", "") or "0"))
-    if gpus > 1 and gpus % 1:
-        raise UsageError(f"--engine-arg gpus={gpus:g}: above 1, a whole number")
-    if not any(needs.room(node) for node in nodes):
-        largest = max(nodes, key=lambda node: (node.gpus, node.cpus))
-        raise UsageError(
-            f"a replica takes {needs} of one node, and the largest of the cluster, {largest.name}, "
-            f"has {largest.gpus} and {largest.cpus}: lower --engine-arg gpus, cpus or "
-            "tensor_parallel_size"
-        )
-    if spread > 1:
-        rest.setdefault(_EXECUTOR, "mp")  # inside an actor vLLM might choose Ray of its own accord
-    return needs, rest
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise UsageError(f"--engine-arg {name}={text}: a number from 0 on")
-    return value
-
-
-class RayEngine(Replicas):
-    """Replicas on a cluster, and the hold of the cluster that ends with them.
+    The actor starts at once; `ready` and `wait_until_ready` wait for its engine.
 
     Args:
-        cluster: connected.
-        start: starts the replicas; some of them wait in it already.
-        settings: of the run.
-        n: replicas.
-    """
-
-    def __init__(self, cluster: Cluster, start: Start, settings: EngineSettings, n: int) -> None:
-        facts = start.first.facts
-        super().__init__(
-            start,
-            n,
-            each=facts.concurrency,
-            opens_reasoning=facts.opens_reasoning,
-            fingerprint=_fingerprint(settings, facts),
-            count_tokens=_counter(settings),
-            tell=settings.tell,
-        )
-        self._cluster, self._early = cluster, start
-
-    async def close(self) -> None:
-        """End every actor, and what was started here of the cluster."""
-        await super().close()
-        self._early.kill()
-        await asyncio.to_thread(self._cluster.close)
-
-
-class Start:
-    """Starts lives of replicas; the first life of each begins at once, and all load together.
-
-    Args:
-        settings: of the engines in the actors.
-        needs: what each takes.
-        n: replicas.
-        here: the settings of the run, for whom to tell and whether it was interrupted.
+        settings: of the engine in the actor.
+        needs: what the actor reserves.
+        replica: number of the replica.
+        restart: how often it was restarted before.
+        notify: called with each notice of the engine.
     """
 
     def __init__(
-        self, settings: EngineSettings, needs: Needs, n: int, here: EngineSettings
+        self,
+        settings: EngineSettings,
+        needs: Needs,
+        *,
+        replica: int,
+        restart: int,
+        notify: Callable[[str], None],
     ) -> None:
-        self._settings, self._needs, self._here = settings, needs, here
-        self._early = {number: self._begin(number, 0) for number in range(n)}
-        try:
-            self.first = self._wait()
-        except BaseException:
-            self.kill()
-            raise
+        self._notify = notify
+        actor = import_ray().remote(Host)
+        self._actor = actor.options(
+            num_gpus=needs.gpus,
+            num_cpus=needs.cpus,
+            max_concurrency=_CALLS,
+            max_restarts=0,
+            scheduling_strategy="SPREAD",
+        ).remote()
+        self.opening = self._actor.open.remote(settings, replica, restart)
+        self._info: EngineInfo | None = None
 
-    async def __call__(self, replica: int, life: int) -> Engine:
-        """One life of one replica, ready. Raises what its start raised."""
-        engine = self._early.pop(replica, None) or self._begin(replica, life)
-        try:
-            await engine.up()
-        except BaseException:
-            engine.kill()
-            raise
-        return engine
-
-    def kill(self) -> None:
-        """End those that nobody has asked for yet."""
-        for engine in self._early.values():
-            engine.kill()
-
-    def _begin(self, replica: int, life: int) -> RemoteEngine:
-        return RemoteEngine(self._settings, self._needs, replica, life, self._here.tell)
-
-    def _wait(self) -> RemoteEngine:
-        """The replica that is up first.
+    @property
+    def info(self) -> EngineInfo:
+        """What the actor reported when its engine was ready.
 
         Raises:
-            UsageError, DataError: of the first that could not start.
-            EngineDown: none came up, or the run was interrupted.
+            ReplicaLost: it is not ready.
         """
-        ray, lost = import_ray(), ""
-        told = time.monotonic()
-        while self._early:
-            if self._here.stopped():
-                raise EngineDown("interrupted while the replicas start")
-            opening = {engine.opening: number for number, engine in self._early.items()}
-            done, _ = ray.wait(list(opening), num_returns=1, timeout=_LOOK_SECONDS)
-            if not done:
-                if time.monotonic() - told > _PATIENCE_SECONDS:
-                    told = time.monotonic()
-                    self._tell_waiting(ray.available_resources())
-                continue
-            engine = self._early[opening[done[0]]]
+        if self._info is None:
+            raise ReplicaLost("this actor is not ready")
+        return self._info
+
+    @property
+    def concurrency(self) -> int:
+        """Calls in flight that keep it busy."""
+        return self.info.concurrency
+
+    @property
+    def opens_reasoning(self) -> bool:
+        """Whether the prompt as rendered opens reasoning."""
+        return self.info.opens_reasoning
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """The fingerprint of the engine in the actor."""
+        return self.info.fingerprint
+
+    def count_tokens(self, text: str) -> None:
+        """None: the tokenizer is on the actor's node."""
+        return
+
+    def wait_until_ready(self) -> None:
+        """Block until the engine is ready. Raises what its start raised."""
+        try:
+            self._accept(import_ray().get(self.opening))
+        except import_ray().exceptions.RayError as error:
+            raise engine_error(error) from error
+
+    async def ready(self) -> None:
+        """Wait until the engine is ready. Raises what its start raised."""
+        if self._info is None:
             try:
-                engine.settle()
-                return engine
-            except EngineError as error:  # of this actor or its node
-                lost = str(error)
-                engine.kill()
-                del self._early[opening[done[0]]]  # `Replicas` starts it anew
-        raise EngineDown(f"no replica came up on the Ray cluster: {lost}")
+                self._accept(await self.opening)
+            except import_ray().exceptions.RayError as error:
+                raise engine_error(error) from error
 
-    def _tell_waiting(self, free: Mapping[str, float]) -> None:
-        short = free.get("GPU", 0) < self._needs.gpus or free.get("CPU", 0) < self._needs.cpus
-        if short:
-            self._here.tell(
-                f"waiting for the Ray cluster: a replica takes {self._needs}, and "
-                f"{free.get('GPU', 0):g} and {free.get('CPU', 0):g} are free"
+    async def generate(self, request: Request) -> Completion:
+        """One sample.
+
+        Raises:
+            ReplicaLost: actor, node or engine is gone.
+            EngineError: the engine failed on this sample.
+        """
+        try:
+            call = self._actor.generate.remote(request)
+            completion, notices = await call
+        except asyncio.CancelledError:  # the caller has gone: free its place in the actor
+            import_ray().cancel(call)
+            raise
+        except import_ray().exceptions.RayError as error:
+            raise engine_error(error) from error
+        for text in notices:
+            self._notify(text)
+        return completion  # type: ignore[no-any-return]
+
+    async def close(self) -> None:
+        """Let the engine end its processes, then end the actor."""
+        try:
+            await asyncio.wait_for(self._actor.close.remote(), _CLOSE_SECONDS)
+        except (import_ray().exceptions.RayError, TimeoutError):
+            pass  # it is gone, or does not answer
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the actor at once, started or not."""
+        import_ray().kill(self._actor)
+
+    def _accept(self, info: EngineInfo) -> None:
+        if info.harness != harness.__version__:
+            raise UsageError(
+                f"a node of the cluster has harness {info.harness}, this one "
+                f"{harness.__version__}: install the same version on all of them"
             )
+        self._info = info
+        for text in info.notices:
+            self._notify(text)
 
 
-def open_engine(settings: EngineSettings) -> RayEngine:
-    """The engine as `harness.engines.make_engine` asks for it: one replica runs on return."""
-    inner = settings.engine.partition(":")[2] or "vllm"
-    if inner not in INNER:
-        raise UsageError(f"--engine ray:{inner}: an actor holds one of {', '.join(INNER)}")
-    cluster = Cluster(settings.ray_address)
-    try:
-        nodes = cluster.nodes()
-        needs, options = split_options(settings.options, nodes)
-        room = sum(needs.room(node) for node in nodes)
-        n = settings.replicas or (room if needs.gpus else 1)
-        if n > room and (needs.gpus or needs.cpus):
-            settings.tell(
-                f"{n} replicas are asked for and the cluster holds {room}: the others start where "
-                "nodes join"
-            )
-        remote = replace(
-            settings.for_another_process(),
-            engine=inner,
-            model=_for_any_folder(settings.model),
-            options={
-                name: _for_any_folder(text) if name in _FOLDERS else text
-                for name, text in options.items()
-            },
-            replicas=None,
-            ray_address=None,
+def engine_error(error: Exception) -> HarnessError:
+    """What an error of Ray's means: the engine's own error, or that the replica is lost."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, HarnessError):
+        return cause
+    text = str(error)
+    if "No module named 'harness" in text:
+        return UsageError(
+            "a node of the cluster cannot import harness: install it there, in the environment "
+            "that `ray start` runs in"
         )
-        return RayEngine(cluster, Start(remote, needs, n, settings), settings, n)
-    except BaseException:
-        cluster.close()
-        raise
-
-
-def _for_any_folder(name: str) -> str:
-    """A folder's whole path: an actor's working folder is not this one."""
-    folder = Path(name)
-    return str(folder.resolve()) if folder.is_dir() else name
-
-
-def _fingerprint(settings: EngineSettings, facts: Facts) -> dict[str, Any]:
-    versions = {**facts.fingerprint.get("versions", {}), "ray": version("ray")}
-    engine = f"ray:{facts.fingerprint['engine']}"
-    return {**facts.fingerprint, "engine": engine, "versions": versions}
-
-
-def _counter(settings: EngineSettings) -> Callable[[str], int | None]:
-    """Counts tokens where the model's tokenizer can be read here."""
-    try:
-        return Chat(settings.model, settings.revision, settings.think_end).count
-    except (DataError, ImportError) as error:
-        settings.tell(f"tokens of reasoning are not counted: {error}")
-        return lambda text: None
+    if isinstance(error, import_ray().exceptions.RayTaskError):
+        # Not its repr: for a missing file that does not hold the name.
+        why = (str(cause).strip().splitlines() or ["no more is known"])[0]
+        return EngineError(f"the engine in a Ray actor failed: {type(cause).__name__}: {why}")
+    return ReplicaLost((text.strip().splitlines() or [type(error).__name__])[0])

@@ -1,7 +1,7 @@
-"""What `--engine-arg` gives the vllm engine: vLLM's own engine arguments, a LoRA, and GPUs.
+"""`--engine-arg` of the vllm engine: vLLM's own engine arguments, a LoRA adapter, and GPUs.
 
-Text becomes the right type through the argument parser that `vllm serve` uses, so that every
-argument of the installed version is known by its name there, with - or _ between words.
+The argument parser of `vllm serve` converts the text, so that every argument of the installed
+version works under its name there, with - or _ between words.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from math import prod
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.engines.settings import EngineSettings
+from harness.engines.vllm.process import import_vllm
+from harness.engines.vllm.request import guard_params
 from harness.errors import UsageError
 
 _OURS = {
@@ -22,7 +25,7 @@ _OURS = {
     "revision": "--revision",
     "seed": "--seed; each replica's own seed is derived from it",
 }
-"""Arguments of vLLM's that options of the harness stand for."""
+"""Arguments of vLLM that the harness sets, and the options that set them."""
 
 PARALLEL = (
     "tensor_parallel_size",
@@ -37,11 +40,11 @@ _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no
 
 @dataclass(frozen=True, slots=True)
 class EngineArgs:
-    """What the user gave, in vLLM's types.
+    """The arguments that the user gave, in vLLM's types.
 
     Args:
         values: vLLM's engine arguments by name.
-        lora: folder of an adapter that is used for every request.
+        lora: folder of the LoRA adapter for every request.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -54,8 +57,28 @@ class EngineArgs:
 
 
 def plain_name(written: str) -> str:
-    """An argument's own name; its words may be joined by either sign."""
+    """An argument's name with _ between its words, however it was written."""
     return written.replace("-", "_")
+
+
+def read_engine_args(settings: EngineSettings) -> EngineArgs:
+    """The engine arguments of a run, checked before a model is loaded for minutes.
+
+    Raises:
+        UsageError: vLLM is missing, has no repetition guard, or does not take an argument.
+    """
+    import_vllm()
+    guard_params(settings.repetition_guard)
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    args = parse_engine_args(
+        settings.options, AsyncEngineArgs.add_cli_args(FlexibleArgumentParser())
+    )
+    check_data_parallel(args, seeded=settings.seeded)
+    if args.lora is not None and not Path(args.lora).is_dir():
+        raise UsageError(f"--engine-arg lora={args.lora}: there is no such folder")
+    return args
 
 
 def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser) -> EngineArgs:
@@ -66,7 +89,7 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
         parser: holds every engine argument (`AsyncEngineArgs.add_cli_args`).
 
     Raises:
-        UsageError: an argument that vLLM does not know, that is ours, or of another type.
+        UsageError: an argument that vLLM does not know, that the harness sets, or of another type.
     """
     actions = {action.dest: action for action in parser._actions if action.dest != "help"}
     values: dict[str, Any] = {}
@@ -88,10 +111,10 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
 
 
 def _rank(folder: Path, limit: argparse.Action | None) -> dict[str, int]:
-    """The limit of ranks, where an adapter is above vLLM's own: its first sample would kill vLLM."""
+    """`max_lora_rank` for an adapter above vLLM's default, whose first sample would stop vLLM."""
     try:
-        told = json.loads((folder / "adapter_config.json").read_bytes())
-        rank = max([int(told.get("r") or 0), *(told.get("rank_pattern") or {}).values()])
+        config = json.loads((folder / "adapter_config.json").read_bytes())
+        rank = max([int(config.get("r") or 0), *(config.get("rank_pattern") or {}).values()])
     except (OSError, ValueError, TypeError, AttributeError):
         return {}  # vLLM says what is wrong with it
     if limit is None:
@@ -103,19 +126,28 @@ def _rank(folder: Path, limit: argparse.Action | None) -> dict[str, int]:
 def check_data_parallel(args: EngineArgs, *, seeded: bool) -> None:
     """Refuse vLLM's own data parallelism without a seed per sample.
 
+    Args:
+        args: of the engine.
+        seeded: whether each sample carries a seed of its own.
+
     Raises:
         UsageError: it is asked for and samples are not seeded.
     """
     if int(args.values.get("data_parallel_size") or 1) > 1 and not seeded:
         raise UsageError(
             "--engine-arg data_parallel_size: all ranks get one engine seed, so two samples of a "
-            "problem may be the same draw; use --replicas N, which gives each engine per seed of "
+            "problem may be the same draw; use --replicas N, which gives each engine a seed of "
             "its own, or --seeded"
         )
 
 
 def assign_devices(replicas: int, each: int, visible: Sequence[str]) -> list[list[str]]:
-    """The GPUs of every replica: r*each .. r*each + each - 1 of those that are visible.
+    """The GPUs of every replica r: r * each .. r * each + each - 1 of those that are visible.
+
+    Args:
+        replicas: their number.
+        each: GPUs of one replica.
+        visible: GPUs that may be used, as their environment variable names them.
 
     Raises:
         UsageError: there are not enough.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -17,43 +16,29 @@ from typing import Any
 
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import weights_hash
-from harness.engines.replicas import ReplicaDied, Replicas
+from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
-from harness.engines.vllm.args import (
-    EngineArgs,
-    assign_devices,
-    check_data_parallel,
-    parse_engine_args,
-)
-from harness.engines.vllm.request import (
-    cause,
-    guard_params,
-    lora_request,
-    sampling_params,
-    token_prompt,
-)
-from harness.engines.vllm.start import Processes, end_llm, import_vllm, start_llm, visible_devices
-from harness.errors import EngineError, UsageError
+from harness.engines.vllm.args import EngineArgs, read_engine_args
+from harness.engines.vllm.process import Processes, end_llm, start_llm
+from harness.engines.vllm.request import cause, lora_request, sampling_params, token_prompt
+from harness.errors import EngineError
 from harness.interfaces import Completion, Request
 from harness.types import FinishReason
 
-_QUEUE = 1.25  # requests at an engine over those it runs at once, so that a free slot is filled
+_QUEUE = 1.25  # requests in flight per sequence that vLLM runs, so that a free slot is filled
 _ENDS = ("stop", "length", "repetition")
-_LOOK_SECONDS = 0.2  # between two looks for an interruption while a model is loaded
-_DEFAULTS = {"disable_log_stats": True}  # nobody reads them, and each step would cost
+_DEFAULTS = {"disable_log_stats": True}  # unused here, and they would cost time in each step
 
 
 class VllmEngine:
     """One AsyncLLM; see `harness.interfaces.Engine`. It may be built before its event loop runs.
-
-    `generate` raises ReplicaDied when vLLM's core is gone.
 
     Args:
         settings: of the run.
         args: vLLM's arguments, in its types.
         seed: of this engine's draws.
         devices: its GPUs; None leaves the choice to vLLM.
-        processes: is given vLLM's processes as they start.
+        processes: receives vLLM's processes as they start.
 
     Raises:
         UsageError: arguments that vLLM refuses, or too little memory.
@@ -83,8 +68,8 @@ class VllmEngine:
         self._lora = lora_request(args.lora)
         self._context = int(self._config.model_config.max_model_len)
         self._numbers = itertools.count()
-        self._told = False
-        self._death = ""  # why vLLM is gone, once it is
+        self._notified = False
+        self._stop_cause = ""  # why vLLM stopped, once it has
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -92,20 +77,27 @@ class VllmEngine:
         cls,
         settings: EngineSettings,
         replica: int = 0,
-        life: int = 0,
+        restart: int = 0,
         devices: Sequence[str] | None = None,
     ) -> VllmEngine:
-        """One life of one replica, with the seed that belongs to it.
+        """One replica, with the seed of its own draws.
+
+        Args:
+            settings: of the run.
+            replica: its number.
+            restart: how often it was restarted before.
+            devices: its GPUs; None leaves the choice to vLLM.
 
         Raises:
-            UsageError: vLLM is missing, or arguments that it refuses; DataError: the model.
+            UsageError: vLLM is missing, refuses its arguments, or lacks memory.
+            DataError: the model cannot be loaded.
         """
-        args = _read_args(settings)
-        return cls(settings, args, seed=settings.draw_seed(replica, life), devices=devices)
+        args = read_engine_args(settings)
+        return cls(settings, args, seed=settings.draw_seed(replica, restart), devices=devices)
 
     @property
     def concurrency(self) -> int:
-        """What vLLM runs at once, and some that wait for a free slot."""
+        """The sequences that vLLM runs at once, and a quarter more that wait for a free slot."""
         ranks = self._config.parallel_config.data_parallel_size
         return int(ranks * self._config.scheduler_config.max_num_seqs * _QUEUE)
 
@@ -115,7 +107,7 @@ class VllmEngine:
         return self._chat.opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """What this engine is made of."""
+        """Weights, template, device, dtype, parallelism, LoRA, arguments and versions."""
         config, lora = self._config, self._args.lora
         return {
             "engine": "vllm",
@@ -141,12 +133,14 @@ class VllmEngine:
         """One sample.
 
         Raises:
-            EngineError: the prompt leaves no room, or vLLM refuses or fails this request.
-            ReplicaDied: vLLM's core is gone.
+            EngineError: the prompt leaves no room, or vLLM fails on this request.
+            EngineDown: the chat template fails on the prompt.
+            UsageError: vLLM refuses the sampling.
+            ReplicaLost: vLLM's core has stopped.
         """
         tokens = self._chat.tokens(request.prompt)
         cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
-        self._tell_lowered(request.sampling.max_tokens, cap)
+        self._notify_lowered(request.sampling.max_tokens, cap)
         started = time.monotonic()
         output = await self._complete(tokens, sampling_params(request, cap))
         return self._completion(request, output, len(tokens), time.monotonic() - started)
@@ -158,8 +152,8 @@ class VllmEngine:
         await asyncio.shield(self._closing)
 
     def shutdown(self) -> None:
-        """End vLLM's processes, from any thread; `close` does so without holding up the loop."""
-        llm, self._llm = self._llm, None  # its own destructor fails at the end of a process
+        """End vLLM's processes, from any thread; blocks, where `close` does not block the loop."""
+        llm, self._llm = self._llm, None  # its own destructor fails when the process exits
         if llm is not None:
             end_llm(llm, self.processes)
 
@@ -167,7 +161,7 @@ class VllmEngine:
         """The one output that FINAL_ONLY yields."""
         llm, number = self._llm, str(next(self._numbers))
         if llm is None:
-            raise ReplicaDied("this engine was closed")
+            raise ReplicaLost("this engine was closed")
         try:
             outputs = [
                 output
@@ -175,16 +169,16 @@ class VllmEngine:
                     token_prompt(tokens), params, number, lora_request=self._lora
                 )
             ]
-        except Exception as error:  # vLLM's classes differ by version; that it is dead does not
+        except Exception as error:  # vLLM's classes differ by version; `errored` does not
             if llm.errored:
-                self._death = self._death or self.processes.last_fault() or cause(error)
-                raise ReplicaDied(f"vLLM is gone ({self._death})") from error
+                self._stop_cause = self._stop_cause or self.processes.last_error() or cause(error)
+                raise ReplicaLost(f"vLLM stopped ({self._stop_cause})") from error
             raise EngineError(f"vLLM failed on this sample: {cause(error)}") from error
         reason = outputs[-1].outputs[0].finish_reason if outputs else None
         if reason not in _ENDS:
-            # Nobody here aborts a request; a core that was asked to stop does, before it is gone.
+            # The harness aborts no request; a core that was asked to stop does, before it exits.
             if reason == "abort" or llm.errored:
-                raise ReplicaDied("vLLM is ending")
+                raise ReplicaLost("vLLM is stopping")
             raise EngineError("vLLM ended this sample without a completion")
         return outputs[-1].outputs[0]
 
@@ -202,106 +196,14 @@ class VllmEngine:
         looped = reason == "repetition"
         return Completion(text, finish, n_prompt, len(tokens), seconds=seconds, looped=looped)
 
-    def _tell_lowered(self, asked: int | None, cap: int) -> None:
-        if asked is None or cap >= asked or self._told:
+    def _notify_lowered(self, asked: int | None, cap: int) -> None:
+        if asked is None or cap >= asked or self._notified:
             return
-        self._told = True
-        self._settings.tell(
+        self._notified = True
+        self._settings.notify(
             f"max_tokens {asked} and the prompt do not fit the context of {self._context} tokens: "
             "a completion gets what its prompt leaves of it (max_model_len)"
         )
-
-
-class _Start:
-    """Starts the lives of replicas, each on its own GPUs; the first one is there already."""
-
-    def __init__(self, settings: EngineSettings) -> None:
-        self._settings, self._args = settings, _read_args(settings)
-        self._devices = _devices(settings, self._args)
-        self._engines: dict[int, VllmEngine] = {0: self._build_first()}
-
-    @property
-    def first(self) -> VllmEngine:
-        return self._engines[0]
-
-    async def __call__(self, replica: int, life: int) -> VllmEngine:
-        if (replica, life) == (0, 0):
-            return self._engines[0]
-        if replica in self._engines:  # its GPUs are free only when it is gone
-            await self._engines[replica].close()
-        own, loop = Processes(), asyncio.get_running_loop()
-        building = loop.run_in_executor(None, self._build, replica, life, own)
-        try:
-            engine = await asyncio.shield(building)
-        except asyncio.CancelledError:
-            own.end()
-            building.add_done_callback(_end)
-            raise
-        self._engines[replica] = engine
-        return engine
-
-    def _build_first(self) -> VllmEngine:
-        """Its start fails at once when the run is interrupted meanwhile."""
-        own, over = Processes(), threading.Event()
-
-        def watch() -> None:
-            while not over.wait(_LOOK_SECONDS):
-                if self._settings.stopped():
-                    own.end()
-                    return
-
-        threading.Thread(target=watch, daemon=True).start()
-        try:
-            return self._build(0, 0, own)
-        finally:
-            over.set()
-
-    def _build(self, replica: int, life: int, own: Processes) -> VllmEngine:
-        devices = self._devices[replica] if self._devices else None
-        seed = self._settings.draw_seed(replica, life)
-        return VllmEngine(self._settings, self._args, seed=seed, devices=devices, processes=own)
-
-
-def open_engine(settings: EngineSettings) -> Replicas:
-    """The engine as `harness.engines.make_engine` asks for it: one replica runs on return."""
-    start = _Start(settings)
-    return Replicas(
-        start,
-        settings.replicas or 1,
-        each=start.first.concurrency,
-        opens_reasoning=start.first.opens_reasoning,
-        fingerprint=start.first.fingerprint(),
-        count_tokens=start.first.count_tokens,
-        tell=settings.tell,
-    )
-
-
-def _read_args(settings: EngineSettings) -> EngineArgs:
-    import_vllm()
-    guard_params(settings.repetition_guard)  # refused before a model is loaded for minutes
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.utils.argparse_utils import FlexibleArgumentParser
-
-    args = parse_engine_args(
-        settings.options, AsyncEngineArgs.add_cli_args(FlexibleArgumentParser())
-    )
-    check_data_parallel(args, seeded=settings.seeded)
-    if args.lora is not None and not Path(args.lora).is_dir():
-        raise UsageError(f"--engine-arg lora={args.lora}: there is no such folder")
-    return args
-
-
-def _devices(settings: EngineSettings, args: EngineArgs) -> list[list[str]] | None:
-    """The GPUs of each replica; one alone takes those that vLLM chooses."""
-    replicas = settings.replicas or 1
-    visible = visible_devices() if replicas > 1 else None
-    return None if visible is None else assign_devices(replicas, args.gpus, visible)
-
-
-def _end(building: asyncio.Future[VllmEngine]) -> None:
-    """Shut down an engine that nobody waits for any more."""
-    if not building.cancelled() and building.exception() is None:
-        building.result().shutdown()
 
 
 def _version(name: str) -> str | None:

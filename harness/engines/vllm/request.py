@@ -1,4 +1,4 @@
-"""One sample as vLLM takes it: prompt, sampling and adapter, and what it says when it refuses."""
+"""One sample in vLLM's types: prompt, sampling, adapter; and the reason when vLLM refuses it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from harness.interfaces import Request
 
 
 def sampling_params(request: Request, cap: int) -> Any:
-    """What vLLM calls the sampling of a request, whose completion may have `cap` tokens.
+    """VLLM's SamplingParams for a request.
+
+    Args:
+        request: the sample.
+        cap: tokens that its completion may have.
 
     Raises:
-        UsageError: vLLM cannot sample so; a temperature above 2, for one.
+        UsageError: vLLM refuses the sampling; a temperature above 2, for example.
     """
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
@@ -28,7 +32,7 @@ def sampling_params(request: Request, cap: int) -> Any:
             seed=request.seed,
             max_tokens=cap,
             stop=list(sampling.stop) or None,
-            # Stop strings are looked for in vLLM's text; what is stored is decoded here either way.
+            # vLLM finds stop strings in its own text; the stored text is decoded here in any case.
             detokenize=bool(sampling.stop),
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
@@ -36,14 +40,14 @@ def sampling_params(request: Request, cap: int) -> Any:
             **guard,
         )
     except Exception as error:  # its class differs by version
-        raise UsageError(f"vLLM does not sample so: {cause(error)}") from error
+        raise UsageError(f"vLLM refuses this sampling: {cause(error)}") from error
 
 
 def guard_params(guard: int | None) -> dict[str, Any]:
-    """The repetition guard as vLLM's own detection; nothing without one.
+    """The repetition guard as vLLM's own detection; empty without a guard.
 
     Raises:
-        UsageError: this vLLM is too old to have one.
+        UsageError: this version of vLLM has no detection.
     """
     found = detection(guard)
     if found is None:
@@ -59,7 +63,7 @@ def guard_params(guard: int | None) -> dict[str, Any]:
 
 
 def token_prompt(tokens: list[int]) -> Any:
-    """A prompt of token ids; vLLM takes one that is marked so as it is, without a thread's help."""
+    """A prompt of token ids, marked so that vLLM takes it as it is, without its tokenizer thread."""
     import vllm.inputs
 
     mark = getattr(vllm.inputs, "tokens_input", None)
@@ -67,7 +71,7 @@ def token_prompt(tokens: list[int]) -> Any:
 
 
 def lora_request(path: str | None) -> Any:
-    """The adapter of a request; None without one."""
+    """VLLM's request for the LoRA adapter in a folder; None without one."""
     if path is None:
         return None
     from vllm.lora.request import LoRARequest
@@ -76,8 +80,10 @@ def lora_request(path: str | None) -> Any:
 
 
 def cause(error: BaseException) -> str:
-    """Why, in one line."""
+    """The cause of vLLM's error, in one line of at most 300 characters."""
     found = error.__cause__ or error
-    if type(found).__name__ == "EngineDeadError":  # its own text points at a trace nobody is shown
+    if (
+        type(found).__name__ == "EngineDeadError"
+    ):  # its text points at a traceback that is not shown
         return "its core process ended"
     return (str(found).strip().splitlines() or [type(found).__name__])[0][:300]

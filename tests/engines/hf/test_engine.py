@@ -15,7 +15,8 @@ import pytest
 from harness.data.datasets import load_problems
 from harness.data.prompts import render
 from harness.engines.hf.decoding import add_noise
-from harness.engines.hf.engine import Options, TransformersEngine
+from harness.engines.hf.engine import TransformersEngine
+from harness.engines.hf.options import Options
 from harness.errors import EngineError
 from harness.interfaces import Completion, Request
 from harness.pipeline.pending import make_sample

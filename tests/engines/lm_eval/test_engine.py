@@ -44,10 +44,10 @@ def late(practice_model: Path) -> str:
     return str(practice_model / "late")
 
 
-def open_engine(engine: str, model: str, *, seed: int = 0, told: list[str] | None = None,
+def open_engine(engine: str, model: str, *, seed: int = 0, notices: list[str] | None = None,
                 seeded: bool = False, **options: str) -> Engine:  # fmt: skip
     settings = EngineSettings(engine=engine, model=model, seed=seed, options=options,
-                              seeded=seeded, tell=(told if told is not None else []).append)  # fmt: skip
+                              seeded=seeded, notify=(notices if notices is not None else []).append)  # fmt: skip
     return make_engine(settings)
 
 
@@ -187,15 +187,15 @@ def test_the_cap_is_known_as_the_reason_to_end(late: str) -> None:
 
 
 def test_a_completion_gets_what_the_prompt_leaves_of_the_context(late: str) -> None:
-    told: list[str] = []
-    engine = open_engine("lm_eval:hf", late, told=told, max_length="60")
+    notices: list[str] = []
+    engine = open_engine("lm_eval:hf", late, notices=notices, max_length="60")
     long = Request("long", 0, Prompt("7" * 70), WARM)
     *found, refused = draw(engine, [*ask(replace(WARM, k=2), 3), long])
     assert all(isinstance(completion, Completion) for completion in found)
     assert isinstance(refused, EngineError)
     assert "no room for a completion" in str(refused)
-    assert len(told) == 1
-    assert "has a context of 60 tokens" in told[0]
+    assert len(notices) == 1
+    assert "has a context of 60 tokens" in notices[0]
 
 
 def test_a_stop_string_is_cut_off(late: str) -> None:

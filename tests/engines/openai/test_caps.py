@@ -21,12 +21,12 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 def test_the_cap_is_lowered_to_what_the_context_leaves_and_said_once() -> None:
-    told: list[str] = []
+    notices: list[str] = []
     with Running(Script(context=80)) as server:
-        found = draw(settings(server.url, told=told), ask(5))
+        found = draw(settings(server.url, notices=notices), ask(5))
         assert all(isinstance(c, Completion) for c in found), found
         assert {body["max_tokens"] for body in server.mock.bodies} == {79, 77}
-    assert told == [
+    assert notices == [
         "the server has a context of 80 tokens: completions are capped at what their prompts leave "
         "of it, below the 100 asked for"
     ]
@@ -64,22 +64,22 @@ def test_a_cap_above_the_context_is_not_asked_for() -> None:
             return 400, {"error": {"message": text}}
         return "4"
 
-    told: list[str] = []
+    notices: list[str] = []
     with Running(Script(reply=reply, vllm=True, context=80)) as server:
-        assert one(settings(server.url, told=told)).text == "4"
-    assert any("has a context of 80 tokens" in text for text in told)
+        assert one(settings(server.url, notices=notices)).text == "4"
+    assert any("has a context of 80 tokens" in text for text in notices)
 
 
 def test_a_cap_that_the_server_lowers_without_a_word_is_said_once() -> None:
-    told: list[str] = []
+    notices: list[str] = []
     cut = {
         "message": {"content": "4"},
         "finish_reason": "length",
         "usage": {"completion_tokens": 60},
     }
     with Running(Script(reply=lambda body, number: cut)) as server:
-        draw(settings(server.url, told=told), ask(5))
-        assert told == [
+        draw(settings(server.url, notices=notices), ask(5))
+        assert notices == [
             f"{server.url} cut a completion at 60 tokens, below the 100 asked for: it has a cap of "
             "its own"
         ]
@@ -114,20 +114,20 @@ def test_a_server_that_is_busy_at_the_start_is_asked_again_for_the_guard() -> No
 
 
 def test_a_guard_is_sent_and_a_sample_that_it_cut_is_a_looped_one_at_the_cap() -> None:
-    told: list[str] = []
+    notices: list[str] = []
     looped = {
         "message": {"content": None, "reasoning": "wait " * 40},
         "finish_reason": "repetition",
     }
     guarded = replace(WARM, repetition_guard=8)
     with Running(Script(reply=lambda body, number: looped, guards=True)) as server:
-        found = one(settings(server.url, repetition_guard=8, told=told), ask(1, guarded)[0])
+        found = one(settings(server.url, repetition_guard=8, notices=notices), ask(1, guarded)[0])
         assert (found.finish_reason, found.looped) == ("length", True)
         assert server.mock.bodies[-1]["repetition_detection"] == {
             "max_pattern_size": 64, "min_pattern_size": 8, "min_count": 8,
         }  # fmt: skip
         assert "repetition_detection" not in body_of(server, settings(server.url))
-    assert told == []  # it is no cap of the server's own
+    assert notices == []  # it is no cap of the server's own
 
 
 def body_of(server: Running, given: EngineSettings) -> dict[str, Any]:

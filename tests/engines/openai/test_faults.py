@@ -78,7 +78,7 @@ def test_a_wait_that_a_server_asked_for_is_not_held_against_it(
         "harness.engines.openai.dispatch.time", SimpleNamespace(monotonic=lambda: now[0])
     )
     server = Server(Address.parse("http://a/v1", None, {}), Client())
-    dispatch = Dispatch([server], no_look, patience=10, tell=str)
+    dispatch = Dispatch([server], no_look, patience=10, notify=str)
     why = Fault("status 429: quota", wait=60, limited=True)
     assert dispatch.limited(server, why, 60) == 60
     now[0] += 70
@@ -98,13 +98,13 @@ def test_a_server_that_is_back_owes_nothing_of_what_it_asked_for_before() -> Non
 
     async def work() -> None:
         back_again, busy = (Server(Address.parse("http://a/v1", None, {}), Client()) for _ in "ab")
-        told: list[str] = []
-        dispatch = Dispatch([back_again, busy], back, patience=10, tell=told.append)
+        notices: list[str] = []
+        dispatch = Dispatch([back_again, busy], back, patience=10, notify=notices.append)
         why = Fault("status 429: quota", wait=900, limited=True)
         dispatch.limited(back_again, why, 900)
         dispatch.lost(back_again, why)
         busy._pending[1] = 0.0
-        while len(told) < 2:
+        while len(notices) < 2:
             await asyncio.sleep(0.01)
         assert await dispatch.pick() is back_again
         await dispatch.close()
@@ -166,16 +166,16 @@ def test_a_failed_generation_of_tgi_is_tried_again() -> None:
 
 def test_a_router_that_lost_its_servers_for_a_while_is_waited_for() -> None:
     """It answers 404 for the model until they are back."""
-    told: list[str] = []
+    notices: list[str] = []
     with Running(Script(mean=0.05, sigma=0.0)) as server:
-        engine = make_engine(settings(server.url, told=told))
+        engine = make_engine(settings(server.url, notices=notices))
 
         async def work() -> list[Completion]:
             try:
                 await engine.generate(ask()[0])
                 server.mock.script.models = ()
                 calls = [asyncio.create_task(engine.generate(r)) for r in ask(30)]
-                while not told:
+                while not notices:
                     await asyncio.sleep(0.01)
                 server.mock.script.models = ("mock",)
                 return await asyncio.gather(*calls)
@@ -183,16 +183,16 @@ def test_a_router_that_lost_its_servers_for_a_while_is_waited_for() -> None:
                 await engine.close()
 
         assert len(asyncio.run(asyncio.wait_for(work(), 20))) == 30
-    assert any("answers again" in text for text in told)
+    assert any("answers again" in text for text in notices)
 
 
 def test_errors_in_answers_with_status_200_are_no_sign_of_life() -> None:
-    told: list[str] = []
+    notices: list[str] = []
     broken = (200, {"error": {"message": "upstream is gone"}})
     with Running(Script(reply=lambda body, number: broken)) as server:
-        found = draw(settings(server.url, told=told, options={"patience": "0.4"}), ask(32))
+        found = draw(settings(server.url, notices=notices, options={"patience": "0.4"}), ask(32))
         assert {type(c) for c in found} == {EngineDown}, found
-    assert not any("answers again" in text for text in told)
+    assert not any("answers again" in text for text in notices)
 
 
 # Servers that come and go
@@ -226,7 +226,7 @@ def test_a_look_that_fails_in_an_unknown_way_ends_the_run_and_hangs_nothing() ->
 
 
 def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
-    told: list[str] = []
+    notices: list[str] = []
     with Running(Script(hold=99)) as server:
 
         def restart() -> None:
@@ -236,11 +236,11 @@ def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
             server.mock.script.hold = 0
             server.up()
 
-        found = draw(settings(server.url, told=told), ask(64), during=restart)
+        found = draw(settings(server.url, notices=notices), ask(64), during=restart)
         assert all(isinstance(c, Completion) for c in found), found
-    assert len(told) == 2, told
-    assert "): waiting up to 5 s for it" in told[0]
-    assert "answers again after" in told[1] and "let its seed be another one" in told[1]
+    assert len(notices) == 2, notices
+    assert "): waiting up to 5 s for it" in notices[0]
+    assert "answers again after" in notices[1] and "let its seed be another one" in notices[1]
 
 
 def test_only_one_request_looks_whether_a_server_is_back() -> None:
@@ -289,9 +289,9 @@ def test_a_server_that_stays_away_ends_the_run() -> None:
 
 
 def test_samples_are_spread_over_servers_and_those_of_a_dead_one_go_to_the_other() -> None:
-    told: list[str] = []
+    notices: list[str] = []
     with Running(Script(hold=10)) as first, Running(Script(hold=10)) as second:
-        found = draw(settings(first.url, second.url, told=told), ask(20))
+        found = draw(settings(first.url, second.url, notices=notices), ask(20))
         assert [len(s.mock.arrivals) for s in (first, second)] == [10, 10]
 
         first.mock.reset()
@@ -301,18 +301,18 @@ def test_samples_are_spread_over_servers_and_those_of_a_dead_one_go_to_the_other
             take(first, 10)
             first.down()
 
-        found = draw(settings(first.url, second.url, told=told), ask(20), during=leave)
+        found = draw(settings(first.url, second.url, notices=notices), ask(20), during=leave)
         assert all(isinstance(c, Completion) for c in found), found
         assert len(second.mock.arrivals) == 30
-    assert any("started with a seed of its own" in text for text in told)
-    assert any("its samples go to the others" in text for text in told)
+    assert any("started with a seed of its own" in text for text in notices)
+    assert any("its samples go to the others" in text for text in notices)
 
 
 def test_a_server_that_is_missing_at_the_start_joins_later(server: Running) -> None:
-    told: list[str] = []
+    notices: list[str] = []
     with Running() as late:
         late.down()
-        engine = make_engine(settings(server.url, late.url, told=told))
+        engine = make_engine(settings(server.url, late.url, notices=notices))
 
         async def work() -> None:
             await engine.generate(ask()[0])
@@ -323,7 +323,7 @@ def test_a_server_that_is_missing_at_the_start_joins_later(server: Running) -> N
             await engine.close()
 
         asyncio.run(asyncio.wait_for(work(), 20))
-    assert any("its samples go to the others" in text for text in told)
+    assert any("its samples go to the others" in text for text in notices)
 
 
 def test_two_thousand_requests_are_in_flight_at_once() -> None:

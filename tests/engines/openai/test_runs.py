@@ -216,16 +216,21 @@ def groups(record: Path) -> dict[int, str]:
     return found
 
 
-def serving(told: list[str], **options: str) -> EngineSettings:
+def serving(notices: list[str], **options: str) -> EngineSettings:
     return EngineSettings(
-        engine="openai", model="some/model", serve=True, seed=3, options=options, tell=told.append
+        engine="openai",
+        model="some/model",
+        serve=True,
+        seed=3,
+        options=options,
+        notify=notices.append,
     )
 
 
 def test_a_server_of_its_own_is_started_with_what_is_asked_for_and_stopped(record: Path) -> None:
-    told: list[str] = []
+    notices: list[str] = []
     given = {"serve.reasoning_parser": "deepseek_r1", "serve.enforce_eager": "true"}
-    settings = serving(told, **given)
+    settings = serving(notices, **given)
     engine = make_engine(settings)
     (call,) = calls(record)
     assert call[1:3] == ["serve", "some/model"]
@@ -242,7 +247,7 @@ def test_a_server_of_its_own_is_started_with_what_is_asked_for_and_stopped(recor
             await engine.close()
 
     assert asyncio.run(work()).finish_reason == "stop"
-    assert "starting vllm serve for some/model" in told[0] and "is ready" in told[1]
+    assert "starting vllm serve for some/model" in notices[0] and "is ready" in notices[1]
     assert not list(record.parent.glob("*.log"))
 
 
@@ -251,8 +256,8 @@ def ask(index: int) -> Request:
 
 
 def test_a_server_that_dies_is_started_again_with_another_seed(record: Path) -> None:
-    told: list[str] = []
-    settings = serving(told)
+    notices: list[str] = []
+    settings = serving(notices)
     engine = make_engine(settings)
 
     async def work() -> list[Completion | BaseException]:
@@ -268,7 +273,7 @@ def test_a_server_that_dies_is_started_again_with_another_seed(record: Path) -> 
     assert all(isinstance(completion, Completion) for completion in found), found
     seeds = [call[-1] for call in calls(record)]
     assert seeds == [str(settings.draw_seed(0, life)) for life in (0, 1)]
-    assert any("is started again with another seed" in text for text in told)
+    assert any("is started again with another seed" in text for text in notices)
 
 
 def test_a_server_that_does_not_start_shows_the_end_of_its_log(record: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine
-from harness.engines.ray import engine as ray_engine
+from harness.engines.ray import start as ray_start
 from harness.engines.ray.cluster import Cluster
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError
@@ -154,13 +154,15 @@ class Lives:
         self.pids: dict[tuple[int, int], int] = {}
         counts, pids = self.samples, self.pids
 
-        class Counting(ray_engine.RemoteEngine):
-            def __init__(self, s: Any, needs: Any, replica: int, life: int, tell: Any) -> None:
-                super().__init__(s, needs, replica, life, tell)
-                self.key = replica, life
+        class Counting(ray_start.RemoteEngine):
+            def __init__(
+                self, s: Any, needs: Any, *, replica: int, restart: int, notify: Any
+            ) -> None:
+                super().__init__(s, needs, replica=replica, restart=restart, notify=notify)
+                self.key = replica, restart
 
-            async def up(self) -> None:
-                await super().up()
+            async def ready(self) -> None:
+                await super().ready()
                 pids[self.key] = await self._actor.__ray_call__.remote(lambda _: os.getpid())
 
             async def generate(self, request: Request) -> Completion:
@@ -168,7 +170,7 @@ class Lives:
                 counts[self.key] += 1
                 return completion
 
-        monkeypatch.setattr(ray_engine, "RemoteEngine", Counting)
+        monkeypatch.setattr(ray_start, "RemoteEngine", Counting)
 
 
 def test_an_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_models(
@@ -187,7 +189,7 @@ def test_an_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_models(
     assert sum(lives.samples.values()) == 240
     assert lives.samples[0, 0] and lives.samples[1, 0]
     manifest = RunFolder(tmp_path / "ray").manifest()
-    assert [n for n in manifest.starts[0]["notices"] if "died and is started again" in n]
+    assert [n for n in manifest.starts[0]["notices"] if "stopped and is restarted" in n]
     assert manifest.fingerprint["engine"] == "ray:transformers"
     plain = settings(late, cluster, tmp_path / "plain").model_copy(
         update={"engine": "transformers", "replicas": None, "ray_address": None}
@@ -229,7 +231,7 @@ def test_a_node_that_joins_late_gets_samples_and_its_loss_costs_none(
     assert lost and lost[0] < 24 * 40
     notices = RunFolder(tmp_path).manifest().starts[0]["notices"]
     assert any("2 replicas are asked for and the cluster holds 1" in n for n in notices)
-    assert any("engine 1 died" in n for n in notices)
+    assert any("engine 1 stopped" in n for n in notices)
 
 
 def test_no_two_draws_are_the_same_across_replicas_lives_and_a_resume(
@@ -444,7 +446,7 @@ def test_vllm_in_actors_one_of_them_killed(
     assert lives.samples[0, 0] and lives.samples[1, 0]
     manifest = RunFolder(tmp_path).manifest()
     assert manifest.fingerprint["engine"] == "ray:vllm"
-    assert [n for n in manifest.starts[0]["notices"] if "engine 1 died" in n]
+    assert [n for n in manifest.starts[0]["notices"] if "engine 1 stopped" in n]
     wait_for(lambda: processes("EngineCore").keys() <= cores.keys())
 
 

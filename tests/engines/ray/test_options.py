@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine
-from harness.engines.ray import actor as ray_actor
 from harness.engines.ray import cluster
 from harness.engines.ray import engine as ray_engine
-from harness.engines.ray.actor import Needs
+from harness.engines.ray import start as ray_start
 from harness.engines.ray.cluster import Cluster, Node, import_ray
-from harness.engines.ray.engine import Start, split_options
-from harness.engines.replicas import ReplicaDied
+from harness.engines.ray.options import Needs, split_options
+from harness.engines.ray.start import ReplicaStarter
+from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.interfaces import Request
@@ -140,13 +140,15 @@ class FakeActors:
         self.killed: list[int] = []
         self.exceptions = SimpleNamespace(RayError=RuntimeError)
 
-    def engine(self, settings: object, needs: object, number: int, *rest: object) -> Any:
-        def settle() -> None:
-            if error := self.ends[number]:
+    def engine(self, settings: object, needs: object, *, replica: int, **rest: object) -> Any:
+        def wait_until_ready() -> None:
+            if error := self.ends[replica]:
                 raise error
 
         return SimpleNamespace(
-            opening=number, settle=settle, kill=lambda: self.killed.append(number)
+            opening=replica,
+            wait_until_ready=wait_until_ready,
+            kill=lambda: self.killed.append(replica),
         )
 
     def wait(self, openings: list[int], **_: object) -> tuple[list[int], list[int]]:
@@ -158,11 +160,11 @@ class FakeActors:
 
 def begin(
     monkeypatch: pytest.MonkeyPatch, fake: FakeActors, stopped: Callable[[], bool] = lambda: False
-) -> Start:
-    monkeypatch.setattr(ray_engine, "import_ray", lambda: fake)
-    monkeypatch.setattr(ray_engine, "RemoteEngine", fake.engine)
+) -> ReplicaStarter:
+    monkeypatch.setattr(ray_start, "import_ray", lambda: fake)
+    monkeypatch.setattr(ray_start, "RemoteEngine", fake.engine)
     settings = EngineSettings(engine="ray", model="m", stopped=stopped)
-    return Start(settings, Needs(1, 0), len(fake.ends), settings)
+    return ReplicaStarter(settings, Needs(1, 0), len(fake.ends), settings)
 
 
 def test_a_fault_of_one_actor_leaves_the_start_to_the_others(
@@ -172,7 +174,7 @@ def test_a_fault_of_one_actor_leaves_the_start_to_the_others(
     fake = FakeActors([fault, None])
     assert begin(monkeypatch, fake).first.opening == 1
     assert fake.killed == [0]
-    with pytest.raises(EngineDown, match=r"no replica came up on the Ray cluster: .*weights"):
+    with pytest.raises(EngineDown, match=r"no replica started on the Ray cluster: .*weights"):
         begin(monkeypatch, FakeActors([fault, fault]))
 
 
@@ -209,11 +211,11 @@ def test_a_sample_that_is_called_off_is_called_off_in_its_actor(
     fake = SimpleNamespace(
         cancel=called_off.append, exceptions=SimpleNamespace(RayError=RuntimeError)
     )
-    monkeypatch.setattr(ray_actor, "import_ray", lambda: fake)
+    monkeypatch.setattr(ray_engine, "import_ray", lambda: fake)
 
     async def work() -> None:
         call = asyncio.get_running_loop().create_future()
-        engine = object.__new__(ray_actor.RemoteEngine)
+        engine = object.__new__(ray_engine.RemoteEngine)
         engine._actor = SimpleNamespace(generate=SimpleNamespace(remote=lambda request: call))
         request = Request("p", 0, Prompt("x"), Sampling())
         drawing = asyncio.create_task(engine.generate(request))
@@ -236,10 +238,10 @@ def test_a_sample_that_ray_does_not_take_is_drawn_elsewhere(
         raise Gone("the node is gone")
 
     fake = SimpleNamespace(exceptions=SimpleNamespace(RayError=Gone, RayTaskError=KeyError))
-    monkeypatch.setattr(ray_actor, "import_ray", lambda: fake)
-    engine = object.__new__(ray_actor.RemoteEngine)
+    monkeypatch.setattr(ray_engine, "import_ray", lambda: fake)
+    engine = object.__new__(ray_engine.RemoteEngine)
     engine._actor = SimpleNamespace(generate=SimpleNamespace(remote=refuse))
-    with pytest.raises(ReplicaDied, match="the node is gone"):
+    with pytest.raises(ReplicaLost, match="the node is gone"):
         asyncio.run(engine.generate(Request("p", 0, Prompt("x"), Sampling())))
 
 
@@ -253,7 +255,7 @@ def test_a_head_node_that_is_gone_ends_the_process_with_the_code_of_a_fault(
     def leave(code: int) -> None:
         raise Exited(code)
 
-    monkeypatch.setattr(cluster, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(cluster, "_POLL_SECONDS", 0.01)
     monkeypatch.setattr(cluster, "_HEAD_SECONDS", 0.1)
     monkeypatch.setattr("os._exit", leave)
     ended = threading.Event()

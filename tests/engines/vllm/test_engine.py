@@ -16,11 +16,13 @@ import pytest
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import derive_seed
-from harness.engines.hf.engine import Options, TransformersEngine
-from harness.engines.replicas import ReplicaDied, Replicas
+from harness.engines.hf.engine import TransformersEngine
+from harness.engines.hf.options import Options
+from harness.engines.replicas import ReplicaLost, Replicas
 from harness.engines.settings import EngineSettings
-from harness.engines.vllm.engine import VllmEngine, open_engine
-from harness.engines.vllm.start import cores
+from harness.engines.vllm.engine import VllmEngine
+from harness.engines.vllm.process import cores
+from harness.engines.vllm.start import open_engine
 from harness.errors import DataError, EngineError, UsageError
 from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun, make_plan, make_request, units
@@ -45,7 +47,7 @@ WILD = Sampling(k=64, temperature=2.0, max_tokens=60)  # vLLM's highest
 
 def settings(model: str, *, seed: int = 0, told: list[str] | None = None) -> EngineSettings:
     tell = (lambda text: None) if told is None else told.append
-    return EngineSettings(engine="vllm", model=model, seed=seed, options=ARGS, tell=tell)
+    return EngineSettings(engine="vllm", model=model, seed=seed, options=ARGS, notify=tell)
 
 
 class Loop:
@@ -245,7 +247,7 @@ class Killer:
     def observe(self, event: str, task: str, verdict: Verdict | None) -> None:
         self.sampled += event == "sampled"
         first = self.replicas._replicas[0]
-        if self.sampled == self.total // 3 and not self.lost and first.life == 0:
+        if self.sampled == self.total // 3 and not self.lost and first.restart == 0:
             self.lost = first.in_flight
             assert self.lost
             engine = first.engine
@@ -289,12 +291,12 @@ def test_a_killed_replica_costs_nothing_and_no_draw_comes_twice(
     (score,) = asyncio.run(evaluate([task], run, observe=observe))
     assert score["complete"]
     assert len(cores()) == others
-    assert killer[0].replicas._replicas[0].life == 1
+    assert killer[0].replicas._replicas[0].restart == 1
     # Those in flight there when its death was noticed, and nothing else, were asked for again.
     assert killer[0].lost <= sum(asked.values()) - 360 <= 48
     assert max(asked.values()) == 2
     notices = RunFolder(run.output).manifest().starts[0]["notices"]
-    assert [n for n in notices if "engine 0 died and is started again" in n]
+    assert [n for n in notices if "engine 0 stopped and is restarted" in n]
     (folder,) = RunFolder(run.output).tasks()
     samples = list(folder.samples())
     due = {(id, index) for id in folder.problems() for index in range(12)}
@@ -392,7 +394,7 @@ def test_a_core_that_is_asked_to_stop_takes_no_sample_for_failed(
         return await asyncio.gather(*calls, return_exceptions=True)
 
     found = Counter(type(end) for end in vllm.run(work()))
-    assert set(found) == {Completion, ReplicaDied}
+    assert set(found) == {Completion, ReplicaLost}
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine
-from harness.engines.replicas import ReplicaDied
+from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
-from harness.engines.vllm import engine as vllm_engine
 from harness.engines.vllm import orphan
+from harness.engines.vllm import start as vllm_start
 from harness.engines.vllm.args import (
     EngineArgs,
     assign_devices,
@@ -31,8 +31,9 @@ from harness.engines.vllm.args import (
     parse_engine_args,
 )
 from harness.engines.vllm.engine import VllmEngine
+from harness.engines.vllm.launch import PYTHON, launch_folder
+from harness.engines.vllm.process import Processes, start_error
 from harness.engines.vllm.request import sampling_params
-from harness.engines.vllm.start import _PYTHON, Processes, _explain, _prepare
 from harness.errors import DataError, UsageError
 from harness.interfaces import Request
 from harness.types import Prompt, Sampling
@@ -208,14 +209,14 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 def test_the_cause_of_a_failed_start_is_found(
     error: Exception, log: str, kind: type[Exception], message: str
 ) -> None:
-    explained = _explain("m", error, log)
+    explained = start_error("m", error, log)
     assert isinstance(explained, kind)
     assert message in str(explained)
 
 
 def test_the_cores_python_runs_a_prelude_and_keeps_its_output_apart(tmp_path: Path) -> None:
     log, python = tmp_path / "log", tmp_path / "python"
-    text = _PYTHON.format(prelude="'x = \"it is\"'", python=sys.executable, output=f">>{log} 2>&1")
+    text = PYTHON.format(prelude="'x = \"it is\"'", python=sys.executable, output=f">>{log} 2>&1")
     python.write_text(text)
     python.chmod(0o700)
     code = "import sys; print(x, sys.argv); sys.stderr.write('end')"
@@ -228,11 +229,11 @@ def test_the_cores_python_runs_a_prelude_and_keeps_its_output_apart(tmp_path: Pa
 
 def test_a_folder_that_was_cleaned_away_is_made_again() -> None:
     """A node's /tmp may be cleaned while the engines of a long run go on; they may start again."""
-    shutil.rmtree(_prepare().log.parent)
-    again = _prepare()
+    shutil.rmtree(launch_folder().log.parent)
+    again = launch_folder()
     assert again.log.is_file()
     assert again.python != sys.executable
-    assert again is _prepare()
+    assert again is launch_folder()
 
 
 def test_a_child_ends_after_its_killed_parent() -> None:
@@ -255,7 +256,7 @@ def test_a_child_ends_after_its_killed_parent() -> None:
 
 
 class Ending:
-    """vLLM's core while it is asked to stop: it aborts what it has, and lives a moment longer."""
+    """vLLM's core while it is asked to stop: it aborts its requests, and runs a moment longer."""
 
     errored = False
 
@@ -271,7 +272,7 @@ def test_what_a_core_aborts_as_it_ends_is_drawn_elsewhere(
     monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
     engine = VllmEngine.__new__(VllmEngine)
     engine._llm, engine._lora, engine._numbers = Ending(), None, count()
-    with pytest.raises(ReplicaDied, match="vLLM is ending"):
+    with pytest.raises(ReplicaLost, match="vLLM is stopping"):
         asyncio.run(engine._complete([1, 2], None))
 
 
@@ -288,17 +289,17 @@ class Dead:
 def test_what_a_core_died_of_is_told(plain_params: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm.inputs", SimpleNamespace())
     monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
-    log = _prepare().log
+    log = launch_folder().log
     log.write_text("ValueError: of an engine before\n")
     engine = VllmEngine.__new__(VllmEngine)
-    engine._llm, engine._lora, engine._numbers, engine._death = Dead(), None, count(), ""
+    engine._llm, engine._lora, engine._numbers, engine._stop_cause = Dead(), None, count(), ""
     engine.processes = Processes(logged=log.stat().st_size)
     with log.open("a") as file:
         file.write("Traceback\n  File x\ntorch.OutOfMemoryError: CUDA out of memory.\n")
         file.write(
             "Traceback\n  File y\nx.EngineDeadError: See stack trace (above) for the cause\n"
         )
-    with pytest.raises(ReplicaDied, match=r"vLLM is gone \(CUDA out of memory\.\)"):
+    with pytest.raises(ReplicaLost, match=r"vLLM stopped \(CUDA out of memory\.\)"):
         asyncio.run(engine._complete([1, 2], None))
 
 
@@ -315,11 +316,11 @@ class Slow:
 def test_a_run_that_is_interrupted_while_the_model_loads_does_not_wait_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(vllm_engine, "_read_args", lambda settings: EngineArgs())
-    monkeypatch.setattr(vllm_engine, "VllmEngine", Slow)
+    monkeypatch.setattr(vllm_start, "read_engine_args", lambda settings: EngineArgs())
+    monkeypatch.setattr(vllm_start, "VllmEngine", Slow)
     began = time.monotonic()
     with pytest.raises(UsageError):
-        vllm_engine.open_engine(
+        vllm_start.open_engine(
             EngineSettings(engine="vllm", model="m", stopped=lambda: time.monotonic() > began + 0.1)
         )
     assert time.monotonic() < began + 15
