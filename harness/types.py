@@ -88,6 +88,12 @@ class Problem:
     limits: Limits | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def month(self) -> str | None:
+        """The month of its contest, such as "2024-08"; None where it has no date."""
+        date = self.meta.get("contest_date")
+        return None if date is None else str(date)[:7]
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

@@ -38,7 +38,7 @@ class Window:
 
     def holds(self, problem: Problem) -> bool:
         """Whether the problem's month lies in the window. UsageError when it has no date."""
-        month = month_of(problem)
+        month = problem.month
         if month is None:
             raise UsageError(
                 f"--window {self}: problem {problem.id!r} has no contest date; leave its task out, "
@@ -63,12 +63,6 @@ class Selection:
         if self.skip_errata and "erratum" in problem.meta:
             return "in the published errata"
         return None
-
-
-def month_of(problem: Problem) -> str | None:
-    """The month of a problem's contest, such as "2024-08"."""
-    date = problem.meta.get("contest_date")
-    return None if date is None else str(date)[:7]
 
 
 def in_words(left_out: Mapping[str, int]) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.data.selection import month_of
 from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
 from harness.types import Problem, Tally
 
 _BY: Mapping[str, Callable[[Problem], Any]] = {
-    "month": month_of,
+    "month": lambda problem: problem.month,
     **{
         name: lambda problem, name=name: problem.meta.get(name)  # type: ignore[misc]
         for name in ("platform", "difficulty", "subject", "level")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.data.selection import Window, month_of
+from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.protocol import Protocol
 from harness.reports.baselines.loader import Cell, conflicts
@@ -89,7 +89,7 @@ def stated_differences(result: Result, cell: Cell) -> list[str]:
 def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
     """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
     stated, protocol = cell.protocol, result.protocol
-    dated = any(map(month_of, result.problems.values()))
+    dated = any(problem.month for problem in result.problems.values())
     wording = "prompt" if stated.prompt is None else "wording of the prompt"
     parts: tuple[tuple[str, object, object], ...] = (
         ("temperature", stated.temperature, protocol.temperature),
@@ -219,7 +219,7 @@ def _deviations(group: Sequence[Result], shown: Sequence[Cell]) -> list[str]:
 
 def _window_differences(result: Result, cell: Cell) -> list[str]:
     """The months of a run's problems, where they are not those of the window that is stated."""
-    months = sorted(filter(None, map(month_of, result.problems.values())))
+    months = sorted(filter(None, (problem.month for problem in result.problems.values())))
     try:
         window = Window.parse(cell.protocol.window or "")
     except UsageError:  # no window, or one told in words

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.datasets import load_problems
-from harness.data.prompts import derive_seed
 from harness.errors import DataError, EngineError
 from harness.registry import find_tasks
+from harness.stats.seeds import derive_seed
 from harness.types import Completion, Request
 from tests.support.fakes import FakeEngine, answer
 

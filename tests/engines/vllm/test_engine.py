@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from harness.data.datasets import load_problems
-from harness.data.prompts import derive_seed
 from harness.engines.hf.engine import Options, TransformersEngine
 from harness.engines.replicas import ReplicaDied, Replicas
 from harness.engines.settings import EngineSettings
@@ -26,6 +25,7 @@ from harness.pipeline.pending import TaskRun, make_plan, make_request, units
 from harness.pipeline.runner import Observer, silent
 from harness.protocol import make_protocol
 from harness.registry import tasks
+from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Completion, Prompt, Request, Sample, Sampling, Verdict
 from harness.workflows import evaluate as workflow
