@@ -9,7 +9,7 @@ RUNS ?= runs
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
-SETUP = setup.cfg setup.py pyproject.toml
+SETUP = pyproject.toml setup.cfg reports/page/static/temml.py
 MODEL = examples/practice-model
 DEMO_TASKS = practice_integer,practice_math,practice_choice
 
@@ -24,7 +24,7 @@ help:
 	@echo "make test-slow     the slow set: built wheel, kills and resumes, a short training"
 	@echo "make test-browser  the report page in Chromium"
 	@echo "make test-vllm     vLLM, Ray and lm-eval on the practice checkpoints (CPU)"
-	@echo "make lint          ruff and mypy"
+	@echo "make lint          ruff, import-linter, mypy"
 	@echo "make format        rewrite the code in the project's format"
 	@echo "make fuzz          200,000 random answers through the graders"
 	@echo "make bench         every benchmark that the README quotes"
@@ -125,14 +125,16 @@ test-vllm: $(VLLM)/.installed sandbox
 fuzz: $(VENV)/.developer
 	@$(BIN)/python -m pytest -m fuzz
 
-# mypy sees the package as it is installed: tasks and reports inside harness.
+# mypy and import-linter read the package as it is built: tasks and reports inside harness.
+PACKAGE = build/package
 lint: $(VENV)/.developer
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@rm -rf build/types && mkdir -p build/types
-	@cp -rs "$(CURDIR)/harness" build/types/
-	@cp -rs "$(CURDIR)/tasks" "$(CURDIR)/reports" build/types/harness/
-	@cd build/types && $(abspath $(BIN))/mypy --config-file ../../setup.cfg -p harness
+	@rm -rf $(PACKAGE)
+	@$(BIN)/python -c "from setuptools import setup; setup()" --quiet build_py --build-lib $(PACKAGE)
+	@cd $(PACKAGE) && $(abspath $(BIN))/lint-imports --no-logo --no-cache $(CURDIR)/pyproject.toml
+	@cd $(PACKAGE) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml \
+	  --cache-dir $(CURDIR)/.mypy_cache --package harness
 
 format: $(VENV)/.developer
 	@$(BIN)/ruff check --fix .

@@ -1,10 +1,15 @@
-"""An evaluation harness for reasoning models; see `harness --help`."""
+"""An evaluation harness for reasoning models; see `harness --help`.
 
-from pathlib import Path as _Path
+tasks/ and reports/ lie beside this folder in the repository and become `harness.tasks` and
+`harness.reports` when the package is installed (setup.cfg).
+"""
+
+from importlib.util import find_spec as _find_spec
 
 __version__ = "0.1.0"
 
-# An installed package holds tasks/ and reports/ as harness.tasks and harness.reports. In a bare
-# checkout they lie beside harness/, at the top of the repository.
-if not (_Path(__file__).parent / "tasks").is_dir():
-    __path__.append(str(_Path(__file__).parent.parent))
+if not (_find_spec("harness.tasks") and _find_spec("harness.reports")):
+    raise ImportError(
+        f"{__file__} lies in a checkout that is not installed, so there is no harness.tasks and no "
+        "harness.reports: run `pip install --editable .` in the checkout (`make` does it for you)"
+    )

@@ -16,7 +16,8 @@ from typing import Any
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
-from harness.graders.extraction import split_reasoning
+from harness.data.reasoning import split_reasoning
+from harness.graders.base import check_ready
 from harness.pipeline.grading_pool import grade_chunk
 from harness.pipeline.scoring import SampleStatistics
 from harness.registry import find_tasks
@@ -39,9 +40,7 @@ def load(*, harness_task: str, harness_data: str | None = None, **settings: Any)
     import datasets
 
     task, problems = _opened(harness_task, harness_data)
-    grader: Any = task.grader
-    if hasattr(grader, "ready"):
-        grader.ready()  # before a model generates for hours
+    check_ready(task.grader)  # before a model generates for hours
     rows = []
     for problem in problems.values():
         order = _order(task, problem)

@@ -11,19 +11,18 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.storage.files import read_json
+from harness.storage.ledger import Acceptance, read_ledger
 from harness.storage.run_folder import MANIFEST, RunFolder
 from harness.types import Score
 
 from .results import Z95, Result, read_results
 
-ACCEPTED = "accepted.json"
 _NOT_READ = {".lock"}
 _CLOCK = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z")
 
@@ -136,15 +135,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
-    """A run that was accepted as the baseline of a task."""
-
-    task: str
-    run: str
-    time: str
-
-
-@dataclass(frozen=True, slots=True)
 class History:
     """Every run of one task, newest first, and the acceptances."""
 
@@ -253,21 +243,12 @@ def read_accepted(root: Path) -> tuple[dict[str, str], list[Acceptance]]:
     Raises:
         DataError: an accepted.json that is not what `harness accept` writes.
     """
-    from harness.errors import DataError
-
-    path = root / ACCEPTED
-    if not path.exists():
-        return {}, []
-    data = read_json(path)
-    try:
-        now = {str(task): str(row["run"]) for task, row in data["accepted"].items()}
-        told = [
-            Acceptance(str(row["task"]), str(row["run"]), clock(str(row.get("time", ""))))
-            for row in data.get("history", ())
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not what harness accept writes ({error!r})") from error
-    return now, sorted(told, key=lambda a: a.time, reverse=True)
+    ledger = read_ledger(root)
+    entries = [replace(entry, time=clock(entry.time)) for entry in ledger.history]
+    return (
+        {task: entry.run for task, entry in ledger.accepted.items()},
+        sorted(entries, key=lambda entry: entry.time, reverse=True),
+    )
 
 
 def clock(text: str) -> str:

@@ -11,7 +11,7 @@ from tokenizer import THINK_END, prompt_text
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
-from harness.graders.extraction import split_reasoning
+from harness.data.reasoning import split_reasoning
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
 from harness.task import Task

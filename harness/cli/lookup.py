@@ -8,7 +8,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.registry import find_tasks
 from harness.task import Task
-from harness.workflows.import_responses import KINDS
+from harness.tasks.kinds import KINDS
 
 
 def task_named(name: str) -> Task:

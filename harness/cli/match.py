@@ -11,9 +11,10 @@ from typing import IO, Any, Literal, get_args
 
 import click
 
+from harness.data.reasoning import split_reasoning
 from harness.errors import DataError, Incomplete, UsageError
 from harness.graders.choice import Choice
-from harness.graders.extraction import Policy, split_reasoning
+from harness.graders.extraction import Policy
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.types import Problem, Sample, Verdict

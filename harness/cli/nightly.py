@@ -14,8 +14,8 @@ from harness.cli.live import run_async, task_progress
 from harness.errors import DataError, HarnessError, UsageError
 
 if TYPE_CHECKING:
+    from harness.storage.ledger import Acceptance
     from harness.storage.nights import Outcome
-    from harness.workflows.accept import Acceptance
     from harness.workflows.nightly import NightSettings, Plan
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -188,8 +188,8 @@ def accept(
     harness accept runs/nightly/step-400 --note "new data mix, seen by all"
     harness accept --list --runs runs/nightly
     """
+    from harness.storage.ledger import read_ledger
     from harness.workflows.accept import accept as accept_run
-    from harness.workflows.accept import read_ledger
 
     if show:
         if run is not None:

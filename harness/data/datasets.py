@@ -158,6 +158,21 @@ class PackagedDataset:
         return Path(str(importlib.resources.files(self.package))) / "data" / self.file
 
 
+@dataclass(frozen=True, slots=True)
+class FileDataset:
+    """The rows of one file of the user's own, as `harness import` reads it."""
+
+    path: Path
+
+    def source(self, data_dir: Path | None) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def rows(self, data_dir: Path | None) -> Iterator[tuple[str, Row]]:
+        """Yield (place, row)."""
+        return read_rows(self.path)
+
+
 def has_copy(data_dir: Path, names: tuple[str, ...]) -> bool:
     """Whether the user's folder holds a file of one of these names."""
     return next(_copies(data_dir, names), None) is not None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 from collections.abc import Sequence
 
+from harness.stats.seeds import derive_seed
 from harness.types import LETTERS, ChoiceOrdering, Problem, Prompt
 
 _FIELD = re.compile(r"\{(statement|choices|starter_code)\}")
@@ -61,9 +61,3 @@ def choice_order(
     order = list(range(n_choices))
     random.Random(derive_seed("choices", *parts)).shuffle(order)
     return tuple(order)
-
-
-def derive_seed(*parts: object) -> int:
-    """A seed in [0, 2**31) that depends on every part and on nothing else."""
-    text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from harness.data.reasoning import opening_tag
 from harness.engines.checkpoint import digest, load_tokenizer
 from harness.errors import EngineDown, EngineError
-from harness.graders.extraction import opening_tag
 from harness.types import Prompt
 
 

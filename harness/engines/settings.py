@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
-from harness.data.prompts import derive_seed
 from harness.errors import UsageError
+from harness.stats.seeds import derive_seed
 
 _USED_BY = {
     "base_url": ("openai",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from harness.types import Grade, Problem, Sample, Verdict
 
@@ -32,3 +33,9 @@ def make_grade(
         seconds=time.perf_counter() - started,
         grader=version,
     )
+
+
+def check_ready(grader: Any) -> None:
+    """Let a grader that needs more than itself say so before anything is sampled or graded."""
+    if hasattr(grader, "ready"):
+        grader.ready()

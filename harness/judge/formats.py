@@ -11,8 +11,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
+from harness.data.reasoning import split_reasoning
 from harness.errors import DataError
-from harness.graders.extraction import split_reasoning
 from harness.judge.submission import Submission, extract
 from harness.types import Row, TestCase
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.data.prompts import choice_order, derive_seed, render
-from harness.graders.extraction import split_reasoning
+from harness.data.prompts import choice_order, render
+from harness.data.reasoning import split_reasoning
 from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
+from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import Marks
 from harness.task import Task

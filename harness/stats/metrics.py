@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
-from harness.data.prompts import derive_seed
 from harness.errors import UsageError
+from harness.stats.seeds import derive_seed
 from harness.types import Tally, Verdict, Vote
 
 if TYPE_CHECKING:

@@ -1,63 +1,14 @@
-"""Accept: which run each task is held against, decided by a person and written down.
-
-RUNS/accepted.json
-{"accepted": {task: {"run", "time", "note"}},
- "history": [{"task", "run", "time", "note", "replaced", "missing"}, ..]}
-
-`run` is the run folder's path below RUNS; `replaced` the run accepted before, or null; `missing`
-what the run lacked if it was accepted all the same, or "". The history is in the order of time.
-"""
+"""Accept: which run each task is compared with, decided by a person and recorded in the ledger."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import DataError, Incomplete, UsageError
-from harness.storage.files import read_json, write_json
+from harness.errors import Incomplete, UsageError
+from harness.storage.ledger import CLOCK, Acceptance, Ledger, read_ledger, write_ledger
 from harness.storage.run_folder import RunFolder, TaskFolder
-
-LEDGER = "accepted.json"
-CLOCK = "%Y-%m-%dT%H:%M:%S%z"
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """One task's run that was accepted, when, and in place of which."""
-
-    task: str
-    run: str
-    time: str
-    note: str = ""
-    replaced: str | None = None
-    missing: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """The accepted run of each task, and every acceptance so far."""
-
-    accepted: Mapping[str, Acceptance] = field(default_factory=dict)
-    history: tuple[Acceptance, ...] = ()
-
-
-def read_ledger(runs: Path) -> Ledger:
-    """The ledger of a folder of runs, empty where nothing was accepted yet.
-
-    Raises:
-        DataError: accepted.json is damaged or not what `accept` writes.
-    """
-    path = runs / LEDGER
-    if not path.exists():
-        return Ledger()
-    data = read_json(path)
-    try:
-        accepted = {task: Acceptance(task, **row) for task, row in data["accepted"].items()}
-        return Ledger(accepted, tuple(Acceptance(**row) for row in data["history"]))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{path}: not what harness accept writes ({error!r})") from error
 
 
 def accept(
@@ -98,8 +49,7 @@ def accept(
         Acceptance(task, name, now, note, _run_of(ledger, task), words)
         for task, words in missing.items()
     ]
-    _write(runs / LEDGER, {**ledger.accepted, **{entry.task: entry for entry in entries}},
-           [*ledger.history, *entries])  # fmt: skip
+    write_ledger(runs, ledger, entries)
     return entries
 
 
@@ -142,11 +92,3 @@ def _chosen(folder: RunFolder, tasks: Sequence[str]) -> list[TaskFolder]:
 
 def _run_of(ledger: Ledger, task: str) -> str | None:
     return ledger.accepted[task].run if task in ledger.accepted else None
-
-
-def _write(path: Path, accepted: Mapping[str, Acceptance], history: Sequence[Acceptance]) -> None:
-    present = {
-        task: {"run": entry.run, "time": entry.time, "note": entry.note}
-        for task, entry in accepted.items()
-    }
-    write_json(path, {"accepted": present, "history": [asdict(entry) for entry in history]})

@@ -14,8 +14,8 @@ from typing import Any
 
 from harness.engines.checkpoint import digest, weights_hash
 from harness.errors import DataError, ProtocolMismatch, UsageError
+from harness.storage.ledger import CLOCK
 from harness.storage.nights import Checkpoint
-from harness.workflows.accept import CLOCK
 
 NAME_FIELDS = ("checkpoint", "parent", "content")
 _SMALL = ("*.json", "*.jinja", "*.model", "*.txt")  # what stands beside the weights

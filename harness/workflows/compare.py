@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Incomplete, ProtocolMismatch, UsageError
+from harness.graders.base import check_ready
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.protocol import COMPARED, differences
@@ -23,7 +24,6 @@ from harness.stats.gate import (
 from harness.stats.metrics import tallies
 from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
 from harness.types import Grade, Verdict
-from harness.workflows.evaluate import check_ready
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
 
 _GRADER_ONLY = {"grader"}

@@ -14,17 +14,18 @@ from typing import Any
 
 import harness
 from harness.data.datasets import select_problems
-from harness.data.prompts import derive_seed
 from harness.data.selection import in_words
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
+from harness.graders.base import check_ready
 from harness.interfaces import Engine, Grader
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun, make_plan
 from harness.pipeline.runner import Observer, Runner
 from harness.protocol import Protocol, make_protocol
+from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Problem, Sampling
@@ -59,12 +60,6 @@ class Prepared:
             folder=folder,
             only=self.only,
         )
-
-
-def check_ready(grader: Any) -> None:
-    """Let a grader that needs more than itself say so before anything is sampled or graded."""
-    if hasattr(grader, "ready"):
-        grader.ready()
 
 
 def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.data.datasets import parse_row
+from harness.data.datasets import FileDataset, parse_row
 from harness.data.readers import read_rows
 from harness.data.selection import Selection, in_words
 from harness.engines.recorded import RecordedEngine, Recording
 from harness.errors import DataError, UsageError
-from harness.graders.choice import Choice
-from harness.graders.integer import Integer
-from harness.graders.math import Math
+from harness.graders.base import check_ready
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import content_hash, make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
+from harness.tasks.kinds import KINDS
 from harness.types import FinishReason, Problem, Row, Sampling
-from harness.workflows.evaluate import Prepared, check_ready, run_engine
+from harness.workflows.evaluate import Prepared, run_engine
 
 FIELDS = {
     "id": ("id", "unique_id", "problem_id", "question_id", "task_id"),
@@ -38,44 +37,6 @@ FIELDS = {
 _EXACT = 2.0**53  # from here on a number in JSON may have lost digits
 _CAPPED = {"length", "max_tokens", "max_length"}
 _STOPPED = {"stop", "eos", "end_turn", "stop_sequence", "eos_token"}
-
-
-@dataclass(frozen=True, slots=True)
-class FileDataset:
-    """The rows of the imported file."""
-
-    path: Path
-
-    def source(self, data_dir: Path | None) -> str:
-        """The file's name."""
-        return self.path.name
-
-    def rows(self, data_dir: Path | None) -> Iterator[tuple[str, Row]]:
-        """Yield (place, row)."""
-        return read_rows(self.path)
-
-
-def _never(row: Row) -> Problem:
-    raise DataError("the rows of a kind are read by the columns that --map names")
-
-
-KINDS: Mapping[str, Task] = {
-    name: Task(
-        name=name,
-        dataset=FileDataset(Path(f"{name}.jsonl")),
-        parse=_never,
-        prompt="",
-        grader=grader,
-        metrics=(pass_at(1),),
-        sampling=Sampling(),
-    )
-    for name, grader in (
-        ("integer", Integer(-(10**18), 10**18)),
-        ("choice", Choice()),
-        ("math", Math()),
-    )
-}
-"""Tasks for responses to problems of one's own: a grader and no dataset."""
 
 
 @dataclass(slots=True)

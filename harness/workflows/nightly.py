@@ -21,11 +21,10 @@ from harness.errors import DataError, HarnessError, ProtocolMismatch
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.stats.gate import Comparison
-from harness.storage.files import Appender, read_lines
+from harness.storage.ledger import CLOCK, LEDGER, append_history, read_history, read_ledger
 from harness.storage.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
 from harness.storage.run_folder import MANIFEST, RunFolder
 from harness.task import Task
-from harness.workflows.accept import CLOCK, LEDGER, read_ledger
 from harness.workflows.checkpoints import (
     NAME_FIELDS,
     check_unchanged,
@@ -38,7 +37,6 @@ from harness.workflows.compare import compare_runs
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings, by_field, check, configure, read_config
 
-HISTORY = "history.jsonl"
 _ITS_OWN = ("model", "output", "until", "base", "margin")
 
 
@@ -147,17 +145,6 @@ def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] =
     return Plan(settings, tasks, due, bases, history)
 
 
-def read_history(runs: Path) -> dict[str, dict[str, Any]]:
-    """The last complete line of the history about each run, by the run's name."""
-    path = runs / HISTORY
-    if not path.exists():
-        return {}
-    try:
-        return {line["run"]: line for _, line in read_lines(path) if line["complete"]}
-    except (TypeError, KeyError) as error:
-        raise DataError(f"{path}: not what harness nightly writes ({error!r})") from error
-
-
 async def hold(
     plan: Plan,
     checkpoint: Checkpoint,
@@ -190,7 +177,7 @@ async def hold(
         outcome = Outcome(**known, content=mark, tasks=tasks, comparison=comparison)
     except HarnessError as error:
         outcome = Outcome(**known, content=mark, failure=error)
-    _remember(settings.runs, outcome)
+    append_history(settings.runs, outcome.line())
     return outcome
 
 
@@ -262,15 +249,3 @@ def _without_comparison(task: str, run: str, bases: Mapping[str, str]) -> Withou
     if task not in bases:
         return "no baseline"
     return "is the baseline" if bases[task] == run else "not graded"
-
-
-def _remember(runs: Path, outcome: Outcome) -> None:
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{runs}: cannot be made ({error.strerror})") from error
-    history = Appender(runs / HISTORY)
-    try:
-        history.append([outcome.line()])
-    finally:
-        history.close()

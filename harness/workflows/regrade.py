@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.data.selection import Window
 from harness.errors import DataError, UsageError
+from harness.graders.base import check_ready
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, compute_scores, record_fault, silent, write_scores
@@ -17,7 +18,6 @@ from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Grade, Sampling, Verdict
-from harness.workflows.evaluate import check_ready
 
 TaskNamed = Callable[[str], Task]
 """Finds a task of the registry, or a kind of answer, by name."""

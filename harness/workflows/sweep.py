@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.data.prompts import derive_seed
 from harness.engines.ray.cluster import Cluster
 from harness.errors import UsageError
 from harness.interfaces import Engine
@@ -26,6 +25,7 @@ from harness.pipeline.pending import TaskRun, missing
 from harness.pipeline.runner import Observer
 from harness.stats import effects
 from harness.stats.effects import Effect, Outcome, Pairing, Source
+from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Grade, Verdict

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.errors import DataError, UsageError
+from harness.graders.base import check_ready
 from harness.protocol import make_protocol
 from harness.task import Task
+from harness.tasks.kinds import GRADERS
 from harness.types import Sample
-from harness.workflows.evaluate import Prepared, check_ready
-from harness.workflows.import_responses import KINDS
+from harness.workflows.evaluate import Prepared
 from harness.workflows.run_settings import configure
 from harness.workflows.sweep_variants import Variant
 
@@ -88,7 +89,7 @@ def _graded_as(base: Prepared, kind: str) -> Prepared | None:
     """The base under the grader of another kind of answer; None where it cannot read the task."""
     if any(bool(problem.choices) != (kind == "choice") for problem in base.problems):
         return None
-    grader: Any = KINDS[kind].grader
+    grader: Any = GRADERS[kind]
     if hasattr(base.task.grader, "extract"):
         grader = replace(grader, extract=base.task.grader.extract)
     nothing = Sample(problem_id="", index=0, reasoning=None, response=None, finish_reason="stop")

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import UsageError
-from harness.workflows.import_responses import KINDS
+from harness.tasks.kinds import GRADERS
 from harness.workflows.run_settings import RunSettings, by_field, check, read_config
 
 Factor = Literal[
@@ -141,8 +141,8 @@ def _variant(
     if value is None:
         raise UsageError(f"{path}: {place} has an empty value; name one, or leave it out")
     if factor == "grader":
-        if value not in KINDS:
-            raise UsageError(f"{path}: {place} {value!r}: there are {', '.join(KINDS)}")
+        if value not in GRADERS:
+            raise UsageError(f"{path}: {place} {value!r}: there are {', '.join(GRADERS)}")
         return Variant(factor, label, base, value)
     changes = {factor: value, "output": output / f"{factor}={label}"}
     if changes.get("temperature") == 0:

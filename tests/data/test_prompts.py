@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from harness.data.prompts import choice_order, derive_seed, fields, render
+from harness.data.prompts import choice_order, fields, render
+from harness.stats.seeds import derive_seed
 from harness.types import ChoiceOrdering, Problem
 
 ORDERINGS = st.sampled_from(get_args(ChoiceOrdering))

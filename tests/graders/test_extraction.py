@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from harness.graders.extraction import boxed, find, split_reasoning
+from harness.data.reasoning import split_reasoning
+from harness.graders.extraction import boxed, find
 from harness.graders.letters import stated_letter
 
 STRICT = [

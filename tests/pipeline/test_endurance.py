@@ -19,8 +19,8 @@ from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter
+from harness.tasks.kinds import KINDS
 from harness.types import Grade, Problem, Sample, Sampling, Verdict
-from harness.workflows.import_responses import KINDS
 
 PROBLEMS = [Problem(str(i), f"What is {i}+{i}?", answer=str(2 * i)) for i in range(100)]
 

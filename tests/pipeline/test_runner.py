@@ -17,8 +17,8 @@ from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_plan, make_request, make_sample
 from harness.protocol import make_protocol
 from harness.storage.run_folder import TaskFolder
+from harness.tasks.kinds import KINDS
 from harness.types import Grade, Problem, Sample, Sampling, Verdict
-from harness.workflows.import_responses import KINDS
 from tests.support.fakes import FakeEngine
 from tests.support.runs import PROBLEMS, FragileGrader, complete, keys, make_run, right
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.datasets import load_problems
-from harness.data.prompts import derive_seed
 from harness.errors import DataError, EngineError
 from harness.interfaces import Completion, Request
 from harness.registry import find_tasks
+from harness.stats.seeds import derive_seed
 from tests.support.fakes import FakeEngine, answer
 
 TASK = "practice_integer"

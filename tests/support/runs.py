@@ -17,8 +17,8 @@ from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
 from harness.task import Task
+from harness.tasks.kinds import KINDS
 from harness.types import Grade, Problem, Sample, Sampling, Verdict
-from harness.workflows.import_responses import KINDS
 from tests.support.fakes import FakeEngine, answer
 
 PROBLEMS = [Problem(id=str(i), statement=f"What is {i}+{i}?", answer=str(2 * i)) for i in range(5)]

@@ -14,14 +14,13 @@ from typing import Any
 
 import pytest
 
-from harness.data.datasets import HubParts, load_problems, parse_row, select_problems
+from harness.data.datasets import FileDataset, HubParts, load_problems, parse_row, select_problems
 from harness.data.prompts import render
 from harness.data.readers import read_rows
 from harness.data.selection import Selection, Window
 from harness.errors import DataError
 from harness.tasks.livecodebench import ERRATA, LIVECODEBENCH
 from harness.types import Limits, Problem, TestCase
-from harness.workflows.import_responses import FileDataset
 
 
 def case(input: str, output: str, kind: str = "stdin") -> dict[str, str]:

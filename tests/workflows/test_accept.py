@@ -12,8 +12,10 @@ import pytest
 
 from harness.errors import DataError, Incomplete, UsageError
 from harness.storage.files import read_json, write_json
-from harness.workflows.accept import LEDGER, accept, read_ledger
-from harness.workflows.import_responses import KINDS, import_responses
+from harness.storage.ledger import LEDGER, read_ledger
+from harness.tasks.kinds import KINDS
+from harness.workflows.accept import accept
+from harness.workflows.import_responses import import_responses
 
 
 @pytest.fixture(scope="module")

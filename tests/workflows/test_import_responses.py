@@ -15,7 +15,8 @@ from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
 from harness.task import Task
-from harness.workflows.import_responses import KINDS, import_responses, parse_columns
+from harness.tasks.kinds import KINDS
+from harness.workflows.import_responses import import_responses, parse_columns
 
 
 def run_import(

@@ -12,11 +12,12 @@ import pytest
 
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.reports.tables.nightly import to_table
+from harness.storage.ledger import HISTORY, read_history
 from harness.storage.nights import Checkpoint, Outcome, worst
 from harness.storage.run_folder import RunFolder
 from harness.workflows.accept import accept
 from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs
-from harness.workflows.nightly import HISTORY, NightSettings, hold, plan, read_history, read_night
+from harness.workflows.nightly import NightSettings, hold, plan, read_night
 from tests.support.checkpoints import INTEGER, TASK, Trained, save
 
 

@@ -14,8 +14,8 @@ from harness.errors import DataError
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.task import Task
+from harness.tasks.kinds import KINDS
 from harness.types import Grade, Problem, Sample, Verdict
-from harness.workflows.import_responses import KINDS
 from harness.workflows.regrade import Change, regrade
 from tests.support.fakes import FakeEngine, InlinePool
 from tests.support.runs import complete, make_run, right

@@ -29,7 +29,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from harness.data.prompts import derive_seed
+from harness.data.reasoning import opening_tag
 from harness.engines.batching import Batcher
 from harness.engines.chat import length_cap
 from harness.engines.checkpoint import digest, weights_hash
@@ -37,8 +37,8 @@ from harness.engines.lm_eval.calls import arguments, from_reply, hear_replies, t
 from harness.engines.lm_eval.models import Loaded, load
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
-from harness.graders.extraction import opening_tag
 from harness.interfaces import Completion, Request
+from harness.stats.seeds import derive_seed
 from harness.types import FinishReason, Prompt
 
 _CHAT_STOPS = 4  # stop strings that lm-eval's chat client sends; it drops the others

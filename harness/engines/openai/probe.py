@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from harness.data.reasoning import opening_tag
 from harness.engines.openai.server import (
     COMPLETIONS,
     Address,
@@ -23,7 +24,6 @@ from harness.engines.openai.server import (
 )
 from harness.engines.repetition import detection
 from harness.errors import EngineDown, UsageError
-from harness.graders.extraction import opening_tag
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

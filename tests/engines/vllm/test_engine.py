@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from harness.data.datasets import load_problems
-from harness.data.prompts import derive_seed
 from harness.engines.hf.engine import TransformersEngine
 from harness.engines.hf.options import Options
 from harness.engines.replicas import ReplicaLost, Replicas
@@ -29,6 +28,7 @@ from harness.pipeline.pending import TaskRun, make_plan, make_request, units
 from harness.pipeline.runner import Observer, silent
 from harness.protocol import make_protocol
 from harness.registry import tasks
+from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Prompt, Sample, Sampling, Verdict
 from harness.workflows import evaluate as workflow

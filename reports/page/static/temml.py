@@ -1,7 +1,8 @@
-"""What setup.cfg cannot say: the renderer of mathematics comes from npm when the package is built.
+"""Build step: put Temml, the renderer of mathematics in pages, among the files of the package.
 
-Temml goes into reports/page/static and from there into pages. It is optional: without npm or a network
-the package is built without it, and pages leave the mathematics of samples as it was written.
+setuptools runs it (pyproject.toml, `tool.setuptools.cmdclass`); it is not installed. Temml comes from
+npm and is optional: without npm or a network the package is built without it, and pages leave the
+mathematics of samples as it was written.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from setuptools import setup
 from setuptools.command.build_py import build_py
 
 PACKAGE = "temml@0.13.5"
 SHA512 = "aPkDDgunanpLNL0ql32HbolqLep+w8DRcVXRql7rWrMt/PhczdLgL4UBYYVU3BYjCNjkGq4EqwIicu/zWr1iOg=="
-TARGET = Path(__file__).parent / "reports" / "page" / "static" / "temml.min.js"
+TARGET = Path(__file__).with_name("temml.min.js")
 SECONDS = 120
 
 
@@ -52,5 +52,6 @@ class BuildWithTemml(build_py):
         self.__dict__.pop("data_files", None)  # collected before the file was there
         super().run()
 
-
-setup(cmdclass={"build_py": BuildWithTemml})
+    def get_source_files(self) -> list[str]:
+        """What an sdist holds: this file too, which no package lists."""
+        return [*super().get_source_files(), str(Path(__file__).relative_to(Path.cwd()))]

@@ -1,0 +1,45 @@
+"""Tasks for responses to problems of one's own, by kind of answer: a grader and no dataset.
+
+`harness import --task KIND` reads the rows of a file by the columns that `--map` names, such as
+
+    {"id": "p1", "problem": "What is 1/2 + 1/2?", "answer": "1", "responses": ["So \\\\boxed{1}."]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.data.datasets import FileDataset
+from harness.errors import DataError
+from harness.graders.choice import Choice
+from harness.graders.integer import Integer
+from harness.graders.math import Math
+from harness.interfaces import Grader
+from harness.stats.metrics import pass_at
+from harness.task import Task
+from harness.types import Problem, Row, Sampling
+
+GRADERS: Mapping[str, Grader] = {
+    "integer": Integer(-(10**18), 10**18),
+    "choice": Choice(),
+    "math": Math(),
+}
+
+
+def _never(row: Row) -> Problem:
+    raise DataError("the rows of a kind are read by the columns that --map names")
+
+
+KINDS: Mapping[str, Task] = {
+    name: Task(
+        name=name,
+        dataset=FileDataset(Path(f"{name}.jsonl")),
+        parse=_never,
+        prompt="",
+        grader=grader,
+        metrics=(pass_at(1),),
+        sampling=Sampling(),
+    )
+    for name, grader in GRADERS.items()
+}
