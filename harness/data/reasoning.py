@@ -23,10 +23,10 @@ def split_reasoning(
 
     Args:
         text: the completion.
-        think_end: the end tag.
-        thinking: whether the model reasons; "auto" says yes where the prompt ended inside an open
-            tag or the text holds the opening tag, and with "no" everything is response.
-        opened: whether the prompt ended inside an open tag.
+        think_end: the tag that ends reasoning.
+        thinking: whether the model reasons. With "auto" it does when `opened`, or when the text
+            holds the opening tag; with "no" everything is response.
+        opened: whether the rendered prompt ends inside an open tag.
     """
     if thinking == "no":
         return None, text
