@@ -83,7 +83,15 @@ def make_protocol(
 ) -> Protocol:
     """The protocol that a task, its problems and the run's settings amount to.
 
-    `extract` None is the grader's own; a grader that has no such choice counts as strict.
+    Args:
+        task: prompt, choice order and grader come from here.
+        problems: those that are asked; their contents are hashed.
+        sampling: of the run; k and seeds are no part of a protocol.
+        thinking: whether the model reasons, as `--thinking` has it.
+        think_end: the tag that ends reasoning.
+        extract: where an answer may stand; None is the grader's own policy, and a grader that has
+            none counts as strict.
+        source: where the problems come from, which is recorded and not compared.
     """
     return Protocol(
         task=task.name,

@@ -52,7 +52,11 @@ class LmEvalDataset:
         return f"lm_eval {version('lm_eval')} {self.path}"
 
     def rows(self, data_dir: Path | None) -> Iterator[tuple[str, Row]]:
-        """Yield (place, row) with id, statement and answer."""
+        """Yield (place, row) with id, statement and answer.
+
+        Raises:
+            DataError: a function of the task fails on a document.
+        """
         task = open_task(self.path)
         task.set_fewshot_seed(
             1234

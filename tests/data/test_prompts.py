@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from harness.data.prompts import choice_order, fields, render
-from harness.stats.seeds import derive_seed
 from harness.types import ChoiceOrdering, Problem
 
 ORDERINGS = st.sampled_from(get_args(ChoiceOrdering))
@@ -86,13 +85,3 @@ def test_every_order_is_as_likely_as_any_other() -> None:
 def test_the_orders_of_stored_runs_stay_what_they_were() -> None:
     assert choice_order(4, "per-problem", seed=0, problem_id="p", index=3) == (0, 3, 1, 2)
     assert choice_order(4, "per-sample", seed=0, problem_id="p", index=3) == (1, 2, 0, 3)
-
-
-@given(st.lists(st.one_of(st.text(), st.integers()), min_size=1, max_size=4))
-def test_a_derived_seed_is_a_signed_word_that_every_part_matters_to(
-    parts: list[str | int],
-) -> None:
-    seed = derive_seed(*parts)
-    assert 0 <= seed < 2**31
-    assert seed == derive_seed(*parts)
-    assert seed != derive_seed(*parts, "more")

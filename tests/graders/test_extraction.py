@@ -156,9 +156,3 @@ def test_a_long_response_costs_little():
         assert find(response) == ("5", "box")
         times.append(time.process_time() - started)
     assert min(times) < 0.002
-
-
-def test_a_reasoning_that_opens_anywhere_and_never_ends_leaves_no_response():
-    text = "Sure. <think>so \\boxed{4}"
-    assert split_reasoning(text) == (text, None)
-    assert split_reasoning(text, thinking="no") == (None, text)
