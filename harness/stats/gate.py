@@ -29,7 +29,7 @@ from harness.stats.power import (
     power_at,
     problems_needed,
 )
-from harness.stats.sequential import Design, Look, look
+from harness.stats.sequential import Design, InterimAnalysis, analyse
 from harness.types import Tally
 
 Outcome = Literal["regression", "no regression", "underpowered"]
@@ -64,7 +64,7 @@ class Ruling:
     `p_drop` and `p_rise` are Holm-adjusted. `detectable` is the smallest drop seen with power 0.8,
     None where there is none; `power` the chance of seeing a drop of the margin. `lower` is the
     one-sided 95 % bound that the rule goes by. `k_needed` and `problems_needed` would see the
-    margin; None where the power is there, or where none in reason does. `look` is set where
+    margin; None where the power is there, or where none in reason does. `analysis` is set where
     sampling stopped early: detectable drop and power are then those of a fixed number of samples.
     """
 
@@ -82,7 +82,7 @@ class Ruling:
     k_new: int
     k_needed: int | None
     problems_needed: int | None
-    look: Look | None
+    analysis: InterimAnalysis | None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values; intervals become pairs."""
@@ -186,18 +186,19 @@ def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -
         ValueError: a task without any problem that is graded on both sides.
     """
     differences = [compare(case.base, case.new) for case in cases]
-    looks = [_look(case, margin) for case in cases]
+    analyses = [_deciding_analysis(case, margin) for case in cases]
     drops = holm([
-        difference.p_drop if seen is None else seen.p_drop
-        for difference, seen in zip(differences, looks, strict=True)
+        difference.p_drop if analysis is None else analysis.p_drop
+        for difference, analysis in zip(differences, analyses, strict=True)
     ])  # fmt: skip
     rises = holm([difference.p_rise for difference in differences])
     return [
-        _ruling(case, difference, seen, drop, rise, margin, alpha, len(cases))
-        for case, difference, seen, drop, rise in zip(
-            cases, differences, looks, drops, rises, strict=True
+        _ruling(case, difference, analysis, p_drop=p_drop, p_rise=p_rise,
+                margin=margin, alpha=alpha, n_tasks=len(cases))
+        for case, difference, analysis, p_drop, p_rise in zip(
+            cases, differences, analyses, drops, rises, strict=True
         )
-    ]
+    ]  # fmt: skip
 
 
 def overall(rulings: Sequence[Ruling]) -> Outcome:
@@ -206,25 +207,26 @@ def overall(rulings: Sequence[Ruling]) -> Outcome:
     return next(outcome for outcome in _ORDER if outcome in found)
 
 
-def _look(case: Case, margin: float) -> Look | None:
-    """The look at which sampling stopped, taken again against this base."""
+def _deciding_analysis(case: Case, margin: float) -> InterimAnalysis | None:
+    """The interim analysis after which sampling stopped, repeated against this base."""
     stopping = case.stopping
     if stopping is None:
         return None
     shared = {id: tally for id, tally in case.base.items() if id in case.new}
     design = Design.against(shared, stopping.k, margin=margin, alpha=stopping.alpha)
-    return look(design, shared, case.new, stopping.round)
+    return analyse(design, shared, case.new, stopping.round)
 
 
 def _ruling(
     case: Case,
     difference: Difference,
-    seen: Look | None,
+    analysis: InterimAnalysis | None,
+    *,
     p_drop: float,
     p_rise: float,
     margin: float,
     alpha: float,
-    tasks: int,
+    n_tasks: int,
 ) -> Ruling:
     shared = [id for id in case.base if id in case.new and case.base[id].n and case.new[id].n]
     rates = posterior_rates([case.base[id] for id in shared])
@@ -234,14 +236,14 @@ def _ruling(
     )
     if difference.test == "sign-flip" and min(k_base, k_new) > 1:
         k_base = k_new = 1  # a few problems with one sample decide which test is used
-    level = alpha / tasks
+    level = alpha / n_tasks
     power = power_at(rates, k_base, k_new, margin, alpha=level)
-    lower = difference.lower if seen is None else seen.low
+    lower = difference.lower if analysis is None else analysis.low
     verdict: Outcome = "underpowered"
     if p_drop <= alpha:
         verdict = "regression"
-    elif seen is not None:
-        verdict = "no regression" if seen.decision == "no regression" else "underpowered"
+    elif analysis is not None:
+        verdict = "no regression" if analysis.decision == "no regression" else "underpowered"
     elif lower > -margin or power >= POWER:
         verdict = "no regression"
     able = power >= POWER
@@ -263,5 +265,5 @@ def _ruling(
         problems_needed=(
             None if able else problems_needed(rates, k_base, k_new, margin, alpha=level)
         ),
-        look=seen,
+        analysis=analysis,
     )

@@ -8,7 +8,7 @@ RUN/<task>/samples.jsonl       append-only
 RUN/<task>/grades.jsonl        one line a graded sample; never holds sample text
 RUN/<task>/errors.jsonl        faults of ours, append-only
 RUN/<task>/scores.json
-RUN/<task>/stopping.json       only where sampling stopped early: the gate, its looks, the decision
+RUN/<task>/stopping.json       only with `--until decided`: the gate, its interim analyses, the decision
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
             if not (first.exists and second.exists) and not constant:
                 continue  # a pole of one of them: the other points decide
             return False if first.exists != second.exists else None
-        equal = _close(one, other, first, second, point, natural)
+        equal = _close(one, other, first, second, point=point, natural=natural)
         if equal is False and constant and not exact:
             equal = _approximates(one, other, first.value, second.value)
         if equal is False:
@@ -87,6 +87,7 @@ def _close(
     other: Expr,
     first: Evaluated,
     second: Evaluated,
+    *,
     point: int,
     natural: bool,
 ) -> Sameness:
