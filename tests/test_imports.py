@@ -21,7 +21,7 @@ HEAVY = {
     "matplotlib", "numpy", "openai", "pandas", "pebble", "pyarrow", "ray", "scipy", "sympy", "torch",
     "transformers", "vllm",
 }  # fmt: skip
-WORKER_ONLY = {"harness.graders.sympy_convert"}
+WORKER_ONLY = {"harness.graders.sympy_equality"}
 """Modules that only a worker process loads, when it is asked to: they may import what is heavy."""
 
 

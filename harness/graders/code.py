@@ -12,7 +12,7 @@ from functools import cache
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
 from harness.judge import Judge, ProgramChecker, Result, Scoring, Submission, extract
-from harness.judge.supervisor import longest
+from harness.judge.supervisor import worst_case_seconds
 from harness.types import Grade, Limits, Problem, Sample, Verdict
 
 LANGUAGES = ("python", "cpp")
@@ -62,7 +62,7 @@ class Code:
     def budget(self, problem: Problem) -> float:
         """Seconds that one sample may take at most: the judge has limits of its own below it."""
         slowest = max([1.0, *dict(self.factors).values()])
-        once = longest(len(problem.tests), self._limits(problem, slowest))
+        once = worst_case_seconds(len(problem.tests), self._limits(problem, slowest))
         return once * (1 + len(self.also))
 
     def grade(self, problem: Problem, sample: Sample) -> Grade:
