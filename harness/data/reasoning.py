@@ -19,9 +19,14 @@ def split_reasoning(
     """Split a completion into (reasoning, response) at the first end tag.
 
     The opening tag is never required, because chat templates prefill it. Without an end tag a
-    model that reasons has given no response: (text, None). `thinking` says whether it reasons;
-    "auto" takes it to when the prompt ended inside an open tag (`opened`) or the text holds the
-    opening tag. With "no" everything is response.
+    model that reasons has given no response: (text, None).
+
+    Args:
+        text: the completion.
+        think_end: the tag that ends reasoning.
+        thinking: whether the model reasons. With "auto" it does when `opened`, or when the text
+            holds the opening tag; with "no" everything is response.
+        opened: whether the rendered prompt ends inside an open tag.
     """
     if thinking == "no":
         return None, text

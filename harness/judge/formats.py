@@ -87,7 +87,11 @@ def _test(test: Any, metadata: Any, place: str) -> TestCase:
 
 
 def _tests(payload: Any, place: str) -> list[Any]:
-    """A list of tests: plain JSON, or JSON packed by pickle, zlib and base64."""
+    """A list of tests: plain JSON, or JSON packed by pickle, zlib and base64.
+
+    Raises:
+        DataError: it cannot be decoded, or is no list.
+    """
     if isinstance(payload, str) and not payload.lstrip().startswith("["):
         payload = _unpacked(payload, place)
     tests = _json(payload, place) if isinstance(payload, str) else payload

@@ -88,7 +88,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A value with what it was said to be the value of: `x = 5`, `f(y) = y`, `m+n = 25`."""
+    """A value with the name that it was given: `x = 5`, `f(y) = y`, `m+n = 25`."""
 
     name: Expr
     value: Answer

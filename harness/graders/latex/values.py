@@ -1,4 +1,4 @@
-"""Whether expressions have the same value: exactly, or to as many digits as it takes to tell."""
+"""Whether expressions have the same value: exactly, or to as many digits as decide it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _close(
     apart, size = _magnitudes(first.value, second.value, DIGITS)
     if apart > size - 20 and size > -100:
         return False
-    # the same to sixty digits, or values that cancel: more digits tell
+    # the same to sixty digits, or values that cancel: more digits decide
     constant = not variables(one) and not variables(other)
     digits = enough_digits(max(first.bits, second.bits) if constant else 0)
     if digits is None:
