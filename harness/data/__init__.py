@@ -1,1 +1,8 @@
-"""Rows to problems to prompts: the hub, the user's own copy, or the package."""
+"""Rows to problems to prompts.
+
+datasets        where a task's rows come from: the hub, the user's own copy, or the package
+readers         rows of .jsonl, .csv and .parquet files
+selection       which problems of a task are asked
+prompts         from a problem to the prompt that a model is sent
+codeforces_api  standings, rating changes and populations for ratings
+"""

@@ -2,7 +2,7 @@
 
 What is computed from the base's own samples is paired sample by sample, which is far sharper than
 two sets of draws: only samples whose verdict changes count. A smaller k is nested in the larger
-one, so that only the samples beyond it are news.
+one, so that only the samples beyond it are new.
 """
 
 from __future__ import annotations
@@ -175,7 +175,14 @@ def measure(
 ) -> Effect:
     """The score of one set of outcomes of one task and value, with both errors.
 
-    `n_expected` samples should be there; those missing are errors. The rest is as in `Effect`.
+    Args:
+        found: the outcomes.
+        task: as in `Effect`.
+        factor: as in `Effect`.
+        value: as in `Effect`.
+        source: as in `Effect`.
+        k: as in `Effect`.
+        n_expected: samples that there should be; those without a grade count as errors.
 
     Raises:
         DataError: no sample has a grade.
@@ -209,7 +216,14 @@ def measure(
 def against(
     effect: Effect, base: Sequence[Outcome], new: Sequence[Outcome], pairing: Pairing
 ) -> Effect:
-    """The effect with its difference to the base, over the problems that both have graded."""
+    """The effect with its difference to the base, over the problems that both have graded.
+
+    Args:
+        effect: of `new`, as `measure` computed it.
+        base: the base's outcomes.
+        new: those under the changed value.
+        pairing: what the two share, which decides the variance of the difference.
+    """
     if pairing == "samples":
         graded = {o.key for o in base if o.verdict is not Verdict.ERROR}
         graded &= {o.key for o in new if o.verdict is not Verdict.ERROR}
@@ -242,7 +256,7 @@ def _sampling(
     error = math.sqrt(math.fsum(variances)) / len(variances)
     if error:
         half = student(0.95, satterthwaite(variances, trials)) * error
-    else:  # nothing changed: how often something would is bounded as for a count of none
+    else:  # nothing changed: Clopper and Pearson's bound (1934) for no event in all trials
         half = 1 - 0.025 ** (1 / sum(trials))
     low, high = max(-1.0, found.value - half), min(1.0, found.value + half)
     return error, Interval(low, high)

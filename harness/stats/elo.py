@@ -35,11 +35,11 @@ POINTS_A_FAILURE = 50.0
 MINUTES_A_FAILURE = 10.0
 CONFIDENCE = 0.95
 _SCALE = math.log(10) / 400  # Elo's points to natural logarithms of odds
-_REACH = 4000.0  # rating points beyond the field within which a rating is looked for
+_REACH = 4000.0  # rating points beyond the field within which a rating is searched
 
 
 class Result(NamedTuple):
-    """What a participation earned: points, then penalty minutes, fewer being better."""
+    """The result of a participation: points, then penalty minutes, fewer being better."""
 
     points: float
     penalty: float = 0.0
@@ -60,7 +60,7 @@ class Contest:
     Args:
         id: the site's number of it.
         name: as the site prints it.
-        scoring: how its results are reckoned.
+        scoring: how its results are computed.
         problems: the points that each problem is worth, by its index in the contest ("A", "B1").
         entrants: the participants with a rating, in any order.
         newcomers: how many participants were left out because they had no rating yet.
@@ -75,12 +75,12 @@ class Contest:
 
 
 def result_of(contest: Contest, attempts: Mapping[str, Sequence[bool]]) -> Result:
-    """What a participation earns.
+    """The result of a participation.
 
     Args:
         contest: whose scoring and points apply.
         attempts: for each problem that was tried, whether each attempt in turn was accepted;
-            those after the first accepted one are not looked at.
+            those after the first accepted one are ignored.
     """
     points = penalty = 0.0
     for index, worth in contest.problems.items():
@@ -97,7 +97,7 @@ def result_of(contest: Contest, attempts: Mapping[str, Sequence[bool]]) -> Resul
 
 
 def place(contest: Contest, result: Result) -> float:
-    """The place among the entrants, from 1; one level with it counts half, as a draw in Elo's."""
+    """The place among the entrants, from 1; an equal result counts half, as a draw does in Elo's model."""
     ahead = 0.0
     for entrant in contest.entrants:
         other = entrant.result
@@ -195,7 +195,15 @@ def mean_rating(placings: Sequence[Placing]) -> MeanRating:
 
 
 def percentile(rating: float, population: Sequence[float]) -> float:
-    """Percent of a population, sorted upwards, that is rated lower. ValueError when it is empty."""
+    """Percentage (0 to 100) of a population that is rated lower.
+
+    Args:
+        rating: in Elo points.
+        population: ratings in ascending order.
+
+    Raises:
+        ValueError: the population is empty.
+    """
     if not population:
         raise ValueError("the percentile in an empty population")
     return 100 * bisect_left(population, rating) / len(population)
@@ -243,7 +251,11 @@ class _Field:
 
 
 def _bounds(placings: Sequence[Placing]) -> tuple[float, float]:
-    """Where to look for a rating; ValueError where there is nothing to compute one from."""
+    """The interval in which a rating is searched.
+
+    Raises:
+        ValueError: no contest, or one without participants.
+    """
     if not placings or not all(placing.ratings for placing in placings):
         raise ValueError("a rating needs a contest, and every contest a rated participant")
     ratings = [rating for placing in placings for rating in placing.ratings]

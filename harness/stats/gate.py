@@ -1,4 +1,4 @@
-"""The gate's rule: from paired differences to a verdict a task, and one for the run. Pure.
+"""The gate's rule: from paired differences to a verdict per task, and one for the run. Pure.
 
 Per task, one-sided at 5 % and with Holm's correction over the tasks:
 
@@ -8,8 +8,8 @@ Per task, one-sided at 5 % and with Holm's correction over the tasks:
   a drop of margin is at least 0.8;
 - else *underpowered*.
 
-A significant rise is no regression and is reported: a broken extractor raises scores too. The
-power is that at the level which Holm's correction leaves every task in the worst case.
+A significant rise is no regression but is reported: a broken extractor raises scores too. Power is
+computed at the level that Holm's correction leaves a task in the worst case.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure of both runs; None where the engine did not count."""
+    """One figure of both runs, such as the mean length; None where the engine did not count."""
 
     name: str
     base: float | None
@@ -202,7 +202,7 @@ def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -
 
 
 def overall(rulings: Sequence[Ruling]) -> Outcome:
-    """The worst verdict: a regression anywhere, else a task that nothing can be said of."""
+    """The worst verdict of all tasks: regression, then underpowered, then no regression."""
     found = {ruling.verdict for ruling in rulings}
     return next(outcome for outcome in _ORDER if outcome in found)
 
