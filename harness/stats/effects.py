@@ -18,14 +18,16 @@ from harness.stats.intervals import (
     mean,
     problems_error,
     problems_interval,
+    rate,
     rate_variances,
     sampling_error,
     sampling_interval,
     satterthwaite,
     student,
+    variance_of_mean,
 )
 from harness.stats.metrics import tallies
-from harness.stats.paired_test import Difference, compare, rate
+from harness.stats.paired_test import Difference, compare
 from harness.types import Grade, Sample, Tally, Verdict
 
 Source = Literal["base", "sampled", "stored"]
@@ -272,11 +274,7 @@ def _changes(base: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[floa
     trials = [len(row) for row in changes.values()]
     if min(trials) < 2:
         return [], []
-    variances = []
-    for row in changes.values():
-        centre, n = mean(row), len(row)
-        variances.append(math.fsum((change - centre) ** 2 for change in row) / (n - 1) / n)
-    return variances, trials
+    return [variance_of_mean(row) for row in changes.values()], trials
 
 
 def _nested(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> tuple[list[float], list[int]]:

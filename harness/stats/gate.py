@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from harness.errors import Incomplete
+from harness.stats.intervals import rate
 from harness.stats.paired_test import Difference, compare, holm
 from harness.stats.power import (
     ALPHA,
@@ -28,6 +29,7 @@ from harness.stats.power import (
     posterior_rates,
     power_at,
     problems_needed,
+    samples_per_problem,
 )
 from harness.stats.sequential import Design, InterimAnalysis, analyse
 from harness.types import Tally
@@ -109,7 +111,7 @@ class ProblemChange:
     @property
     def value(self) -> float:
         """New minus base, as a share."""
-        return self.new.correct / self.new.n - self.base.correct / self.base.n
+        return rate(self.new) - rate(self.base)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +233,7 @@ def _ruling(
     shared = [id for id in case.base if id in case.new and case.base[id].n and case.new[id].n]
     rates = posterior_rates([case.base[id] for id in shared])
     k_base, k_new = (
-        max(1, round(len(shared) / sum(1 / side[id].n for id in shared)))
+        max(1, round(samples_per_problem([side[id] for id in shared])))
         for side in (case.base, case.new)
     )
     if difference.test == "sign-flip" and min(k_base, k_new) > 1:

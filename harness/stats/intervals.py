@@ -65,18 +65,23 @@ def problems_error(values: Sequence[float]) -> float | None:
     Args:
         values: per problem, its value.
     """
-    m = len(values)
-    if m < 2:
-        return None
-    centre = mean(values)
-    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (m - 1) / m)
+    return math.sqrt(variance_of_mean(values)) if len(values) > 1 else None
+
+
+def variance_of_mean(values: Sequence[float]) -> float:
+    """Unbiased variance of the mean of two or more independent values: var(values) / m."""
+    m, centre = len(values), mean(values)
+    return math.fsum((value - centre) ** 2 for value in values) / (m - 1) / m
+
+
+def rate(tally: Tally) -> float:
+    """Share of a problem's graded samples that are correct, from 0 to 1."""
+    return tally.correct / tally.n
 
 
 def rate_variances(tallies: Sequence[Tally]) -> list[float | None]:
     """Unbiased variance of each problem's rate p over n samples: p(1-p)/(n-1); None where n is 1."""
-    return [
-        (t.correct / t.n) * (1 - t.correct / t.n) / (t.n - 1) if t.n > 1 else None for t in tallies
-    ]
+    return [rate(t) * (1 - rate(t)) / (t.n - 1) if t.n > 1 else None for t in tallies]
 
 
 def sampling_interval(

@@ -20,6 +20,7 @@ from harness.stats.intervals import (
     Interval,
     mean,
     problems_error,
+    rate,
     rate_variances,
     sampling_error,
     sampling_interval,
@@ -114,11 +115,6 @@ def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
         p_sign_flip=min(1.0, 2 * min(flips)),
         lower=bound.low if bound else -1.0,
     )
-
-
-def rate(tally: Tally) -> float:
-    """Share of a problem's graded samples that are correct, from 0 to 1."""
-    return tally.correct / tally.n
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

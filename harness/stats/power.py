@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.stats.intervals import mean
+from harness.stats.intervals import mean, rate
 from harness.types import Tally
 
 if TYPE_CHECKING:
@@ -53,16 +53,21 @@ class Beta(NamedTuple):
         return cls(rate * weight, (1 - rate) * weight)
 
 
+def samples_per_problem(tallies: Sequence[Tally]) -> float:
+    """The harmonic mean of n over problems, on which the variance of their mean rate depends."""
+    return len(tallies) / math.fsum(1 / t.n for t in tallies)
+
+
 def fit_rates(tallies: Sequence[Tally]) -> Beta:
     """The distribution of rates behind a run's problems, by the method of moments.
 
     A mean of 0 or 1 is moved inwards by half a sample. One sample per problem says nothing about the
     spread between problems: the intraclass correlation is then taken to be 0.55, as on AIME-like sets.
     """
-    shares = [t.correct / t.n for t in tallies]
+    shares = [rate(t) for t in tallies]
     total = sum(t.n for t in tallies)
     centre = min(max(mean(shares), 0.5 / (total + 1)), 1 - 0.5 / (total + 1))
-    n = len(tallies) / math.fsum(1 / t.n for t in tallies)  # the harmonic mean
+    n = samples_per_problem(tallies)
     if n <= 1 or len(tallies) < 2:
         return Beta.spread(centre, SPREAD)
     variance = math.fsum((share - centre) ** 2 for share in shares) / (len(shares) - 1)

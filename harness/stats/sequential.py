@@ -32,7 +32,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from harness.stats import power
-from harness.stats.intervals import Interval, mean
+from harness.stats.intervals import Interval, mean, rate
 from harness.stats.power import ALPHA, POWER, lowered, posterior_variance, sampling_variance
 from harness.types import Tally
 
@@ -83,7 +83,7 @@ class Design:
             alpha: probability of a false alarm over all analyses.
         """
         tallies = [t for t in base.values() if t.n]
-        n_base = max(1, round(len(tallies) / math.fsum(1 / t.n for t in tallies)))
+        n_base = max(1, round(power.samples_per_problem(tallies)))
         rates = power.posterior_rates(tallies)
         able = power.power_at(rates, n_base, k, margin, alpha=alpha) >= POWER - _SLACK
         return cls(k, n_base, margin, alpha, able)
@@ -135,7 +135,7 @@ def analyse(
         rounds: how many rounds are done, from 1 to `design.k`.
     """
     pairs = [(base[id], new[id]) for id in base if id in new and new[id].n and base[id].n]
-    difference = mean([n.correct / n.n - b.correct / b.n for b, n in pairs])
+    difference = mean([rate(after) - rate(before) for before, after in pairs])
     variance = posterior_variance([Tally(b.n + n.n, b.correct + n.correct) for b, n in pairs])
     unit = design.error(variance, rounds) / math.sqrt(design.times[rounds - 1])
     reach = boundary(design.times, design.alpha)
@@ -153,7 +153,7 @@ def analyse(
         low=difference - reach * unit,
         p_drop=_paths(design.times, 0.0, round(-difference / unit, 3), None)[0],
         decision=decision,
-        score=mean([t.correct / t.n for t in tallies]),
+        score=mean([rate(t) for t in tallies]),
         interval=score_interval(tallies, rounds, design.k),
     )
 
@@ -173,7 +173,7 @@ def score_interval(
         planned: the cap, in rounds.
         confidence: that the sequence is to hold with, at all rounds together.
     """
-    value = mean([t.correct / t.n for t in tallies])
+    value = mean([rate(t) for t in tallies])
     deviation = math.sqrt(posterior_variance(tallies))
     alpha = 1 - confidence
     tuned = (-2 * math.log(alpha) + math.log(1 - 2 * math.log(alpha))) / max(planned / 2, 1.0)
