@@ -20,7 +20,7 @@ LANGUAGES = ("python", "cpp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Grades programs by running them in the judge's sandbox, one judge a process.
+    """Grades programs by running them in the judge's sandbox, one judge per process.
 
     A problem's own checker and files are those of `Problem.judging`.
 

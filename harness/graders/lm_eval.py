@@ -27,7 +27,7 @@ Outcome = Mapping[tuple[str, str], Any]
 
 _SEED, _FEWSHOT_SEED = 0, 1234  # lm-eval's own: of Python's generator, and of all others
 _NOTHING = "[invalid]"  # what lm-eval's extraction filters give where they find nothing
-_SHOWN = 1000  # characters of a filtered response that stand in a grade
+_SHOWN = 1000  # characters of a filtered response that are kept in a grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class LmEval:
         path: the task's YAML file.
         metric: the metric that decides.
         filter: the filter whose result it is computed on.
-        beside: further (filter, metric) pairs, whose verdicts stand in `Grade.also`.
+        beside: further (filter, metric) pairs, whose verdicts go to `Grade.also`.
     """
 
     opening: ClassVar[float] = 240.0

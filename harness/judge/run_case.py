@@ -62,7 +62,7 @@ class Starved(Exception):
 
 
 class CheckerFailed(Exception):
-    """A checker program did not say whether an output is right."""
+    """A checker program gave no decision: an internal error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ print(json.dumps({
     "numpy_version": importlib.metadata.version("numpy") if found else None,
 }))
 """
-# Programs recurse deeply, and where the stack may grow to is settled when a process is exec'd.
+# Programs recurse deeply, and the limit of the stack takes effect when a process is exec'd.
 _WITH_STACK = 'ulimit -s unlimited 2>/dev/null || ulimit -s "$(ulimit -H -s)"; exec "$@"'
 _SYSTEM_PYTHON = "/usr/bin/python3"
 _START_SECONDS = 60.0

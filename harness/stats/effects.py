@@ -157,7 +157,7 @@ def capped(found: Iterable[Outcome], cap: int) -> list[Outcome]:
 
 
 def cut_responses(found: Iterable[Outcome], cap: int) -> int:
-    """How many right samples a cap cuts after their reasoning, where the answer may stand by then."""
+    """How many right samples a cap cuts after their reasoning, where the answer may already be."""
     return sum(
         outcome.verdict is Verdict.CORRECT
         and (outcome.n_reasoning_tokens or 0) < cap < (outcome.n_tokens or 0)

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Scoring = Literal["points", "icpc"]
-"""`points`: a problem is worth its points less 50 a failed attempt, and never less than 0.
-`icpc`: one point per problem, and 10 penalty minutes a failed attempt decide among equals."""
+"""`points`: a problem is worth its points less 50 per failed attempt, and never less than 0.
+`icpc`: one point per problem, and 10 penalty minutes per failed attempt decide among equals."""
 
-POINTS_A_FAILURE = 50.0
-MINUTES_A_FAILURE = 10.0
+POINTS_PER_FAILURE = 50.0
+MINUTES_PER_FAILURE = 10.0
 CONFIDENCE = 0.95
 _SCALE = math.log(10) / 400  # Elo's points to natural logarithms of odds
 _REACH = 4000.0  # rating points beyond the field within which a rating is searched
@@ -89,10 +89,10 @@ def result_of(contest: Contest, attempts: Mapping[str, Sequence[bool]]) -> Resul
             continue
         failures = list(accepted).index(True)
         if contest.scoring == "points":
-            points += max(0.0, worth - POINTS_A_FAILURE * failures)
+            points += max(0.0, worth - POINTS_PER_FAILURE * failures)
         else:
             points += 1
-            penalty += MINUTES_A_FAILURE * failures
+            penalty += MINUTES_PER_FAILURE * failures
     return Result(points, penalty)
 
 
@@ -148,7 +148,7 @@ def joint_rating(placings: Sequence[Placing], confidence: float = CONFIDENCE) ->
 
     The interval holds the ratings under which the sum of places is not surprising at the given
     confidence: its distance from the expectation, over its standard deviation *at that rating*,
-    lies within the normal quantile. The deviation is that of one draw a contest, as when
+    lies within the normal quantile. The deviation is that of one draw per contest, as when
     performances run an exponential race, which has Elo's odds for every pair exactly
     (Plackett-Luce). Places averaged over samples vary less, so the interval is then wide rather
     than narrow.
@@ -230,7 +230,7 @@ class _Field:
     def variance(self, rating: float) -> float:
         """Variance of the number who finish before, in an exponential race.
 
-        With v uniform in (0, 1) for our own time, participant i finishes before us with
+        With v uniform in (0, 1) for the player's own time, participant i finishes before with
         probability p = 1 - v^odds, independently of the others. So the variance is
         E[sum of p(1-p)] + Var(sum of p) over v: an integral over the whole line after
         v = 1 / (1 + e^-x), where the trapezoidal rule at step 1 is right to four digits.

@@ -234,7 +234,7 @@ class RunWriter:
         return folder
 
     def set_k(self, task: str, k: int) -> None:
-        """Write down how many samples per problem a task has, or is to have."""
+        """Record how many samples per problem a task has, or is to have."""
         manifest = RunFolder(self.path).manifest()
         if k != manifest.k.get(task):
             manifest.k[task] = k

@@ -142,7 +142,7 @@ def children(answer: Answer) -> Iterable[Answer]:
 
 
 def height(answer: Answer) -> int:
-    """Levels of an answer, a literal being one. Not recursive, so that any answer can be asked."""
+    """Levels of an answer, a literal being one. Not recursive, so that it works at any depth."""
     highest, waiting = 1, [(answer, 1)]
     while waiting:
         node, level = waiting.pop()
