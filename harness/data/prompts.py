@@ -1,4 +1,4 @@
-"""From a problem to the prompt that a model is sent: template fields, choice orders, seeds. Pure."""
+"""From a problem to the prompt that a model is sent: template fields and choice orders. Pure."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ One module per kind of answer:
 and what they share:
 
     base            from a verdict to a grade
-    extraction      where the reasoning ends, and which answer the response states
+    extraction      which answer the response states
     letters         which letter the response states
     equivalence     equivalence classes of answers, for cons@k
     latex/          LaTeX or plain text to exact values, and their comparison

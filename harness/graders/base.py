@@ -46,6 +46,6 @@ def make_grade(
 
 
 def check_ready(grader: Any) -> None:
-    """Let a grader that needs more than itself say so before anything is sampled or graded."""
+    """Check that what a grader needs is there (a sandbox, a package), before anything is sampled."""
     if hasattr(grader, "ready"):
         grader.ready()

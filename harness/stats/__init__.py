@@ -10,6 +10,7 @@
     sequential   the same with interim analyses after every round
     effects      the effect of one changed setting
     elo          contest places and ratings
+    seeds        seeds derived from what they are for
 
 Values, rates, differences and errors are shares from 0 to 1; reports print them in points (times 100).
 """

@@ -6,4 +6,5 @@ lock         one writer per run folder
 follow       progress of a run that another process writes
 sample_set   a compact set of sample keys
 nights       results of a nightly job, per checkpoint
+ledger       accepted baselines and the history of nightly jobs, per folder of runs
 """
