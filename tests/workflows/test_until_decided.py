@@ -91,7 +91,9 @@ def test_a_drop_stops_early_with_every_problem_asked_equally_often(
     assert result["k"] == stopped["round"] < 8
     assert result["complete"]
     assert set(rounds_of(tmp_path / "new").values()) == {stopped["round"]}
-    assert [analysis["round"] for analysis in stopped["analyses"]] == list(range(1, stopped["round"] + 1))
+    assert [analysis["round"] for analysis in stopped["analyses"]] == list(
+        range(1, stopped["round"] + 1)
+    )
     assert stopped["interval"][0] < stopped["score"] < stopped["interval"][1]
     assert RunFolder(tmp_path / "new").manifest().k[TASK] == stopped["round"]
 
