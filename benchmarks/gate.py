@@ -124,7 +124,7 @@ def lower(rates: np.ndarray) -> np.ndarray:
 
 
 def gate(known: dict[str, list[Tally]], nights: int, random: np.random.Generator) -> None:
-    """False alarms and power of both gates, and what looking after every round saves."""
+    """False alarms and power of both gates, and what interim analyses save."""
     print(f"\nthe gate at 5 %, {nights} nights a row; two simulation errors of a false-alarm rate "
           f"are {200 * math.sqrt(0.05 * 0.95 / nights):.1f} points")  # fmt: skip
     print("alarms where nothing changed / at the drop that plan promises / at twice that drop, in "
@@ -164,9 +164,9 @@ def night(pool: list[Tally], m: int, k: int, random: np.random.Generator) -> dic
         if design is None:
             stopped = (0.0, 0.0, 0.0, 0.0)
         else:
-            look = first_decision(design, base, draws)
-            stopped = (look.decision == "regression", look.round / k, look.score - now.mean(),
-                       look.interval.low <= now.mean() <= look.interval.high)  # fmt: skip
+            analysis = first_decision(design, base, draws)
+            stopped = (analysis.decision == "regression", analysis.round / k, analysis.score - now.mean(),
+                       analysis.interval.low <= now.mean() <= analysis.interval.high)  # fmt: skip
         for name, value in zip(("sequential", "share", "bias", "covered"), stopped, strict=True):
             found[name].append(value)
     return {"promised": promised, **found}
@@ -174,15 +174,15 @@ def night(pool: list[Tally], m: int, k: int, random: np.random.Generator) -> dic
 
 def first_decision(
     design: sequential.Design, base: dict[str, Tally], draws: np.ndarray
-) -> sequential.Look:
-    """Look after every round until one decides."""
+) -> sequential.InterimAnalysis:
+    """Analyse after every round until one decides."""
     right = np.zeros(draws.shape[1], dtype=int)
     for number, drawn in enumerate(draws, 1):
         right += drawn
-        look = sequential.look(design, base, run_of(right, number), number)
-        if look.decision is not None:
-            return look
-    raise AssertionError("the last look decides")
+        analysis = sequential.analyse(design, base, run_of(right, number), number)
+        if analysis.decision is not None:
+            return analysis
+    raise AssertionError("the last analysis decides")
 
 
 def several(known: dict[str, list[Tally]], nights: int, random: np.random.Generator) -> None:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.judge import Judge, Submission
-from harness.judge.inside.linux import become_subreaper
+from harness.judge.inside.syscalls import become_subreaper
 from harness.judge.languages import Cpp, language
 from harness.judge.sandbox import as_sandbox_user, interpreter
 from harness.types import TestCase, Verdict

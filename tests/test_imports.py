@@ -21,7 +21,7 @@ HEAVY = {
     "matplotlib", "numpy", "openai", "pandas", "pebble", "pyarrow", "ray", "scipy", "sympy", "torch",
     "transformers", "vllm",
 }  # fmt: skip
-WORKER_ONLY = {"harness.graders.sympy_convert"}
+WORKER_ONLY = {"harness.graders.sympy_equality"}
 """Modules that only a worker process loads, when it is asked to: they may import what is heavy."""
 
 
@@ -131,8 +131,8 @@ def test_siblings_are_imported_relatively_and_other_packages_absolutely() -> Non
         ("harness.stats.metrics", "def f():\n    import numpy", False, False),
         ("harness.stats.metrics", "if TYPE_CHECKING:\n    import numpy", False, False),
         ("harness.stats.metrics", "try:\n    from scipy.stats import norm\nfinally: pass", True, False),
-        ("harness.graders.math", "from harness.graders import sympy_convert", True, False),
-        ("harness.graders.sympy_convert", "import sympy", False, False),
+        ("harness.graders.math", "from harness.graders import sympy_equality", True, False),
+        ("harness.graders.sympy_equality", "import sympy", False, False),
         ("harness.tasks.aime", "from harness.tasks.gpqa import TASKS", False, True),
         ("harness.tasks.aime", "from .gpqa import TASKS", False, False),
         ("harness.reports.page.site", "from . import output", False, False),

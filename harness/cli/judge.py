@@ -16,7 +16,7 @@ import click
 from harness.errors import DataError, HarnessError, Incomplete, UsageError
 from harness.judge import Judge, Result, Scoring, Submission
 from harness.judge.checkers import checker as named_checker
-from harness.judge.formats import Item, item
+from harness.judge.formats import BatchRow, batch_row
 from harness.judge.languages import LANGUAGES
 from harness.types import Limits, TestCase, Verdict
 
@@ -95,7 +95,7 @@ def judge(
         raise Incomplete(f"{errors} of {len(items)} rows of {batch} ended in error, see {output}")
 
 
-def _single(program: Path, tests: Path, language: str | None, checker: str) -> Item:
+def _single(program: Path, tests: Path, language: str | None, checker: str) -> BatchRow:
     source = program.read_bytes().decode("utf-8", "surrogateescape")
     spoken = language or _SUFFIXES.get(program.suffix.lower())
     if spoken is None:
@@ -108,23 +108,23 @@ def _single(program: Path, tests: Path, language: str | None, checker: str) -> I
         cases.append(TestCase(given, due, row.get("function")))
     if not cases:
         raise DataError(f"{tests} holds no tests")
-    return Item(str(program), Submission(source, spoken), tuple(cases), checker)
+    return BatchRow(str(program), Submission(source, spoken), tuple(cases), checker)
 
 
-def _items(batch: Path) -> Iterator[Item]:
+def _items(batch: Path) -> Iterator[BatchRow]:
     for place, row in _rows(batch):
         try:
-            yield item(row)
+            yield batch_row(row)
         except DataError as error:
             raise DataError(f"{place}: {error}") from None
 
 
-def _with(one: Item, language: str | None, checker: str | None) -> Item:
+def _with(one: BatchRow, language: str | None, checker: str | None) -> BatchRow:
     """The item with what the command line says in place of what its row says."""
     submission = one.submission
     if language and submission:
         submission = Submission(submission.source, language, submission.prelude)
-    return Item(one.id, submission, one.tests, checker or one.checker)
+    return BatchRow(one.id, submission, one.tests, checker or one.checker)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -143,7 +143,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _judge_batch(
     running: Judge,
-    items: Sequence[Item],
+    items: Sequence[BatchRow],
     limits: Limits,
     scoring: Scoring,
     output: Path,
@@ -174,7 +174,7 @@ def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _judged(running: Judge, one: Item, limits: Limits, scoring: Scoring) -> Result:
+def _judged(running: Judge, one: BatchRow, limits: Limits, scoring: Scoring) -> Result:
     if one.submission is None:
         return Result(Verdict.NO_ANSWER, detail="no complete code block in the response")
     try:
@@ -185,7 +185,7 @@ def _judged(running: Judge, one: Item, limits: Limits, scoring: Scoring) -> Resu
         return Result(Verdict.ERROR, detail=str(error))
 
 
-def _line(one: Item, result: Result, scoring: str) -> dict[str, Any]:
+def _line(one: BatchRow, result: Result, scoring: str) -> dict[str, Any]:
     return {
         "id": one.id,
         "verdict": result.verdict.value,

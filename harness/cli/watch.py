@@ -39,7 +39,7 @@ def watch(run: Path, once: bool, every: float) -> None:
     from harness.storage.follow import RunProgress
 
     progress, console = RunProgress(run), Console()
-    progress.look()
+    progress.update()
     if once:
         console.print(view(progress, console.width))
         return
@@ -48,7 +48,7 @@ def watch(run: Path, once: bool, every: float) -> None:
             _live(progress, console, every)
         else:
             _lines(progress, every)
-    except KeyboardInterrupt:  # looking is no work that could be interrupted
+    except KeyboardInterrupt:  # following leaves nothing to resume
         return
     if not progress.complete:
         raise Incomplete(f"{run} is not complete and nobody writes to it; "
@@ -62,9 +62,9 @@ def _live(progress: RunProgress, console: Console, every: float) -> None:
     with Live(view(progress, console.width), console=console, auto_refresh=False) as live:
         while progress.writer() is not None:
             time.sleep(every)
-            progress.look()
+            progress.update()
             live.update(view(progress, console.width), refresh=True)
-        progress.look()
+        progress.update()
         live.update(view(progress, console.width), refresh=True)
 
 
@@ -73,11 +73,11 @@ def _lines(progress: RunProgress, every: float) -> None:
     written = time.monotonic()
     while progress.writer() is not None:
         time.sleep(every)
-        progress.look()
+        progress.update()
         if time.monotonic() - written >= _LINE_SECONDS:
             written = time.monotonic()
             click.echo(line(progress))
-    progress.look()
+    progress.update()
     click.echo(line(progress))
     sys.stdout.flush()
 

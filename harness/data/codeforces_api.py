@@ -4,8 +4,8 @@
     DIR/2046.ratingChanges.json     what contest.ratingChanges answered
     DIR/problems.json               optional: {"problem id of a task": "2046/A"}
 
-A participant counts with the rating before the contest. Who had none yet (0 in the API) is left
-out, together with who took part out of competition: neither says what a place is worth.
+A participant counts with the rating before the contest. Those without one (0 in the API) and those
+out of competition are left out: their places carry no information about ratings.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ _TIMEOUT = 120.0
 
 
 def read_contests(folder: Path) -> dict[str, Contest]:
-    """Every contest of a folder by its number. DataError names what is missing or damaged."""
+    """Every contest of a folder by its number.
+
+    Raises:
+        DataError: there is none, or a file is missing or damaged (it is named).
+    """
     paths = sorted(folder.glob("*.standings.json"))
     if not paths:
         what = "holds no *.standings.json" if folder.is_dir() else "is no folder"
@@ -40,7 +44,11 @@ def read_contests(folder: Path) -> dict[str, Contest]:
 
 
 def read_contest(folder: Path, id: str) -> Contest:
-    """One contest. DataError names the file and what it lacks."""
+    """One contest of a folder.
+
+    Raises:
+        DataError: a file is missing or damaged; the message names it.
+    """
     standings, changes = folder / f"{id}.standings.json", folder / f"{id}.ratingChanges.json"
     return parse_contest(_answer(standings), _answer(changes), f"{standings} and {changes.name}")
 
@@ -49,7 +57,7 @@ def parse_contest(standings: Any, changes: Any, place: str) -> Contest:
     """A contest from the `result` of contest.standings and of contest.ratingChanges.
 
     Raises:
-        DataError: a field that is missing or of another kind; `place` says where.
+        DataError: a field that is missing or of another kind; the message begins with `place`.
     """
     try:
         kind = standings["contest"]["type"]
@@ -64,16 +72,16 @@ def parse_contest(standings: Any, changes: Any, place: str) -> Contest:
         results = _results(standings["rows"])
         name, number = standings["contest"]["name"], str(standings["contest"]["id"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{place}: not what the Codeforces API answers ({error!r})") from error
+        raise DataError(f"{place}: not an answer of the Codeforces API ({error!r})") from error
     rated = {handle: rating for handle, rating in before.items() if handle in results}
     entrants = tuple(Entrant(rating, results[h]) for h, rating in rated.items() if rating > 0)
     if not entrants:
-        raise DataError(f"{place}: no participant has a rating, so places are worth nothing")
+        raise DataError(f"{place}: no participant has a rating, so places give no rating either")
     return Contest(number, name, _SCORING[kind], problems, entrants, len(rated) - len(entrants))
 
 
 def _results(rows: Sequence[Any]) -> dict[str, Result]:
-    """What each handle earned that took part in the contest itself."""
+    """The result of each handle that took part in competition."""
     return {
         member["handle"]: Result(float(row["points"]), float(row["penalty"]))
         for row in rows
@@ -83,18 +91,22 @@ def _results(rows: Sequence[Any]) -> dict[str, Result]:
 
 
 def read_places(folder: Path) -> dict[str, tuple[str, str]]:
-    """From problems.json: the (contest, index) of problems whose task does not say it itself."""
+    """From problems.json: the (contest, index) of problems whose task does not state them.
+
+    Raises:
+        DataError: the file is not of that form.
+    """
     path = folder / "problems.json"
     if not path.exists():
         return {}
     data = _json(path)
     if not isinstance(data, dict) or not all(str(at).count("/") == 1 for at in data.values()):
-        raise DataError(f'{path}: it has the form {{"problem id": "contest/index"}}')
+        raise DataError(f'{path}: the form must be {{"problem id": "contest/index"}}')
     return {id: (at.partition("/")[0], at.partition("/")[2]) for id, at in data.items()}
 
 
 def read_population(path: Path) -> list[float]:
-    """Ratings, sorted upwards: a JSON list of them, or what user.ratedList answered.
+    """Ratings in ascending order, from a JSON list of them or an answer of user.ratedList.
 
     Raises:
         DataError: the file cannot be read or holds no ratings.
@@ -136,7 +148,7 @@ def _get(url: str) -> bytes:
 
 
 def _comment(answer: bytes) -> str:
-    """Why the API refused, in its own words."""
+    """The API's own reason for a refusal."""
     try:
         return str(orjson.loads(answer)["comment"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -144,7 +156,11 @@ def _comment(answer: bytes) -> str:
 
 
 def _answer(path: Path) -> Any:
-    """The `result` of a saved answer."""
+    """The `result` of a saved answer.
+
+    Raises:
+        DataError: the file is not an answer with status OK.
+    """
     data = _json(path)
     if not isinstance(data, dict) or data.get("status") != "OK" or "result" not in data:
         why = data.get("comment") if isinstance(data, dict) else None

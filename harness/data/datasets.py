@@ -49,7 +49,11 @@ class HubDataset:
         return _named_hash(self.path(data_dir))
 
     def rows(self, data_dir: Path | None) -> Iterator[tuple[str, Row]]:
-        """Yield (place, row). DataError when there is no such file, or the hub cannot be read."""
+        """Yield (place, row).
+
+        Raises:
+            DataError: there is no such file, or the hub cannot be read.
+        """
         return read_rows(self.path(data_dir))
 
     def hub_files(self) -> tuple[HubDataset, ...]:
@@ -129,17 +133,19 @@ class HubParts:
         if has_copy(data_dir, self.names):
             return (replace(self.parts[0], names=self.names),)
         if not any(has_copy(data_dir, part.names) for part in self.parts):
-            find_copy(data_dir, (*self.names, *self.parts[0].names))  # says what would do
+            find_copy(
+                data_dir, (*self.names, *self.parts[0].names)
+            )  # raises, naming every accepted file
         return self.parts
 
 
 @dataclass(frozen=True, slots=True)
 class PackagedDataset:
-    """A file that ships with a package, in its folder data: problems of the package's own.
+    """A file that ships with a package, in its folder data.
 
     Args:
         file: its name.
-        package: the import name of the package, found when rows are read.
+        package: the import name of the package, looked up when rows are read.
     """
 
     file: str
@@ -179,13 +185,17 @@ def has_copy(data_dir: Path, names: tuple[str, ...]) -> bool:
 
 
 def find_copy(data_dir: Path, names: tuple[str, ...]) -> Path:
-    """The user's copy of a dataset. DataError names every file name that would do."""
+    """The user's copy of a dataset.
+
+    Raises:
+        DataError: there is none; the message names every accepted file name.
+    """
     if not data_dir.is_dir():
         raise DataError(f"--data {data_dir}: there is no such folder")
     for path in _copies(data_dir, names):
         return path
     wanted = ", ".join(f"{name}.jsonl" for name in names)
-    raise DataError(f"--data {data_dir} holds none of {wanted} (.csv and .parquet do as well)")
+    raise DataError(f"--data {data_dir} holds none of {wanted} (.csv and .parquet are read too)")
 
 
 def _copies(data_dir: Path, names: tuple[str, ...]) -> Iterator[Path]:
@@ -196,7 +206,7 @@ def _copies(data_dir: Path, names: tuple[str, ...]) -> Iterator[Path]:
 def load_problems(task: Task, data_dir: Path | None, limit: int | None = None) -> list[Problem]:
     """Parse the rows of a task; the first `limit` of them if one is given.
 
-    Problems that no selection asks, because nothing can judge them, are left out.
+    Problems that cannot be judged here are left out.
 
     Raises:
         DataError: a row that cannot be parsed (file, row and field are named), two rows with one
@@ -212,6 +222,15 @@ def select_problems(
 
     Rows are parsed one by one, so that problems left out take no memory.
 
+    Args:
+        task: whose rows are read.
+        data_dir: the folder of the user's own copy; None for the hub's.
+        selection: which problems are asked.
+        limit: at most that many problems.
+
+    Returns:
+        The problems, and the number of others by reason.
+
     Raises:
         DataError: as `load_problems`, or the selection leaves nothing.
         UsageError: the selection is by date and a problem has none.
@@ -226,7 +245,7 @@ def select_problems(
         if reason:
             left_out[reason] += 1
         elif problem.id in problems:
-            raise DataError(f"{place}: the id {problem.id!r} stands there twice")
+            raise DataError(f"{place}: the id {problem.id!r} occurs twice")
         else:
             problems[problem.id] = problem
     if not problems:
@@ -236,7 +255,11 @@ def select_problems(
 
 
 def parse_row(task: Task, place: str, row: Row) -> Problem:
-    """One row to one problem; DataError names the place and the field that was read last."""
+    """One row to one problem.
+
+    Raises:
+        DataError: the row cannot be parsed; the place and the field that was read last are named.
+    """
     tracked = _TrackedRow(row)
     try:
         problem = task.parse(tracked)

@@ -1,4 +1,4 @@
-"""From a problem to what the model is sent: template fields, choice orders, derived seeds. Pure."""
+"""From a problem to the prompt that a model is sent: template fields and choice orders. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def render(
 ) -> Prompt:
     r"""Fill the fields that the harness knows; every other brace is sent as it is written.
 
-    The fields are ``{statement}``, ``{choices}`` (one line a choice, "A) text", in `order`) and
+    The fields are ``{statement}``, ``{choices}`` (one line per choice, "A) text", in `order`) and
     ``{starter_code}``. So ``\boxed{}`` in a template needs no doubling.
 
     Args:
@@ -56,6 +56,16 @@ def choice_order(
 
     With "per-problem" all samples of a problem see one order; with "per-sample" each sample has
     its own, as simple-evals does. It is stored in the sample, never drawn again.
+
+    Args:
+        n_choices: how many choices the problem has.
+        ordering: one order per problem, or per sample.
+        seed: `Sampling.choice_seed` of the run.
+        problem_id: of the problem.
+        index: of the sample; without effect for "per-problem".
+
+    Returns:
+        `order[j]` is the number of the choice shown under letter j.
     """
     parts = (seed, problem_id) if ordering == "per-problem" else (seed, problem_id, index)
     order = list(range(n_choices))

@@ -1,4 +1,4 @@
-"""Rows of a .jsonl, .csv or .parquet file, each with the place that an error message names."""
+"""Rows of a .jsonl, .csv or .parquet file, each with its place for error messages."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ FORMATS = (".jsonl", ".csv", ".parquet")
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) of a .jsonl, .csv or .parquet file; DataError names what is broken."""
+    """Yield (place, row) of a .jsonl, .csv or .parquet file; place is "FILE, line N".
+
+    Raises:
+        DataError: another ending, or a file or row that cannot be read (it is named).
+    """
     readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
     reader = readers.get(path.suffix)
     if reader is None:
-        raise DataError(f"{path}: the format is told by the ending, one of {', '.join(FORMATS)}")
+        raise DataError(f"{path}: the file name must end in one of {', '.join(FORMATS)}")
     try:
         yield from reader(path)
     except OSError as error:

@@ -24,10 +24,14 @@ class Window:
 
     @classmethod
     def parse(cls, text: str) -> Window:
-        """Read a window. UsageError says what is wrong with it."""
+        """Read a window as `--window` takes it.
+
+        Raises:
+            UsageError: it is not of that form, or its months are in the wrong order.
+        """
         found = _WINDOW.fullmatch(text)
         if not found:
-            raise UsageError(f"--window {text!r}: it has the form 2024-08..2025-01, two months")
+            raise UsageError(f"--window {text!r}: the form must be 2024-08..2025-01, two months")
         if found[1] > found[2]:
             raise UsageError(f"--window {text}: {found[1]} is after {found[2]}; swap them")
         return cls(found[1], found[2])
@@ -36,7 +40,11 @@ class Window:
         return f"{self.first}..{self.last}"
 
     def holds(self, problem: Problem) -> bool:
-        """Whether the problem's month lies in the window. UsageError when it has no date."""
+        """Whether the problem's month lies in the window.
+
+        Raises:
+            UsageError: the problem has no date.
+        """
         month = problem.provenance.month
         if month is None:
             raise UsageError(
@@ -65,5 +73,5 @@ class Selection:
 
 
 def in_words(left_out: Mapping[str, int]) -> str:
-    """What was left out: "602 outside 2024-08..2025-01, 2 not judged (interactive)"."""
+    """The problems left out, for a message: "602 outside 2024-08..2025-01, 2 not judged (interactive)"."""
     return ", ".join(f"{count} {reason}" for reason, count in left_out.items())

@@ -1,4 +1,4 @@
-"""From a comparison to a grade: what integer, choice and math share."""
+"""From a verdict to a grade: what all graders share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.types import Grade, Problem, Sample, Verdict
 
 
 def no_answer(sample: Sample) -> Verdict:
-    """The verdict where a response states no answer: truncated if the length cap was hit."""
+    """The verdict of a response that states no answer: truncated if the length cap was hit."""
     return Verdict.TRUNCATED if sample.finish_reason == "length" else Verdict.NO_ANSWER
 
 
@@ -23,7 +23,17 @@ def make_grade(
     started: float,
     version: str,
 ) -> Grade:
-    """A grade with the time taken since `started` (of `time.perf_counter`)."""
+    """A grade, with the time that it took.
+
+    Args:
+        problem: the problem.
+        sample: the sample that was graded.
+        verdict: how it ended.
+        answer: the extracted answer, if there is one.
+        stage: what settled the verdict; `Grade.detail`.
+        started: when grading began, by `time.perf_counter`, in seconds.
+        version: of the grader.
+    """
     return Grade(
         problem_id=problem.id,
         index=sample.index,
@@ -36,6 +46,6 @@ def make_grade(
 
 
 def check_ready(grader: Any) -> None:
-    """Let a grader that needs more than itself say so before anything is sampled or graded."""
+    """Check that what a grader needs is there (a sandbox, a package), before anything is sampled."""
     if hasattr(grader, "ready"):
         grader.ready()

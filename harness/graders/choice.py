@@ -15,7 +15,7 @@ from harness.types import LETTERS, Grade, Problem, Sample, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Grades stated letters.
+    """Grades the letter that a response states as its choice.
 
     Where the problem holds its choices, the letter is read in the order that the sample was shown
     and the extracted answer is the text of that choice, so that votes add up under any order.

@@ -12,7 +12,7 @@ from functools import cache
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
 from harness.judge import Judge, ProgramChecker, Result, Scoring, Submission, extract
-from harness.judge.supervisor import longest
+from harness.judge.supervisor import worst_case_seconds
 from harness.types import Grade, Limits, Problem, Sample, Verdict
 
 LANGUAGES = ("python", "cpp")
@@ -20,20 +20,20 @@ LANGUAGES = ("python", "cpp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Grades programs by running them in the judge's sandbox, one judge a process.
+    """Grades programs by running them in the judge's sandbox, one judge per process.
 
     A problem's own checker and files are those of `Problem.judging`.
 
     Args:
-        language: what programs are written in; None takes the fence's word for it.
+        language: what programs are written in; None: what the fence's tag says.
         checker: how outputs are compared, see `harness.judge.checkers.NAMES`.
         scoring: run programs as processes, or as LiveCodeBench's runner does.
-        also: further scorings, whose verdicts stand in `Grade.also`; a failure of the judge under
-            any of them is an `error` of the whole grade.
+        also: further scorings, whose verdicts go to `Grade.also`; an internal error under any of
+            them makes the whole grade an `error`.
         prelude: put LiveCodeBench's import header before Python programs.
-        factors: by language, what the CPU limit of every problem is multiplied with.
+        factors: per language, the factor on every problem's CPU limit.
         limits: of problems that state none.
-        unsafe: without a sandbox; marks the version, and so every score.
+        unsafe: judge without a sandbox; part of the version, and so of every score.
         python: the interpreter of Python programs, where it is not the judge's default.
     """
 
@@ -60,9 +60,9 @@ class Code:
         return "+".join(["code/1", *marks])
 
     def budget(self, problem: Problem) -> float:
-        """Seconds that one sample may take at most: the judge has limits of its own below it."""
+        """Upper bound of the seconds that one sample takes; the judge's own limits lie below it."""
         slowest = max([1.0, *dict(self.factors).values()])
-        once = longest(len(problem.tests), self._limits(problem, slowest))
+        once = worst_case_seconds(len(problem.tests), self._limits(problem, slowest))
         return once * (1 + len(self.also))
 
     def grade(self, problem: Problem, sample: Sample) -> Grade:
@@ -99,7 +99,11 @@ class Code:
         return replace(grade, also={name: str(found) for name, found in also.items()})
 
     def ready(self) -> None:
-        """Raise JudgeUnavailable where there is no sandbox, before anything is sampled."""
+        """Check that the judge can start, before anything is sampled.
+
+        Raises:
+            JudgeUnavailable: there is no sandbox on this machine.
+        """
         with Judge(unsafe=self.unsafe, python=self.python):
             pass  # starting it is the check
 
@@ -127,7 +131,7 @@ class Code:
 
 
 def _stage(result: Result) -> str:
-    """What settled it: the failing test and what is known of its failure."""
+    """What settled the verdict: the failing test and how it failed."""
     place = f"test {result.test}" if result.test else ""
     return ": ".join(part for part in (place, result.detail) if part) or "all tests"
 

@@ -1,4 +1,4 @@
-"""Equivalence classes of extracted answers, for votes: a partition whatever the order of samples.
+"""Equivalence classes of extracted answers, for votes: the same in any order of samples.
 
 Answers are first joined where they are exactly the same. A name ("x = 5") or a unit ("5 cm") that
 only some of them carry is dropped where no other name or unit competes for the same value, and a
@@ -18,12 +18,12 @@ from harness.graders.latex.parser import read
 from harness.graders.latex.syntax import Answer, Named, Number, Quantity
 from harness.graders.latex.values import approximates
 
-_MOST_PAIRS = 24  # pairs that computer algebra is asked about in one vote
+_MOST_PAIRS = 24  # pairs that computer algebra compares for one vote
 
 
 @dataclass(slots=True)
 class _Class:
-    """Texts that are one answer; `value` is what the first of them, in order of text, means."""
+    """Texts that are one answer; `value` is the meaning of the first of them in text order."""
 
     texts: list[str]
     value: Answer | None

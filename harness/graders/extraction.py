@@ -25,10 +25,10 @@ class Found(NamedTuple):
 
 
 def find(response: str, policy: Policy = "strict") -> Found | None:
-    """The answer that a response states, as it is written there, or None.
+    """The answer that a response states, as written there, or None.
 
     The last balanced box counts; boxes that only punctuation, "and", "or" or the name of a
-    variable stand between are one answer. Then the last answer phrase. The policy says what else.
+    variable stand between are one answer. Then the last answer phrase. `policy` may allow more.
     """
     box = boxed(response)
     if box is not None:
@@ -65,7 +65,7 @@ def boxed(text: str) -> str | None:
     while first and _joins(text[spans[first - 1][1] + 1 : spans[first][0]]):
         first -= 1
     contents = [_inside(text, span) for span in spans[first:]]
-    # equal boxes are one answer said twice
+    # equal boxes are one answer stated twice
     return ", ".join(dict.fromkeys(contents))
 
 
@@ -139,7 +139,7 @@ def _phrased(text: str) -> str | None:
         if phrase and not _NEGATED.match(text, phrase.end()):
             found = _statement(text[phrase.end() : phrase.end() + _REACH])
             if _BOX.search(found):
-                return None  # a box that was begun and cut
+                return None  # a box that was cut off
             if found and not _SAYS_NOTHING.fullmatch(found):
                 return found
     return None

@@ -73,7 +73,11 @@ class Integer:
         )
 
     def settle(self, reference: str, answer: str) -> tuple[Verdict, str]:
-        """(verdict, stage that settled it) of an extracted answer."""
+        """(verdict, stage that settled it) of an extracted answer.
+
+        Raises:
+            DataError: the reference is no integer in range.
+        """
         return _settle(self._reference(reference, ""), answer)
 
     def _reference(self, text: str, problem_id: str) -> int:

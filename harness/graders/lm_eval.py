@@ -1,7 +1,7 @@
 """lm-eval's own filters and metrics as a grader: correct where the chosen metric is 1.
 
-A task of lm-eval is opened from its YAML file, once in each process; its problems are told apart by
-`documents`. Metrics that are not 0 or 1 for one response have no place here.
+A task of lm-eval is opened from its YAML file, once per process; `documents` gives its problems
+their ids. Metrics that are not 0 or 1 for one response are refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Outcome = Mapping[tuple[str, str], Any]
 
 _SEED, _FEWSHOT_SEED = 0, 1234  # lm-eval's own: of Python's generator, and of all others
 _NOTHING = "[invalid]"  # what lm-eval's extraction filters give where they find nothing
-_SHOWN = 1000  # characters of a filtered response that stand in a grade
+_SHOWN = 1000  # characters of a filtered response that are kept in a grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class LmEval:
         path: the task's YAML file.
         metric: the metric that decides.
         filter: the filter whose result it is computed on.
-        beside: further (filter, metric) pairs, whose verdicts stand in `Grade.also`.
+        beside: further (filter, metric) pairs, whose verdicts go to `Grade.also`.
     """
 
     opening: ClassVar[float] = 240.0
@@ -91,10 +91,14 @@ class LmEval:
         )
 
     def ready(self) -> None:
-        """Raise UsageError where lm-eval or the task's file is missing, before anything is sampled."""
+        """Check that lm-eval and the task's file are there, before anything is sampled.
+
+        Raises:
+            UsageError: one of them is missing.
+        """
         need_lm_eval()
         if not Path(self.path).is_file():
-            raise UsageError(f"the file of this task of lm-eval is not there: {self.path}")
+            raise UsageError(f"the file of this lm-eval task is missing: {self.path}")
 
     def classes(self, answers: Sequence[str]) -> list[int]:
         """Number the equivalence classes: equal filtered responses."""
@@ -108,7 +112,11 @@ def scoring(filter: str, metric: str) -> str:
 
 
 def need_lm_eval() -> None:
-    """Raise UsageError where lm-eval is not installed."""
+    """Check that lm-eval is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
     try:
         import lm_eval  # noqa: F401
     except ImportError as error:
@@ -168,7 +176,7 @@ def documents(path: str) -> dict[str, Any]:
     """The task's documents by problem id, in their order.
 
     The id is a field `id` where every document has its own, else a hash of the document; equal
-    documents are told apart by a number.
+    documents get a number appended.
     """
     task = open_task(path)
     with _as_lm_eval_seeds():

@@ -1,4 +1,4 @@
-"""Mathematical answers: a staged comparison that reads the whole answer or none of it.
+"""Mathematical answers: a comparison in stages that reads the whole answer or none of it.
 
     identical -> integer -> normalised -> rational -> read -> symbolic -> undecided
 
@@ -79,9 +79,12 @@ class Math:
 
 
 def extracted(response: str | None, policy: Policy, *, reference: str = "") -> str | None:
-    """The answer that a response states; a text taken whole counts only where it can be read.
+    """The answer that a response states, or None; a whole text counts only where it can be read.
 
-    A response that is nothing but the reference answer is an answer, whatever stands in it.
+    Args:
+        response: the response; None where the reasoning never ended.
+        policy: where an answer may stand.
+        reference: a lenient response that equals it is an answer, whether it can be read or not.
     """
     if response is None:
         return None
@@ -113,7 +116,7 @@ _LONG_REFERENCE = 200  # characters: no bare answer of a benchmark is as long
 
 
 def identical(reference: str, answer: str) -> bool | None:
-    """The same text."""
+    """True for the same text, else None: each stage returns True, False, or None if undecided."""
     return True if reference.strip() == answer.strip() != "" else None
 
 
@@ -121,7 +124,7 @@ _INTEGER = re.compile(r"\s*\$?\s*([+-]?[0-9]{1,1000})\s*\$?\s*")
 
 
 def integer(reference: str, answer: str) -> bool | None:
-    """Two integers."""
+    """Compare two integers."""
     one, other = _INTEGER.fullmatch(reference), _INTEGER.fullmatch(answer)
     return int(one[1]) == int(other[1]) if one and other else None
 
@@ -132,7 +135,7 @@ _LAYOUT = re.compile(
 
 
 def normalised(reference: str, answer: str) -> bool | None:
-    """The same text but for layout."""
+    """True for texts that differ in layout alone, else None."""
     return True if _normalise(reference) == _normalise(answer) else None
 
 
@@ -148,7 +151,7 @@ _RATIONAL = re.compile(
 
 
 def rational(reference: str, answer: str) -> bool | None:
-    """Two rationals written as fractions or short decimals."""
+    """Compare two rationals written as fractions or short decimals."""
     one, other = _rational(reference), _rational(answer)
     if one is None or other is None:
         return None
@@ -174,10 +177,12 @@ def _rational(text: str) -> Fraction | None:
 
 
 def reading(reference: str, answer: str) -> bool | None:
-    """Both read as a whole and compared by what they mean."""
+    """Read both as a whole, and compare their meanings."""
     try:
         return _compared(reference, answer)
-    except RecursionError:  # the caps keep answers flat; how deep the caller stands is not ours
+    except (
+        RecursionError
+    ):  # the caps bound the depth of an answer, but not that of the caller's stack
         return None
 
 
@@ -196,12 +201,12 @@ def _compared(reference: str, answer: str) -> bool | None:
 _GROUPS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 
 
-_TOO_LONG = 600  # characters: what computer algebra cannot decide within its limit anyway
+_TOO_LONG = 600  # characters beyond which computer algebra does not end within its limit anyway
 _NO_MATHEMATICS = re.compile(r"[A-Za-z]{2,} +[A-Za-z]{2,} +[A-Za-z]{2,}|__|[?#@\"`;\x00-\x08]")
 
 
 def symbolic(reference: str, answer: str) -> bool | None:
-    """Computer algebra in a worker process that can be killed."""
+    """Ask computer algebra, in a worker process that can be killed."""
     texts = (reference, answer)
     if any(len(text) > _TOO_LONG or _NO_MATHEMATICS.search(text) for text in texts):
         return None

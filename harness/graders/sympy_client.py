@@ -1,10 +1,10 @@
-"""The client of the symbolic worker: computer algebra that cannot hang, grow or outlive us.
+"""The client of the symbolic worker: computer algebra with hard limits on time and memory.
 
-    this process -pipe-> worker (sympy imported once) -fork-> child (does one pair, killable)
+    this process -pipe-> worker (sympy imported once) -fork-> child (compares pairs, killable)
 
-The worker is started at the first need, one per process, whatever the thread; it dies when this
-process does, even by SIGKILL. A child that takes too long or too much memory is killed and the
-next one forked in milliseconds, so no import is ever paid twice.
+The worker is started at first use, one per process and shared by its threads; it exits when this
+process ends, even by SIGKILL. A child that takes too long or too much memory is killed and the next
+one forked in milliseconds, without importing sympy again.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Pair = tuple[str, str]
 
 
 def start() -> None:
-    """Start the worker and wait for its imports, so that no answer has to."""
+    """Start the worker and wait for its imports, so that the first comparison does not."""
     same([])
 
 
 def same(pairs: Sequence[Pair], *, seconds: float = SECONDS) -> list[bool | None]:
-    """For each (reference, answer): are they equal, or is it not known (None)?
+    """Whether each (reference, answer) is equal; None where that is not known.
 
     Safe in any thread and event loop (it blocks), and in a daemonic pool worker.
 
@@ -60,7 +60,7 @@ class _Worker:
         with self.lock:
             request = json.dumps({"pairs": list(pairs), "seconds": seconds}).encode() + b"\n"
             limit = len(pairs) * seconds + _GRACE_SECONDS
-            for _ in range(2):  # once more where the worker itself had died since the last time
+            for _ in range(2):  # once more if the worker had exited since the last request
                 process = self._start()
                 limit += 0.0 if self.ready else _START_SECONDS
                 try:
@@ -99,7 +99,7 @@ class _Worker:
             process.stdin.flush()
 
     def _line(self, process: subprocess.Popen[bytes], seconds: float) -> bytes | None:
-        """The next line of the worker, or None when it does not come in time."""
+        """The worker's next line, or None when it does not arrive in time."""
         if process.stdout is None:
             return None
         source = process.stdout.fileno()
@@ -116,14 +116,14 @@ class _Worker:
         return line
 
     def stop(self) -> None:
-        """End the worker, if this process started it."""
+        """Stop the worker, if this process started it."""
         if self.owner == os.getpid():
             self._stop()
 
-    def forget(self) -> None:
-        """Let go of the worker of the process that this one was forked from."""
+    def discard(self) -> None:
+        """Close the pipes to the worker of the process that this one was forked from."""
         if self.process is not None:
-            self.process.returncode = 0  # not our child: nothing to wait for
+            self.process.returncode = 0  # not a child of this process: nothing to wait for
             self._close()
 
     def _close(self) -> None:
@@ -145,10 +145,10 @@ atexit.register(_shared.stop)
 
 
 def _worker() -> _Worker:
-    """The worker of this very process: after a fork, the parent's is not ours to talk to."""
+    """The worker of this process; after a fork a new one, since the parent uses its own."""
     global _shared
     if _shared.owner != os.getpid():
-        _shared.forget()
+        _shared.discard()
         _shared = _Worker()
         atexit.register(_shared.stop)
     return _shared

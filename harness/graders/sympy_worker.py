@@ -1,9 +1,9 @@
 """The symbolic worker: imports sympy once, then forks a child that answers pair after pair.
 
 Run as `python -m harness.graders.sympy_worker`: lines of JSON in, one line out for each. The
-worker itself never touches the text of an answer. A child has a wall-clock limit (a kill by us,
-and by the kernel's alarm should we be gone), an address-space limit, and an audit hook that ends
-it at any attempt to execute text, open a file for writing, or start a process.
+worker itself never parses the text of an answer. A child has a wall-clock limit (the worker kills
+it, and the kernel's alarm if the worker has exited), an address-space limit, and an audit hook that
+ends it at any attempt to execute text, open a file for writing, or start a process.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _FORBIDDEN = (
 
 
 def main() -> None:
-    """Serve until the parent is gone."""
-    from harness.graders import sympy_convert
+    """Serve until the parent has exited."""
+    from harness.graders import sympy_equality
 
     parent = os.getppid()
-    child = _Child(sympy_convert)
+    child = _Child(sympy_equality)
     buffer = b""
     while True:
         ready, _, _ = select.select([0], [], [], _ORPHAN_CHECK)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 class _Child:
-    """The child that does the work; a new one is forked where the last was killed."""
+    """The child that compares; a new one is forked after the last was killed."""
 
     def __init__(self, algebra: Any) -> None:
         self.algebra = algebra
@@ -69,7 +69,7 @@ class _Child:
         self.to_child = self.from_child = -1
 
     def same(self, pair: list[str], seconds: float) -> bool | None:
-        """The child's answer; None where it does not answer in time."""
+        """The child's answer; None if it does not answer in time."""
         if not self.pid:
             self.fork()
         message = json.dumps([pair, seconds]).encode() + b"\n"
@@ -99,7 +99,7 @@ class _Child:
         self.pid, self.to_child, self.from_child = pid, ours_out, ours_in
 
     def kill(self) -> None:
-        """End the child and reap it."""
+        """Kill the child and reap it."""
         if self.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
@@ -116,7 +116,9 @@ def _serve(algebra: Any, read_end: int, write_end: int, worker: int) -> NoReturn
         with os.fdopen(read_end, "rb") as lines:
             for line in lines:
                 pair, seconds = json.loads(line)
-                signal.setitimer(signal.ITIMER_REAL, seconds + 1)  # default action: death
+                signal.setitimer(
+                    signal.ITIMER_REAL, seconds + 1
+                )  # default action: the process ends
                 answer = _answer(algebra, pair)
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 os.write(write_end, answer)
@@ -133,7 +135,7 @@ def _answer(algebra: Any, pair: list[str]) -> bytes:
 
 
 def _confine(worker: int) -> None:
-    """Limits and the audit hook, which cannot be taken off again."""
+    """Set limits and the audit hook, which cannot be removed again."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != worker:
@@ -158,7 +160,7 @@ def _pages(path: str) -> str:
 
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:
-    """End the child where text is about to be executed or the system touched."""
+    """End the child before it executes text or changes anything outside itself."""
     if event.startswith(_FORBIDDEN):
         os._exit(3)
     if event == "open" and len(args) > 2 and isinstance(args[2], int):
@@ -171,7 +173,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
 
 
 def _own_code() -> bool:
-    """Whether code is made by a library for itself, of nothing but its own text.
+    """Whether the code comes from a library's own text.
 
     That is so while a module is imported, and where sympy unrolls the arithmetic of monomials.
     """

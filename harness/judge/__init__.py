@@ -3,8 +3,23 @@
     with Judge(workers=2) as judge:
         result = judge.judge(Submission("print(6)"), [TestCase("1 2 3", "6")])
 
-The layers, from the outside in: `supervisor` (trusted, knows the outputs due), `worker` (one
-sandbox and its channel), `sandbox` (bubblewrap), `inside` (fork server, init, the program).
+From the outside in:
+
+    supervisor   the judge: submissions in, verdicts out; trusted, holds the expected outputs
+    run_case     one submission on its test cases: from the end of a process to a verdict
+    worker       one sandbox, the jobs it runs, and the channel to it
+    sandbox      starts bubblewrap and the interpreter inside it
+    inside/      what runs in the sandbox: fork server, init, the program under test
+
+and beside them:
+
+    submission   takes the program from a response
+    languages    how a program in each language is compiled and run
+    compiler     compiles C++ in the sandbox, with a cache
+    checkers     compare an output with the expected output
+    seccomp      the system call filter
+    formats      rows of test data: LiveCodeBench's, and those of batch files
+    self_test    hostile programs that must fail on this machine, for `harness doctor`
 """
 
 from harness.judge.run_case import ProgramChecker, Result, Scoring

@@ -1,8 +1,8 @@
-"""Comparing a program's output with the output due, outside the sandbox. Pure.
+"""Checkers: compare a program's output with the expected output, outside the sandbox. Pure.
 
 The output is hostile: tens of megabytes of blanks, of digits, of lines. Every checker walks it
-lazily beside the output due and stops at the first difference, so that its cost is bounded by
-the length of the output and its memory by that of the output due.
+lazily beside the expected output and stops at the first difference, so that its cost is bounded by
+the length of the output and its memory by that of the expected output.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 from harness.errors import UsageError
 
 Checker = Callable[[bytes, bytes], bool]
-"""(output, output due) -> whether the output is accepted."""
+"""(output, expected output) -> whether the output is accepted."""
 
 _TOKEN = re.compile(rb"\S+")
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 _TOLERANCE = 1e-6
 _MAX_NUMBER = 10_000  # characters of one number
-_JSON_GROWTH = (
-    64  # a returned value, written with its tuples and keys apart, is no longer than that
-)
+_JSON_GROWTH = 64  # times the expected JSON: a value written by `portable` is no longer than that
+_SHOWN = 60  # characters of a line in `first_difference`
 
 
 def checker(name: str) -> Checker:
-    """The checker of a name: one of `NAMES`, the floats with a tolerance of one's own.
+    """The checker of a name: one of `NAMES`, those for floats with an optional tolerance.
 
-    "floats" takes an absolute or relative error of 1e-6, "floats:1e-9" another; "floats-abs"
-    and "floats-rel" take only the one or the other.
+    "floats" accepts an absolute or a relative error of 1e-6, "floats:1e-9" one of 1e-9;
+    "floats-abs" accepts the absolute error alone, "floats-rel" the relative one.
 
     Raises:
         UsageError: there is no such checker.
@@ -57,36 +57,36 @@ def _tokens_of(text: bytes) -> Iterator[re.Match[bytes]]:
     return _TOKEN.finditer(text)
 
 
-def _pairwise(output: bytes, due: bytes, equal: Callable[[bytes, bytes], bool]) -> bool:
+def _pairwise(output: bytes, expected: bytes, equal: Callable[[bytes, bytes], bool]) -> bool:
     """Whether both hold equally many tokens, equal one by one."""
     found = _tokens_of(output)
-    for wanted in _tokens_of(due):
+    for wanted in _tokens_of(expected):
         token = next(found, None)
         if token is None or not equal(token[0], wanted[0]):
             return False
     return next(found, None) is None
 
 
-def tokens(output: bytes, due: bytes) -> bool:
-    """Equal words; blanks and line ends do not matter."""
-    return output == due or _pairwise(output, due, bytes.__eq__)
+def tokens(output: bytes, expected: bytes) -> bool:
+    """Equal words; white space and line ends do not matter."""
+    return output == expected or _pairwise(output, expected, bytes.__eq__)
 
 
-def yes_no(output: bytes, due: bytes) -> bool:
-    """Equal words in whatever case."""
-    return _pairwise(output, due, lambda token, wanted: token.lower() == wanted.lower())
+def yes_no(output: bytes, expected: bytes) -> bool:
+    """Equal words, upper or lower case."""
+    return _pairwise(output, expected, lambda token, wanted: token.lower() == wanted.lower())
 
 
-def lines(output: bytes, due: bytes) -> bool:
+def lines(output: bytes, expected: bytes) -> bool:
     """Equal lines; blanks at the ends of lines and empty lines at the end do not matter."""
-    if output == due:
+    if output == expected:
         return True
-    output, due = output.rstrip(), due.rstrip()
-    if output.count(b"\n") != due.count(b"\n"):
+    output, expected = output.rstrip(), expected.rstrip()
+    if output.count(b"\n") != expected.count(b"\n"):
         return False
     return all(
         line.rstrip() == wanted.rstrip()
-        for line, wanted in zip(_lines_of(output), _lines_of(due), strict=True)
+        for line, wanted in zip(_lines_of(output), _lines_of(expected), strict=True)
     )
 
 
@@ -101,17 +101,17 @@ def _lines_of(text: bytes) -> Iterator[bytes]:
         start = end + 1
 
 
-def lcb(output: bytes, due: bytes) -> bool:
+def lcb(output: bytes, expected: bytes) -> bool:
     """LiveCodeBench's comparison: equal lines, or lines of equal decimal numbers.
 
     Digits of other scripts are not taken for numbers, as Python's Decimal would.
     """
-    output, due = output.strip(), due.strip()
-    if output.count(b"\n") != due.count(b"\n"):
+    output, expected = output.strip(), expected.strip()
+    if output.count(b"\n") != expected.count(b"\n"):
         return False
     return all(
         line.strip() == wanted.strip() or _pairwise(line, wanted, _equal_decimals)
-        for line, wanted in zip(_lines_of(output), _lines_of(due), strict=True)
+        for line, wanted in zip(_lines_of(output), _lines_of(expected), strict=True)
     )
 
 
@@ -128,7 +128,7 @@ def _is_number(token: bytes) -> bool:
     return len(token) <= _MAX_NUMBER and _NUMBER.fullmatch(token) is not None
 
 
-def _floats(output: bytes, due: bytes, *, absolute: float, relative: float) -> bool:
+def _floats(output: bytes, expected: bytes, *, absolute: float, relative: float) -> bool:
     """Equal words, numbers within an absolute or a relative error."""
 
     def equal(token: bytes, wanted: bytes) -> bool:
@@ -140,12 +140,12 @@ def _floats(output: bytes, due: bytes, *, absolute: float, relative: float) -> b
         allowed = max(absolute, relative * abs(right))
         return math.isfinite(value) and abs(value - right) <= allowed
 
-    return _pairwise(output, due, equal)
+    return _pairwise(output, expected, equal)
 
 
-def unordered(output: bytes, due: bytes) -> bool:
+def unordered(output: bytes, expected: bytes) -> bool:
     """The same words in any order."""
-    missing = Counter(token[0] for token in _tokens_of(due))
+    missing = Counter(token[0] for token in _tokens_of(expected))
     for token in _tokens_of(output):
         if not missing[token[0]]:
             return False
@@ -153,20 +153,20 @@ def unordered(output: bytes, due: bytes) -> bool:
     return not any(missing.values())
 
 
-def returned(output: bytes, due: bytes) -> bool:
-    """Whether the value that a function returned equals the JSON due, a tuple being a list.
+def returned(output: bytes, expected: bytes) -> bool:
+    """Whether the value that a function returned equals the expected JSON, a tuple being a list.
 
-    `output` is what `harness.judge.inside.program.portable` wrote, in a process that may have
-    been told to write anything.
+    `output` is what `harness.judge.inside.program.portable` wrote, in a process that the
+    submission controls, so it may be any bytes.
     """
-    if len(output) > _JSON_GROWTH * len(due) + 4096:
+    if len(output) > _JSON_GROWTH * len(expected) + 4096:
         return False
     try:
         value = _value(json.loads(output))
     except (ValueError, TypeError, RecursionError, KeyError):
         return False
     value = list(value) if isinstance(value, tuple) else value
-    return bool(value == json.loads(due))
+    return bool(value == json.loads(expected))
 
 
 def _value(written: Any) -> Any:
@@ -187,4 +187,26 @@ _PLAIN: dict[str, Checker] = {
 }  # fmt: skip
 _FLOATS = {"floats": (1, 1), "floats-abs": (1, 0), "floats-rel": (0, 1)}
 NAMES = (*_PLAIN, *_FLOATS)
-"""Every checker that a name stands for; "lcb" is the design's lcb-official comparison."""
+"""The names of all checkers; "lcb" is LiveCodeBench's own comparison."""
+
+
+def first_difference(output: bytes, expected: bytes) -> str:
+    """One line that names the first line that differs; empty where only white space does.
+
+    It decides nothing. A checker may accept that difference and refuse a later one (numbers within
+    a tolerance), so it says where to begin reading, not why the output was refused.
+    """
+    pairs = zip_longest(output.rstrip().splitlines(), expected.rstrip().splitlines())
+    for number, (found, wanted) in enumerate(pairs, 1):
+        if found is None:
+            return f"output ends before line {number}, expected {_quoted(wanted)}"
+        if wanted is None:
+            return f"line {number} is one too many: {_quoted(found)}"
+        if found.split() != wanted.split():
+            return f"line {number} is {_quoted(found)}, expected {_quoted(wanted)}"
+    return ""
+
+
+def _quoted(line: bytes) -> str:
+    text = line[: 4 * _SHOWN].decode("utf-8", "replace").strip()
+    return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN]}…"'

@@ -1,4 +1,4 @@
-"""Compiling C++ in the sandbox, with bits/stdc++.h compiled beforehand and programs kept."""
+"""Compiles C++ in the sandbox, with a precompiled bits/stdc++.h and a cache of programs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ class CannotCompile(Exception):
 
 
 class Compiler:
-    """Compiles programs; keeps the last ones, by source and flags, and the compiled headers.
+    """Compiles programs, and keeps the last 32 by source and flags, and the compiled headers.
 
-    Headers are kept in the folder `cache` too, from which other processes take them.
+    Args:
+        cache: a folder that keeps the headers for other processes; the user's cache by default.
     """
 
     def __init__(self, cache: Path | None) -> None:
@@ -39,28 +40,28 @@ class Compiler:
         self._headers: dict[str, int] = {}
 
     def close(self) -> None:
-        """Free what is kept in memory."""
+        """Free the compiled programs and headers."""
         for fd in (*self._binaries.values(), *self._headers.values()):
             os.close(fd)
         self._binaries.clear()
         self._headers.clear()
 
-    def binary(self, worker: Worker, spoken: Cpp, source: str) -> int:
-        """A descriptor of the compiled program, from the cache where it is there; to be closed.
+    def binary(self, worker: Worker, language: Cpp, source: str) -> int:
+        """A descriptor of the compiled program, from the cache if it holds it; the caller closes it.
 
         Raises:
             CannotCompile: the compiler refuses the program.
             HarnessError: there is no compiler, or it cannot compile its own headers.
         """
         text = encoded(source)
-        key = hashlib.sha256(repr(spoken.command()).encode() + text).hexdigest()
+        key = hashlib.sha256(repr(language.command()).encode() + text).hexdigest()
         with self._lock:
             known = self._binaries.get(key)
             if known is not None:
                 self._binaries.move_to_end(key)
                 return os.dup(known)
-            header = self._header(worker, spoken)
-        outcome = _compile(worker, spoken.command(), text, "program", header)
+            header = self._header(worker, language)
+        outcome = _compile(worker, language.command(), text, "program", header)
         if outcome.status != 0 or not outcome.output:
             raise CannotCompile(_compiler_says(outcome))
         with self._lock:
@@ -70,16 +71,20 @@ class Compiler:
                 os.close(self._binaries.popitem(last=False)[1])
             return os.dup(self._binaries[key])
 
-    def _header(self, worker: Worker, spoken: Cpp) -> int:
-        """The descriptor of the compiled header: of this process, of the cache, or made now."""
-        key = spoken.header_key()
+    def _header(self, worker: Worker, language: Cpp) -> int:
+        """The descriptor of the compiled header: of this process, of the cache, or compiled now.
+
+        Raises:
+            HarnessError: the compiler cannot compile it.
+        """
+        key = language.header_key()
         if key in self._headers:
             return self._headers[key]
         path = self._cache / f"{key}.gch"
         with suppress(OSError):
             self._headers[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         if key not in self._headers:
-            outcome = _compile(worker, spoken.header_command(), HEADER_SOURCE, "header", None)
+            outcome = _compile(worker, language.header_command(), HEADER_SOURCE, "header", None)
             if outcome.status != 0 or not outcome.output:
                 raise HarnessError(f"g++ cannot compile its headers: {_compiler_says(outcome)}")
             self._headers[key] = sealed_fd(outcome.output)
@@ -103,7 +108,9 @@ def _compile(
 
 def _compiler_says(outcome: Outcome) -> str:
     if outcome.ended != "exit":
-        return f"the compiler needed more than {COMPILER.cpu_seconds:g} s or its memory"
+        return (
+            f"the compiler used more than {COMPILER.cpu_seconds:g} s or {COMPILER.memory_mib} MiB"
+        )
     lines = outcome.stderr.decode(errors="replace").splitlines()
     errors = [line for line in lines if "error" in line] or lines
     return (errors[0] if errors else "the compiler failed")[:_DETAIL]

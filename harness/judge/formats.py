@@ -1,4 +1,4 @@
-"""Rows of test data as the judge takes them: LiveCodeBench's, and those of batch files. Pure."""
+"""Rows of test data to submissions and test cases: LiveCodeBench's schema, and that of batch files. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_PAYLOAD = 2 << 30  # bytes of one problem's tests when unpacked
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class BatchRow:
     """One row of a batch: a submission (None where the response holds none) and its tests."""
 
     id: str | None
@@ -29,18 +29,17 @@ class Item:
     checker: str
 
 
-def item(row: Row) -> Item:
-    """One row of a batch file, in either of the two schemas.
+def batch_row(row: Row) -> BatchRow:
+    """Parse one row of a batch file, in either of the two schemas.
 
     Raises:
         DataError: the row is in neither, or its tests cannot be decoded.
     """
     name = next((str(row[key]) for key in ("id", "name", "question_id") if key in row), None)
     if "source" in row:
-        due = row.get("expected_output", "")
-        test = TestCase(row.get("stdin", ""), due, row.get("fn_name"))
+        test = TestCase(row.get("stdin", ""), row.get("expected_output", ""), row.get("fn_name"))
         submission = Submission(row["source"], row.get("language", "python"))
-        return Item(name, submission, (test,), row.get("checker", "tokens"))
+        return BatchRow(name, submission, (test,), row.get("checker", "tokens"))
     if "public_test_cases" not in row:
         raise DataError("the row has neither a program (source) nor tests (public_test_cases)")
     if "code" in row:
@@ -51,7 +50,7 @@ def item(row: Row) -> Item:
         raise DataError("the row has neither code nor response")
     if found is not None:
         found = Submission(found.source, found.language, prelude=True)
-    return Item(name, found, livecodebench_tests(row), "lcb")
+    return BatchRow(name, found, livecodebench_tests(row), "lcb")
 
 
 def livecodebench_tests(row: Row) -> tuple[TestCase, ...]:
@@ -88,7 +87,11 @@ def _test(test: Any, metadata: Any, place: str) -> TestCase:
 
 
 def _tests(payload: Any, place: str) -> list[Any]:
-    """A list of tests: JSON as it is, or packed by base64, zlib and pickle."""
+    """A list of tests: plain JSON, or JSON packed by pickle, zlib and base64.
+
+    Raises:
+        DataError: it cannot be decoded, or is no list.
+    """
     if isinstance(payload, str) and not payload.lstrip().startswith("["):
         payload = _unpacked(payload, place)
     tests = _json(payload, place) if isinstance(payload, str) else payload
@@ -101,7 +104,7 @@ def _json(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, TypeError) as error:
-        raise DataError(f"{place} is no JSON: {error}") from None
+        raise DataError(f"{place} is not valid JSON: {error}") from None
 
 
 def _unpacked(payload: str, place: str) -> str:

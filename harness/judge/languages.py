@@ -35,7 +35,7 @@ class Cpp:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What program and header are both compiled with: else the header is of no use."""
+        """The flags of program and header alike: g++ ignores a header compiled with other ones."""
         return (f"-std={self.standard}", "-O2")
 
     def compiler(self) -> str:
@@ -46,7 +46,9 @@ class Cpp:
         """
         found = shutil.which("g++", path="/usr/local/bin:/usr/bin:/bin")
         if found is None:
-            raise HarnessError("C++ submissions need g++, which is not there: apt-get install g++")
+            raise HarnessError(
+                "C++ submissions need g++, which is not installed: apt-get install g++"
+            )
         return found
 
     def command(self) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ class Cpp:
         return (self.compiler(), *self.flags, "-x", "c++-header", SOURCE, "-o", "header")
 
     def header_key(self) -> str:
-        """What the compiled header depends on: compiler and flags."""
+        """A digest of what the compiled header depends on: compiler and flags."""
         compiler = Path(self.compiler()).resolve()
         text = f"{_compiler_version(str(compiler))} {compiler.stat().st_mtime_ns} {self.flags}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -82,7 +84,7 @@ LANGUAGES: Mapping[str, Python | Cpp] = {
 
 
 def language(name: str) -> Python | Cpp:
-    """The language of a name.
+    """The language with a name of `LANGUAGES`.
 
     Raises:
         UsageError: there is none.
@@ -91,4 +93,4 @@ def language(name: str) -> Python | Cpp:
         return LANGUAGES[name]
     except KeyError:
         known = ", ".join(LANGUAGES)
-        raise UsageError(f"language {name!r}: the judge knows {known}") from None
+        raise UsageError(f"language {name!r}: there are {known}") from None

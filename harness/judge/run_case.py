@@ -1,4 +1,4 @@
-"""One submission on its test cases, in one worker: from what a process did to a verdict."""
+"""One submission on its test cases, in one worker: from the end of a process to a verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.judge import checkers
-from harness.judge.difference import first_difference
 from harness.judge.languages import language
 from harness.judge.submission import Submission
 from harness.judge.worker import Job, Outcome, Worker, encoded, last_line, sealed
@@ -23,18 +22,18 @@ PROCESSES = 128
 
 _WALL_FACTOR, _WALL_SPARE = 3.0, 1.0
 _CHECKER = Limits(cpu_seconds=30.0, memory_mib=1024)
-_STARVED = 0.05  # of its wall time without a core: a blocked test is then repeated alone
+_STARVED = 0.05  # share of its wall time without a core, above which a test is repeated alone
 _DETAIL = 300
-_BUSY = 1.25  # wall time over CPU time from which on a test that was all work was held up
+_BUSY = 1.25  # ratio of wall to CPU time above which a test met other work on its core
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramChecker:
-    """A checker that is a program itself, run in the sandbox after the submission has gone.
+    """A checker that is a program itself, run in the sandbox after the submission has ended.
 
-    It is called with the paths of the input, the output due and the output found. "prints": its
-    first word is a number, 1 or more for accepted. "exits": its status is 0 for accepted, 1 or 2
-    for wrong, as testlib has it. Anything else is a fault of ours.
+    It is called with the paths of the input, the expected output and the output found. "prints":
+    its first word is a number, 1 or more for accepted. "exits": its status is 0 for accepted, 1 or
+    2 for wrong, as in testlib. Anything else is an internal error.
     """
 
     source: str
@@ -44,10 +43,10 @@ class ProgramChecker:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the judge found.
+    """The judge's verdict on one submission.
 
     `test` is the number (from 1) of the test case that failed. Times are those of all tests that
-    were run, in milliseconds; `peak_kib` is the most that one process held at any time.
+    were run, in milliseconds; `peak_kib` is the largest resident set of any one process.
     """
 
     verdict: Verdict
@@ -59,16 +58,16 @@ class Result:
 
 
 class Starved(Exception):
-    """A test reached a limit of time while the machine was busy with other work."""
+    """A test reached a time limit while the machine was busy with other work."""
 
 
 class CheckerFailed(Exception):
-    """A checker program did not say whether an output is right."""
+    """A checker program gave no decision: an internal error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One call of `Judge.judge`."""
+    """The arguments of one call of `Judge.judge`; `alone` while no other worker runs."""
 
     submission: Submission
     tests: tuple[TestCase, ...]
@@ -81,7 +80,7 @@ class Case:
 
 
 def wall_limit(limits: Limits) -> float:
-    """Seconds of wall time that a process may take within its limits."""
+    """The wall limit in seconds: three times the CPU limit and one second."""
     return _WALL_FACTOR * limits.cpu_seconds + _WALL_SPARE
 
 
@@ -89,9 +88,9 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
     """Run the tests in order, up to the first that fails.
 
     Raises:
-        Starved: a test reached a limit of time on a busy machine, and is worth another try.
+        Starved: a test reached a time limit on a busy machine; it should be repeated alone.
         CheckerFailed: the checker program gave no decision.
-        WorkerDied: the sandbox failed.
+        WorkerFailed: the sandbox failed.
     """
     cpu = wall = 0.0
     peak = 0
@@ -109,7 +108,7 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
         if verdict is None:
             verdict = _checked(worker, case, test, outcome.output)
             if verdict is Verdict.WRONG_ANSWER and not isinstance(case.checker, ProgramChecker):
-                detail = first_difference(outcome.output, encoded(test.output))
+                detail = checkers.first_difference(outcome.output, encoded(test.output))
         if verdict is not Verdict.CORRECT:
             if not last:
                 worker.end_submission()
@@ -142,9 +141,9 @@ def _job(case: Case, test: TestCase, program: int, stdin: int, *, last: bool) ->
 
 
 def _starved(outcome: Outcome, limits: Limits) -> bool:
-    """A test that reached a limit of time while the machine was busy with other work.
+    """Whether a test reached a time limit while the machine was busy with other work.
 
-    CPU time counts as well: on cores that share their units and caches with other work a program
+    CPU time counts as well: on a core that shares its units and caches with other work a program
     needs up to twice its own. One that used its CPU time without waiting has met no such work.
     """
     if outcome.ended == "cpu" or outcome.cpu > limits.cpu_seconds:
@@ -155,8 +154,8 @@ def _starved(outcome: Outcome, limits: Limits) -> bool:
 
 
 def _verdict(outcome: Outcome, case: Case) -> tuple[Verdict | None, str]:
-    """(verdict, detail) of a run that went wrong by itself; (None, "") of one to be checked."""
-    complaint = last_line(outcome.stderr)
+    """(verdict, detail) of a process that failed; (None, "") where its output is to be checked."""
+    message = last_line(outcome.stderr)
     limit = case.limits
     if outcome.ended in ("cpu", "wall") or outcome.cpu > limit.cpu_seconds:
         used = f"{outcome.cpu:.2f} s of CPU in {outcome.wall:.2f} s"
@@ -173,13 +172,13 @@ def _verdict(outcome: Outcome, case: Case) -> tuple[Verdict | None, str]:
     if outcome.status == 0:
         return None, ""
     if b"MemoryError" in outcome.stderr or b"std::bad_alloc" in outcome.stderr:
-        return Verdict.MEMORY_LIMIT, complaint
+        return Verdict.MEMORY_LIMIT, message
     if not outcome.compiled and not language(case.submission.language).compiled:
-        return Verdict.COMPILE_ERROR, complaint
+        return Verdict.COMPILE_ERROR, message
     if killed is not None:
-        return Verdict.RUNTIME_ERROR, f"killed by {_signal_name(killed)} {complaint}".strip()
+        return Verdict.RUNTIME_ERROR, f"killed by {_signal_name(killed)} {message}".strip()
     status = os.waitstatus_to_exitcode(outcome.status)
-    return Verdict.RUNTIME_ERROR, f"exit status {status} {complaint}".strip()
+    return Verdict.RUNTIME_ERROR, f"exit status {status} {message}".strip()
 
 
 def _signal_name(number: int) -> str:
@@ -190,22 +189,22 @@ def _signal_name(number: int) -> str:
 
 
 def _checked(worker: Worker, case: Case, test: TestCase, output: bytes) -> Verdict:
-    due = encoded(test.output)
+    expected = encoded(test.output)
     if test.function:
-        accepted = checkers.returned(output, due)
+        accepted = checkers.returned(output, expected)
     elif isinstance(case.checker, ProgramChecker):
-        accepted = _run_checker(worker, case.checker, encoded(test.input), due, output)
+        accepted = _run_checker(worker, case.checker, encoded(test.input), expected, output)
     else:
-        accepted = checkers.checker(case.checker)(output, due)
+        accepted = checkers.checker(case.checker)(output, expected)
     return Verdict.CORRECT if accepted else Verdict.WRONG_ANSWER
 
 
 def _run_checker(
-    worker: Worker, checker: ProgramChecker, given: bytes, due: bytes, output: bytes
+    worker: Worker, checker: ProgramChecker, given: bytes, expected: bytes, output: bytes
 ) -> bool:
     names = ("input.txt", "correct_output.txt", "solution_output.txt")
     with ExitStack() as held:
-        contents = [held.enter_context(sealed(content)) for content in (given, due, output)]
+        contents = [held.enter_context(sealed(content)) for content in (given, expected, output)]
         program = held.enter_context(sealed(encoded(checker.source)))
         stdin = held.enter_context(sealed(b""))
         outcome = worker.run(
@@ -224,5 +223,5 @@ def _run_checker(
             return float(outcome.output.split(maxsplit=1)[0]) >= 1
         except (IndexError, ValueError):
             pass
-    said = last_line(outcome.stderr) or outcome.output[:_DETAIL].decode(errors="replace")
-    raise CheckerFailed(f"the checker program gave no decision (status {status}): {said}")
+    message = last_line(outcome.stderr) or outcome.output[:_DETAIL].decode(errors="replace")
+    raise CheckerFailed(f"the checker program gave no decision (status {status}): {message}")

@@ -1,4 +1,4 @@
-"""Starting the sandbox: bubblewrap, the interpreter inside it, and what of this machine it sees.
+"""Starts the sandbox: bubblewrap, the interpreter inside it, and the files of the host that it sees.
 
     /usr, the library folders   read-only, from the host
     /judge                      the files of `harness.judge.inside`, the header folder for C++
@@ -39,7 +39,7 @@ _BROKEN = (
     "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, "
     "kernel.apparmor_restrict_unprivileged_userns; in a container, its seccomp profile)"
 )
-_MODULES = ("__init__", "linux", "official", "program", "server", "usage")
+_MODULES = ("__init__", "livecodebench", "program", "server", "syscalls", "usage")
 _ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",  # noqa: S108
@@ -62,10 +62,10 @@ print(json.dumps({
     "numpy_version": importlib.metadata.version("numpy") if found else None,
 }))
 """
-# Programs recurse deeply, and where the stack may grow to is settled when a process is exec'd.
+# Programs recurse deeply, and the limit of the stack takes effect when a process is exec'd.
 _WITH_STACK = 'ulimit -s unlimited 2>/dev/null || ulimit -s "$(ulimit -H -s)"; exec "$@"'
 _SYSTEM_PYTHON = "/usr/bin/python3"
-_HELLO_SECONDS = 60.0
+_START_SECONDS = 60.0
 _TMP = "/tmp"  # noqa: S108
 _LINKS = {
     "/dev/fd": "/proc/self/fd",
@@ -95,7 +95,7 @@ class Interpreter:
 
 
 def as_sandbox_user() -> dict[str, Any]:
-    """Arguments of Popen: real root becomes an unprivileged user before anything else."""
+    """Arguments of Popen that turn real root into an unprivileged user before anything else."""
     if os.geteuid() == 0:
         return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
     return {}
@@ -103,10 +103,10 @@ def as_sandbox_user() -> dict[str, Any]:
 
 @functools.cache
 def interpreter(python: str | None = None) -> Interpreter:
-    """The interpreter of the judge: the one asked for, else this one, else the system's.
+    """The interpreter of the judge: `python` if given, else the running one, else the system's.
 
     Raises:
-        UsageError: the one asked for does not run as the sandbox's user.
+        UsageError: `python` does not run as the sandbox's user.
         JudgeUnavailable: none does.
     """
     tried = []
@@ -143,7 +143,7 @@ class Sandbox:
     folder: Path | None
 
     def close(self) -> None:
-        """End it: without its channel the server leaves, and everything in it dies with it."""
+        """Stop it: the server exits when its channel closes, and takes all processes with it."""
         self.channel.close()
         try:
             self.process.wait(2)
@@ -154,15 +154,20 @@ class Sandbox:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def complaint(self) -> str:
-        """The last line that the sandbox wrote about itself."""
+    def last_log_line(self) -> str:
+        """The last line that bubblewrap or the fork server wrote to standard error."""
         self.log.seek(0)
         lines = self.log.read()[-4000:].decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "no reason given"
 
 
 def start(*, python: str | None = None, unsafe: bool = False, numpy: bool = False) -> Sandbox:
-    """Start a sandbox and wait until its fork server has said hello, numpy imported or not.
+    """Start a sandbox and wait until its fork server is ready.
+
+    Args:
+        python: see `interpreter`.
+        unsafe: no sandbox, only the fork server with resource limits.
+        numpy: import numpy in the fork server.
 
     Raises:
         JudgeUnavailable: bubblewrap, user namespaces, libseccomp or an interpreter are missing.
@@ -192,14 +197,14 @@ def start(*, python: str | None = None, unsafe: bool = False, numpy: bool = Fals
     for file in files:
         file.close()
     sandbox = Sandbox(process, here, log, folder)
-    here.settimeout(_HELLO_SECONDS)
+    here.settimeout(_START_SECONDS)
     try:
         answer = here.recv(1 << 16)
     except OSError:
         answer = b""
     if not answer:
         sandbox.process.kill()
-        reason = sandbox.complaint()
+        reason = sandbox.last_log_line()
         sandbox.close()
         raise JudgeUnavailable(_BROKEN.format(reason=reason))
     return sandbox
@@ -245,7 +250,7 @@ def _server(found: Interpreter, channel: int, rules: int, folder: Path | None) -
 
 
 def _bwrap(bwrap: str, found: Interpreter, files: dict[str, int]) -> list[str]:
-    """The command that makes the sandbox around the command that follows it."""
+    """The bubblewrap command line that goes before the command to run inside."""
     environment = {**_ENVIRONMENT, "PYTHONPATH": "/judge:/judge/site"}
     binds: list[str] = []
     if not found.executable.startswith("/usr/"):
@@ -267,7 +272,7 @@ def _bwrap(bwrap: str, found: Interpreter, files: dict[str, int]) -> list[str]:
 
 
 def _system() -> list[str]:
-    """What of this machine's system the sandbox sees."""
+    """The bubblewrap arguments for the parts of the host's system that the sandbox sees."""
     command = ["--ro-bind", "/usr", "/usr"]
     for folder in ("/bin", "/lib", "/lib32", "/lib64", "/libx32"):
         if Path(folder).is_symlink():

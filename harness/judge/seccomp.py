@@ -1,9 +1,8 @@
-"""The system call filter of programs under judgement, compiled by libseccomp.
+"""The system call filter of submissions, compiled by libseccomp.
 
-What a program needs no privilege for and yet has no use for is refused: looking into or tracing
-other processes, namespaces, mounts, kernel keyrings, System V and POSIX message queues (which
+It refuses what needs no privilege and no submission needs: reading or tracing other processes, namespaces, mounts, kernel keyrings, System V and POSIX message queues (which
 outlive a program), io_uring, BPF, and every socket family but local and internet ones (a vsock
-reaches the host of a virtual machine whatever the network namespace says).
+reaches the host of a virtual machine from any network namespace).
 """
 
 from __future__ import annotations

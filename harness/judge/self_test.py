@@ -1,7 +1,6 @@
-"""The judge's self-test: small hostile programs that must come to nothing on this machine.
+"""The judge's self-test: small hostile programs (canaries) that must fail on this machine.
 
-Each prints what it could do and "nothing" where it could do nothing; limits are checked by the
-verdict they must end in.
+Each prints what it managed to do, or "nothing"; limits are checked by the verdict that must follow.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ _LIMITS = Limits(cpu_seconds=1.0, memory_mib=256)
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """One hostile program: what it tries, its source, and the verdict due."""
+    """One hostile program: what it tries, its source, and the expected verdict."""
 
     tries: str
     source: str
-    due: Verdict = Verdict.CORRECT
+    expected: Verdict = Verdict.CORRECT
 
 
 CANARIES = (
@@ -122,7 +121,7 @@ print("nothing")
 
 
 def check(*, python: str | None = None) -> list[tuple[bool, str]]:
-    """Start the judge and run every canary: (whether it is well, one line) each."""
+    """Start the judge and run every canary: (passed, one line for the user) each."""
     try:
         with Judge(python=python) as judge:
             versions = judge.versions()
@@ -149,8 +148,8 @@ def _canaries(judge: Judge) -> list[tuple[bool, str]]:
         for canary in CANARIES:
             program = Submission(values + canary.source)
             result = judge.judge(program, [TestCase("", "nothing\n")], _LIMITS)
-            well = result.verdict is canary.due
+            passed = result.verdict is canary.expected
             what = f"a program that tries to {canary.tries}"
-            end = "comes to nothing" if well else f"ends in {result.verdict}, not {canary.due}"
-            found.append((well, f"judge: {what} {end}"))
+            end = "fails" if passed else f"ends in {result.verdict}, not {canary.expected}"
+            found.append((passed, f"judge: {what} {end}"))
     return found

@@ -1,4 +1,4 @@
-"""Taking a submission from a response. Pure."""
+"""Takes the submission from a response: its last fenced code block. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A complete fenced block: its tag in small letters, and the text between the fences."""
+    """A complete fenced block: its tag in lower case, and the text between the fences."""
 
     tag: str
     text: str
@@ -63,8 +63,8 @@ def _closes(mark: str, fence: str) -> bool:
 def extract(response: str | None, languages: Sequence[str] = ("python",)) -> Submission | None:
     """The last complete fenced block of a response; None where there is none.
 
-    Where several languages are accepted the fence's tag names the one that is meant, and without
-    a tag that says so the code itself does.
+    Where several languages are accepted the fence's tag decides, and without a known tag the code
+    itself: `#include` or `int main(` means C++.
     """
     found = blocks(response or "")
     if not found:

@@ -1,8 +1,9 @@
-"""The judge: submissions in, verdicts out. What a program printed is compared here, outside.
+"""The judge: submissions in, verdicts out. Outputs are compared here, outside the sandbox.
 
     submission -> compile -> one process per test case, in order -> checker -> verdict
 
-A fault of the sandbox is tried once more in a fresh one, and is then `error`: never the model's.
+After a failure of the sandbox the submission is retried once in a fresh one; a second failure is the
+verdict `error`, never one of the model's.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ from harness.judge.run_case import (
     wall_limit,
 )
 from harness.judge.submission import Submission
-from harness.judge.worker import Worker, WorkerDied, deadline, encoded, sealed
+from harness.judge.worker import Worker, WorkerFailed, deadline, encoded, sealed
 from harness.types import Limits, TestCase, Verdict
 
 _ATTEMPTS = 2
 _ALLOWANCE = 1.5  # on the time limits of a test that is repeated because the machine was busy
 
 
-def longest(tests: int, limits: Limits) -> float:
-    """Seconds after which a submission of so many tests is decided for sure, compilation and all.
+def worst_case_seconds(n_tests: int, limits: Limits) -> float:
+    """Upper bound of the wall seconds in which a submission is judged, compilation included.
 
-    A backstop for those who wait: every attempt at every test runs into its wall limit.
+    A backstop for a caller's timeout: every attempt at every test reaches its wall limit.
     """
     each = deadline(_ALLOWANCE * wall_limit(limits))
     compiling = deadline(wall_limit(COMPILER))
-    return 2 * _ATTEMPTS * (2 * compiling + tests * each)
+    return 2 * _ATTEMPTS * (2 * compiling + n_tests * each)
 
 
 class Judge:
@@ -85,7 +86,7 @@ class Judge:
         self.close()
 
     def close(self) -> None:
-        """End the sandboxes and free what is kept in memory."""
+        """Stop the sandboxes and free the compiled programs."""
         for worker in self._workers:
             worker.close()
         self._compiler.close()
@@ -125,7 +126,7 @@ class Judge:
             raise UsageError(f"scoring {scoring!r}: there are {', '.join(get_args(Scoring))}")
         case = Case(submission, tuple(tests), limits or Limits(), checker, scoring,
                      input_file, output_file)  # fmt: skip
-        fault = ""
+        failure = ""
         for _ in range(_ATTEMPTS):
             try:
                 try:
@@ -137,11 +138,11 @@ class Judge:
                             case.limits, cpu_seconds=case.limits.cpu_seconds * _ALLOWANCE
                         )
                         return self._judge(worker, replace(case, limits=longer, alone=True))
-            except WorkerDied as died:
-                fault = str(died)
-            except CheckerFailed as failed:
-                return Result(Verdict.ERROR, detail=str(failed))
-        return Result(Verdict.ERROR, detail=f"the judge failed twice: {fault}")
+            except WorkerFailed as error:
+                failure = str(error)
+            except CheckerFailed as error:
+                return Result(Verdict.ERROR, detail=str(error))
+        return Result(Verdict.ERROR, detail=f"the judge failed twice: {failure}")
 
     @contextmanager
     def _worker(self) -> Iterator[Worker]:
@@ -153,7 +154,7 @@ class Judge:
 
     @contextmanager
     def _only_worker(self) -> Iterator[Worker]:
-        """A worker while no other one works."""
+        """A worker while no other one runs."""
         with self._alone:
             held = [self._free.get() for _ in self._workers]
             try:
@@ -163,14 +164,14 @@ class Judge:
                     self._free.put(worker)
 
     def _judge(self, worker: Worker, case: Case) -> Result:
-        spoken = language(case.submission.language)
-        if not isinstance(spoken, Cpp):
+        compiled = language(case.submission.language)
+        if not isinstance(compiled, Cpp):
             with sealed(encoded(case.submission.source)) as program:
                 return run_tests(worker, case, program)
         try:
-            binary = self._compiler.binary(worker, spoken, case.submission.source)
-        except CannotCompile as refused:
-            return Result(Verdict.COMPILE_ERROR, detail=str(refused))
+            binary = self._compiler.binary(worker, compiled, case.submission.source)
+        except CannotCompile as error:
+            return Result(Verdict.COMPILE_ERROR, detail=str(error))
         try:
             return run_tests(worker, case, binary)
         finally:

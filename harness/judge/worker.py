@@ -1,4 +1,4 @@
-"""One sandbox and the jobs that it is given: the supervisor's side of the channel."""
+"""A worker: one sandbox, the jobs it runs, and the supervisor's end of the channel to it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _GRACE_SECONDS = 15.0
 _STDERR_TAIL = 4096
 
 
-class WorkerDied(Exception):
-    """The sandbox died or fell silent: a fault of ours, whatever the program did."""
+class WorkerFailed(Exception):
+    """The sandbox exited or stopped answering: an internal error, whatever the program did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,20 @@ class Job:
     Args:
         mode: a Python script, a function of one, the official wrapping, or a binary.
         program: descriptor of the source, or of the binary that an empty argv[0] stands for.
-        stdin: its standard input.
-        disk: size of its folder, which is memory.
+        stdin: descriptor of its standard input.
+        cpu: limit of CPU seconds.
+        wall: limit of wall seconds.
+        memory: limit of all its processes together.
+        output: limit of its output, and of any file that it writes.
+        processes: limit of its processes and threads.
+        disk: size of its folder, which is held in memory.
         argv: arguments; for "exec" with the path of the binary before them.
-        files: files in its folder, by name.
-        collect: a file that it writes, which is then its output.
-        numpy: the program mentions it: run it where it is imported already.
+        function: for "function" the name of the function to call.
+        restricted: remove the functions that LiveCodeBench's runner removes.
+        prelude: run LiveCodeBench's import header first.
+        numpy: the program mentions numpy: run it where that is imported already.
+        files: (name, descriptor) of files in its folder.
+        collect: name of a file that it writes, which then counts as its output.
         kept: a descriptor that stays open in it as `sandbox.PCH_FD`.
         last: no further job belongs to this submission.
     """
@@ -84,15 +92,19 @@ class Outcome:
 
 
 def deadline(wall: float) -> float:
-    """Seconds after which a sandbox must have answered a job of this wall limit."""
+    """Seconds within which a sandbox must answer a job with this wall limit in seconds."""
     return wall * _MAX_WALL_FACTOR + _GRACE_SECONDS
 
 
 class Worker:
-    """A sandbox that is started at its first job, and again after one that killed it.
+    """A sandbox, started at its first job and restarted after a failure.
 
-    Programs that mention numpy get one of their own, where it is imported: importing it takes as
+    Programs that mention numpy run in a second one, where it is imported: importing it takes as
     long as twenty tests, and having it imported makes every fork slower.
+
+    Args:
+        python: the interpreter of Python programs; see `harness.judge.sandbox.interpreter`.
+        unsafe: no sandbox, resource limits alone.
     """
 
     def __init__(self, *, python: str | None = None, unsafe: bool = False) -> None:
@@ -101,7 +113,11 @@ class Worker:
         self._current: sandbox.Sandbox | None = None
 
     def start(self, *, numpy: bool = False) -> sandbox.Sandbox:
-        """The sandbox for programs with or without numpy, started unless it runs."""
+        """The sandbox for programs with or without numpy, started unless it is running.
+
+        Raises:
+            JudgeUnavailable: it cannot be started.
+        """
         if numpy not in self._sandboxes:
             self._sandboxes[numpy] = sandbox.start(
                 python=self._python, unsafe=self._unsafe, numpy=numpy
@@ -109,7 +125,7 @@ class Worker:
         return self._sandboxes[numpy]
 
     def close(self) -> None:
-        """End the sandboxes. A later job starts them again."""
+        """Stop the sandboxes. A later job starts them again."""
         for running in self._sandboxes.values():
             running.close()
         self._sandboxes.clear()
@@ -119,7 +135,7 @@ class Worker:
         """Run one job to its end.
 
         Raises:
-            WorkerDied: the sandbox failed; it is closed, and may be tried again.
+            WorkerFailed: the sandbox failed; it is closed, and the job may be retried.
             JudgeUnavailable: it cannot be started.
         """
         self._current = self.start(numpy=job.numpy)
@@ -149,8 +165,8 @@ class Worker:
             os.close(stderr)
 
     def end_submission(self) -> None:
-        """Say that no further job follows the last one that was not marked so."""
-        with contextlib.suppress(WorkerDied):
+        """Notify the sandbox that the submission ends without a job marked `last`."""
+        with contextlib.suppress(WorkerFailed):
             self._send({"end": True}, [])
 
     def _send(self, message: dict[str, Any], fds: list[int]) -> None:
@@ -168,19 +184,19 @@ class Worker:
             self._fail(f"no answer within {seconds:.0f} s ({error})")
         answer: dict[str, Any] = json.loads(data) if data else {}
         if "status" not in answer:
-            self._fail(str(answer or "the sandbox has gone"))
+            self._fail(str(answer or "the sandbox has exited"))
         return answer
 
     def _running(self) -> sandbox.Sandbox:
         if self._current is None:
-            raise WorkerDied("the sandbox was closed")
+            raise WorkerFailed("the sandbox was closed")
         return self._current
 
     def _fail(self, what: str) -> NoReturn:
         self._running().process.kill()
-        complaint = self._running().complaint()
+        reason = self._running().last_log_line()
         self.close()
-        raise WorkerDied(f"{what}: {complaint}")
+        raise WorkerFailed(f"{what}: {reason}")
 
 
 def _message(job: Job) -> dict[str, Any]:
@@ -218,11 +234,11 @@ def sealed_fd(content: bytes) -> int:
 
 
 def encoded(text: str) -> bytes:
-    """A text as a program's file or input: UTF-8, lone surrogates and all."""
+    """A text as the bytes of a file or input: UTF-8, lone surrogates included."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def last_line(stderr: bytes) -> str:
-    """The last line of what a program complained, cut to a size that can be shown."""
+    """The last line of a program's standard error, cut to a size that can be shown."""
     lines = stderr.decode(errors="replace").strip().splitlines()
     return lines[-1][:_DETAIL] if lines else ""

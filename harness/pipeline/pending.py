@@ -15,7 +15,7 @@ from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
 from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import RunFolder, TaskFolder
-from harness.storage.sample_set import Marks
+from harness.storage.sample_set import SampleSet
 from harness.task import Task
 from harness.types import Problem, Sample, Sampling
 
@@ -58,7 +58,7 @@ def missing(run: TaskRun, lengths: Lengths[Place] | None = None) -> dict[Place, 
 
     `lengths` learns how long the stored samples are.
     """
-    done, name = Marks(), run.task.name
+    done, name = SampleSet(), run.task.name
     for sample in run.folder.samples():
         done.add(sample.key)
         if lengths is not None:

@@ -39,7 +39,7 @@ from harness.stats.breakdown import breakdown, open_range
 from harness.stats.metrics import tallies
 from harness.storage.files import Appender, read_lines, write_json, write_lines
 from harness.storage.run_folder import TaskFolder
-from harness.storage.sample_set import Marks
+from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Verdict
 
 _SYNC_SECONDS = 5.0
@@ -115,7 +115,7 @@ class Runner:
         self._observe = observe
         self._files: dict[str, _Files] = {}
         self._decided = decided
-        self._offered: dict[str, Marks] = {}
+        self._offered: dict[str, SampleSet] = {}
         self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
         self._ended: Callable[[str, int], None] = lambda task, index: None
 
@@ -123,7 +123,7 @@ class Runner:
         """Sample, grade and score; returns what each scores.json holds, in the tasks' order."""
         for run in self._runs:
             self._files[run.task.name] = _Files(run.folder)
-            self._offered[run.task.name] = Marks(grade.key for grade in run.folder.grades())
+            self._offered[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
         syncing = asyncio.create_task(self._sync_files())
         try:
             async with self._pool or GradingPool(self._workers) as pool:

@@ -28,7 +28,7 @@ from harness.stats.intervals import (
     sampling_interval,
 )
 from harness.stats.metrics import tally_problem
-from harness.storage.sample_set import Marks
+from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Score, Tally, Verdict
 
 _LONG = 200  # characters from which two equal samples are no coincidence
@@ -144,14 +144,14 @@ class _Decision:
 
 def _decisions(
     problems: Iterable[str], grades: Iterable[Grade]
-) -> tuple[dict[str, list[_Decision]], Marks]:
+) -> tuple[dict[str, list[_Decision]], SampleSet]:
     """By problem what was decided, in the order of the samples' index, and which samples those are.
 
     The last grade of a sample counts; faults of ours and other problems are left out.
     """
     shared: dict[_Decision, _Decision] = {}
     rows: dict[str, list[_Decision | None]] = {id: [] for id in problems}
-    graded = Marks()
+    graded = SampleSet()
     for grade in grades:
         row = rows.get(grade.problem_id)
         if row is None or grade.verdict is Verdict.ERROR:

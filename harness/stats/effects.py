@@ -2,7 +2,7 @@
 
 What is computed from the base's own samples is paired sample by sample, which is far sharper than
 two sets of draws: only samples whose verdict changes count. A smaller k is nested in the larger
-one, so that only the samples beyond it are news.
+one, so that only the samples beyond it are new.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from harness.stats.intervals import (
     mean,
     problems_error,
     problems_interval,
+    rate,
     rate_variances,
     sampling_error,
     sampling_interval,
     satterthwaite,
     student,
+    variance_of_mean,
 )
 from harness.stats.metrics import tallies
-from harness.stats.paired_test import Difference, compare, rate
+from harness.stats.paired_test import Difference, compare
 from harness.types import Grade, Sample, Tally, Verdict
 
 Source = Literal["base", "sampled", "stored"]
@@ -155,7 +157,7 @@ def capped(found: Iterable[Outcome], cap: int) -> list[Outcome]:
 
 
 def cut_responses(found: Iterable[Outcome], cap: int) -> int:
-    """How many right samples a cap cuts after their reasoning, where the answer may stand by then."""
+    """How many right samples a cap cuts after their reasoning, where the answer may already be."""
     return sum(
         outcome.verdict is Verdict.CORRECT
         and (outcome.n_reasoning_tokens or 0) < cap < (outcome.n_tokens or 0)
@@ -175,7 +177,14 @@ def measure(
 ) -> Effect:
     """The score of one set of outcomes of one task and value, with both errors.
 
-    `n_expected` samples should be there; those missing are errors. The rest is as in `Effect`.
+    Args:
+        found: the outcomes.
+        task: as in `Effect`.
+        factor: as in `Effect`.
+        value: as in `Effect`.
+        source: as in `Effect`.
+        k: as in `Effect`.
+        n_expected: samples that there should be; those without a grade count as errors.
 
     Raises:
         DataError: no sample has a grade.
@@ -209,7 +218,14 @@ def measure(
 def against(
     effect: Effect, base: Sequence[Outcome], new: Sequence[Outcome], pairing: Pairing
 ) -> Effect:
-    """The effect with its difference to the base, over the problems that both have graded."""
+    """The effect with its difference to the base, over the problems that both have graded.
+
+    Args:
+        effect: of `new`, as `measure` computed it.
+        base: the base's outcomes.
+        new: those under the changed value.
+        pairing: what the two share, which decides the variance of the difference.
+    """
     if pairing == "samples":
         graded = {o.key for o in base if o.verdict is not Verdict.ERROR}
         graded &= {o.key for o in new if o.verdict is not Verdict.ERROR}
@@ -242,7 +258,7 @@ def _sampling(
     error = math.sqrt(math.fsum(variances)) / len(variances)
     if error:
         half = student(0.95, satterthwaite(variances, trials)) * error
-    else:  # nothing changed: how often something would is bounded as for a count of none
+    else:  # nothing changed: Clopper and Pearson's bound (1934) for no event in all trials
         half = 1 - 0.025 ** (1 / sum(trials))
     low, high = max(-1.0, found.value - half), min(1.0, found.value + half)
     return error, Interval(low, high)
@@ -258,11 +274,7 @@ def _changes(base: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[floa
     trials = [len(row) for row in changes.values()]
     if min(trials) < 2:
         return [], []
-    variances = []
-    for row in changes.values():
-        centre, n = mean(row), len(row)
-        variances.append(math.fsum((change - centre) ** 2 for change in row) / (n - 1) / n)
-    return variances, trials
+    return [variance_of_mean(row) for row in changes.values()], trials
 
 
 def _nested(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> tuple[list[float], list[int]]:

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Scoring = Literal["points", "icpc"]
-"""`points`: a problem is worth its points less 50 a failed attempt, and never less than 0.
-`icpc`: one point per problem, and 10 penalty minutes a failed attempt decide among equals."""
+"""`points`: a problem is worth its points less 50 per failed attempt, and never less than 0.
+`icpc`: one point per problem, and 10 penalty minutes per failed attempt decide among equals."""
 
-POINTS_A_FAILURE = 50.0
-MINUTES_A_FAILURE = 10.0
+POINTS_PER_FAILURE = 50.0
+MINUTES_PER_FAILURE = 10.0
 CONFIDENCE = 0.95
 _SCALE = math.log(10) / 400  # Elo's points to natural logarithms of odds
-_REACH = 4000.0  # rating points beyond the field within which a rating is looked for
+_REACH = 4000.0  # rating points beyond the field within which a rating is searched
 
 
 class Result(NamedTuple):
-    """What a participation earned: points, then penalty minutes, fewer being better."""
+    """The result of a participation: points, then penalty minutes, fewer being better."""
 
     points: float
     penalty: float = 0.0
@@ -60,7 +60,7 @@ class Contest:
     Args:
         id: the site's number of it.
         name: as the site prints it.
-        scoring: how its results are reckoned.
+        scoring: how its results are computed.
         problems: the points that each problem is worth, by its index in the contest ("A", "B1").
         entrants: the participants with a rating, in any order.
         newcomers: how many participants were left out because they had no rating yet.
@@ -75,12 +75,12 @@ class Contest:
 
 
 def result_of(contest: Contest, attempts: Mapping[str, Sequence[bool]]) -> Result:
-    """What a participation earns.
+    """The result of a participation.
 
     Args:
         contest: whose scoring and points apply.
         attempts: for each problem that was tried, whether each attempt in turn was accepted;
-            those after the first accepted one are not looked at.
+            those after the first accepted one are ignored.
     """
     points = penalty = 0.0
     for index, worth in contest.problems.items():
@@ -89,15 +89,15 @@ def result_of(contest: Contest, attempts: Mapping[str, Sequence[bool]]) -> Resul
             continue
         failures = list(accepted).index(True)
         if contest.scoring == "points":
-            points += max(0.0, worth - POINTS_A_FAILURE * failures)
+            points += max(0.0, worth - POINTS_PER_FAILURE * failures)
         else:
             points += 1
-            penalty += MINUTES_A_FAILURE * failures
+            penalty += MINUTES_PER_FAILURE * failures
     return Result(points, penalty)
 
 
 def place(contest: Contest, result: Result) -> float:
-    """The place among the entrants, from 1; one level with it counts half, as a draw in Elo's."""
+    """The place among the entrants, from 1; an equal result counts half, as a draw does in Elo's model."""
     ahead = 0.0
     for entrant in contest.entrants:
         other = entrant.result
@@ -148,7 +148,7 @@ def joint_rating(placings: Sequence[Placing], confidence: float = CONFIDENCE) ->
 
     The interval holds the ratings under which the sum of places is not surprising at the given
     confidence: its distance from the expectation, over its standard deviation *at that rating*,
-    lies within the normal quantile. The deviation is that of one draw a contest, as when
+    lies within the normal quantile. The deviation is that of one draw per contest, as when
     performances run an exponential race, which has Elo's odds for every pair exactly
     (Plackett-Luce). Places averaged over samples vary less, so the interval is then wide rather
     than narrow.
@@ -195,7 +195,15 @@ def mean_rating(placings: Sequence[Placing]) -> MeanRating:
 
 
 def percentile(rating: float, population: Sequence[float]) -> float:
-    """Percent of a population, sorted upwards, that is rated lower. ValueError when it is empty."""
+    """Percentage (0 to 100) of a population that is rated lower.
+
+    Args:
+        rating: in Elo points.
+        population: ratings in ascending order.
+
+    Raises:
+        ValueError: the population is empty.
+    """
     if not population:
         raise ValueError("the percentile in an empty population")
     return 100 * bisect_left(population, rating) / len(population)
@@ -222,7 +230,7 @@ class _Field:
     def variance(self, rating: float) -> float:
         """Variance of the number who finish before, in an exponential race.
 
-        With v uniform in (0, 1) for our own time, participant i finishes before us with
+        With v uniform in (0, 1) for the player's own time, participant i finishes before with
         probability p = 1 - v^odds, independently of the others. So the variance is
         E[sum of p(1-p)] + Var(sum of p) over v: an integral over the whole line after
         v = 1 / (1 + e^-x), where the trapezoidal rule at step 1 is right to four digits.
@@ -243,7 +251,11 @@ class _Field:
 
 
 def _bounds(placings: Sequence[Placing]) -> tuple[float, float]:
-    """Where to look for a rating; ValueError where there is nothing to compute one from."""
+    """The interval in which a rating is searched.
+
+    Raises:
+        ValueError: no contest, or one without participants.
+    """
     if not placings or not all(placing.ratings for placing in placings):
         raise ValueError("a rating needs a contest, and every contest a rated participant")
     ratings = [rating for placing in placings for rating in placing.ratings]

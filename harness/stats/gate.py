@@ -1,4 +1,4 @@
-"""The gate's rule: from paired differences to a verdict a task, and one for the run. Pure.
+"""The gate's rule: from paired differences to a verdict per task, and one for the run. Pure.
 
 Per task, one-sided at 5 % and with Holm's correction over the tasks:
 
@@ -8,8 +8,8 @@ Per task, one-sided at 5 % and with Holm's correction over the tasks:
   a drop of margin is at least 0.8;
 - else *underpowered*.
 
-A significant rise is no regression and is reported: a broken extractor raises scores too. The
-power is that at the level which Holm's correction leaves every task in the worst case.
+A significant rise is no regression but is reported: a broken extractor raises scores too. Power is
+computed at the level that Holm's correction leaves a task in the worst case.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from harness.errors import Incomplete
+from harness.stats.intervals import rate
 from harness.stats.paired_test import Difference, compare, holm
 from harness.stats.power import (
     ALPHA,
@@ -28,8 +29,9 @@ from harness.stats.power import (
     posterior_rates,
     power_at,
     problems_needed,
+    samples_per_problem,
 )
-from harness.stats.sequential import Design, Look, look
+from harness.stats.sequential import Design, InterimAnalysis, analyse
 from harness.types import Tally
 
 Outcome = Literal["regression", "no regression", "underpowered"]
@@ -64,7 +66,7 @@ class Ruling:
     `p_drop` and `p_rise` are Holm-adjusted. `detectable` is the smallest drop seen with power 0.8,
     None where there is none; `power` the chance of seeing a drop of the margin. `lower` is the
     one-sided 95 % bound that the rule goes by. `k_needed` and `problems_needed` would see the
-    margin; None where the power is there, or where none in reason does. `look` is set where
+    margin; None where the power is there, or where none in reason does. `analysis` is set where
     sampling stopped early: detectable drop and power are then those of a fixed number of samples.
     """
 
@@ -82,7 +84,7 @@ class Ruling:
     k_new: int
     k_needed: int | None
     problems_needed: int | None
-    look: Look | None
+    analysis: InterimAnalysis | None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values; intervals become pairs."""
@@ -91,7 +93,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure of both runs; None where the engine did not count."""
+    """One figure of both runs, such as the mean length; None where the engine did not count."""
 
     name: str
     base: float | None
@@ -109,7 +111,7 @@ class ProblemChange:
     @property
     def value(self) -> float:
         """New minus base, as a share."""
-        return self.new.correct / self.new.n - self.base.correct / self.base.n
+        return rate(self.new) - rate(self.base)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,62 +188,64 @@ def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -
         ValueError: a task without any problem that is graded on both sides.
     """
     differences = [compare(case.base, case.new) for case in cases]
-    looks = [_look(case, margin) for case in cases]
+    analyses = [_deciding_analysis(case, margin) for case in cases]
     drops = holm([
-        difference.p_drop if seen is None else seen.p_drop
-        for difference, seen in zip(differences, looks, strict=True)
+        difference.p_drop if analysis is None else analysis.p_drop
+        for difference, analysis in zip(differences, analyses, strict=True)
     ])  # fmt: skip
     rises = holm([difference.p_rise for difference in differences])
     return [
-        _ruling(case, difference, seen, drop, rise, margin, alpha, len(cases))
-        for case, difference, seen, drop, rise in zip(
-            cases, differences, looks, drops, rises, strict=True
+        _ruling(case, difference, analysis, p_drop=p_drop, p_rise=p_rise,
+                margin=margin, alpha=alpha, n_tasks=len(cases))
+        for case, difference, analysis, p_drop, p_rise in zip(
+            cases, differences, analyses, drops, rises, strict=True
         )
-    ]
+    ]  # fmt: skip
 
 
 def overall(rulings: Sequence[Ruling]) -> Outcome:
-    """The worst verdict: a regression anywhere, else a task that nothing can be said of."""
+    """The worst verdict of all tasks: regression, then underpowered, then no regression."""
     found = {ruling.verdict for ruling in rulings}
     return next(outcome for outcome in _ORDER if outcome in found)
 
 
-def _look(case: Case, margin: float) -> Look | None:
-    """The look at which sampling stopped, taken again against this base."""
+def _deciding_analysis(case: Case, margin: float) -> InterimAnalysis | None:
+    """The interim analysis after which sampling stopped, repeated against this base."""
     stopping = case.stopping
     if stopping is None:
         return None
     shared = {id: tally for id, tally in case.base.items() if id in case.new}
     design = Design.against(shared, stopping.k, margin=margin, alpha=stopping.alpha)
-    return look(design, shared, case.new, stopping.round)
+    return analyse(design, shared, case.new, stopping.round)
 
 
 def _ruling(
     case: Case,
     difference: Difference,
-    seen: Look | None,
+    analysis: InterimAnalysis | None,
+    *,
     p_drop: float,
     p_rise: float,
     margin: float,
     alpha: float,
-    tasks: int,
+    n_tasks: int,
 ) -> Ruling:
     shared = [id for id in case.base if id in case.new and case.base[id].n and case.new[id].n]
     rates = posterior_rates([case.base[id] for id in shared])
     k_base, k_new = (
-        max(1, round(len(shared) / sum(1 / side[id].n for id in shared)))
+        max(1, round(samples_per_problem([side[id] for id in shared])))
         for side in (case.base, case.new)
     )
     if difference.test == "sign-flip" and min(k_base, k_new) > 1:
         k_base = k_new = 1  # a few problems with one sample decide which test is used
-    level = alpha / tasks
+    level = alpha / n_tasks
     power = power_at(rates, k_base, k_new, margin, alpha=level)
-    lower = difference.lower if seen is None else seen.low
+    lower = difference.lower if analysis is None else analysis.low
     verdict: Outcome = "underpowered"
     if p_drop <= alpha:
         verdict = "regression"
-    elif seen is not None:
-        verdict = "no regression" if seen.decision == "no regression" else "underpowered"
+    elif analysis is not None:
+        verdict = "no regression" if analysis.decision == "no regression" else "underpowered"
     elif lower > -margin or power >= POWER:
         verdict = "no regression"
     able = power >= POWER
@@ -263,5 +267,5 @@ def _ruling(
         problems_needed=(
             None if able else problems_needed(rates, k_base, k_new, margin, alpha=level)
         ),
-        look=seen,
+        analysis=analysis,
     )

@@ -36,7 +36,11 @@ class Interval(NamedTuple):
 
 
 def mean(values: Sequence[float]) -> float:
-    """The plain mean; ValueError when there is nothing to average."""
+    """The plain mean.
+
+    Raises:
+        ValueError: there are no values.
+    """
     if not values:
         raise ValueError("the mean of no values")
     return math.fsum(values) / len(values)
@@ -56,19 +60,28 @@ def sampling_error(variances: Sequence[float | None]) -> float | None:
 
 
 def problems_error(values: Sequence[float]) -> float | None:
-    """Standard error over problems: sqrt(var(values) / m), m - 1 in var; None for one problem."""
-    m = len(values)
-    if m < 2:
-        return None
-    centre = mean(values)
-    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (m - 1) / m)
+    """Standard error over problems: sqrt(var(values) / m), with m - 1 in var; None for one problem.
+
+    Args:
+        values: per problem, its value.
+    """
+    return math.sqrt(variance_of_mean(values)) if len(values) > 1 else None
+
+
+def variance_of_mean(values: Sequence[float]) -> float:
+    """Unbiased variance of the mean of two or more independent values: var(values) / m."""
+    m, centre = len(values), mean(values)
+    return math.fsum((value - centre) ** 2 for value in values) / (m - 1) / m
+
+
+def rate(tally: Tally) -> float:
+    """Share of a problem's graded samples that are correct, from 0 to 1."""
+    return tally.correct / tally.n
 
 
 def rate_variances(tallies: Sequence[Tally]) -> list[float | None]:
-    """Of each problem's rate p over n samples: p(1-p)/(n-1), unbiased; None where n is 1."""
-    return [
-        (t.correct / t.n) * (1 - t.correct / t.n) / (t.n - 1) if t.n > 1 else None for t in tallies
-    ]
+    """Unbiased variance of each problem's rate p over n samples: p(1-p)/(n-1); None where n is 1."""
+    return [rate(t) * (1 - rate(t)) / (t.n - 1) if t.n > 1 else None for t in tallies]
 
 
 def sampling_interval(
@@ -119,13 +132,23 @@ def problems_interval(values: Sequence[float], *, confidence: float = 0.95) -> I
 
 
 def satterthwaite(variances: Sequence[float], trials: Sequence[int]) -> float:
-    """Degrees of freedom of a sum of estimated variances; infinite where all are 0."""
+    """Degrees of freedom of a sum of estimated variances (Satterthwaite 1946); infinite where all are 0.
+
+    Args:
+        variances: the estimates.
+        trials: how many trials each was estimated from.
+    """
     spread = math.fsum(v * v / max(n - 1, 1) for v, n in zip(variances, trials, strict=True))
     return math.fsum(variances) ** 2 / spread if spread > 0 else math.inf
 
 
 def student(confidence: float, freedom: float) -> float:
-    """The two-sided quantile of Student's t, the normal one for infinite degrees of freedom."""
+    """The two-sided quantile of Student's t; the normal one for infinite degrees of freedom.
+
+    Args:
+        confidence: of the interval, such as 0.95.
+        freedom: degrees of freedom.
+    """
     from scipy import special  # scipy.stats takes a second to import, and every run needs this
 
     tail = 1 - (1 - confidence) / 2
@@ -135,7 +158,7 @@ def student(confidence: float, freedom: float) -> float:
 
 
 def _wilson(value: float, error: float, most: float, quantile: float) -> Interval:
-    """Score interval at the effective number of trials, which is `most` where the error is 0."""
+    """Wilson's score interval at the effective number of trials, `most` where the error is 0."""
     spread = value * (1 - value)
     trials = spread / error**2 if error > 0 and spread > 0 else most
     square = quantile**2

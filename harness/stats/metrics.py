@@ -44,7 +44,7 @@ def tally(grades: Sequence[Decided], classes: Sequence[Hashable], *, seed: int =
     Args:
         grades: all of one problem, none with verdict `error`.
         classes: the equivalence class of each grade's answer, in the same order; what stands
-            for a grade without an answer is not looked at.
+            for a grade without an answer is ignored.
         seed: for the bootstrap of cons@k.
     """
     votes: dict[Hashable, list[bool]] = {}
@@ -93,7 +93,7 @@ def tally_problem(
     Args:
         problem_id: names the seed for the bootstrap of cons@k.
         grades: all of this problem in the order of their index, none with verdict `error`.
-        classes: None where no metric looks at votes: each answer is then a class of its own.
+        classes: None where no metric uses votes: each answer is then a class of its own.
     """
     numbers: Sequence[int] = range(len(grades))
     if classes is not None:
@@ -125,7 +125,11 @@ class pass_at:
         return False
 
     def value(self, tally: Tally) -> float:
-        """The estimate for one problem. UsageError when it has fewer than k samples."""
+        """The estimate for one problem, from 0 to 1.
+
+        Raises:
+            UsageError: it has fewer than k samples.
+        """
         _check_k(self.k, tally.n)
         return 1 - math.comb(tally.n - tally.correct, self.k) / math.comb(tally.n, self.k)
 
@@ -143,7 +147,7 @@ class pass_at:
 class cons_at:
     """cons@k (maj@k): is the most frequent equivalence class of k samples' answers right?
 
-    Ties pay their expected value and samples without an answer abstain; a problem on which all
+    Ties count with their expected value and samples without an answer abstain; a problem on which all
     abstain scores 0. With n > k samples it is the exact mean over all subsets of k.
 
     The sampling variance is the jackknife's where n >= 2k (Arvesen 1969 for means over subsets):
@@ -166,7 +170,11 @@ class cons_at:
         return True
 
     def value(self, tally: Tally) -> float:
-        """The estimate for one problem. UsageError when it has fewer than k samples."""
+        """The estimate for one problem, from 0 to 1.
+
+        Raises:
+            UsageError: it has fewer than k samples.
+        """
         _check_k(self.k, tally.n)
         if self.k == tally.n:
             return _majority(tally.votes)
@@ -239,7 +247,7 @@ def _expected_majority(votes: Sequence[Vote], n: int, k: int) -> float:
 
     For a right class drawn m times, a polynomial over the classes that could reach m too counts the
     ways to draw from them with no class above m, row t holding the ways with t classes tied at m.
-    All other samples fill up what is left of k, however many of each there are. Each way pays
+    All other samples fill up what is left of k, however many of each there are. Each way counts
     1 / (t + 1).
     """
     import numpy as np
@@ -261,8 +269,8 @@ def _expected_majority(votes: Sequence[Vote], n: int, k: int) -> float:
             drawn = ways[:, max(0, k - m - free) :]
             left = np.array([math.comb(free, drawn.shape[1] - 1 - x)
                              for x in range(drawn.shape[1])], dtype=float)  # fmt: skip
-            pay = 1 / (1 + np.arange(len(ways)))
-            value += vote.correct / vote.count * float(pay @ drawn @ left)
+            share = 1 / (1 + np.arange(len(ways)))
+            value += vote.correct / vote.count * float(share @ drawn @ left)
     return value
 
 

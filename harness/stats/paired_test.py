@@ -20,6 +20,7 @@ from harness.stats.intervals import (
     Interval,
     mean,
     problems_error,
+    rate,
     rate_variances,
     sampling_error,
     sampling_interval,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TestName = Literal["samples", "sign-flip"]
-"""Which test a gate goes by: over samples, or over problems where a run has one sample each."""
+"""The test of a gate: over samples, or over problems where a run has one sample each."""
 
 _LATTICE = 1 << 18  # points up to which a permutation distribution is computed exactly
 _DRAWS = 20_000  # else this many seeded permutations: a p-value of 0.05 is good to 0.0015
@@ -77,6 +78,10 @@ class Difference:
 def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
     """Compare two runs over the problems that have a graded sample in both.
 
+    Args:
+        base: tallies by problem id.
+        new: tallies by problem id.
+
     Raises:
         ValueError: no problem has.
     """
@@ -112,13 +117,8 @@ def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
     )
 
 
-def rate(tally: Tally) -> float:
-    """Share of a problem's graded samples that are right."""
-    return tally.correct / tally.n
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values that keep the chance of any false alarm over several tests (Holm 1979)."""
+    """Adjusted p-values that bound the probability of any false alarm over all tests (Holm 1979)."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     adjusted, highest = [0.0] * len(p_values), 0.0
     for position, i in enumerate(order):
@@ -128,10 +128,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def stratified(base: Sequence[Tally], new: Sequence[Tally]) -> tuple[float, float]:
-    """One-sided p-values (drop, rise): could the pooled samples have fallen so by chance?
+    """One-sided p-values (drop, rise) of the exact Mantel-Haenszel test (1959), stratified by problem.
 
-    Given each problem's pooled right samples, those of the new run are hypergeometric. Exact where
+    Given each problem's pooled correct samples, those of the new run are hypergeometric. Exact where
     every problem has the same number of samples; else by seeded permutations.
+
+    Args:
+        base: each problem's samples in the base.
+        new: those in the new run, in the same order of problems.
     """
     import numpy as np
 
@@ -154,7 +158,7 @@ def stratified(base: Sequence[Tally], new: Sequence[Tally]) -> tuple[float, floa
 
 
 def sign_flip(changes: Sequence[float]) -> tuple[float, float]:
-    """One-sided p-values (drop, rise) over all signs that the differences could have had.
+    """One-sided p-values (drop, rise) of Fisher's sign-flip test (1935) over per-problem differences.
 
     Exact where the differences lie on a common grid of manageable size (they do when every
     problem has the same number of samples); else by seeded signs.

@@ -1,12 +1,12 @@
-"""What a comparison can see: power against a drop, and the smallest drop that it detects. Pure.
+"""What a comparison can detect: its power against a drop, and the smallest drop it detects. Pure.
 
-A drop is spread over the problems as one shift of all log-odds, which moves the problems that a
-model solves now and then and leaves those that it always or never solves nearly where they were.
+A drop is modelled as one shift of all problems' log-odds, which moves the problems that a model
+solves sometimes and leaves those that it always or never solves nearly unchanged.
 The rates behind a run are not its shares: each problem has a posterior under a Beta distribution
 of rates that is fitted to all of them (an empirical Bayes estimate: Casella 1985), so that 4 of 4
 is not taken for a rate of 1.
 
-benchmarks/gate.py measures the power at the drop that is promised here.
+benchmarks/gate.py measures the power at the drop that is computed here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.stats.intervals import mean
+from harness.stats.intervals import mean, rate
 from harness.types import Tally
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     """(problems, grid): equally likely rates of each problem."""
 
 ALPHA = 0.05
-"""Level of the gate's one-sided test."""
+"""Significance level of the gate's one-sided test."""
 POWER = 0.8
-"""Chance of seeing a drop from which a comparison counts as able to see it."""
+"""Probability of detecting a drop from which a comparison counts as able to detect it."""
 
 SPREAD = 0.55
-"""Intraclass correlation of rates where nothing tells it: no samples, or one per problem."""
+"""Intraclass correlation of rates where it cannot be estimated: no samples, or one per problem."""
 
 MOST = 4096
-"""Samples per problem that anyone may be told to draw."""
-_MOST_PROBLEMS = 100_000  # that anyone may be told to write
+"""The largest number of samples per problem that is recommended."""
+_MOST_PROBLEMS = 100_000  # the largest number of problems that is recommended
 
-_GRID = 9  # rates that stand for one problem's posterior
+_GRID = 9  # quantiles that represent one problem's posterior
 
 
 class Beta(NamedTuple):
@@ -48,21 +48,26 @@ class Beta(NamedTuple):
 
     @classmethod
     def spread(cls, rate: float, correlation: float) -> Beta:
-        """With this mean and intraclass correlation 1 / (a + b + 1), both between 0 and 1."""
+        """The one with this mean and intraclass correlation 1 / (a + b + 1), both between 0 and 1."""
         weight = 1 / correlation - 1
         return cls(rate * weight, (1 - rate) * weight)
+
+
+def samples_per_problem(tallies: Sequence[Tally]) -> float:
+    """The harmonic mean of n over problems, on which the variance of their mean rate depends."""
+    return len(tallies) / math.fsum(1 / t.n for t in tallies)
 
 
 def fit_rates(tallies: Sequence[Tally]) -> Beta:
     """The distribution of rates behind a run's problems, by the method of moments.
 
-    A mean of 0 or 1 is moved off by half a sample. One sample per problem says nothing of the spread
-    between problems: an intraclass correlation of 0.55 stands in, as AIME-like sets show.
+    A mean of 0 or 1 is moved inwards by half a sample. One sample per problem says nothing about the
+    spread between problems: the intraclass correlation is then taken to be 0.55, as on AIME-like sets.
     """
-    shares = [t.correct / t.n for t in tallies]
+    shares = [rate(t) for t in tallies]
     total = sum(t.n for t in tallies)
     centre = min(max(mean(shares), 0.5 / (total + 1)), 1 - 0.5 / (total + 1))
-    n = len(tallies) / math.fsum(1 / t.n for t in tallies)  # the harmonic mean
+    n = samples_per_problem(tallies)
     if n <= 1 or len(tallies) < 2:
         return Beta.spread(centre, SPREAD)
     variance = math.fsum((share - centre) ** 2 for share in shares) / (len(shares) - 1)
@@ -71,7 +76,11 @@ def fit_rates(tallies: Sequence[Tally]) -> Beta:
 
 
 def posterior_rates(tallies: Sequence[Tally]) -> Rates:
-    """Each problem's possible rates given its samples, as equally likely quantiles."""
+    """Each problem's possible rates given its samples: quantiles of its Beta posterior.
+
+    Returns:
+        Shape (problems, 9), from 0 to 1; the columns are equally likely.
+    """
     import numpy as np
     from scipy import stats
 
@@ -93,7 +102,11 @@ def posterior_variance(tallies: Sequence[Tally]) -> float:
 
 
 def assumed_rates(prior: Beta, n_problems: int) -> Rates:
-    """Rates of problems that nothing is known of but their distribution."""
+    """Rates of problems of which only the distribution is known.
+
+    Returns:
+        Shape (problems, 9), from 0 to 1: quantiles of the distribution, in ascending order.
+    """
     import numpy as np
     from scipy import stats
 
@@ -104,7 +117,12 @@ def assumed_rates(prior: Beta, n_problems: int) -> Rates:
 def lowered(rates: Rates, drop: float) -> Rates:
     """The rates after a drop of their mean, as one shift of all log-odds.
 
-    ValueError when the mean cannot fall so far.
+    Args:
+        rates: shape (problems, grid).
+        drop: of the mean, as a share.
+
+    Raises:
+        ValueError: the mean cannot fall so far.
     """
     import numpy as np
     from scipy.special import expit, logit
@@ -125,12 +143,18 @@ def sampling_variance(rates: Rates) -> float:
 
 
 def power_at(rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float = ALPHA) -> float:
-    """Chance that the gate's test sees a drop.
+    """Probability that the gate's test detects a drop.
 
-    The test is that over samples (`comparison.stratified`), or over problems where either k is 1:
-    by normal approximation, with half a step of its lattice taken off, since an exact test stays
-    below its level by about that. With one sample on both sides it is summed up exactly. Where the
-    mean cannot fall so far, its fall to 0 is meant.
+    The test is the one over samples (`paired_test.stratified`), or over problems where either k is
+    1: by normal approximation, less half a step of its lattice, since an exact test stays below its
+    level by about that. With one sample on both sides the power is computed exactly.
+
+    Args:
+        rates: the base's rates, shape (problems, grid).
+        k_base: samples per problem of the base.
+        k_new: samples per problem of the new run.
+        drop: of the mean, as a share; at most the mean itself.
+        alpha: significance level, one-sided.
     """
     from scipy import stats
 
@@ -166,7 +190,18 @@ def _power_of_signs(m: int, up: float, down: float, alpha: float) -> float:
 def detectable_drop(
     rates: Rates, k_base: int, k_new: int, *, alpha: float = ALPHA, power: float = POWER
 ) -> float:
-    """The smallest drop of the mean that is seen with this power; the mean itself if none is."""
+    """The smallest drop of the mean that is detected with this power; the mean itself if none is.
+
+    Args:
+        rates: the base's rates, shape (problems, grid).
+        k_base: samples per problem of the base.
+        k_new: samples per problem of the new run.
+        alpha: significance level, one-sided.
+        power: the probability of detection.
+
+    Returns:
+        A share from 0 to 1.
+    """
     return smallest_drop(
         rates, lambda drop: power_at(rates, k_base, k_new, drop, alpha=alpha), power
     )
@@ -175,10 +210,15 @@ def detectable_drop(
 def k_needed(
     rates: Rates, drop: float, *, k_base: int | None = None, alpha: float = ALPHA
 ) -> int | None:
-    """Samples per problem that see a drop with power 0.8; None where not even 4,096 do.
+    """Samples per problem, from 2 on, that detect a drop with power 0.8; None if 4,096 do not.
 
-    Of base and new alike, unless the base has its own `k_base`. One sample per problem is a test of
-    its own and may do where two do not: k from 2 on is meant.
+    One sample per problem is another test, which may detect a drop that two do not.
+
+    Args:
+        rates: the base's rates, shape (problems, grid).
+        drop: of the mean, as a share.
+        k_base: samples per problem of the base; as many as the new run's by default.
+        alpha: significance level, one-sided.
     """
 
     def sees(k: int) -> bool:
@@ -199,7 +239,15 @@ def k_needed(
 def problems_needed(
     rates: Rates, k_base: int, k_new: int, drop: float, *, alpha: float = ALPHA
 ) -> int | None:
-    """Problems like these that see a drop with power 0.8 at these k; None beyond 100,000."""
+    """Problems like these that detect a drop with power 0.8 at these k; None beyond 100,000.
+
+    Args:
+        rates: the base's rates, shape (problems, grid).
+        k_base: samples per problem of the base.
+        k_new: samples per problem of the new run.
+        drop: of the mean, as a share.
+        alpha: significance level, one-sided.
+    """
     import numpy as np
 
     def sees(m: int) -> bool:

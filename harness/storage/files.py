@@ -1,4 +1,4 @@
-"""JSON files that survive any kill: appended line by line, or replaced in one step.
+"""JSON files that survive a kill at any moment: appended line by line, or replaced in one step.
 
 A line is written with one write call, so a killed process tears at most the last one; the next
 writer cuts a torn line off, and readers skip it.
@@ -19,7 +19,11 @@ from harness.errors import DataError
 
 
 class Appender:
-    """Appends JSON lines to one file. Opening it cuts off a line torn by a kill."""
+    """Appends JSON lines to one file. Opening it cuts off a line torn by a kill.
+
+    Raises:
+        DataError: from every method, when the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,7 +34,7 @@ class Appender:
         self._cut_torn_line()
 
     def append(self, rows: Iterable[object]) -> None:
-        """Write rows, each as one line. On a full disk nothing half-written stays behind."""
+        """Write rows, each as one line. On a full disk a half-written line is cut off again."""
         data = b"".join(dump(row) + b"\n" for row in rows)
         before = os.fstat(self._fd).st_size
         try:
@@ -42,7 +46,7 @@ class Appender:
             raise self._failure(error) from error
 
     def sync(self) -> None:
-        """Put everything written so far on the disk; network file systems may only fail here."""
+        """Flush everything written so far to disk; network file systems may report errors only here."""
         try:
             os.fsync(self._fd)
         except OSError as error:
@@ -76,7 +80,12 @@ class Appender:
 
 
 def dump(row: object, option: int = 0) -> bytes:
-    """One JSON value as bytes; text that is not valid Unicode has its broken parts replaced."""
+    """One JSON value as bytes; invalid Unicode in texts is replaced.
+
+    Args:
+        row: a value that orjson writes, dataclasses and mappings included.
+        option: orjson's flags.
+    """
     try:
         return orjson.dumps(row, option=option)
     except TypeError:  # a lone surrogate, or a mapping that is not a dict
@@ -84,7 +93,11 @@ def dump(row: object, option: int = 0) -> bytes:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield (line number, value) of a JSON-lines file; a torn last line is skipped."""
+    """Yield (line number, value) of a JSON-lines file; a torn last line is skipped.
+
+    Raises:
+        DataError: the file cannot be read, or a line is not valid JSON (it is named).
+    """
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -102,19 +115,30 @@ def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def write_lines(path: Path, rows: Iterable[object]) -> None:
-    """Replace a JSON-lines file in one step."""
+    """Replace a JSON-lines file in one step.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     _replace(path, (dump(row) + b"\n" for row in rows))
 
 
 def write_json(path: Path, value: object) -> None:
-    """Replace a JSON file in one step."""
+    """Replace a JSON file in one step.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     _replace(path, [dump(value, orjson.OPT_INDENT_2), b"\n"])
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file in one step, with the folders above it; broken Unicode is replaced too.
+    """Replace a text file in one step, creating the folders above it; invalid Unicode is replaced.
 
-    What is no plain file (/dev/stdout) is written to as it is.
+    What is no plain file (/dev/stdout) is written to directly.
+
+    Raises:
+        DataError: it cannot be written.
     """
     data = text.encode("utf-8", "replace")
     try:
@@ -146,7 +170,11 @@ def _replace(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file; DataError when it is missing or damaged."""
+    """The value of a JSON file.
+
+    Raises:
+        DataError: it is missing, cannot be read, or is not valid JSON.
+    """
     try:
         return orjson.loads(path.read_bytes())
     except FileNotFoundError as error:

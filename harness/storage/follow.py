@@ -1,7 +1,7 @@
-"""How far a run has come, read from its folder while another process writes there.
+"""Progress of a run, read from its folder while another process writes there.
 
-Files are followed from where the last look ended, so a look costs what was written since. Nothing
-is locked and nothing is written.
+Each update reads on from where the last one ended, so it costs what was written since. Nothing is
+locked and nothing is written.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
 from harness.storage.lock import holder
 from harness.storage.run_folder import RunFolder, TaskFolder
-from harness.storage.sample_set import Marks
+from harness.storage.sample_set import SampleSet
 from harness.types import Tally, Verdict
 
 _WINDOW = 60.0  # seconds over which a rate is taken
-_SETTLED = 10.0  # seconds of watching after which what was before no longer counts
-_LAST = 5  # problems that are remembered as the last ones finished
+_SETTLED = 10.0  # seconds of following after which older points leave the rate
+_LAST = 5  # problems in `TaskProgress.last`
 
 
 @dataclass(slots=True)
 class Tail:
-    """Follows a JSON-lines file. A file that was replaced or cut is read from its start again."""
+    """Follows a JSON-lines file. After the file was replaced or cut it is read from the start again."""
 
     path: Path
     _offset: int = 0
     _inode: int = 0
 
     def restarted(self) -> bool:
-        """Whether the file is no longer the one that was read; what was counted is void then."""
+        """Whether the file was replaced or cut since the last read; the counts are then invalid."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -48,11 +48,11 @@ class Tail:
         return self._offset > 0 and (status.st_ino != self._inode or status.st_size < self._offset)
 
     def reset(self) -> None:
-        """Begin at the start again."""
+        """Read from the start again."""
         self._offset = self._inode = 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Every whole line that was added since the last call; a torn last one is left for later.
+        """Every complete line that was added since the last call; a torn last one is read later.
 
         Raises:
             DataError: a line that is not JSON.
@@ -78,7 +78,11 @@ class Tail:
 
 @dataclass(slots=True)
 class TaskProgress:
-    """One task: what was asked for, what is there, and what came of it."""
+    """Progress of one task: samples asked for, drawn and graded, and their verdicts.
+
+    `capped` counts samples that the length cap stopped; `counted` says that the engine counts tokens.
+    `last` holds the ids of the problems that were finished last.
+    """
 
     name: str
     problems: int
@@ -93,8 +97,8 @@ class TaskProgress:
     verdicts: Counter[str] = field(default_factory=Counter)
     last: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST))
     _found: dict[str, list[int]] = field(default_factory=dict)
-    _faults: set[tuple[str, int]] = field(default_factory=set)
-    _graded: Marks = field(default_factory=Marks)
+    _failed: set[tuple[str, int]] = field(default_factory=set)
+    _graded: SampleSet = field(default_factory=SampleSet)
     _past: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     @classmethod
@@ -117,12 +121,12 @@ class TaskProgress:
 
     @property
     def errors(self) -> int:
-        """Samples that failed for a reason of ours and have no grade yet."""
-        return sum(key not in self._graded for key in self._faults)
+        """Samples that ended in an internal error and have no grade yet."""
+        return sum(key not in self._graded for key in self._failed)
 
     @property
     def correct(self) -> dict[str, tuple[int, int]]:
-        """Per problem with a grade, how many are right of how many."""
+        """(correct, graded) samples of each problem that has a grade."""
         return {id: (found[0], found[1]) for id, found in self._found.items()}
 
     @property
@@ -131,7 +135,7 @@ class TaskProgress:
         return self.graded >= self.asked
 
     def score(self) -> tuple[float, float | None, bool] | None:
-        """pass@1 so far, its standard error, and whether that is the sampling error.
+        """pass@1 so far, its standard error (both from 0 to 1), and whether that is the sampling error.
 
         The mean is over the problems that have a grade. Where some of them have a single one, the
         error is the one over problems, which contains the sampling error.
@@ -149,7 +153,7 @@ class TaskProgress:
     def rate(self) -> tuple[float, float] | None:
         """Samples and tokens per second over the last minute, at first since the run began.
 
-        None after a single look at a run that was started more than once.
+        None after a single update of a run that was started more than once.
         """
         if len(self._past) < 2:
             return None
@@ -158,12 +162,15 @@ class TaskProgress:
             return None
         return (now - samples) / (end - start), (tokens_now - tokens) / (end - start)
 
-    def look(self, now: float, began: float | None = None) -> None:
-        """Read what was written since the last look.
+    def update(self, now: float, began: float | None = None) -> None:
+        """Read what was written since the last update.
 
         Args:
-            now: seconds of a clock that only goes forward.
-            began: when there was no sample yet on that clock, where it is known.
+            now: seconds of a monotonic clock.
+            began: when the run began by that clock, if known.
+
+        Raises:
+            DataError: a line that is not JSON.
         """
         if any(tail.restarted() for tail in (self._samples, self._grades, self._errors)):
             self._forget()
@@ -174,7 +181,7 @@ class TaskProgress:
                 self.counted = True
                 self.tokens += row["n_tokens"]
         for row in self._errors.rows():
-            self._faults.add(_key(row))
+            self._failed.add(_key(row))
         for row in self._grades.rows():
             self._add_grade(row)
         if not self._past and began is not None and began < now:
@@ -202,14 +209,17 @@ class TaskProgress:
         for tail in (self._samples, self._grades, self._errors):
             tail.reset()
         self.sampled = self.tokens = self.capped = 0
-        self._graded = Marks()
-        for counts in (self.verdicts, self.last, self._found, self._faults, self._past):
+        self._graded = SampleSet()
+        for counts in (self.verdicts, self.last, self._found, self._failed, self._past):
             counts.clear()
 
 
 @dataclass(slots=True)
 class RunProgress:
-    """A run, followed. `look` reads what is new; tasks that are added later are found."""
+    """Progress of a run. `update` reads what is new, tasks added later included.
+
+    `since` is the time of the last start, in seconds since 1970.
+    """
 
     path: Path
     tasks: dict[str, TaskProgress] = field(default_factory=dict)
@@ -217,8 +227,15 @@ class RunProgress:
     engine: str = ""
     since: float | None = None
 
-    def look(self, now: float | None = None) -> None:
-        """Read what was written since the last look. DataError when the folder is no run."""
+    def update(self, now: float | None = None) -> None:
+        """Read what was written since the last update.
+
+        Args:
+            now: seconds of a monotonic clock; the system's by default.
+
+        Raises:
+            DataError: the folder is no run, or a file in it is damaged.
+        """
         folder = RunFolder(self.path)
         manifest = folder.manifest()
         self.model = manifest.model.rstrip("/").rpartition("/")[2]
@@ -235,7 +252,7 @@ class RunProgress:
         if len(starts) == 1 and self.since is not None:
             began = moment - (time.time() - self.since)
         for found in self.tasks.values():
-            found.look(moment, began)
+            found.update(moment, began)
 
     @property
     def complete(self) -> bool:
@@ -258,23 +275,23 @@ class RunProgress:
         return (self.asked - self.sampled) / sum(rates) if sum(rates) > 0 else None
 
     def writer(self) -> str | None:
-        """Who writes here now, in words; None where nobody does.
+        """The process that writes here now, in words; None where nobody does.
 
-        A holder on another host is believed: whether it still lives cannot be seen from here.
+        A lock of another host counts as held: whether its process still runs cannot be seen here.
         """
         found = holder(self.path)
         if not isinstance(found.get("pid"), int):
             return None
         if found.get("host") != socket.gethostname():
             return f"process {found['pid']} on {found.get('host', 'another host')}"
-        return f"process {found['pid']}" if _alive(found["pid"]) else None
+        return f"process {found['pid']}" if _is_running(found["pid"]) else None
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, int]:
     return row.get("problem_id", ""), row.get("index", 0)
 
 
-def _alive(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,13 +1,13 @@
-"""What a folder of runs remembers from night to night: accepted baselines, and every evaluation.
+"""The records of a folder of runs: accepted baselines, and every nightly evaluation.
 
 RUNS/accepted.json, written by `harness accept`
 {"accepted": {task: {"run", "time", "note"}},
  "history": [{"task", "run", "time", "note", "replaced", "missing"}, ..]}
 
 `run` is the run folder's path below RUNS; `replaced` the run accepted before, or null; `missing`
-what the run lacked if it was accepted all the same, or "". The history is in the order of time.
+what an incomplete run lacked when it was accepted, or "". The history is in chronological order.
 
-RUNS/history.jsonl, written by `harness nightly`: a line for each evaluation of a checkpoint, see
+RUNS/history.jsonl, written by `harness nightly`: one line per evaluation of a checkpoint, see
 `harness.storage.nights.Outcome.line`.
 """
 
@@ -28,7 +28,7 @@ CLOCK = "%Y-%m-%dT%H:%M:%S%z"
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """One task's run that was accepted, when, and in place of which."""
+    """One acceptance: the run that became a task's baseline, when, and the run that it replaced."""
 
     task: str
     run: str
@@ -47,7 +47,7 @@ class Ledger:
 
 
 def read_ledger(runs: Path) -> Ledger:
-    """The ledger of a folder of runs, empty where nothing was accepted yet.
+    """The ledger of a folder of runs; empty where nothing was accepted yet.
 
     Raises:
         DataError: accepted.json is damaged or not what `accept` writes.
@@ -102,7 +102,7 @@ def append_history(runs: Path, line: Mapping[str, Any]) -> None:
     try:
         runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{runs}: cannot be made ({error.strerror})") from error
+        raise DataError(f"{runs}: cannot be created ({error.strerror})") from error
     history = Appender(runs / HISTORY)
     try:
         history.append([line])

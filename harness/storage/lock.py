@@ -1,4 +1,4 @@
-"""Who writes to a run folder: one process at a time, named in the folder's lock file."""
+"""The lock of a run folder: one writer at a time, named in the lock file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ LOCK = ".lock"
 
 
 class FolderLock:
-    """The lock of a folder, which is made where it is missing.
+    """The exclusive lock of a folder, which is created if missing.
 
-    The system releases it with the process that holds it. The file names that process; on another
-    host the name is all there is to go by, so it is believed until someone says otherwise.
+    The system releases it when the process ends. The file names that process; another host cannot
+    check whether it still runs, so its lock counts as held until `take_over`.
+
+    Args:
+        folder: the run folder.
+        take_over: ignore a lock that another host has left.
 
     Raises:
-        UsageError: another process writes here (its pid and host are named), or another host's
-            lock is found and `take_over` is not set.
+        UsageError: the folder cannot be written or locked; another process writes here (its pid and
+            host are named); or another host's lock is found and `take_over` is not set.
     """
 
     def __init__(self, folder: Path, *, take_over: bool = False) -> None:
@@ -43,7 +47,7 @@ class FolderLock:
             raise
 
     def release(self, *, leave: bool) -> None:
-        """Let go; unless told to leave them, the file goes too, and the folder if it is empty."""
+        """Release the lock; without `leave` delete its file too, and the folder if it is empty."""
         os.ftruncate(self._fd, 0)
         if not leave:
             (self._folder / LOCK).unlink(missing_ok=True)
@@ -63,23 +67,23 @@ class FolderLock:
             ) from error
         except OSError as error:
             raise UsageError(
-                f"{self._folder}: its file system grants no lock ({error.strerror}), without which "
-                "two runs could write here; use an -o folder on another one"
+                f"{self._folder}: its file system does not support locks ({error.strerror}), without "
+                "which two runs could write here; use an -o folder on another one"
             ) from error
-        if not os.fstat(self._fd).st_nlink:  # its holder left, and took the file away
-            raise UsageError(f"{self._folder} was given up this moment: run the same command again")
+        if not os.fstat(self._fd).st_nlink:  # its holder has just released it and deleted the file
+            raise UsageError(f"{self._folder} was released this moment: run the same command again")
         holder = _holder(os.pread(self._fd, 4096, 0))
         if holder and holder.get("host") != here["host"] and not take_over:
             raise UsageError(
                 f"{self._folder} was left locked by process {holder.get('pid')} on host "
-                f"{holder.get('host')}; if that one is gone, add --take-over"
+                f"{holder.get('host')}; if that process has ended, add --take-over"
             )
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, dump(here), 0)
 
 
 def holder(folder: Path) -> dict[str, Any]:
-    """What the lock of a folder says of its holder: pid, host, since; nothing where there is none."""
+    """The holder that a folder's lock names: pid, host, since; empty where there is none."""
     try:
         return _holder((folder / LOCK).read_bytes())
     except OSError:

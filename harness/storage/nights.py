@@ -1,4 +1,4 @@
-"""What a night found out about each checkpoint, as it is kept and reported. Pure."""
+"""The result of a nightly job for each checkpoint, as it is stored and reported. Pure."""
 
 from __future__ import annotations
 

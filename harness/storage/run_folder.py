@@ -1,14 +1,14 @@
-"""The run folder: plain files that survive any kill, with one writer at a time.
+"""The run folder: plain files that survive a kill at any moment, with one writer at a time.
 
 RUN/manifest.json              model and engine fingerprint, k per task, every start
-RUN/.lock                      who writes here now
-RUN/<task>/protocol.json           the protocol and its hash
+RUN/.lock                      the process that writes here now
+RUN/<task>/protocol.json       the protocol and its hash
 RUN/<task>/problems.jsonl      the problems, so that a report or a re-grade needs no dataset
 RUN/<task>/samples.jsonl       append-only
-RUN/<task>/grades.jsonl        one line a graded sample; never holds sample text
-RUN/<task>/errors.jsonl        faults of ours, append-only
+RUN/<task>/grades.jsonl        one line per graded sample; never holds sample text
+RUN/<task>/errors.jsonl        internal errors, append-only
 RUN/<task>/scores.json
-RUN/<task>/stopping.json       only where sampling stopped early: the gate, its looks, the decision
+RUN/<task>/stopping.json       only with `--until decided`: the gate, its interim analyses, the decision
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ class TaskFolder:
         return self._rows("samples.jsonl", _sample)
 
     def grades(self) -> Iterator[Grade]:
-        """The grades, one a graded sample; read lazily, they can be many."""
+        """The grades, one per graded sample; read lazily, they can be many."""
         return self._rows("grades.jsonl", _grade)
 
     def errors(self) -> list[dict[str, Any]]:
-        """Every fault on record, also those that a later try mended."""
+        """Every recorded internal error, those of samples that later succeeded included."""
         return list(self._rows("errors.jsonl", dict))
 
     def scores(self) -> dict[str, Any]:
@@ -101,7 +101,11 @@ class TaskFolder:
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """A run, for reading."""
+    """A run, for reading.
+
+    Raises:
+        DataError: the path is no run folder.
+    """
 
     path: Path
 
@@ -148,7 +152,7 @@ class RunWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release(leave=(self.path / MANIFEST).exists())  # else nothing came of it
+        self._lock.release(leave=(self.path / MANIFEST).exists())  # else nothing was written
 
     def begin(self, manifest: Manifest, start: Mapping[str, Any]) -> Manifest:
         """Record a start; the manifest of a new folder, or the stored one with this start added.
@@ -183,12 +187,13 @@ class RunWriter:
         Raises:
             ProtocolMismatch: the folder's protocol differs; the message names the parts.
             UsageError: it holds more samples per problem than `k`.
+            DataError: it holds samples and no protocol.json.
         """
         folder = TaskFolder(self.path / protocol.task)
         if not (folder.path / "protocol.json").exists():
             if (folder.path / "samples.jsonl").exists():
                 raise DataError(
-                    f"{folder.path} holds samples and no protocol.json, so nobody knows what was asked: "
+                    f"{folder.path} holds samples and no protocol.json, so their protocol is unknown: "
                     "restore it, or use another -o folder"
                 )
             return False
@@ -212,20 +217,24 @@ class RunWriter:
         return True
 
     def add_task(self, protocol: Protocol, problems: Sequence[Problem], k: int) -> TaskFolder:
-        """Create the folder of a task, or open an existing one after `check_task`."""
+        """Create the folder of a task, or open an existing one after `check_task`.
+
+        Raises:
+            DataError: the folder cannot be created.
+        """
         folder = TaskFolder(self.path / protocol.task)
         if not self.check_task(protocol, k):
             try:
                 folder.path.mkdir(exist_ok=True)
             except OSError as error:
-                raise DataError(f"{folder.path}: cannot be made ({error.strerror})") from error
+                raise DataError(f"{folder.path}: cannot be created ({error.strerror})") from error
             write_lines(folder.path / "problems.jsonl", problems)
             write_json(folder.path / "protocol.json", protocol.to_json())
         self.set_k(protocol.task, k)
         return folder
 
     def set_k(self, task: str, k: int) -> None:
-        """Write down how many samples per problem a task has, or is to have."""
+        """Record how many samples per problem a task has, or is to have."""
         manifest = RunFolder(self.path).manifest()
         if k != manifest.k.get(task):
             manifest.k[task] = k

@@ -1,12 +1,12 @@
-"""A set of samples, one bit each: who has been drawn, offered or graded in a run of any size. Pure."""
+"""A compact set of samples, one bit each: those drawn, offered or graded in a run of any size. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 
-class Marks:
-    """Samples by their key (problem id, index); indices are small, as they run from 0 to k-1."""
+class SampleSet:
+    """Samples by their key (problem id, index); an index is small, since it runs from 0 to k-1."""
 
     __slots__ = ("_bits",)
 
@@ -16,7 +16,7 @@ class Marks:
             self.add(key)
 
     def add(self, key: tuple[str, int]) -> None:
-        """Mark a sample."""
+        """Add a sample."""
         id, index = key
         self._bits[id] = self._bits.get(id, 0) | 1 << index
 

@@ -1,13 +1,13 @@
 """Sampling in rounds until the gate's question is decided: what `--until decided` does.
 
 The question is that of `harness compare`: is this run worse than its base by the sampling error, or
-is a drop of the margin excluded? `harness.stats.sequential` has the boundaries. What was asked and every
-look are kept in TASK/stopping.json, so that a comparison or a report of the run knows that its
+is a drop of the margin excluded? `harness.stats.sequential` has the boundaries. The question and every
+interim analysis are kept in TASK/stopping.json, so that a comparison or a report of the run knows that its
 number of samples was not fixed beforehand:
 
 {"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05, "round": 5,
  "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
- "looks": [{"round", "difference", "low", "p_drop", "decision"}]}
+ "analyses": [{"round", "difference", "low", "p_drop", "decision"}]}
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.pipeline.pending import TaskRun
 from harness.protocol import Protocol, differences
 from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA
-from harness.stats.sequential import Design, Look, look
+from harness.stats.sequential import Design, InterimAnalysis, analyse
 from harness.storage.files import write_json
 from harness.storage.run_folder import STOPPING, RunFolder, TaskFolder
 from harness.types import Tally
@@ -90,7 +90,7 @@ class Gate:
         if changed:
             raise UsageError(
                 f"{folder.path} was begun under another gate ({', '.join(changed)}), whose "
-                "looks count; use the same settings, or another -o folder"
+                "analyses count; use the same settings, or another -o folder"
             )
 
     def watch(self, runs: Sequence[TaskRun]) -> Rounds:
@@ -121,7 +121,7 @@ def make_gate(
 
 
 class Rounds:
-    """Asked after each round: is that enough? Keeps what each look found in stopping.json."""
+    """Asked after each round: is that enough? Keeps each interim analysis in stopping.json."""
 
     def __init__(self, gate: Gate, runs: Sequence[TaskRun]) -> None:
         held = [run for run in runs if run.task.name in gate.bases]
@@ -135,7 +135,7 @@ class Rounds:
             # comes to be held later leaves the level of those that were begun as it was.
             record = run.folder.stopping() or {
                 "base": str(base), "k": run.sampling.k, "margin": gate.margin,
-                "alpha": ALPHA / len(held), "round": 0, "decision": None, "looks": [],
+                "alpha": ALPHA / len(held), "round": 0, "decision": None, "analyses": [],
             }  # fmt: skip
             self._designs[name] = Design.against(
                 self._bases[name], record["k"], margin=record["margin"], alpha=record["alpha"]
@@ -144,18 +144,18 @@ class Rounds:
             write_json(run.folder.path / STOPPING, record)
 
     def __call__(self, run: TaskRun, number: int) -> bool:
-        """Look at a task after a round; True when it is decided or at its cap."""
+        """Analyse a task after a round; True when it is decided or at its cap."""
         name = run.task.name
         if name not in self._designs:
             return number >= run.sampling.k
         now = tallies(grade for grade in run.folder.grades() if grade.index < number)
         base = {id: tally for id, tally in self._bases[name].items() if id in now}
-        if not base:  # every sample of every problem failed: nothing to look at
+        if not base:  # every sample of every problem failed: nothing to analyse
             return number >= run.sampling.k
-        found = look(self._designs[name], base, now, number)
+        found = analyse(self._designs[name], base, now, number)
         record = self._records[name]
-        record["looks"] = [old for old in record["looks"] if old["round"] < number]
-        record["looks"].append(_row(found))
+        record["analyses"] = [old for old in record["analyses"] if old["round"] < number]
+        record["analyses"].append(_row(found))
         if found.decision is not None:
             record |= {"round": number, "decision": found.decision, "score": found.score,
                        "interval": list(found.interval)}  # fmt: skip
@@ -172,7 +172,7 @@ def forget(folder: TaskFolder, k: int) -> None:
 
 def in_words(task: str, record: Mapping[str, Any]) -> str:
     """How the sampling of a task ended, on one line."""
-    last = record["looks"][-1]
+    last = record["analyses"][-1]
     low, high = record["interval"]
     return (
         f"{task}: {record['decision']} after round {record['round']} of {record['k']} "
@@ -183,6 +183,6 @@ def in_words(task: str, record: Mapping[str, Any]) -> str:
     )
 
 
-def _row(found: Look) -> dict[str, Any]:
+def _row(found: InterimAnalysis) -> dict[str, Any]:
     names = ("round", "difference", "low", "p_drop", "decision")
     return {name: getattr(found, name) for name in names}

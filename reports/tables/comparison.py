@@ -108,11 +108,11 @@ def sentences(ruling: Ruling) -> list[str]:
     if ruling.rise:
         lines.append(rise_text(ruling))
     lines.append(power_text(ruling))
-    if ruling.look is not None:
-        low, high = ruling.look.interval
+    if ruling.analysis is not None:
+        low, high = ruling.analysis.interval
         lines.append(
-            f"stopped early after {ruling.look.round} rounds: the plain mean "
-            f"{points(ruling.look.score, sign=False)} lies within "
+            f"stopped early after {ruling.analysis.round} rounds: the plain mean "
+            f"{points(ruling.analysis.score, sign=False)} lies within "
             f"{points(low, sign=False)} to {points(high, sign=False)} whenever one stops"
         )
     return lines
@@ -195,7 +195,7 @@ def _verdict_row(ruling: Ruling) -> Row:
         "none" if ruling.detectable is None else points(ruling.detectable, sign=False),
         f"{ruling.power:.2f}",
     )
-    if ruling.look is not None:  # those two are of a fixed number of samples
+    if ruling.analysis is not None:  # those two are of a fixed number of samples
         cells = (*cells[:-2], "–", "–")
     return Row(cells, "run" if ruling.verdict == "regression" else "")
 
@@ -210,8 +210,8 @@ def verdict_cells(ruling: Ruling) -> tuple[str, ...]:
         points(difference.new, sign=False),
         points(difference.value),
         range_text(difference.interval)
-        if ruling.look is None
-        else f"at least {points(ruling.look.low)}",
+        if ruling.analysis is None
+        else f"at least {points(ruling.analysis.low)}",
     )
 
 

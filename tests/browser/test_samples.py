@@ -242,12 +242,12 @@ def test_a_failed_test_shows_its_input_and_the_difference(
     (problem,) = practice(task, 1)
     run = write_run([[C, W]], task=task, problems=[problem])
     with rewritten(run / task / "grades.jsonl") as grades:
-        grades[1]["detail"] = 'test 2: line 1 is "6", due is "9"'
+        grades[1]["detail"] = 'test 2: line 1 is "6", expected "9"'
         grades[1]["answer"] = "python:0123456789abcdef"
     page = opened(f"{make_page(run)}{sample('late', problem, 1, task)}")
     shown(page)
     page.get_by_role("heading", name="Failed at test 2 of 5").wait_for()
-    assert 'Line 1 is "6", due is "9"' in texts(page, ".failure")
+    assert 'Line 1 is "6", expected "9"' in texts(page, ".failure")
     assert texts(page, ".test pre") == [
         t.strip() for t in (problem.tests[1].input, problem.tests[1].output)
     ]

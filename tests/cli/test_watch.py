@@ -71,10 +71,10 @@ def shown(progress: RunProgress, width: int = 120) -> str:
 def test_each_look_reads_what_was_added_since(run: FakeRun) -> None:
     progress = RunProgress(run.path)
     run.add("p0", 0, C)
-    progress.look(now=0.0)
+    progress.update(now=0.0)
     run.add("p0", 1, W, cut=True)
     run.add("p1", 0, C)
-    progress.look(now=4.0)
+    progress.update(now=4.0)
     (task,) = progress.tasks.values()
     assert (task.sampled, task.asked, task.capped, task.tokens) == (3, 8, 1, 300)
     assert task.verdicts == {"correct": 2, "wrong_answer": 1}
@@ -84,17 +84,17 @@ def test_each_look_reads_what_was_added_since(run: FakeRun) -> None:
 
 def test_the_score_is_a_mean_over_problems_with_the_error_that_can_be_known(run: FakeRun) -> None:
     progress = RunProgress(run.path)
-    progress.look(now=0.0)
+    progress.update(now=0.0)
     (task,) = progress.tasks.values()
     assert task.score() is None
     for index in range(3):
         run.add("p0", index, C)
     run.add("p1", 0, W)
-    progress.look(now=1.0)
+    progress.update(now=1.0)
     assert task.score() == (0.5, 0.5, False)  # p1 has one sample: the error is over problems
     assert "50.0 ±50.0*" in shown(progress)
     run.add("p1", 1, C)
-    progress.look(now=2.0)
+    progress.update(now=2.0)
     value, error, sampling = task.score() or (0, 0, False)
     assert (value, sampling) == (0.75, True)
     assert error == pytest.approx((0.25 / 1) ** 0.5 / 2)
@@ -102,16 +102,16 @@ def test_the_score_is_a_mean_over_problems_with_the_error_that_can_be_known(run:
 
 def test_the_rate_is_that_of_the_last_minute(run: FakeRun) -> None:
     progress = RunProgress(run.path)
-    progress.look(now=1000.0)
+    progress.update(now=1000.0)
     (task,) = progress.tasks.values()
     task._past.popleft()  # what was known of the time before
     for second, problem in enumerate(("p0", "p1"), 1):
         for index in range(2):
             run.add(problem, index, C)
-        progress.look(now=1000.0 + second)
+        progress.update(now=1000.0 + second)
     assert task.rate() == (2.0, 200.0)
-    progress.look(now=1200.0)
-    progress.look(now=1300.0)
+    progress.update(now=1200.0)
+    progress.update(now=1300.0)
     assert task.rate() == (0.0, 0.0)
 
 
@@ -137,11 +137,11 @@ def test_a_torn_last_line_waits_and_a_replaced_file_is_read_again(tmp_path: Path
 def test_a_run_that_is_graded_again_is_counted_once(run: FakeRun) -> None:
     progress = RunProgress(run.path)
     run.add("p0", 0, W)
-    progress.look(now=0.0)
+    progress.update(now=0.0)
     row = (run.task / "grades.jsonl").read_text().replace("wrong_answer", "correct")
     (run.task / "new").write_text(row)
     (run.task / "new").replace(run.task / "grades.jsonl")
-    progress.look(now=1.0)
+    progress.update(now=1.0)
     (task,) = progress.tasks.values()
     assert (task.sampled, task.graded, dict(task.verdicts)) == (1, 1, {"correct": 1})
 
@@ -149,12 +149,12 @@ def test_a_run_that_is_graded_again_is_counted_once(run: FakeRun) -> None:
 def test_an_error_counts_until_its_sample_is_graded(run: FakeRun) -> None:
     progress = RunProgress(run.path)
     run.files["errors"].append([{"problem_id": "p0", "index": 0, "message": "server gone"}])
-    progress.look(now=0.0)
+    progress.update(now=0.0)
     (task,) = progress.tasks.values()
     assert task.errors == 1
     assert "1 errors" in line(progress)
     run.add("p0", 0, C)
-    progress.look(now=1.0)
+    progress.update(now=1.0)
     assert task.errors == 0
 
 
@@ -178,7 +178,7 @@ def test_the_view_fits_80_columns_and_names_what_was_finished_last(run: FakeRun)
     for index in range(4):
         run.add("p1", index, C if index else W, cut=not index)
     progress = RunProgress(run.path)
-    progress.look()
+    progress.update()
     text = shown(progress)
     assert f"night  small  vllm  sampled by process {os.getpid()}" in text
     assert "50% of 8 samples" in text

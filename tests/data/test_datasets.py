@@ -206,7 +206,7 @@ def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
 
 def test_two_rows_with_one_id_are_named(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "aime24.jsonl", [AIME[0], AIME[1], AIME[0]])
-    fails(AIME24, tmp_path, r"aime24\.jsonl, line 3: the id '60' stands there twice")
+    fails(AIME24, tmp_path, r"aime24\.jsonl, line 3: the id '60' occurs twice")
 
 
 @pytest.mark.parametrize("text", ["", "\n\n"])
@@ -221,7 +221,7 @@ def test_a_wrong_folder_is_named_with_every_name_that_would_do(tmp_path: Path) -
 
 
 def test_a_file_of_another_format_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"rows\.txt: the format is told by the ending"):
+    with pytest.raises(DataError, match=r"rows\.txt: the file name must end in one of"):
         list(read_rows(tmp_path / "rows.txt"))
     with pytest.raises(DataError, match=r"rows\.jsonl: cannot be read \(No such file"):
         list(read_rows(tmp_path / "rows.jsonl"))

@@ -50,7 +50,7 @@ class TestInTheSandbox:
     def test_the_grade_names_the_failing_test_and_the_difference_but_not_the_program(self) -> None:
         grade = Code().grade(PROBLEM, sample("```python\nprint(6)\n```", 3))
         assert (grade.problem_id, grade.index, grade.grader) == ("p", 3, "code/1")
-        assert grade.detail == 'test 2: line 1 is "6", due is "9"'
+        assert grade.detail == 'test 2: line 1 is "6", expected "9"'
         assert grade.answer is not None and "print" not in grade.answer
 
     def test_the_checker_of_the_problem_goes_first(self) -> None:

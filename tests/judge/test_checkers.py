@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.errors import UsageError
-from harness.judge.checkers import NAMES, checker, returned
+from harness.judge.checkers import NAMES, checker, first_difference, returned
 
 MIB = 1 << 20
 
@@ -98,3 +98,19 @@ def test_unknown_checkers_are_named(name: str) -> None:
 )
 def test_returned_values(output: str, due: str, equal: bool) -> None:
     assert returned(output.encode(), due.encode()) is equal
+
+
+@pytest.mark.parametrize(
+    ("output", "expected", "line"),
+    [
+        (b"1\n2\n", b"1\n3\n", 'line 2 is "2", expected "3"'),
+        (b"1\n", b"1\n3\n", 'output ends before line 2, expected "3"'),
+        (b"", b"3", 'output ends before line 1, expected "3"'),
+        (b"1\n2\n3\n", b"1\n", 'line 2 is one too many: "2"'),
+        (b"1  2 \n\n", b"1 2\n", ""),
+        (b"\xff\xfe", b"1", 'line 1 is "\ufffd\ufffd", expected "1"'),
+        (b"x" * 10_000_000, b"1", f'line 1 is "{"x" * 60}…", expected "1"'),
+    ],
+)
+def test_the_first_line_that_differs_is_named(output: bytes, expected: bytes, line: str) -> None:
+    assert first_difference(output, expected) == line

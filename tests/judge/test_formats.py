@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError
-from harness.judge.formats import item, livecodebench_tests
+from harness.judge.formats import batch_row, livecodebench_tests
 from harness.types import TestCase
 
 PUBLIC = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
@@ -69,16 +69,16 @@ def test_what_cannot_be_decoded_is_an_error_with_its_place(fields: dict[str, obj
 
 
 def test_batch_rows() -> None:
-    one = item(
+    one = batch_row(
         {"name": "x", "language": "cpp", "source": "s", "stdin": "i", "expected_output": "o"}
     )
     assert (one.id, one.tests, one.checker) == ("x", (TestCase("i", "o"),), "tokens")
     assert one.submission and one.submission.language == "cpp" and not one.submission.prelude
-    with_code = item(row(code="print(1)", response="```\nprint(2)\n```"))
+    with_code = batch_row(row(code="print(1)", response="```\nprint(2)\n```"))
     assert with_code.submission and with_code.submission.source == "print(1)"
     assert with_code.submission.prelude and with_code.checker == "lcb"
-    answered = item(row(response="hm ```\nprint(3)\n```</think>```\nprint(2)\n```"))
+    answered = batch_row(row(response="hm ```\nprint(3)\n```</think>```\nprint(2)\n```"))
     assert answered.submission and answered.submission.source == "print(2)"
-    assert item(row(response="no code")).submission is None
+    assert batch_row(row(response="no code")).submission is None
     with pytest.raises(DataError, match="neither"):
-        item({"id": 1})
+        batch_row({"id": 1})

@@ -192,7 +192,7 @@ def test_many_threads_share_the_judge(judge: Judge) -> None:
     assert verdicts == [Verdict.CORRECT, Verdict.WRONG_ANSWER] * 30
 
 
-def test_a_dead_sandbox_is_replaced_and_is_nobodys_fault(judge: Judge) -> None:
+def test_a_killed_sandbox_is_restarted_and_changes_no_verdict(judge: Judge) -> None:
     with Judge() as own:
         for _ in range(2):
             own._workers[0].start().process.kill()
@@ -202,10 +202,10 @@ def test_a_dead_sandbox_is_replaced_and_is_nobodys_fault(judge: Judge) -> None:
 def test_a_judge_that_keeps_failing_is_an_error(
     judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.judge.worker import Worker, WorkerDied
+    from harness.judge.worker import Worker, WorkerFailed
 
     def fails(self: Worker, job: object) -> None:
-        raise WorkerDied("the machine is on fire")
+        raise WorkerFailed("the machine is on fire")
 
     monkeypatch.setattr(Worker, "run", fails)
     result = judge.judge(Submission(SUM), TESTS)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.pipeline.schedule import Lengths, Schedule
-from harness.storage.sample_set import Marks
+from harness.storage.sample_set import SampleSet
 
 
 def schedule(missing: dict[str, list[int]], means: dict[str, float] | None = None) -> Schedule[str]:
@@ -90,6 +90,6 @@ def test_every_sample_is_taken_once_whatever_is_learned(
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 200))))
 def test_marks_are_a_set(keys: list[tuple[str, int]]) -> None:
-    marks, plain = Marks(keys), set(keys)
-    assert len(marks) == len(plain)
-    assert all(((id, i) in marks) is ((id, i) in plain) for id in "abcd" for i in range(201))
+    compact, plain = SampleSet(keys), set(keys)
+    assert len(compact) == len(plain)
+    assert all(((id, i) in compact) is ((id, i) in plain) for id in "abcd" for i in range(201))

@@ -11,23 +11,23 @@ from harness.stats.power import detectable_drop as fixed_drop
 from harness.stats.power import lowered, posterior_rates
 from harness.stats.sequential import (
     Design,
-    Look,
+    InterimAnalysis,
+    analyse,
     boundary,
     detectable_drop,
     expected_share,
-    look,
-    outcomes,
+    operating_characteristics,
     score_interval,
 )
 from harness.types import Tally
 
 
-def first_decision(design: Design, base: dict[str, Tally], draws: np.ndarray) -> Look:
+def first_decision(design: Design, base: dict[str, Tally], draws: np.ndarray) -> InterimAnalysis:
     right = np.zeros(draws.shape[1], dtype=int)
     for number, drawn in enumerate(draws, 1):
         right += drawn
         new = {str(i): Tally(number, c) for i, c in enumerate(right.tolist())}
-        found = look(design, base, new, number)
+        found = analyse(design, base, new, number)
         if found.decision is not None:
             return found
     raise AssertionError("the last round decides")
@@ -39,7 +39,7 @@ def run_of(right: list[int], k: int) -> dict[str, Tally]:
 
 @pytest.mark.parametrize("k", [4, 16])
 def test_the_boundary_is_crossed_as_often_as_it_says(k: int) -> None:
-    """Brownian paths seen at the looks' times, 100,000 of them."""
+    """Brownian paths seen at the times of the analyses, 100,000 of them."""
     design = Design(k, k)
     times = np.array(design.times)
     rng = np.random.default_rng(1)
@@ -62,19 +62,19 @@ def test_expected_rounds_and_power_are_those_of_simulated_paths() -> None:
         never = ~(up | down).any(axis=1)
         rounds = np.where(never, 8, stopped + 1)
         alarms = ~never & up[np.arange(len(up)), stopped]
-        power, expected = outcomes(design, variance, drop)
+        power, expected = operating_characteristics(design, variance, drop)
         assert power == pytest.approx(alarms.mean(), abs=0.01)
         assert expected == pytest.approx(rounds.mean(), rel=0.01)
 
 
-def test_the_base_is_spent_at_every_look() -> None:
+def test_the_base_is_used_in_every_analysis() -> None:
     times = Design(16, 16).times
     assert times[-1] == 1
     assert times[5] == pytest.approx(2 * (6 / 16) / (1 + 6 / 16))
 
 
 @pytest.mark.slow
-def test_looking_after_every_round_raises_no_more_false_alarms_and_saves_rounds() -> None:
+def test_analyses_after_every_round_raise_no_more_false_alarms_and_save_rounds() -> None:
     rng = np.random.default_rng(3)
     k, m, nights = 8, 30, 400
     alarms, seen, rounds, late, covered = 0, 0, [], [], 0
@@ -113,19 +113,19 @@ def test_a_margin_that_k_rounds_cannot_see_ends_underpowered() -> None:
     base = run_of([2, 3, 1, 4, 2], 4)
     design = Design.against(base, 4, margin=0.01)
     assert not design.able
-    found = look(design, base, run_of([2, 3, 1, 4, 2], 4), 4)
+    found = analyse(design, base, run_of([2, 3, 1, 4, 2], 4), 4)
     assert found.decision == "underpowered"
 
 
 def test_a_clear_drop_is_a_regression_before_the_cap() -> None:
     base = run_of([16] * 20 + [8] * 20, 16)
     new = run_of([1] * 20 + [0] * 20, 4)
-    found = look(Design.against(base, 16), base, new, 4)
+    found = analyse(Design.against(base, 16), base, new, 4)
     assert found.decision == "regression"
     assert found.p_drop < 0.05
 
 
-def test_the_score_interval_is_wider_than_one_look_and_narrows_with_rounds() -> None:
+def test_the_score_interval_is_wider_than_that_of_one_analysis_and_narrows_with_rounds() -> None:
     widths = [
         score_interval(
             [Tally(r, round(r * s)) for s in (0.0, 0.25, 0.5, 1.0) * 10], r, 32

@@ -263,7 +263,7 @@ def test_a_lock_file_that_its_last_holder_took_away_is_no_lock(
 ) -> None:
     """The holder leaves between our opening the file and our locking it."""
     monkeypatch.setattr("fcntl.flock", lambda *_: (tmp_path / ".lock").unlink())
-    with pytest.raises(UsageError, match="given up this moment"):
+    with pytest.raises(UsageError, match="released this moment"):
         RunWriter(tmp_path)
 
 
@@ -274,7 +274,7 @@ def test_a_file_system_without_locks_is_named_as_such(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", no_locks)
-    with pytest.raises(UsageError, match=r"grants no lock \(No locks available\)"):
+    with pytest.raises(UsageError, match=r"does not support locks \(No locks available\)"):
         RunWriter(tmp_path)
 
 

@@ -263,7 +263,7 @@ def test_a_base_that_stopped_early_is_named(
 ) -> None:
     base, new = write_run(STRONG, name="a"), write_run(STEADY, name="b")
     record = {"base": "c", "k": 32, "margin": 0.05, "alpha": 0.05, "round": 16,
-              "decision": "no regression", "looks": []}  # fmt: skip
+              "decision": "no regression", "analyses": []}  # fmt: skip
     write_json(base / "practice_integer" / "stopping.json", record)
     assert compare(base, new) == 0
     assert "sampling of the base stopped early, after round 16 of 32" in said(capsys)

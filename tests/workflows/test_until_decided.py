@@ -1,4 +1,4 @@
-"""`--until decided`: rounds, the record of the looks, resuming, and what a comparison makes of it."""
+"""`--until decided`: rounds, the record of the interim analyses, resuming, and what a comparison makes of it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def test_a_drop_stops_early_with_every_problem_asked_equally_often(
     assert result["k"] == stopped["round"] < 8
     assert result["complete"]
     assert set(rounds_of(tmp_path / "new").values()) == {stopped["round"]}
-    assert [look["round"] for look in stopped["looks"]] == list(range(1, stopped["round"] + 1))
+    assert [analysis["round"] for analysis in stopped["analyses"]] == list(
+        range(1, stopped["round"] + 1)
+    )
     assert stopped["interval"][0] < stopped["score"] < stopped["interval"][1]
     assert RunFolder(tmp_path / "new").manifest().k[TASK] == stopped["round"]
 
@@ -108,8 +110,8 @@ def test_compare_goes_by_the_boundary_that_holds_at_any_round(
     assert run_command(compare) == 1
     assert "stopped early" in " ".join(capsys.readouterr().out.split())
     task = read_json(json_file)["tasks"][0]
-    assert task["p_drop"] == pytest.approx(record["looks"][-1]["p_drop"])
-    assert task["lower"] == pytest.approx(record["looks"][-1]["low"])
+    assert task["p_drop"] == pytest.approx(record["analyses"][-1]["p_drop"])
+    assert task["lower"] == pytest.approx(record["analyses"][-1]["low"])
     assert run_command(["compare", str(tmp_path / "base"), str(tmp_path / "same")]) == 0
 
 
@@ -129,9 +131,9 @@ def test_a_run_that_died_in_a_round_goes_on_there(run: Callable[..., Any], tmp_p
     with pytest.raises(EngineDown):
         run(0.7, "new", seed=1, dies_at=100, **options)
     record = read_json(tmp_path / "new" / TASK / "stopping.json")
-    assert [look["round"] for look in record["looks"]] == [1, 2]
+    assert [analysis["round"] for analysis in record["analyses"]] == [1, 2]
     (result,) = run(0.7, "new", seed=3, **options)
-    assert [look["round"] for look in result["stopped"]["looks"]][:3] == [1, 2, 3]
+    assert [analysis["round"] for analysis in result["stopped"]["analyses"]][:3] == [1, 2, 3]
     counts = rounds_of(tmp_path / "new")
     assert len(counts) == 40
     assert set(counts.values()) == {result["k"]}

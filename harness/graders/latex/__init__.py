@@ -1,6 +1,22 @@
 """Reading an answer: LaTeX or plain text to an exact value. Whole input or nothing; no eval.
 
-    text -> tokens -> parser -> syntax (an answer) -> evaluate (its values)
+    text -> tokens -> parser -> syntax (an answer) -> meaning -> compare
 
-Caps on length, depth and bits bound every step, so that no text can cost more than milliseconds.
+    spelling     other spellings of the same signs, rewritten before tokens are read
+    tokens       text to tokens
+    vocabulary   the names of commands, functions and units, as tables
+    literals     integers, decimals, repeating decimals, numbers in a base
+    expressions  the grammar: sums, terms, factors
+    atoms        the grammar: literals, names, fractions, roots, functions
+    parser       the grammar: lists, relations, quantities, sets and brackets
+    syntax       what an answer can be: the nodes of the parse tree
+    meaning      an answer in its canonical form
+    compare      whether two answers are the same
+    values       whether two expressions have the same value
+    evaluate     the value of an expression at a point
+    operations   the operations of expressions on values
+    matrices     sums and products of matrices
+    units        units of measure
+
+Caps on length, depth and bits bound every step, so that no text costs more than milliseconds.
 """

@@ -44,7 +44,11 @@ class Atoms(Expressions):
     """The innermost level of the grammar."""
 
     def atom(self) -> Answer:
-        """The smallest whole under the cursor."""
+        """The smallest whole under the cursor.
+
+        Raises:
+            Unreadable: no expression begins here, or text that is a sentence.
+        """
         self.deeper()
         token = self.token
         if token.kind == "num":
@@ -97,7 +101,11 @@ class Atoms(Expressions):
         return None
 
     def spaced(self, text: str) -> Number:
-        """Numbers with white space between: "3 1/2", or thousands as in "12 500"."""
+        """Numbers with white space between: "3 1/2", or thousands as in "12 500".
+
+        Raises:
+            Unreadable: two numbers side by side that are neither.
+        """
         upper = self.next().text
         if self.sign == "/" and self.tokens[self.at + 1 : self.at + 2]:
             lower = self.tokens[self.at + 1]
@@ -154,7 +162,11 @@ class Atoms(Expressions):
         return Apply(op, (inside,))
 
     def command(self) -> Answer:
-        """What a LaTeX command stands for."""
+        """What a LaTeX command stands for.
+
+        Raises:
+            Unreadable: an unknown command.
+        """
         name = self.next().text
         if name in FRACTIONS or name in BINOMIALS:
             op = "div" if name in FRACTIONS else "binomial"
@@ -217,7 +229,11 @@ class Atoms(Expressions):
         return factors[0] if len(factors) == 1 else Apply("mul", tuple(factors))
 
     def marked(self, name: str) -> Expr:
-        r"""`\angle ABC`, `\overline{AB}`, `\vec{v}`, `\mathbb{R}`: a name of its own."""
+        r"""`\angle ABC`, `\overline{AB}`, `\vec{v}`, `\mathbb{R}`: a name of its own.
+
+        Raises:
+            Unreadable: what it marks is not a name.
+        """
         begin = self.at
         if self.sign == "{":
             self.skip_group()
@@ -252,7 +268,11 @@ class Atoms(Expressions):
         return tuple(sides)
 
     def matrix(self, begin: str) -> Matrix:
-        """Rows up to the end of the environment."""
+        """Rows up to the end of the environment.
+
+        Raises:
+            Unreadable: an unknown environment, ragged rows, or an entry that is cut off.
+        """
         name = begin.partition("{")[2].partition("}")[0]
         if name not in MATRICES:
             raise Unreadable(f"the environment {name}")

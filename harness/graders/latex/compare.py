@@ -35,7 +35,16 @@ from harness.graders.latex.values import Sameness, every, same_expr
 
 
 def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
-    """Whether two meanings are the same answer."""
+    """Whether two answers in canonical form are the same.
+
+    Args:
+        one: an answer, see `meaning`.
+        other: the other.
+        exact: compare as votes are counted; else as answers are graded.
+
+    Returns:
+        None where that is not known.
+    """
     if one == other:
         return True
     if isinstance(one, Named) or isinstance(other, Named):

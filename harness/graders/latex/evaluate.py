@@ -23,7 +23,7 @@ _local = threading.local()
 
 
 def context(digits: int) -> Any:
-    """Mpmath context of this thread for a precision (mpmath's global one is not thread-safe)."""
+    """The mpmath context of this thread for a precision in decimal digits (the global is not thread-safe)."""
     contexts: dict[int, Any] = _local.__dict__.setdefault("contexts", {})
     if digits not in contexts:
         from mpmath.ctx_mp import MPContext  # type: ignore[import-untyped]
@@ -97,7 +97,11 @@ class Evaluator:
         return value
 
     def bounded(self, value: Value) -> Value:
-        """The value, in digits where its exact form outgrows the caps."""
+        """The value, in digits where its exact form outgrows the caps.
+
+        Raises:
+            Undefined: it is infinite or not a number.
+        """
         if isinstance(value, Fraction):
             bits = value.numerator.bit_length() + value.denominator.bit_length()
             if bits > EXACT_BITS:
@@ -129,7 +133,7 @@ _UNINTERPRETED = ("call ", "prime", "sub ")
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What an expression is at one point, and how far that can be trusted; see `Evaluator`.
+    """The value of an expression at one point, and how far it can be trusted; see `Evaluator`.
 
     `value` is None where it does not exist (`exists` is False) or is out of reach.
     """
@@ -142,7 +146,14 @@ class Evaluated:
 
 
 def evaluated(expr: Expr, point: int, digits: int, *, natural: bool = False) -> Evaluated:
-    """The value of an expression at a point, remembered for a while by each thread."""
+    """The value of an expression at a point, cached per thread.
+
+    Args:
+        expr: the expression.
+        point: which of the `POINTS` the variables stand at.
+        digits: precision in decimal digits of what is not rational.
+        natural: whether a logarithm without a base is the natural one.
+    """
     memory: dict[Any, Evaluated] = _local.__dict__.setdefault("memory", {})
     key = (expr, point, digits, natural)
     known = memory.get(key)
@@ -164,7 +175,7 @@ def _evaluated(expr: Expr, ev: Evaluator) -> Evaluated:
 
 
 def enough_digits(bits: int) -> int | None:
-    """Digits that tell roots and the like of exact values of that size apart, if any do."""
+    """Decimal digits that separate roots and the like of exact values of that many bits, if any do."""
     return next((digits for digits in _DIGITS if digits >= DIGITS + bits), None)
 
 

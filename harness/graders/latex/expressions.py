@@ -35,7 +35,11 @@ _MARKED = {"degree": "degrees", "percent": "percent"}
 
 
 def need_expr(answer: Answer) -> Expr:
-    """The answer, which must be an expression here; an angle or a percentage becomes its value."""
+    """The answer, which must be an expression here; an angle or a percentage becomes its value.
+
+    Raises:
+        Unreadable: it is none.
+    """
     if isinstance(answer, Quantity) and answer.unit in _MARKED:
         return Apply(_MARKED[answer.unit], (answer.value,))
     if isinstance(answer, Collection) and answer.kind == "set" and len(answer.items) == 1:
@@ -52,7 +56,12 @@ def _quotient(upper: Answer, inverse: Apply) -> Answer:
 
 
 class Expressions:
-    """A cursor over tokens with one method a level of precedence."""
+    """A cursor over tokens with one method per level of precedence.
+
+    Args:
+        tokens: of the whole text.
+        split_groups: read "1,234" as two numbers, not as one.
+    """
 
     def __init__(self, tokens: list[Token], *, split_groups: bool = False) -> None:
         self.tokens = tokens
@@ -87,12 +96,20 @@ class Expressions:
         return True
 
     def expect(self, sign: str) -> None:
-        """Move over `sign`, which must stand here."""
+        """Move over `sign`, which must stand here.
+
+        Raises:
+            Unreadable: it does not.
+        """
         if not self.accept(sign):
             raise Unreadable(f"{sign} missing")
 
     def deeper(self) -> None:
-        """Count one level of nesting."""
+        """Count one level of nesting.
+
+        Raises:
+            Unreadable: more than `MAX_DEPTH` of them.
+        """
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable("nested too deeply")
@@ -128,7 +145,7 @@ class Expressions:
         return negate(term) if negative else term
 
     def term(self) -> Answer:
-        """Factors joined by multiplication, said or not, and division, from the left."""
+        """Factors joined by multiplication, explicit or not, and division, from the left."""
         factors = [self.factor()]
         while True:
             sign = self.sign
@@ -194,7 +211,11 @@ class Expressions:
         return False
 
     def factor(self) -> Answer:
-        """An atom with its powers, subscripts, factorials, degrees and percent signs."""
+        """An atom with its powers, subscripts, factorials, degrees and percent signs.
+
+        Raises:
+            Unreadable: a double factorial.
+        """
         start = self.at
         base = self.atom()
         while True:
@@ -254,7 +275,11 @@ class Expressions:
         return Apply(f"sub {written}", (need_expr(base),))
 
     def skip_group(self) -> None:
-        """Move over a balanced pair of braces."""
+        """Move over a balanced pair of braces.
+
+        Raises:
+            Unreadable: a brace that is never closed.
+        """
         depth = 0
         while True:
             sign = self.next()

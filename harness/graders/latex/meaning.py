@@ -1,4 +1,4 @@
-"""What an answer means: chains end in their value, inequalities are intervals, ± is two values."""
+"""An answer in its canonical form: chains end in their value, inequalities are intervals, ± is two values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MARK = re.compile(r"[a-z]+ |\"")
 
 
 def meaning(answer: Answer) -> Answer:
-    """The answer in the form in which answers are compared."""
+    """The answer in the canonical form in which answers are compared."""
     match answer:
         case Based(digits, 10):
             return Number(Fraction(int(digits)))

@@ -127,7 +127,11 @@ class Parser(Atoms):
         return items[0] if len(items) == 1 else Collection(kind, tuple(items))
 
     def separated(self) -> bool:
-        """Move over a comma, a joining word, or both."""
+        """Move over a comma, a joining word, or both.
+
+        Raises:
+            Unreadable: more than `MAX_ITEMS` of them.
+        """
         start = self.at
         while self.sign in (",", ";", "\\&") or self.token.kind == "join":
             self.at += 1
@@ -178,7 +182,11 @@ class Parser(Atoms):
         return value
 
     def unit(self) -> str:
-        """Words after a value, with their exponents, up to a separator or the end."""
+        """Words after a value, with their exponents, up to a separator or the end.
+
+        Raises:
+            Unreadable: they are a sentence.
+        """
         parts: list[str] = []
         while self.token.kind == "text":
             parts.append(self.next().text)
@@ -221,7 +229,11 @@ class Parser(Atoms):
         return left
 
     def group(self) -> Answer:
-        """What stands between brackets: one answer, a tuple, an interval, or a set."""
+        """What stands between brackets: one answer, a tuple, an interval, or a set.
+
+        Raises:
+            Unreadable: brackets that are missing or do not match.
+        """
         self.deeper()
         opening = _OPENERS.get(self.sign, "")
         if not opening:

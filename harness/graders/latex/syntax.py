@@ -88,7 +88,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A value with what it was said to be the value of: `x = 5`, `f(y) = y`, `m+n = 25`."""
+    """A value with the name that it was given: `x = 5`, `f(y) = y`, `m+n = 25`."""
 
     name: Expr
     value: Answer
@@ -142,7 +142,7 @@ def children(answer: Answer) -> Iterable[Answer]:
 
 
 def height(answer: Answer) -> int:
-    """Levels of an answer, a literal being one. Not recursive, so that any answer can be asked."""
+    """Levels of an answer, a literal being one. Not recursive, so that it works at any depth."""
     highest, waiting = 1, [(answer, 1)]
     while waiting:
         node, level = waiting.pop()

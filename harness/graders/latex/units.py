@@ -98,7 +98,7 @@ def in_base(unit: str) -> tuple[str, Fraction]:
 def compatible(one: str, other: str) -> bool:
     """Whether two units that are not the same may still name the same thing.
 
-    So it is when one says no more than "units", or when the words of one are among the other's
+    They may when one is just "units", or when the words of one are among the other's
     ("apples" and "red apples").
     """
     first, second = set(one.replace("^", " ^").split()), set(other.replace("^", " ^").split())

@@ -1,4 +1,4 @@
-"""Whether expressions have the same value: exactly, or to as many digits as it takes to tell."""
+"""Whether expressions have the same value: exactly, or to as many digits as decide it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
             if not (first.exists and second.exists) and not constant:
                 continue  # a pole of one of them: the other points decide
             return False if first.exists != second.exists else None
-        equal = _close(one, other, first, second, point, natural)
+        equal = _close(one, other, first, second, point=point, natural=natural)
         if equal is False and constant and not exact:
             equal = _approximates(one, other, first.value, second.value)
         if equal is False:
@@ -87,6 +87,7 @@ def _close(
     other: Expr,
     first: Evaluated,
     second: Evaluated,
+    *,
     point: int,
     natural: bool,
 ) -> Sameness:
@@ -96,7 +97,7 @@ def _close(
     apart, size = _magnitudes(first.value, second.value, DIGITS)
     if apart > size - 20 and size > -100:
         return False
-    # the same to sixty digits, or values that cancel: more digits tell
+    # the same to sixty digits, or values that cancel: more digits decide
     constant = not variables(one) and not variables(other)
     digits = enough_digits(max(first.bits, second.bits) if constant else 0)
     if digits is None:

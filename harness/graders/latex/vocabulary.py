@@ -1,4 +1,4 @@
-"""The names that mathematics knows: commands of LaTeX and words of plain text. Tables only."""
+"""The names of mathematics: LaTeX commands and words of plain text. Tables only."""
 
 from __future__ import annotations
 

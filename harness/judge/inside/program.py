@@ -1,9 +1,9 @@
-"""One test case: a fork that gives up its rights and becomes the program, never to return.
+"""One test case: a fork that drops its privileges and becomes the program; it never returns.
 
-    limits -> no capabilities, no privileges to gain -> compile -> run -> exit
+    descriptors and limits -> drop capabilities -> compile -> run -> exit
 
 A Python program runs as `python solution.py` would run it: a fresh `__main__`, real standard
-streams, threads joined, atexit called, objects freed. Where it differs from that, it is a bug.
+streams, threads joined, atexit called, objects freed. Any difference is a bug.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from harness.judge.inside import linux, official
+from harness.judge.inside import livecodebench, syscalls
 
 PROGRAM, STDIN, STDOUT, STDERR, KEPT, FIRST_FILE = range(6)
-"""Where a job's descriptors stand: KEPT stays open in the program as KEPT_FD."""
+"""Positions of a job's descriptors; KEPT stays open in the program as KEPT_FD."""
 KEPT_FD = 200
 
 _RESULT_FD = 201
@@ -35,17 +35,17 @@ _CODE_FD = 202
 _PROGRAM_FD = 203
 _OPEN_FILES = 256
 _SPARE_ADDRESSES = 512 << 20  # reserved and never touched: thread stacks, arenas
-_NOT_TRIED = b"\0"
+_COMPILED = b"\0"  # the code file of a last test: it compiled, and nobody needs the code
 
 _header: dict[str, Any] = {}
 
 
 def prepare(*, numpy: bool) -> None:
-    """Do once what every test needs: LiveCodeBench's import header, and numpy where asked for."""
+    """Import once what every test needs: LiveCodeBench's import header, and numpy if asked for."""
     if numpy:
         with contextlib.suppress(ImportError):
             importlib.import_module("numpy.random")
-    exec(official.HEADER, _header)  # noqa: S102
+    exec(livecodebench.HEADER, _header)  # noqa: S102
     sys.setrecursionlimit(1000)
     _header.pop("__builtins__")
 
@@ -56,7 +56,14 @@ def start(
     code: int,
     base_memory: int,
 ) -> NoReturn:
-    """Become the program of a job. `code` is where the compiled program is kept for later tests."""
+    """Become the program of a job.
+
+    Args:
+        job: as `harness.judge.worker` sends it.
+        fds: its descriptors, at the positions PROGRAM to FIRST_FILE and after.
+        code: descriptor of the memory that keeps the compiled program for later tests.
+        base_memory: bytes of address space that the fork server itself has mapped.
+    """
     try:
         _enter(job, fds, code, base_memory)
         if job["mode"] == "exec":
@@ -98,8 +105,8 @@ def _enter(
     os.closerange(3, KEPT_FD)
     os.closerange(_PROGRAM_FD + 1, 1 << 16)
     _limit(job, base_memory if job["mode"] != "exec" else 0)
-    linux.drop_privileges()
-    linux.set_dumpable(True)
+    syscalls.drop_privileges()
+    syscalls.set_dumpable(True)
 
 
 def _limit(job: dict[str, Any], base_memory: int) -> None:
@@ -130,7 +137,7 @@ def _run(job: dict[str, Any]) -> NoReturn:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if job["mode"] == "official":
-        official.run(code, _RESULT_FD)
+        livecodebench.run(code, _RESULT_FD)
     if job["mode"] == "function":
         _function(code, job["function"], job["restricted"])
     _script(code, job)
@@ -139,16 +146,16 @@ def _run(job: dict[str, Any]) -> NoReturn:
 def _compiled(job: dict[str, Any]) -> Any:
     """The program's code: compiled by the first test, and read back by the others.
 
-    The mark left in the code file tells the supervisor that it did compile.
+    The code file is empty until then, which is how the supervisor sees a compile error.
     """
     size = os.fstat(_CODE_FD).st_size
     if size > 1:
         return marshal.loads(os.pread(_CODE_FD, size, 0))  # noqa: S302
     source = os.pread(_PROGRAM_FD, os.fstat(_PROGRAM_FD).st_size, 0)
     if job["mode"] == "official":
-        source = official.wrapped(source)
+        source = livecodebench.wrapped(source)
     code = compile(source, "solution.py", "exec", dont_inherit=True)
-    os.pwrite(_CODE_FD, _NOT_TRIED if job["last"] else marshal.dumps(code), 0)
+    os.pwrite(_CODE_FD, _COMPILED if job["last"] else marshal.dumps(code), 0)
     return code
 
 
@@ -220,10 +227,10 @@ def _flush() -> bool:
 
 
 def _function(code: Any, name: str, restricted: bool) -> NoReturn:
-    """Call the function that a functional problem asks for, and write down what it returns."""
+    """Call the function of a functional problem, and write its return value as JSON."""
     status, leave = 0, os._exit
     if restricted:
-        official.restrict()
+        livecodebench.restrict()
     try:
         arguments = [json.loads(line) for line in sys.stdin.read().rstrip("\n").split("\n")]
         names = _module("solution", prelude=True)
@@ -243,8 +250,8 @@ def _function(code: Any, name: str, restricted: bool) -> NoReturn:
 def portable(value: Any) -> Any:
     """A returned value as JSON that keeps tuples and keys apart, by exact built-in types alone.
 
-    What is not one of them becomes {"other": type}, which equals nothing: an object that says
-    that it equals everything is never asked.
+    Anything else becomes {"other": type}, which equals nothing, so that an object whose `__eq__`
+    is always true gains nothing.
     """
     kind = type(value)
     if kind in (int, float, str, bool, type(None)):

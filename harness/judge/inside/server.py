@@ -1,11 +1,12 @@
-"""The fork server, and the init of each submission, inside the sandbox.
+"""The fork server, and the init process of each submission, inside the sandbox.
 
     supervisor =socket=> server (imports done)
                            -fork, own pid and mount namespace-> init of one submission (PID 1)
                                -fork-> one process per test case, see `harness.judge.inside.program`
 
-The server hands each first job to a fresh init, which answers on the same socket until a job is
-its last. Neither ever reads a program or an input: those are descriptors that pass through.
+The server starts a fresh init for the first job of each submission; the init answers on the same
+socket until a job is marked last. Neither ever reads a program or an input: those are descriptors
+that are passed on.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ import sys
 import time
 from typing import Any
 
-from harness.judge.inside import linux, program, usage
+from harness.judge.inside import program, syscalls, usage
 
 _POLL_SECONDS = 0.05
 _MAX_WALL_FACTOR = 8  # of the wall limit, however long the test had to wait for a core
 _THREAD_STACK = 8 << 20
 _MAX_FDS = 64
-_MEASURES_STACKS = (3, 14)  # from here on Python looks where the stack is, and ours is elsewhere
+_MEASURES_STACKS = (3, 14)  # from here on Python checks its stack pointer against the main stack
 _MESSAGE = 1 << 16
 
 Job = dict[str, Any]
 
 
 def send(channel: socket.socket, message: Job) -> None:
-    """Answer the supervisor."""
+    """Send a message to the supervisor."""
     channel.send(json.dumps(message).encode())
 
 
 def receive(channel: socket.socket) -> tuple[Job | None, list[int]]:
-    """The next job with its descriptors; None when the supervisor has gone."""
+    """The next job with its descriptors; None when the supervisor has closed the channel."""
     data, fds, _, _ = socket.recv_fds(channel, _MESSAGE, _MAX_FDS)
     return (json.loads(data) if data else None), fds
 
@@ -51,25 +52,30 @@ def close(fds: list[int]) -> None:
 
 
 class Server:
-    """Starts one init a submission.
+    """Starts one init per submission.
 
-    In a sandbox the init shares the server's memory, and costs next to nothing; else it is a fork.
+    In a sandbox the init shares the server's memory and costs almost nothing; else it is a fork.
+
+    Args:
+        channel: the socket to the supervisor.
+        isolated: whether this is a sandbox, with namespaces of its own.
+        filter_code: the seccomp filter as BPF instructions; empty for none.
     """
 
     def __init__(self, channel: socket.socket, isolated: bool, filter_code: bytes) -> None:
         self.channel = channel
         self.isolated = isolated
-        self.filter = linux.SyscallFilter(filter_code) if filter_code else None
+        self.filter = syscalls.SyscallFilter(filter_code) if filter_code else None
         self.base_memory = 0
         self.next: tuple[Job, list[int]] = ({}, [])
         self._sharing = None
         if isolated and sys.version_info < _MEASURES_STACKS:
-            self._sharing = linux.SharedProcess(self._init)
+            self._sharing = syscalls.SharedProcess(self._init)
         with contextlib.suppress(OSError), open("/proc/self/statm") as numbers:  # noqa: PTH123
             self.base_memory = int(numbers.read().split()[0]) * usage.PAGE
 
     def serve(self) -> None:
-        """Take jobs until the supervisor has gone."""
+        """Take jobs until the supervisor closes the channel."""
         own = os.open("/proc/self/ns/pid", os.O_RDONLY) if self.isolated else -1
         while True:
             job, fds = receive(self.channel)
@@ -81,18 +87,18 @@ class Server:
             status = self._sharing.run() if self._sharing is not None else self._fork(own)
             close(fds)
             if status:
-                send(self.channel, {"died": status})
+                send(self.channel, {"init failed": status})
 
     def _fork(self, own: int) -> int:
         if self.isolated:
-            linux.unshare(linux.CLONE_NEWPID)
+            syscalls.unshare(syscalls.CLONE_NEWPID)
         init = os.fork()
         if init == 0:
             if self.isolated:
-                linux.unshare(linux.CLONE_NEWNS)
+                syscalls.unshare(syscalls.CLONE_NEWNS)
             os._exit(self._init())
         if self.isolated:
-            linux.setns(own, linux.CLONE_NEWPID)
+            syscalls.setns(own, syscalls.CLONE_NEWPID)
         return os.waitpid(init, 0)[1]
 
     def _init(self) -> int:
@@ -107,21 +113,21 @@ class Server:
 
 
 class SupervisorGone(Exception):
-    """Nobody waits for the outcome any more."""
+    """The supervisor has closed the channel: nobody waits for the result."""
 
 
 class Init:
-    """Runs the test cases of one submission, one after the other, and outlives all of them."""
+    """Runs the test cases of one submission in order, and reaps every process that they leave."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.code = os.memfd_create("code")  # the compiled program, from the first test on
         self.folder = "/tmp"  # noqa: S108
         if server.isolated:
-            linux.mount_proc()
-            linux.mount_tmp(server.next[0]["disk"])
+            syscalls.mount_proc()
+            syscalls.mount_tmp(server.next[0]["disk"])
         else:
-            linux.become_subreaper()
+            syscalls.become_subreaper()
             self.folder = f"/tmp/harness-judge-{os.getpid()}"  # noqa: S108
             os.mkdir(self.folder, 0o700)  # noqa: PTH102
         os.chdir(self.folder)
@@ -131,8 +137,7 @@ class Init:
     def serve(self, job: Job, fds: list[int]) -> None:
         """Run tests until one is the last, or leaves files behind, or no more are sent.
 
-        After files were left behind the following test gets an init of its own, and an empty
-        folder with it.
+        After a test that leaves files the next one gets a fresh init, and with it an empty folder.
         """
         try:
             while True:
@@ -154,7 +159,11 @@ class Init:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, job: Job, fds: list[int]) -> Job:
-        """Run one test case to its end and kill whatever it leaves behind."""
+        """Run one test case to its end and kill every process that it leaves behind.
+
+        Raises:
+            SupervisorGone: the channel was closed meanwhile.
+        """
         for name, fd in zip(job["files"], fds[program.FIRST_FILE :], strict=True):
             _write_file(name, fd)
         started = time.monotonic()
@@ -180,11 +189,14 @@ class Init:
     def _watch(
         self, job: Job, main: int, started: float, used: usage.Usage
     ) -> tuple[int | None, str, float | None]:
-        """Wait for the main process, or for the first limit that is exceeded.
+        """Wait until the main process ends or a limit is exceeded.
 
         Returns:
-            the wait status (None when it had to be killed), what ended the test ("exit", "cpu",
+            The wait status (None when it had to be killed), what ended the test ("exit", "cpu",
             "wall", "memory", "stopped"), and the seconds that it waited for a core, if known.
+
+        Raises:
+            SupervisorGone: the channel was closed meanwhile.
         """
         watched = select.poll()
         pidfd = os.pidfd_open(main)
@@ -194,7 +206,7 @@ class Init:
             while True:
                 for fd, event in watched.poll(_POLL_SECONDS * 1000):
                     if fd != pidfd and event & (select.POLLHUP | select.POLLERR):
-                        raise SupervisorGone  # and everything here goes with init
+                        raise SupervisorGone  # the kernel kills every process of the namespace with init
                 status = usage.reap(used, main)
                 if status is not None:
                     return status, "exit", None
@@ -215,7 +227,7 @@ class Init:
             os.close(pidfd)
 
     def _kill_rest(self, used: usage.Usage) -> None:
-        """Kill and reap every process of the test that still lives, orphans and all."""
+        """Kill and reap every process of the test that is still running, orphans included."""
         while True:
             try:
                 done, _, spent = os.wait4(-1, os.WNOHANG)
@@ -245,7 +257,7 @@ def _write_file(name: str, source: int) -> None:
 
 
 def _collect(name: str, target: int, limit: int) -> None:
-    """Copy a file that the program wrote, if it is one; it may be a link, a pipe or a giant."""
+    """Copy a file that the program wrote; not a link or a pipe, and at most `limit` bytes."""
     try:
         source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -259,18 +271,18 @@ def _collect(name: str, target: int, limit: int) -> None:
 
 
 def main() -> None:
-    """Import what programs use, say hello, and serve."""
+    """Import what programs use, report that the server is ready, and serve."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     isolated = sys.argv[2] == "isolated"
     filter_code = os.pread(int(sys.argv[3]), 1 << 20, 0)
     program.prepare(numpy="numpy" in sys.argv)
-    linux.set_default_thread_stack(_THREAD_STACK)
+    syscalls.set_default_thread_stack(_THREAD_STACK)
     if isolated:
-        linux.set_dumpable(False)
+        syscalls.set_dumpable(False)
     gc.collect()
     gc.freeze()
     server = Server(channel, isolated, filter_code)
-    send(channel, {"hello": "judge"})
+    send(channel, {"ready": True})
     server.serve()
 
 

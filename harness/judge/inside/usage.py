@@ -1,4 +1,4 @@
-"""What the processes of a test use, read from /proc and as they are reaped."""
+"""CPU time and memory of a test's processes, from /proc and from wait4."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Process = dict[str, Any]
 
 
 class Usage:
-    """What a test has used so far: CPU seconds, peak KiB of one process, seconds off a core."""
+    """What a test has used so far: `cpu` in seconds, `peak` in KiB of its largest process."""
 
     def __init__(self) -> None:
         self.cpu = 0.0
@@ -28,7 +28,7 @@ class Usage:
 
 
 def reap(used: Usage, main: int) -> int | None:
-    """Reap what has ended; the wait status of the main process if it is among them."""
+    """Reap all ended processes; the wait status of the main one if it is among them."""
     found = None
     while True:
         try:
@@ -43,7 +43,7 @@ def reap(used: Usage, main: int) -> int | None:
 
 
 def processes(root: int | None) -> Iterator[Process]:
-    """The living processes of the namespace but init, or the descendants of `root`."""
+    """The running processes of the namespace except init, or the descendants of `root`."""
     family = {root}
     for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):  # noqa: PTH208
         try:
@@ -63,7 +63,7 @@ def processes(root: int | None) -> Iterator[Process]:
 
 
 def memory(running: list[Process], limit: int, used: Usage) -> int:
-    """Bytes that all processes hold together; pages they share count once."""
+    """Resident bytes of all processes together; shared pages count once when that matters."""
     used.peak = max([used.peak, *(process["rss"] >> 10 for process in running)])
     total: int = sum(process["rss"] for process in running)
     if total <= limit or len(running) == 1:
@@ -76,7 +76,7 @@ def memory(running: list[Process], limit: int, used: Usage) -> int:
 
 
 def delay(pid: int) -> float:
-    """Seconds that the threads of a process were ready to run and had no core."""
+    """Seconds that a process was ready to run and had no core: the most of any of its threads."""
     total = 0
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208

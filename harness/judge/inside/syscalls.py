@@ -1,4 +1,4 @@
-"""The system calls that the standard library lacks, by ctypes."""
+"""The system calls that the standard library lacks, through ctypes. OSError names the call that failed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _check(result: int, what: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Move into new namespaces (a new pid namespace holds the children only)."""
+    """Move into new namespaces; a new pid namespace takes effect for children only."""
     _check(_libc.unshare(flags), "unshare")
 
 
@@ -55,46 +55,46 @@ def setns(namespace: int, kind: int) -> None:
 
 
 def mount_proc() -> None:
-    """Mount the /proc of the current pid namespace over the one that is there."""
+    """Mount the /proc of the current pid namespace over the present one."""
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV | _MS_NOEXEC)
     _check(_libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
 
 
 def mount_tmp(size: int) -> None:
-    """Mount an empty /tmp of `size` bytes at most."""
+    """Mount an empty tmpfs of at most `size` bytes on /tmp."""
     options = f"mode=0700,size={size},nr_inodes=4096".encode()
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV)
     _check(_libc.mount(b"tmpfs", b"/tmp", b"tmpfs", flags, options), "mount /tmp")
 
 
 def unmount_tmp() -> None:
-    """Drop the topmost /tmp, whatever still uses it."""
+    """Unmount the topmost /tmp lazily, even while processes use it."""
     _check(_libc.umount2(b"/tmp", _MNT_DETACH), "umount /tmp")
 
 
 def set_dumpable(allowed: bool) -> None:
-    """Whether processes of the same user may look into this one."""
+    """Whether processes of the same user may trace this one and read its memory."""
     _check(_libc.prctl(_PR_SET_DUMPABLE, int(allowed), 0, 0, 0), "PR_SET_DUMPABLE")
 
 
 def become_subreaper() -> None:
-    """Inherit the orphans of all descendants."""
+    """Become the parent of all orphaned descendants."""
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "PR_SET_CHILD_SUBREAPER")
 
 
 def drop_privileges() -> None:
-    """Give up every capability, and the ways to gain one, for good."""
+    """Drop every capability and every way to gain one, irrevocably."""
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS")
     _check(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "PR_CAP_AMBIENT")
     _check(_libc.capset(*_capabilities), "capset")
 
 
 class SharedProcess:
-    """Runs a function as a process of its own namespaces that shares this one's memory.
+    """Runs a function as a process in new namespaces that shares this process's memory.
 
-    As with vfork this process stands still meanwhile, so that two of them never touch the memory
-    at once; nothing has to be copied. What the function forks is an ordinary process again, and
-    has a stack of 1 GiB.
+    As with vfork this process is suspended meanwhile, so that the two never touch the memory at
+    once and nothing has to be copied. A fork made by the function is an ordinary process with a
+    stack of 1 GiB.
     """
 
     def __init__(self, function: Callable[[], int]) -> None:
@@ -105,7 +105,7 @@ class SharedProcess:
         self._entry = _entry_type(lambda _: function())
 
     def run(self) -> int:
-        """Run the function to its end in new pid and mount namespaces; the wait status."""
+        """Run the function in new pid and mount namespaces and return its wait status."""
         flags = _CLONE_VM | _CLONE_VFORK | CLONE_NEWPID | CLONE_NEWNS | _SIGCHLD
         pid = _libc.clone(self._entry, self._top, flags, None)
         _check(pid, "clone")
@@ -125,13 +125,13 @@ class SyscallFilter:
         self._program = _Program(len(code) // _FILTER_STEP, address)
 
     def install(self) -> None:
-        """Put the filter on this process and all that it starts."""
+        """Apply the filter to this process and all processes that it starts."""
         program = ctypes.byref(self._program)
         _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program), "PR_SET_SECCOMP")
 
 
 def set_default_thread_stack(size: int) -> None:
-    """Stack size of threads that ask for none; glibc derives it from a limit that we lift."""
+    """Set the default stack size of threads, which glibc derives from a limit that is raised here."""
     attributes = ctypes.create_string_buffer(64)
     _libc.pthread_attr_init(attributes)
     _libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(size))

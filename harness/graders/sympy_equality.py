@@ -1,9 +1,9 @@
-"""Equality by computer algebra. Runs in the symbolic worker's child only: it may take for ever.
+"""Equality by computer algebra. Runs in the symbolic worker's child only: it may never end.
 
-What our own parser reads becomes sympy objects node by node. What only math-verify's LaTeX
-grammar reads is taken where that grammar consumed the whole text. No text is ever evaluated:
-that grammar's converter calls parse_expr, which does, on single tokens, so it is given one that
-knows numbers and names alone.
+What `latex.parser` reads becomes sympy objects node by node. Other texts go to math-verify's LaTeX
+grammar, and count where that grammar consumed the whole text. No text is ever evaluated: the
+grammar's converter calls parse_expr (which evaluates) on single tokens, so it is replaced here by a
+function that accepts numbers and names alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ from harness.graders.latex.tokens import clean
 
 
 def _token(text: str, *_: Any, **__: Any) -> Any:
-    """What stands in for sympy's parse_expr: a number or a name, and nothing else."""
+    """Replaces sympy's parse_expr: a number or a name, and nothing else.
+
+    Raises:
+        Unreadable: any other token.
+    """
     text = str(text).strip()
     if re.fullmatch(r"[0-9]{1,1000}(\.[0-9]{1,1000})?|\.[0-9]{1,1000}", text):
         return sympy.Rational(text)
@@ -56,7 +60,7 @@ _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "oo": sympy.oo}
 
 
 def same(reference: str, answer: str) -> bool | None:
-    """Whether two texts are equal by algebra; None where that cannot be told."""
+    """Whether two texts are equal by algebra; None where that cannot be decided."""
     ours = [_expression(text) for text in (reference, answer)]
     if all(expr is not None for expr in ours):
         return _equal(*ours)
@@ -67,7 +71,7 @@ def same(reference: str, answer: str) -> bool | None:
 
 
 def _expression(text: str) -> Any:
-    """The sympy object of a text that our parser reads as one expression, or None."""
+    """The sympy object of a text that `latex.parser` reads as one expression, or None."""
     answer = read(text)
     if answer is None:
         return None
@@ -92,7 +96,7 @@ def _equal(one: Any, other: Any) -> bool | None:
 
 
 def convert(expr: Expr) -> Any:
-    """A sympy object, node by node.
+    """The sympy object of an expression, built node by node.
 
     Raises:
         Unreadable: an operation without a counterpart.
@@ -112,7 +116,11 @@ def convert(expr: Expr) -> Any:
 
 
 def _big(expr: Apply) -> Any:
-    """A sum, product, integral or limit with its bounds."""
+    """A sum, product, integral or limit with its bounds.
+
+    Raises:
+        Unreadable: bounds without a counterpart.
+    """
     bounds = {bound.op: bound.args for bound in expr.args[:-1] if isinstance(bound, Apply)}
     low, high, body = bounds.get("_", ()), bounds.get("^", ()), expr.args[-1]
     name = expr.op[4:]
@@ -133,7 +141,7 @@ def _big(expr: Apply) -> Any:
 
 
 def _theirs(text: str) -> Any:
-    """What math-verify's grammar reads, if it reads the whole text."""
+    """The expression that math-verify's grammar reads, if it reads the whole text."""
     try:
         converter = _Latex2Sympy(is_real=True, config=ConversionConfig())
         written = clean(text).strip("$ ")

@@ -1,9 +1,9 @@
-"""LiveCodeBench's way to run a program, down to its habits, for scores beside published ones.
+"""LiveCodeBench's own way to run a program, quirks included, for scores comparable to published ones.
 
-The program is wrapped into a function and called where standard input and output are strings;
-what threads print after the call is lost. The facts are those of
-lcb_runner/evaluation/testing_util.py in github.com/LiveCodeBench/LiveCodeBench at 15808c7; only
-its alarm of six seconds is ours, a limit of CPU time.
+The program is wrapped into a function and called with strings for standard input and output; what
+threads print after the call is lost. The behaviour is that of
+lcb_runner/evaluation/testing_util.py in github.com/LiveCodeBench/LiveCodeBench at 15808c7, except
+that its alarm of six seconds is a limit of CPU time here.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _ABSENT = ("ipdb", "joblib", "resource", "psutil", "tkinter")
 def wrapped(source: bytes) -> bytes:
     """The program as one function `wrapped_function`, its imports before it.
 
-    A last `if __name__ == '__main__'` gives way to its body. What cannot be parsed stays as it
-    is, and fails when it is compiled.
+    A last `if __name__ == '__main__'` is replaced by its body. What cannot be parsed is returned
+    unchanged, and fails when it is compiled.
     """
     import ast
 
@@ -70,7 +70,7 @@ def wrapped(source: bytes) -> bytes:
 
 
 def restrict() -> None:
-    """Take away what the official runner takes away from programs."""
+    """Remove the functions and modules that the official runner removes."""
     for module, names in _REMOVED.items():
         for name in names:
             setattr(importlib.import_module(module), name, None)
@@ -79,7 +79,7 @@ def restrict() -> None:
 
 
 def run(code: types.CodeType, result: int) -> NoReturn:
-    """Call the wrapped program under the mocks, and write what it printed to a descriptor."""
+    """Call the wrapped program under the mocks, and write its output to the descriptor `result`."""
     inputs = sys.stdin.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # as in a worker of multiprocessing
     leave = os._exit
@@ -88,8 +88,8 @@ def run(code: types.CodeType, result: int) -> NoReturn:
     exec(code, module.__dict__)  # noqa: S102
     output, printed = sys.stdout, _Printed()
     given = sys.stdin
-    # The official runner patches readline, readlines and read before it replaces the stream, on
-    # the stream that goes: what programs see is a plain StringIO, without a buffer.
+    # The official runner patches readline, readlines and read on the stream that it then replaces:
+    # programs see a plain StringIO, without a buffer.
     sys.stdout, sys.stdin = printed, io.StringIO(inputs)
     with contextlib.suppress(SystemExit):
         module.wrapped_function()
@@ -101,7 +101,7 @@ def run(code: types.CodeType, result: int) -> NoReturn:
 
 
 class _Printed(io.StringIO):
-    """Collects what is printed. Its close wants an argument that no caller gives."""
+    """Collects what is printed. As in the official runner, its close needs an argument no caller passes."""
 
     close: Callable[..., None]
 
