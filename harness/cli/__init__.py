@@ -1,4 +1,4 @@
-"""The command line: `harness COMMAND ..`. One file per group of commands, imported when called."""
+"""The command line: `harness COMMAND ..`. One module per command, imported when called."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ from harness import __version__
 from harness.errors import HarnessError
 
 COMMANDS = {
-    "run": ("run", "Sample, grade and score a model on one or more tasks."),
-    "import": ("imports", "Turn published responses into a graded run."),
-    "grade": ("grade", "Grade a run again from its stored samples."),
-    "score": ("grade", "Compute the scores of a run again."),
-    "report": ("report", "Set runs beside published baselines, or into a paper's tables."),
-    "compare": ("compare", "Is a run worse than another, or is it noise?"),
-    "plan": ("plan", "What a run will cost and what drop it can show, before it is run."),
-    "sweep": ("sweep", "Vary one setting at a time around a base, and show what it does."),
-    "site": ("site", "A static site over all runs: trends, comparisons, run pages."),
-    "watch": ("watch", "Follow a run in the terminal while it is being sampled."),
-    "nightly": ("nightly", "Evaluate new checkpoints against the accepted baseline."),
-    "accept": ("nightly", "Make a run the baseline that nightly runs are held against."),
-    "judge": ("judge", "Run one program against tests, or a batch of them."),
-    "match": ("match", "Compare one answer with its reference, or a batch of them."),
-    "rating": ("rating", "Codeforces rating and percentile of a run."),
-    "tasks": ("info", "List the tasks, or show one in full."),
-    "baselines": ("report", "List published baselines with their sources."),
-    "export": ("export", "Write the tasks for another harness to run: lm-eval."),
-    "data": ("data", "Fetch datasets, or check your own copies."),
-    "doctor": ("info", "Check what this machine can run, and say how to get the rest."),
+    "run": "Sample, grade and score a model on one or more tasks.",
+    "import": "Turn published responses into a graded run.",
+    "grade": "Grade a run again from its stored samples.",
+    "score": "Compute the scores of a run again.",
+    "report": "Set runs beside published baselines, or into a paper's tables.",
+    "compare": "Is a run worse than another, or is it noise?",
+    "plan": "What a run will cost and what drop it can show, before it is run.",
+    "sweep": "Vary one setting at a time around a base, and show what it does.",
+    "site": "A static site over all runs: trends, comparisons, run pages.",
+    "watch": "Follow a run in the terminal while it is being sampled.",
+    "nightly": "Evaluate new checkpoints against the accepted baseline.",
+    "accept": "Make a run the baseline that nightly runs are held against.",
+    "judge": "Run one program against tests, or a batch of them.",
+    "match": "Compare one answer with its reference, or a batch of them.",
+    "rating": "Codeforces rating and percentile of a run.",
+    "tasks": "List the tasks, or show one in full.",
+    "baselines": "List published baselines with their sources.",
+    "export": "Write the tasks for another harness to run: lm-eval.",
+    "data": "Fetch datasets, or check your own copies.",
+    "doctor": "Check what this machine can run, and say how to get the rest.",
 }
+"""The commands in the order of `harness --help`, each with its line there."""
+
+_PLACES = {"import": ("import_responses", "import_")}
+"""Module and attribute of the one command whose name Python reserves."""
 
 
 class _LazyGroup(click.Group):
@@ -44,16 +48,17 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"harness.cli.{COMMANDS[cmd_name][0]}")
-        attribute = "import_" if cmd_name == "import" else cmd_name
-        command: click.Command = getattr(module, attribute)
+        module, attribute = _PLACES.get(cmd_name, (cmd_name, cmd_name))
+        command: click.Command = getattr(
+            importlib.import_module(f"harness.cli.{module}"), attribute
+        )
         if not any(parameter.name == "verbose" for parameter in command.params):
             command.params.append(_verbose_option())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 def _set_verbose(ctx: click.Context, _: click.Parameter, value: bool) -> None:

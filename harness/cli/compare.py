@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.live import run_async
+from harness.cli.interrupt import run_async
 from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def compare(
     """
     from rich.console import Console
 
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
     from harness.reports.tables.comparison import print_comparison
     from harness.workflows.compare import compare_runs
 

@@ -67,11 +67,11 @@ def plan(
     harness plan --tasks aime24 --assume 0.7 --length 12000 \\
         --tokens-per-second 8000
     """
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
     from harness.stats.power import ALPHA
     from harness.storage.files import write_json
     from harness.workflows.plan import plan_task
-    from harness.workflows.plan_basis import Assumptions, bases, throughput
+    from harness.workflows.plan_inputs import Assumptions, bases, throughput
 
     stated = Assumptions(rate=rate, spread=spread, length=length, tokens_per_second=speed)
     names = list(dict.fromkeys(name.strip() for name in tasks.split(",") if name.strip()))

@@ -13,13 +13,13 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.reports.baselines.loader import Baselines, Cell
+    from harness.reports.baselines.loader import Cell
     from harness.reports.figures.style import Plot
     from harness.reports.results import Result
 
 Document = TypeVar("Document")
 _FILE = click.Path(path_type=Path)
-_own_baselines = click.option(
+own_baselines = click.option(
     "--baselines",
     "extra",
     metavar="FILE",
@@ -46,7 +46,7 @@ _own_baselines = click.option(
 @click.option("--as", "claims", metavar="RUN=MODEL", multiple=True,
               help="Which published model a run reproduces, where its own name does not say; RUN= "
               "may be left out for a single run. Repeatable.")  # fmt: skip
-@_own_baselines
+@own_baselines
 @click.option("--window", metavar="M..M", help="Only problems of these months, both included, "
               "in tasks whose problems have dates: 2024-08..2025-01.")  # fmt: skip
 @click.option("--show-masked", is_flag=True, help="Show statements and answers of masked tasks.")
@@ -94,7 +94,7 @@ def report(
     \b
     harness report runs/NAME --table r1-table5 --margin 3 -o table.tex
     """
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
     from harness.data.selection import Window
     from harness.reports.baselines.loader import load
     from harness.reports.page import output as page
@@ -173,69 +173,9 @@ def drawn(
 
 def answer_classes(task: str) -> Callable[[Sequence[str]], list[int]] | None:
     """What numbers the equivalence classes of a task's answers; None where its plugin is gone."""
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
 
     try:
         return task_named(task).grader.classes
     except UsageError:
         return None
-
-
-@click.command()
-@click.option("--task", metavar="T", help="Only this task, such as aime24.")
-@click.option("--model", metavar="NAME", help="Only models whose name contains this.")
-@click.option("--source", metavar="NAME", help="Only this source, such as r1-paper.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document with every detail.")
-@_own_baselines
-def baselines(
-    task: str | None,
-    model: str | None,
-    source: str | None,
-    as_json: bool,
-    extra: tuple[Path, ...],
-) -> None:
-    """List published scores with where they stand; † marks those that sources disagree on."""
-    from harness.reports.baselines.loader import load, select
-
-    known = load(extra)
-    chosen = select(known.cells, task=task, model=model, source=source)
-    if as_json:
-        click.echo(_json(known, chosen))
-        return
-    _print(known, chosen)
-
-
-def _json(known: Baselines, chosen: Sequence[Cell]) -> str:
-    import orjson
-
-    from harness.reports.baselines.loader import conflicts
-
-    doubtful = {cell.subject for group in conflicts(known.cells) for cell in group}
-    document = {
-        "sources": [known.sources[name] for name in dict.fromkeys(c.source for c in chosen)],
-        "baselines": [
-            {
-                **{name: getattr(cell, name) for name in cell.__dataclass_fields__},
-                "protocol": cell.protocol.model_dump(),
-                "conflict": cell.subject in doubtful,
-            }
-            for cell in chosen
-        ],
-    }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-
-
-def _print(known: Baselines, chosen: Sequence[Cell]) -> None:
-    from rich.console import Console
-
-    from harness.reports.baselines.loader import conflicts
-    from harness.reports.page.output import print_table
-    from harness.reports.tables.published import listing
-
-    console = Console()
-    for table in listing(chosen, conflicts(known.cells)):
-        print_table(table, console)
-    for name in dict.fromkeys(cell.source for cell in chosen):
-        source = known.sources[name]
-        facts = [source.title, str(source.date or ""), source.url or ""]
-        console.print(f"{name}: {', '.join(filter(None, facts))}", style="dim", markup=False)

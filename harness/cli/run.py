@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from harness.cli.live import run_async, task_progress
-from harness.cli.outcome import finish
+from harness.cli.interrupt import run_async
+from harness.cli.progress import task_progress
+from harness.cli.score_table import finish
 
 
 def _engine_args(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.live import run_async, task_progress
+from harness.cli.interrupt import run_async
+from harness.cli.progress import task_progress
 from harness.errors import Incomplete
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
     """
     from harness.registry import find_tasks
     from harness.workflows.sweep import draw_samples, lay_out, measure_effects
-    from harness.workflows.sweep_variants import read_sweep
+    from harness.workflows.sweep_config import read_sweep
 
     base, variants = read_sweep(config, output, options)
     planned = lay_out(find_tasks(base.tasks), base, variants)

@@ -29,7 +29,7 @@ from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
 from harness.types import Verdict
 from harness.workflows.sweep import Sweep, draw_samples, lay_out, measure_effects
-from harness.workflows.sweep_variants import read_sweep
+from harness.workflows.sweep_config import read_sweep
 from tests.support.fakes import FakeEngine, InlinePool
 
 TASK = "practice_integer"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from harness.cli.live import run_async, task_progress
-from harness.cli.outcome import finish
+from harness.cli.interrupt import run_async
+from harness.cli.progress import task_progress
+from harness.cli.score_table import finish
 
 
 @click.command("import", short_help="Turn published responses into a graded run.")
@@ -55,7 +56,7 @@ def import_(
     harness import responses.jsonl --task math \\
         --map statement=problem,responses=outputs -o runs/published
     """
-    from harness.cli.lookup import task_named, with_judge
+    from harness.cli.task_lookup import task_named, with_judge
     from harness.data.selection import Selection, Window
     from harness.workflows.import_responses import import_responses, parse_columns
 

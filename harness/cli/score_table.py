@@ -11,7 +11,7 @@ from rich.table import Table
 
 from harness.errors import Incomplete
 from harness.types import Verdict
-from harness.workflows.until_decided import in_words as stopped_text
+from harness.workflows.early_stopping import in_words as stopped_text
 
 
 def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
