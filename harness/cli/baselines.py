@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--task", metavar="T", help="Only this task, such as aime24.")
 @click.option("--model", metavar="NAME", help="Only models whose name contains this.")
 @click.option("--source", metavar="NAME", help="Only this source, such as r1-paper.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document with every detail.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with every detail.")
 @own_baselines
 def baselines(
     task: str | None,
@@ -27,7 +27,7 @@ def baselines(
     as_json: bool,
     extra: tuple[Path, ...],
 ) -> None:
-    """List published scores with where they stand; † marks those that sources disagree on."""
+    """List published scores with their sources; † marks those that sources disagree on."""
     from harness.reports.baselines.loader import load, select
 
     known = load(extra)

@@ -15,7 +15,7 @@ EXTRAS = {
     "transformers": "the transformers engine: pip install 'reasoning-harness[transformers]'",
     "math-verify": "the symbolic fallback of the math grader: reinstall reasoning-harness",
 }
-# What a machine may do without; nobody needs all of them.
+# Optional: nobody needs all of them.
 ENGINES = {
     "vllm": "the vllm engine: pip install 'reasoning-harness[vllm]'",
     "ray": "the ray engine: pip install 'reasoning-harness[ray]'",
@@ -24,9 +24,12 @@ ENGINES = {
 _FREE_GIB = 5
 
 
-@click.command(short_help="Check what this machine can run.")
+@click.command()
 def doctor() -> None:
-    """Check what this machine can run, and say how to get the rest. Exits 1 on a finding."""
+    """Check what this machine can run, and say how to install the rest.
+
+    Exits 1 if something that every installation needs is missing.
+    """
     from harness.judge import check
 
     findings = 0
@@ -52,10 +55,10 @@ def doctor() -> None:
         else:
             click.echo("note     no GPU is visible: the transformers engine runs on the CPU")
     except ImportError:
-        pass  # named above
-    for well, line in check():
-        findings += not well
-        click.echo(f"{'ok' if well else 'missing':8} {line}")
+        pass  # reported above
+    for passed, line in check():
+        findings += not passed
+        click.echo(f"{'ok' if passed else 'missing':8} {line}")
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     findings += free < _FREE_GIB
     click.echo(f"{'low' if free < _FREE_GIB else 'ok':8} {free:.0f} GiB free in this folder")

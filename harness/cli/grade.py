@@ -1,4 +1,4 @@
-"""`harness grade` and `harness score`."""
+"""`harness grade`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 
 
-@click.command(short_help="Grade a run again from its stored samples.")
+@click.command()
 @_RUN
 @click.option("--diff", is_flag=True, help="List the samples whose verdict changes.")
 @click.option("--undecided", "list_undecided", is_flag=True,
-              help="Only list the samples whose answer could not be read; grade nothing.")  # fmt: skip
+              help="List the samples whose answer could not be read, and grade nothing.")  # fmt: skip
 @click.option("--take-over", is_flag=True,
-              help="Take a folder that a dead process on another host left locked.")  # fmt: skip
+              help="Take over a folder whose lock was left by a process on another host.")  # fmt: skip
 def grade(run: Path, diff: bool, list_undecided: bool, take_over: bool) -> None:
-    """Grade a run again from its stored samples, with the graders of this version.
+    """Grade the stored samples of a run with the graders of this version.
 
-    Replaces grades.jsonl and scores.json once all samples of a task are graded.
+    grades.jsonl and scores.json of a task are replaced once all of its samples are graded.
     """
     from harness.cli.task_lookup import task_named
     from harness.storage.run_folder import RunFolder

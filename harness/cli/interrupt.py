@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end; Ctrl-C and SIGTERM cancel it cleanly.
+    """Run a coroutine to its end; Ctrl-C and SIGTERM cancel it.
 
     Raises:
-        Interrupted: with exit code 130 or 143.
+        Interrupted: it was cancelled; exit code 130 for Ctrl-C, 143 for SIGTERM.
     """
     received: list[signal.Signals] = []
 

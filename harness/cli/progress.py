@@ -14,18 +14,18 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.types import Verdict
 
-_LINE_SECONDS = 30.0  # between two plain lines where there is no terminal: a log stays readable
+_LINE_SECONDS = 30.0  # between two lines without a terminal, so that a log stays readable
 
 
 @contextmanager
 def task_progress(
     *, sampling: bool, several: bool = False
 ) -> Iterator[Callable[[Sequence[TaskRun]], Observer]]:
-    """Progress of a run on stderr: a live bar per task on a terminal, else a line now and then.
+    """Show progress on stderr: a bar per task on a terminal, otherwise a line every 30 seconds.
 
     Args:
-        sampling: count samples towards k per problem; else count grades of stored samples.
-        several: there is more than one run folder, so that each line names its own.
+        sampling: count samples up to k per problem; otherwise count grades of stored samples.
+        several: there are several run folders, so each line names its own.
     """
     console = Console(stderr=True)
     if console.is_terminal:
@@ -67,7 +67,7 @@ def _bars(
 
 
 class _Count:
-    """How far one task has come."""
+    """The progress of one task."""
 
     def __init__(self, run: TaskRun, sampling: bool, several: bool) -> None:
         self.name = run.task.name
@@ -103,7 +103,7 @@ class _Lines:
         self._next = time.monotonic() + _LINE_SECONDS
 
     def event(self, what: str, task: str, verdict: Verdict | None) -> None:
-        """Count one event, and print where every task stands if it is time."""
+        """Count one event, and print the progress of all tasks if it is time."""
         self._counts[task].event(what, verdict)
         if time.monotonic() < self._next:
             return

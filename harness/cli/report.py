@@ -1,4 +1,4 @@
-"""`harness report` and `harness baselines`."""
+"""`harness report`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ own_baselines = click.option(
     metavar="FILE",
     type=_FILE,
     multiple=True,
-    help="Add published scores of your own (YAML); may be repeated.",
+    help="Add published scores of your own (YAML); repeatable.",
 )
 
 
@@ -36,19 +36,19 @@ own_baselines = click.option(
     "--output",
     metavar="FILE",
     type=_FILE,
-    help="Write a page (.html), Markdown (.md) or the scores (.json), with --table also LaTeX "
-    "(.tex); else print to the terminal.",
+    help="Write a page (.html), Markdown (.md), the scores (.json) or, with --table, LaTeX "
+    "(.tex); by default print to the terminal.",
 )
 @click.option("--table", "table", metavar="NAME", help="A table of the DeepSeek-R1 paper with the "
               "runs in it and a verdict per cell: r1-table2, r1-table4, r1-table5, r1-table6.")  # fmt: skip
-@click.option("--margin", type=float, metavar="POINTS", help="With --table: how far an interval may "
-              "reach where a figure counts as reproduced; 3 by default.")  # fmt: skip
+@click.option("--margin", type=float, metavar="POINTS", help="With --table: how far the interval of "
+              "a reproduced figure may reach; 3 by default.")  # fmt: skip
 @click.option("--as", "claims", metavar="RUN=MODEL", multiple=True,
-              help="Which published model a run reproduces, where its own name does not say; RUN= "
-              "may be left out for a single run. Repeatable.")  # fmt: skip
+              help="The published model that a run reproduces, if its name differs; RUN= may be "
+              "omitted for a single run. Repeatable.")  # fmt: skip
 @own_baselines
-@click.option("--window", metavar="M..M", help="Only problems of these months, both included, "
-              "in tasks whose problems have dates: 2024-08..2025-01.")  # fmt: skip
+@click.option("--window", metavar="M..M", help="Only problems of these months (2024-08..2025-01, "
+              "both included), in tasks whose problems have dates.")  # fmt: skip
 @click.option("--show-masked", is_flag=True, help="Show statements and answers of masked tasks.")
 @click.option(
     "--figures",
@@ -60,17 +60,17 @@ own_baselines = click.option(
 @click.option(
     "--cutoff",
     metavar="MONTH",
-    help="Mark the last month that the model knows, such as 2024-07, in pass@1 by month.",
+    help="Mark the model's knowledge cutoff, such as 2024-07, in pass@1 by month.",
 )
 @click.option(
     "--training",
     metavar="LOG.jsonl",
     type=_FILE,
-    help="Draw the runs as checkpoints over the steps of this training log.",
+    help="Plot the runs as checkpoints over the steps of this training log.",
 )
 @click.option("--steps", metavar="RUN=STEP", multiple=True,
-              help="The training step of a run, where neither the log nor its name says it; may "
-              "be repeated.")  # fmt: skip
+              help="The training step of a run, if neither the log nor its name says it; "
+              "repeatable.")  # fmt: skip
 def report(
     runs: tuple[Path, ...],
     output: Path | None,
@@ -87,9 +87,9 @@ def report(
 ) -> None:
     """Report on one or more runs, beside published scores.
 
-    Needs nothing but the run folders: no GPU, no engine, no network. A page whose
-    samples are more than 20 MB keeps their texts in a folder beside it
-    (r.html, r_files/); move the two together.
+    Reads only the run folders: no GPU, no engine, no network. A page with more than
+    20 MB of samples keeps their texts in a folder beside it (r.html, r_files/);
+    move the two together.
 
     \b
     harness report runs/NAME --table r1-table5 --margin 3 -o table.tex
@@ -137,7 +137,7 @@ def _deliver(
     write: Callable[[Document, Path], None],
     show: Callable[[Document, Console], None],
 ) -> None:
-    """Write a document to the file, or show it where there is none."""
+    """Write a document to the file, or print it if there is none."""
     if output is not None:
         write(document, output)
         return
@@ -172,7 +172,7 @@ def drawn(
 
 
 def answer_classes(task: str) -> Callable[[Sequence[str]], list[int]] | None:
-    """What numbers the equivalence classes of a task's answers; None where its plugin is gone."""
+    """The function that numbers equivalence classes of a task's answers; None without its plugin."""
     from harness.cli.task_lookup import task_named
 
     try:

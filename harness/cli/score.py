@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Compute the scores of a run again.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--window", metavar="M..M",
-              help="Print the scores over problems of these months, both included, and write "
-              "nothing: 2024-08..2025-01.")  # fmt: skip
+              help="Print the scores over the problems of these months (2024-08..2025-01, both "
+              "included) and write nothing.")  # fmt: skip
 def score(run: Path, window: str | None) -> None:
-    """Compute scores.json again from the stored samples and grades, and print the scores."""
+    """Compute scores.json from the stored samples and grades, and print the scores."""
     from harness.cli.score_table import finish
     from harness.cli.task_lookup import task_named
     from harness.data.selection import Window

@@ -1,4 +1,4 @@
-"""How a command that scored something ends: a small table, and exit code 4 for errors."""
+"""What a command prints after scoring: a table of scores, and what to know about them."""
 
 from __future__ import annotations
 

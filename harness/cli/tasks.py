@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 
-@click.command(short_help="List the tasks, or show one in full.")
+@click.command()
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tasks(name: str | None, as_json: bool) -> None:
-    """List the tasks; with NAME, show its protocol, prompt and source in full.
+    """List the tasks, or show NAME in full: its defaults, prompt and source.
 
-    lm_eval:NAME is the task NAME of lm-eval, lm_eval:DIR/NAME one whose file lies in DIR.
+    lm_eval:NAME is a task of lm-eval; lm_eval:DIR/NAME is one whose file is in DIR.
     """
     from harness.registry import find_tasks
     from harness.registry import tasks as all_tasks

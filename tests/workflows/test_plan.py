@@ -265,6 +265,6 @@ def test_the_command_says_it_in_a_table_and_two_sentences(
     (planned,) = json.loads(document.read_text())["plans"]
     steps = {step["k"]: step for step in planned["steps"]}
     assert sorted(steps) == sorted({*STEPS, 6})
-    assert f"k 6 sees a drop of {100 * steps[6]['drop']:.1f} points" in said
+    assert f"k 6 detects a drop of {100 * steps[6]['drop']:.1f} points" in said
     assert f"A drop of 5 points needs k {planned['detect']['k']}" in said
     assert planned["tokens_per_second"] > 0

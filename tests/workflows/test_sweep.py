@@ -482,7 +482,7 @@ def test_the_command_prints_writes_and_draws(
     config, output = str(bench.folder / "sweep.yaml"), bench.folder / "sweep"
     assert run_command(["sweep", config, "-o", str(output), "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "96 samples to draw in 2 runs; nothing was drawn" in said
+    assert "96 samples to draw in 2 runs; nothing was sampled" in said
     assert "from the base's stored samples: max_tokens=20" in said
     assert not output.exists()
     assert run_command(["sweep", config, "-o", str(output)]) == 0
