@@ -104,9 +104,9 @@ def test_the_functions_beside_the_files_are_ours(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_exported_is_refused() -> None:
-    with pytest.raises(UsageError, match="anew for each sample, and lm-eval sends one prompt"):
+    with pytest.raises(UsageError, match="for each sample, but lm-eval sends one prompt"):
         definition(replace(CHOICES, choice_order="per-sample"), None, {})
-    with pytest.raises(UsageError, match="lm_eval:x is another harness's task already"):
+    with pytest.raises(UsageError, match="lm_eval:x is lm-eval's own task"):
         definition(replace(INTEGERS, name="lm_eval:x"), None, {})
     with pytest.raises(UsageError, match="k is 4 at temperature 0"):
         greedy = replace(INTEGERS, sampling=Sampling(temperature=0.0, max_tokens=9))

@@ -1,4 +1,4 @@
-"""The command line: `harness COMMAND ..`. One file per group of commands, imported when called."""
+"""The command line: `harness COMMAND ..`. One module per command, imported when called."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ from harness import __version__
 from harness.errors import HarnessError
 
 COMMANDS = {
-    "run": ("run", "Sample, grade and score a model on one or more tasks."),
-    "import": ("imports", "Turn published responses into a graded run."),
-    "grade": ("grade", "Grade a run again from its stored samples."),
-    "score": ("grade", "Compute the scores of a run again."),
-    "report": ("report", "Set runs beside published baselines, or into a paper's tables."),
-    "compare": ("compare", "Is a run worse than another, or is it noise?"),
-    "plan": ("plan", "What a run will cost and what drop it can show, before it is run."),
-    "sweep": ("sweep", "Vary one setting at a time around a base, and show what it does."),
-    "site": ("site", "A static site over all runs: trends, comparisons, run pages."),
-    "watch": ("watch", "Follow a run in the terminal while it is being sampled."),
-    "nightly": ("nightly", "Evaluate new checkpoints against the accepted baseline."),
-    "accept": ("nightly", "Make a run the baseline that nightly runs are held against."),
-    "judge": ("judge", "Run one program against tests, or a batch of them."),
-    "match": ("match", "Compare one answer with its reference, or a batch of them."),
-    "rating": ("rating", "Codeforces rating and percentile of a run."),
-    "tasks": ("info", "List the tasks, or show one in full."),
-    "baselines": ("report", "List published baselines with their sources."),
-    "export": ("export", "Write the tasks for another harness to run: lm-eval."),
-    "data": ("data", "Fetch datasets, or check your own copies."),
-    "doctor": ("info", "Check what this machine can run, and say how to get the rest."),
+    "run": "Sample, grade and score a model on one or more tasks.",
+    "import": "Turn published responses into a graded run.",
+    "grade": "Grade a run again from its stored samples.",
+    "score": "Compute the scores of a run again.",
+    "report": "Report on runs beside published scores, or in a paper's tables.",
+    "compare": "Test whether a run is worse than another.",
+    "plan": "Estimate what a run will cost and what drop it can detect.",
+    "sweep": "Vary one setting at a time and measure its effect.",
+    "site": "Build a static site over all runs.",
+    "watch": "Follow a run in the terminal while it is being sampled.",
+    "nightly": "Evaluate new checkpoints against the accepted baseline.",
+    "accept": "Make a run the baseline of nightly runs.",
+    "judge": "Run a program, or a batch of them, on test cases.",
+    "match": "Compare an answer, or a batch of them, with the reference.",
+    "rating": "Compute the Codeforces rating and percentile of a run.",
+    "tasks": "List the tasks, or show one in full.",
+    "baselines": "List published scores with their sources.",
+    "export": "Write the tasks as task files for lm-eval.",
+    "data": "Fetch datasets, or check your own copies.",
+    "doctor": "Check what this machine can run and what it lacks.",
 }
+"""The commands in the order of `harness --help`, each with its line there."""
+
+_PLACES = {"import": ("import_responses", "import_")}
+"""Module and attribute of the one command whose name Python reserves."""
 
 
 class _LazyGroup(click.Group):
-    """Knows its commands by name and help line; a command's module is imported when it is used."""
+    """Lists commands without importing them; a command's module is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -44,16 +48,17 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"harness.cli.{COMMANDS[cmd_name][0]}")
-        attribute = "import_" if cmd_name == "import" else cmd_name
-        command: click.Command = getattr(module, attribute)
+        module, attribute = _PLACES.get(cmd_name, (cmd_name, cmd_name))
+        command: click.Command = getattr(
+            importlib.import_module(f"harness.cli.{module}"), attribute
+        )
         if not any(parameter.name == "verbose" for parameter in command.params):
             command.params.append(_verbose_option())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 def _set_verbose(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -67,7 +72,7 @@ def _verbose_option() -> click.Option:
         is_flag=True,
         expose_value=False,
         callback=_set_verbose,
-        help="Show the full trace of an error.",
+        help="Show the traceback of an error.",
     )
 
 
@@ -76,12 +81,12 @@ def _verbose_option() -> click.Option:
     params=[_verbose_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog="Exit codes: 0 done, 1 the answer is no, 2 usage or bad input, 3 not the same protocol, "
-    "4 incomplete: samples pending, or ended in error, 5 underpowered, 70 a fault of ours, "
+    "4 incomplete: samples pending, or ended in error, 5 underpowered, 70 internal error, "
     "130 and 143 interrupted (run the same command to resume).",
 )
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:
-    """Evaluate reasoning models: k samples per problem, honest uncertainty.
+    """Evaluate reasoning models: k samples per problem, an error on every score.
 
     \b
     harness run --model MODEL --tasks aime24,math500 -o runs/NAME
@@ -117,22 +122,24 @@ def run_command(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:  # the reader of a pipe went away: `harness tasks | head`
+    except BrokenPipeError:  # the reader closed the pipe: `harness tasks | head`
         sys.stdout = None
         return 0
-    except SystemExit:  # so rich ends where its reader went away; 1 would be a verdict
+    except SystemExit:  # rich exits so on a closed pipe; 1 would be a verdict
         return 141
     except HarnessError as error:
         _show(error, f"error: {error}", meta)
         return error.exit_code
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
-        _show(error, f"a fault of harness itself, please report it: {what}", meta)
+        _show(error, f"internal error, please report it: {what}", meta)
         return 70
 
 
 def _show(error: Exception, message: str, meta: dict[str, bool]) -> None:
     if meta.get("verbose"):
         traceback.print_exception(error)
-    hint = "" if meta.get("verbose") or isinstance(error, HarnessError) else " (-v for the trace)"
+    hint = (
+        "" if meta.get("verbose") or isinstance(error, HarnessError) else " (-v for the traceback)"
+    )
     click.echo(message + hint, err=True)

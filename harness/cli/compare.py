@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.live import run_async
+from harness.cli.interrupt import run_async
 from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch, UsageError
 
 if TYPE_CHECKING:
@@ -19,30 +19,34 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 def names(value: str | None) -> list[str] | None:
-    """A comma-separated list; None where nothing was given. UsageError for an empty one."""
+    """Split a comma-separated list; None if the option was not given.
+
+    Raises:
+        UsageError: the list is empty.
+    """
     if value is None:
         return None
     found = [part.strip() for part in value.split(",") if part.strip()]
     if not found:
-        raise UsageError(f"{value!r} names no task; leave the option out for all of them")
+        raise UsageError(f"{value!r} names no task; omit the option to take all of them")
     return found
 
 
-@click.command(short_help="Is a run worse than another, or is it noise?")
+@click.command()
 @click.argument("base", type=_RUN)
 @click.argument("new", type=_RUN)
 @click.option("--margin", type=float, default=0.05, show_default=True, metavar="X",
-              help="The drop that 'no regression' must exclude, as a share.")  # fmt: skip
+              help="The drop that 'no regression' must exclude, as a share: 0.05 is 5 points.")  # fmt: skip
 @click.option("--tasks", metavar="T[,T..]", help="Only these tasks; all of BASE by default.")
 @click.option("--allow", multiple=True, metavar="PART",
               help="Compare although this part of the protocol differs: max_tokens, temperature, "
-              "prompt, choice_order ..; may be repeated.")  # fmt: skip
+              "prompt, choice_order ..; repeatable.")  # fmt: skip
 @click.option("--fail-on-rise", is_flag=True,
-              help="Exit 1 on a significant rise too: a broken extractor raises scores.")  # fmt: skip
+              help="Exit 1 on a significant rise too; a broken extractor can raise scores.")  # fmt: skip
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
 @click.option("--markdown", type=_FILE, metavar="FILE", help="Write Markdown, for a CI summary.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE",
-              help="Write everything as JSON, every problem included.")  # fmt: skip
+              help="Write the comparison as JSON, with every problem.")  # fmt: skip
 def compare(
     base: Path,
     new: Path,
@@ -54,18 +58,18 @@ def compare(
     markdown: Path | None,
     json_file: Path | None,
 ) -> None:
-    """Say whether NEW is worse than BASE, paired by problem, or whether it is noise.
+    """Test whether NEW is worse than BASE, paired by problem.
 
-    Exits 0 no regression, 1 regression, 3 not the same protocol, 4 a run is incomplete,
-    5 underpowered: too few samples to say, and it prints how many would do.
+    Exit codes: 0 no regression, 1 regression, 3 not the same protocol, 4 a run is incomplete,
+    5 underpowered: too few samples to tell; the number that would be enough is printed.
 
-    Per task, one-sided at 5 % with Holm's correction: a regression is a drop that is significant
-    by the sampling error; else no regression when a drop of --margin is excluded, or would have
-    been seen with power 0.8.
+    The test is one-sided at 5 % per task, with Holm's correction. A drop that is significant by
+    the sampling error is a regression. Otherwise there is no regression if a drop of --margin is
+    excluded, or would have been detected with power 0.8.
     """
     from rich.console import Console
 
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
     from harness.reports.tables.comparison import print_comparison
     from harness.workflows.compare import compare_runs
 
@@ -84,7 +88,7 @@ def compare(
     except DataError as error:
         if code != 1:
             raise
-        click.echo(f"error: {error}", err=True)  # which must not hide a regression
+        click.echo(f"error: {error}", err=True)  # it must not hide a regression
     click.get_current_context().exit(code)
 
 
@@ -96,7 +100,11 @@ def write_comparison(
     markdown: Path | None,
     json_file: Path | None,
 ) -> None:
-    """Write the reports that were asked for."""
+    """Write the requested reports.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
     from harness.reports.tables.comparison import to_junit, to_markdown
     from harness.storage.files import write_json, write_text
 

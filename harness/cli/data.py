@@ -11,21 +11,21 @@ import click
 STANDINGS = "codeforces-standings"
 
 
-@click.group(short_help="Fetch datasets, or check your own copies.")
+@click.group()
 def data() -> None:
-    """Fetch datasets for a machine without a network, or check your own copies."""
+    """Fetch datasets for use without a network, or check your own copies."""
 
 
-@data.command(short_help="Copy the pinned datasets from the hub into a folder.")
+@data.command(short_help="Copy pinned datasets from the hub into a folder.")
 @click.argument("names", nargs=-1, required=True, metavar="TASK..")
 @click.option("--contests", metavar="ID[,ID..]",
-              help="With codeforces-standings: the contests to fetch standings and rating changes "
-              "of, from the Codeforces API.")  # fmt: skip
+              help="With codeforces-standings: the contests whose standings and rating changes "
+              "are fetched from the Codeforces API.")  # fmt: skip
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False),
-              metavar="DIR", help="Where the copies go; pass it to `harness run --data`, or to "
+              metavar="DIR", help="Folder for the copies; pass it to `harness run --data`, or to "
               "`harness rating --standings`.")  # fmt: skip
 def fetch(names: Sequence[str], contests: str | None, output: Path) -> None:
-    """Copy the pinned dataset of each TASK from the hub into a folder.
+    """Copy the dataset of each TASK from the hub, at its pinned revision.
 
     \b
     harness data fetch aime24 math500 -o data
@@ -57,24 +57,24 @@ def _fetch_standings(names: Sequence[str], contests: str | None, output: Path) -
 
     ids = [id.strip() for id in (contests or "").split(",") if id.strip()]
     if tuple(names) != (STANDINGS,) or not ids or not all(id.isdecimal() for id in ids):
-        raise UsageError(f"harness data fetch {STANDINGS} --contests 2046,2047 -o DIR: it is "
-                         f"fetched alone, and contests are numbers (got {contests!r})")  # fmt: skip
+        raise UsageError(f"harness data fetch {STANDINGS} --contests 2046,2047 -o DIR: it "
+                         f"takes no other name, and contests are numbers (got {contests!r})")  # fmt: skip
     for id in ids:
         contest = fetch_contest(id, output)
         click.echo(f"{contest.id}: {contest.name}, {len(contest.entrants)} rated participants")
 
 
-@data.command(short_help="Parse every row, and compare two copies.")
+@data.command(short_help="Parse every row, or compare two copies.")
 @click.argument("names", nargs=-1, required=True, metavar="TASK..")
 @click.option("--data", "folder", type=click.Path(path_type=Path), metavar="DIR",
-              envvar="HARNESS_DATA", help="The folder to check; the hub by default.")  # fmt: skip
+              envvar="HARNESS_DATA", help="The folder to check; by default the hub's copy.")  # fmt: skip
 @click.option("--against", type=click.Path(path_type=Path), metavar="DIR",
               help="List the problems that differ from the copy in this folder.")  # fmt: skip
 def check(names: Sequence[str], folder: Path | None, against: Path | None) -> None:
-    """Parse every row of each TASK, and compare two copies problem by problem.
+    """Parse every row of each TASK, or compare two copies problem by problem.
 
-    Copies of one benchmark differ: reference answers get corrected and statements rewritten.
-    Exits 1 when the two copies differ.
+    Copies of one benchmark can differ: reference answers are corrected, statements rewritten.
+    Exits 1 if the two copies differ.
     """
     from harness.data.datasets import load_problems
     from harness.protocol import content_hash

@@ -20,57 +20,57 @@ README = """\
     lm_eval --include_path {folder} --tasks {example} --log_samples --output_path OUT \\
         --model hf --model_args pretrained=MODEL --apply_chat_template
 
-Run it where `harness` is installed: problems, prompts, choice orders, reasoning and verdicts are its
-own, so a verdict here is the verdict of `harness run` on the same response.
+Run it in an environment that has `harness` installed. Problems, prompts, choice orders, reasoning and
+verdicts come from the harness, so a response gets the verdict that `harness run` would give it.
 
 - All {repeats} responses of a problem are kept (`repeats` and the filter `all`) and graded. `pass@1` is
   the mean over them, then over problems. `verdicts` counts the graded responses; with
   `--log_samples` it lists them, one per response.
-- `copies` counts long responses that repeat another of their problem: a few may be chance. lm-eval's
-  chat client sends the constant seed 1234 with every repeat: a server that honours it returns one
-  sample {repeats} times, and nothing of the k is left. Its hf and vllm models draw anew within a run,
-  but the same again in the next one, unless `--seed` (hf) or `seed=` in `--model_args` (vllm) differs.
+- `copies` counts long responses that equal another response to the same problem; a few may be chance.
+  lm-eval's chat client sends the constant seed 1234 with every repeat: a server that honors it returns
+  the same sample {repeats} times. Its hf and vllm models draw different samples within a run, but the same
+  ones in the next run, unless `--seed` (hf) or `seed=` in `--model_args` (vllm) differs.
   Do not use `--use_cache`: it can return one answer for all repeats.
-- With `--model hf` add `--gen_kwargs top_k=0,repetition_penalty=1.0`: transformers draws from the 50
-  likeliest tokens, and as the checkpoint's generation_config.json asks, unless it is told not to; the
-  harness's protocols know neither.
-- `errors` must be 0: a response that a fault of ours left without a verdict is not counted as wrong.
+- With `--model hf` add `--gen_kwargs top_k=0,repetition_penalty=1.0`: by default transformers samples from
+  the 50 likeliest tokens and follows the checkpoint's generation_config.json; the harness does neither.
+- `errors` must be 0. It counts responses that an internal error left without a verdict; they are not
+  counted as wrong.
 - A response that was cut at the cap is `no_answer`: lm-eval does not say why a response ended.
-- Reasoning: `{thinking}`. A chat template that opens the reasoning itself leaves no opening tag in the
-  text; export with `--thinking yes` for such a model, or reasoning that never ended is graded as a
-  response. Do not set `think_end_token`: the harness splits reasoning. A server that splits them off
-  leaves lm-eval the response alone: fine with `--thinking auto`.
+- Reasoning: `{thinking}`. A chat template that opens the reasoning leaves no opening tag in the
+  text: export with `--thinking yes` for such a model, or reasoning that never ended is graded as a
+  response. Do not set `think_end_token`: the harness splits off the reasoning. A server that splits it
+  off itself gives lm-eval the response alone, which works with `--thinking auto`.
 - Logs hold the statements. The authors of GPQA ask not to publish theirs.
 """
 
 
-@click.group(short_help="Write the tasks for another harness.")
+@click.group()
 def export() -> None:
-    """Write the tasks of the harness for another one to run."""
+    """Write the tasks for another harness."""
 
 
-@export.command("lm-eval-tasks", short_help="Tasks that `lm_eval --include_path` runs.")
+@export.command("lm-eval-tasks", short_help="Task files for `lm_eval --include_path`.")
 @click.option("-o", "--output", required=True, metavar="DIR",
               type=click.Path(path_type=Path, file_okay=False),
               help="Folder for the YAML files, utils.py and a README.")  # fmt: skip
-@click.option("--tasks", metavar="T[,T..]", help="Tasks by name; all of them by default.")
+@click.option("--tasks", metavar="T[,T..]", help="Task names; all tasks by default.")
 @click.option("--k", type=int, metavar="N", help="Samples per problem; each task's k by default.")
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False),
               metavar="DIR", envvar="HARNESS_DATA",
               help="Your own copies of the datasets instead of the hub's, as for `harness run`. "
               "Also HARNESS_DATA.")  # fmt: skip
 @click.option("--thinking", type=click.Choice(["auto", "yes", "no"]), default="auto",
-              help="yes for a model whose chat template opens the reasoning; auto, the default, "
-              "sees it from an opening tag.")  # fmt: skip
+              help="Use yes for a model whose chat template opens the reasoning; auto, the "
+              "default, detects reasoning by its opening tag.")  # fmt: skip
 @click.option("--think-end", metavar="TAG", default="</think>",
-              help="What ends reasoning; </think> by default.")  # fmt: skip
+              help="The tag that ends reasoning; </think> by default.")  # fmt: skip
 def lm_eval_tasks(
     output: Path, tasks: str | None, k: int | None, data: Path | None, thinking: str, think_end: str
 ) -> None:
     """Write tasks as lm-eval task files, graded by the harness.
 
-    All k samples of a problem are kept as lm-eval's repeats. lm-eval must run where the harness
-    is installed too.
+    All k samples of a problem are kept as lm-eval's repeats. Run lm-eval in an environment that
+    has the harness installed.
 
     \b
     harness export lm-eval-tasks -o exported --tasks aime24
@@ -96,7 +96,11 @@ def lm_eval_tasks(
 
 
 def definition(task: Any, k: int | None, settings: dict[str, str]) -> str:
-    """One task as lm-eval reads it. UsageError where it cannot be what it is here."""
+    """One task as a YAML file of lm-eval.
+
+    Raises:
+        UsageError: lm-eval cannot run this task as the harness does.
+    """
     from dataclasses import replace
 
     import yaml
@@ -104,9 +108,11 @@ def definition(task: Any, k: int | None, settings: dict[str, str]) -> str:
     from harness.errors import UsageError
 
     if ":" in task.name:
-        raise UsageError(f"{task.name} is another harness's task already: name tasks of this one")
+        raise UsageError(
+            f"{task.name} is lm-eval's own task; only tasks of the harness can be exported"
+        )
     if task.choice_order == "per-sample":
-        raise UsageError(f"{task.name} orders choices anew for each sample, and lm-eval sends one "
+        raise UsageError(f"{task.name} shuffles choices for each sample, but lm-eval sends one "
                          "prompt for all repeats of a problem")  # fmt: skip
     sampling = replace(task.sampling, k=task.sampling.k if k is None else k)
     generation = {"do_sample": sampling.temperature != 0, "temperature": sampling.temperature,

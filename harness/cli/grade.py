@@ -1,4 +1,4 @@
-"""`harness grade` and `harness score`."""
+"""`harness grade`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.live import run_async, task_progress
+from harness.cli.interrupt import run_async
+from harness.cli.progress import task_progress
 from harness.errors import Incomplete
 
 if TYPE_CHECKING:
@@ -17,19 +18,19 @@ if TYPE_CHECKING:
 _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 
 
-@click.command(short_help="Grade a run again from its stored samples.")
+@click.command()
 @_RUN
 @click.option("--diff", is_flag=True, help="List the samples whose verdict changes.")
 @click.option("--undecided", "list_undecided", is_flag=True,
-              help="Only list the samples whose answer could not be read; grade nothing.")  # fmt: skip
+              help="List the samples whose answer could not be read, and grade nothing.")  # fmt: skip
 @click.option("--take-over", is_flag=True,
-              help="Take a folder that a dead process on another host left locked.")  # fmt: skip
+              help="Take over a folder whose lock was left by a process on another host.")  # fmt: skip
 def grade(run: Path, diff: bool, list_undecided: bool, take_over: bool) -> None:
-    """Grade a run again from its stored samples, with the graders of this version.
+    """Grade the stored samples of a run with the graders of this version.
 
-    Replaces grades.jsonl and scores.json once all samples of a task are graded.
+    grades.jsonl and scores.json of a task are replaced once all of its samples are graded.
     """
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
     from harness.storage.run_folder import RunFolder
     from harness.workflows.regrade import regrade, undecided
 
@@ -56,24 +57,3 @@ def _print_changes(changes: Sequence[Change]) -> None:
             f"{change.task} {after.problem_id} {after.index}: {before} -> {after.verdict} "
             f"({after.answer!r}, {after.detail})"
         )
-
-
-@click.command(short_help="Compute the scores of a run again.")
-@_RUN
-@click.option("--window", metavar="M..M",
-              help="Print the scores over problems of these months, both included, and write "
-              "nothing: 2024-08..2025-01.")  # fmt: skip
-def score(run: Path, window: str | None) -> None:
-    """Compute scores.json again from the stored samples and grades, and print the scores."""
-    from harness.cli.lookup import task_named
-    from harness.cli.outcome import finish
-    from harness.data.selection import Window
-    from harness.storage.run_folder import RunFolder
-    from harness.workflows.regrade import rescore, scores_in_window
-
-    if window is not None:
-        found = scores_in_window(run, task_named, Window.parse(window))
-        finish(run, list(found), list(found.values()))
-        return
-    results = rescore(run, task_named)
-    finish(run, [folder.name for folder in RunFolder(run).tasks()], results)

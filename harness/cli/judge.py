@@ -27,30 +27,33 @@ _SUFFIXES = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp"}
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.command(short_help="Run one program against tests, or a batch of them.")
+@click.command()
 @click.argument("program", required=False, type=_FILE)
 @click.option("--tests", type=_FILE, metavar="F.jsonl",
-              help="Rows of input, output and, for a function, function.")  # fmt: skip
+              help="Test cases: rows with input and output, and for a function also function.")  # fmt: skip
 @click.option("--language", type=click.Choice(list(LANGUAGES)),
-              help="What the program is written in; its file name tells by default.")  # fmt: skip
+              help="Language of the program; by default taken from its file name.")  # fmt: skip
 @click.option("--scoring", type=click.Choice(get_args(Scoring)), default="process",
-              show_default=True, help="Run it as a process, or as LiveCodeBench's runner does.")  # fmt: skip
+              show_default=True, help="Run it as a process, or as LiveCodeBench's own runner does.")  # fmt: skip
 @click.option("--checker", metavar="NAME", help="How outputs are compared: tokens (the default), "
               "lines, lcb, floats, floats:1e-9, yes-no, unordered.")  # fmt: skip
 @click.option("--cpu-seconds", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=6.0,
-              show_default=True, help="CPU time of one test.")  # fmt: skip
+              show_default=True, help="CPU time limit of a test case.")  # fmt: skip
 @click.option("--memory-mib", metavar="MIB", type=click.IntRange(min=16), default=1024, show_default=True,
-              help="Memory of one test.")  # fmt: skip
-@click.option("--batch", type=_FILE, metavar="F.jsonl", help="Rows of source, stdin and "
-              "expected_output, or LiveCodeBench's with code or response.")  # fmt: skip
+              help="Memory limit of a test case.")  # fmt: skip
+@click.option("--batch", type=_FILE, metavar="F.jsonl", help="Rows with source, stdin and "
+              "expected_output, or LiveCodeBench's rows with code or response.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="F.jsonl",
-              help="Where the batch's verdicts go, one line per row.")  # fmt: skip
+              help="File for the verdicts of the batch, one line per row.")  # fmt: skip
 @click.option(
-    "--workers", metavar="N", type=click.IntRange(min=1), help="Programs at once; one per core."
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Programs run at once; by default one per core.",
 )
-@click.option("--judge-python", metavar="PATH", help="The interpreter of Python programs.")
+@click.option("--judge-python", metavar="PATH", help="Interpreter for Python programs.")
 @click.option("--unsafe-judge", is_flag=True,
-              help="Without a sandbox, with resource limits alone: only for programs you trust.")  # fmt: skip
+              help="Run without a sandbox, with resource limits only; only for programs you trust.")  # fmt: skip
 def judge(
     program: Path | None,
     tests: Path | None,
@@ -65,10 +68,10 @@ def judge(
     judge_python: str | None,
     unsafe_judge: bool,
 ) -> None:
-    """Run PROGRAM on test cases in a sandbox, up to the first that fails.
+    """Run PROGRAM on test cases in a sandbox and stop at the first that fails.
 
-    Exits 0 when it is correct, 1 when not; a batch that ran to its end exits 0, or 4 if any row
-    ended in error.
+    Exits 0 if it is correct and 1 if not. A batch that ran to its end exits 0, or 4 if a row ended
+    in error.
     """
     if checker is not None:
         named_checker(checker)
@@ -84,7 +87,7 @@ def judge(
         _show(result, unsafe_judge)
         click.get_current_context().exit(_exit_code(result))
     if program is not None or tests is not None:
-        raise UsageError(f"--batch {batch} and a program: give the one or the other, not both")
+        raise UsageError(f"--batch {batch} and a program: give one of the two")
     if output is None:
         raise UsageError(f"--batch {batch} needs -o F.jsonl for its verdicts")
     items = [_with(one, language, checker) for one in _items(batch)]
@@ -97,18 +100,18 @@ def judge(
 
 def _single(program: Path, tests: Path, language: str | None, checker: str) -> BatchRow:
     source = program.read_bytes().decode("utf-8", "surrogateescape")
-    spoken = language or _SUFFIXES.get(program.suffix.lower())
-    if spoken is None:
-        raise UsageError(f"{program}: its name does not tell the language, say --language")
+    known = language or _SUFFIXES.get(program.suffix.lower())
+    if known is None:
+        raise UsageError(f"{program}: the language cannot be told from its name; give --language")
     cases = []
     for place, row in _rows(tests):
         due, given = row.get("output"), row.get("input")
         if not isinstance(due, str) or not isinstance(given, str):
-            raise DataError(f"{place} needs texts in its fields input and output")
+            raise DataError(f"{place} needs strings in its fields input and output")
         cases.append(TestCase(given, due, row.get("function")))
     if not cases:
-        raise DataError(f"{tests} holds no tests")
-    return BatchRow(str(program), Submission(source, spoken), tuple(cases), checker)
+        raise DataError(f"{tests} holds no test cases")
+    return BatchRow(str(program), Submission(source, known), tuple(cases), checker)
 
 
 def _items(batch: Path) -> Iterator[BatchRow]:
@@ -120,7 +123,7 @@ def _items(batch: Path) -> Iterator[BatchRow]:
 
 
 def _with(one: BatchRow, language: str | None, checker: str | None) -> BatchRow:
-    """The item with what the command line says in place of what its row says."""
+    """The row with the options of the command line in place of its own."""
     submission = one.submission
     if language and submission:
         submission = Submission(submission.source, language, submission.prelude)
@@ -135,9 +138,9 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise DataError(f"{path}:{number} is no JSON: {error}") from None
+                raise DataError(f"{path}:{number} is not valid JSON: {error}") from None
             if not isinstance(row, dict):
-                raise DataError(f"{path}:{number} is no JSON object")
+                raise DataError(f"{path}:{number} is not a JSON object")
             yield f"{path}:{number}", row
 
 
@@ -150,7 +153,7 @@ def _judge_batch(
     workers: int,
     unsafe: bool,
 ) -> int:
-    """Judge all rows, writing verdicts in order as they fall; how many ended in error."""
+    """Judge all rows and write each verdict in order; returns how many ended in error."""
     errors = 0
     mark = f"{scoring}+unsafe-judge" if unsafe else scoring
     try:
@@ -166,7 +169,7 @@ def _judge_batch(
 
 @contextmanager
 def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool that drops what has not begun when it is left early, by Ctrl-C for instance."""
+    """A pool that cancels what has not begun when it is left early, by Ctrl-C for instance."""
     pool = ThreadPoolExecutor(workers)
     try:
         yield pool

@@ -25,11 +25,11 @@ _ROW_KINDS: Mapping[str, Kind] = {
     "math": "math", "aime": "integer", "integer": "integer", "letter": "choice", "choice": "choice",
 }  # fmt: skip
 _ANY_INTEGER = 10**18
-_SHOW_PROGRESS = 2000  # rows: fewer are done before a bar could be read
+_SHOW_PROGRESS = 2000  # rows; fewer are done before a bar could be read
 
 
 class _TextsMayBeginWithMinus(click.Command):
-    """Takes whatever is no option of its own for a text, so that -5 needs no escape."""
+    """Treats every argument that is not one of its options as a text, so -5 needs no escape."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         takes_value: set[str] = set()
@@ -52,18 +52,18 @@ class _TextsMayBeginWithMinus(click.Command):
         return super().parse_args(ctx, [*options, "--", *texts])
 
 
-@click.command(cls=_TextsMayBeginWithMinus, short_help="Compare answers with their references.")
+@click.command(cls=_TextsMayBeginWithMinus)
 @click.argument("gold", required=False)
 @click.argument("prediction", required=False)
 @click.option("--kind", type=click.Choice(get_args(Kind)), default="math", show_default=True,
-              help="What the answers are; a row's own task_kind goes first.")  # fmt: skip
+              help="Kind of the answers; a row's task_kind overrides it.")  # fmt: skip
 @click.option("--extract", type=click.Choice(get_args(Policy)), default="lenient", show_default=True,
-              help="Where in a response an answer may stand.")  # fmt: skip
+              help="Where in a response to look for the answer.")  # fmt: skip
 @click.option("--batch", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              metavar="F.jsonl", help="Rows of gold, prediction and, if you like, id, task_kind "
+              metavar="F.jsonl", help="Rows with gold and prediction, and optionally id, task_kind "
               "and form (answer: already extracted; response: the default).")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="F.jsonl",
-              help="Where the batch's verdicts go, one line per row.")  # fmt: skip
+              help="File for the verdicts of the batch, one line per row.")  # fmt: skip
 def match(
     gold: str | None,
     prediction: str | None,
@@ -74,13 +74,13 @@ def match(
 ) -> None:
     """Compare PREDICTION with GOLD and name the stage that settled it.
 
-    PREDICTION is a response: reasoning in front of it is cut off, and the answer is extracted. It
-    may begin with a minus sign. Exits 0 when it is correct, 1 when not; a batch that ran to its
-    end exits 0, or 4 if any row ended in error.
+    PREDICTION is a response: its reasoning is cut off and its answer extracted. It may begin with a
+    minus sign. Exits 0 if it is correct and 1 if not. A batch that ran to its end exits 0, or 4 if a
+    row ended in error.
     """
     if batch is not None:
         if gold is not None:
-            raise UsageError(f"--batch {batch} and {gold!r}: give a file or two texts, not both")
+            raise UsageError(f"--batch {batch} and {gold!r}: give a file or two texts")
         if output is None:
             raise UsageError(f"--batch {batch} needs -o F.jsonl for its verdicts")
         _match_batch(batch, output, kind, extract)
@@ -101,7 +101,7 @@ def match_row(row: Mapping[str, Any], *, kind: Kind, extract: Policy) -> dict[st
         id, verdict, stage, extracted, and the CPU and wall time of this process in milliseconds.
 
     Raises:
-        DataError: a reference answer that its kind cannot have.
+        DataError: the reference answer is not one of its kind.
     """
     cpu, wall = time.process_time(), time.perf_counter()
     verdict, stage, answer = _compare(row, _ROW_KINDS.get(str(row.get("task_kind")), kind), extract)
@@ -136,7 +136,7 @@ def _compare(
 
 
 def _match_batch(batch: Path, output: Path, kind: Kind, extract: Policy) -> None:
-    """Compare every row of a file, writing each verdict as it falls."""
+    """Compare every row of a file and write each verdict at once."""
     from harness.graders import sympy_client
 
     sympy_client.start()
@@ -156,7 +156,7 @@ def _write(lines: IO[str], row: Mapping[str, Any], kind: Kind, extract: Policy) 
     """Write one row's verdict; True where it ended in error."""
     try:
         result = match_row(row, kind=kind, extract=extract)
-    except Exception as error:  # ours, whatever it is: the batch goes on and says so at its end
+    except Exception as error:  # an internal error: the batch continues and reports it at its end
         result = {"id": row.get("id"), "verdict": Verdict.ERROR.value, "stage": repr(error)}
     lines.write(json.dumps(result) + "\n")
     return bool(result["verdict"] == Verdict.ERROR)
@@ -170,14 +170,14 @@ def _rows(batch: Path) -> Iterator[Mapping[str, Any]]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise DataError(f"{batch}:{number} is no JSON: {error.msg}") from None
+                raise DataError(f"{batch}:{number} is not valid JSON: {error.msg}") from None
             missing = [
                 name
                 for name in ("gold", "prediction")
                 if not isinstance(row, dict) or not isinstance(row.get(name), str)
             ]
             if missing:
-                raise DataError(f"{batch}:{number} has no text in its field {missing[0]}")
+                raise DataError(f"{batch}:{number} has no string in its field {missing[0]}")
             yield row
 
 

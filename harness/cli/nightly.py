@@ -1,4 +1,4 @@
-"""`harness nightly` and `harness accept`."""
+"""`harness nightly`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.compare import names
-from harness.cli.live import run_async, task_progress
-from harness.errors import DataError, HarnessError, UsageError
+from harness.cli.interrupt import run_async
+from harness.cli.progress import task_progress
+from harness.errors import DataError, HarnessError
 
 if TYPE_CHECKING:
-    from harness.storage.ledger import Acceptance
     from harness.storage.nights import Outcome
     from harness.workflows.nightly import NightSettings, Plan
 
@@ -22,17 +21,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@click.command(short_help="Evaluate new checkpoints against the accepted baseline.")
+@click.command()
 @click.argument("config", metavar="CONFIG.yaml", type=_FILE)
 @click.option("--checkpoint", "chosen", metavar="PATH", multiple=True,
-              help="This checkpoint instead of the new ones, evaluated before or not; a folder "
-              "or a glob as in the file; may be repeated.")  # fmt: skip
+              help="Evaluate this checkpoint instead of the new ones, even if it was evaluated "
+              "before; a folder or a glob; repeatable.")  # fmt: skip
 @click.option("--full", is_flag=True,
-              help="Draw every sample in spite of `until: decided`: a run that is to be the "
-              "baseline needs them.")  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only list what would be evaluated.")
+              help="Draw every sample despite `until: decided`; a run needs them to become the "
+              "baseline.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="List what would be evaluated, and stop.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE",
-              help="Write everything as JSON, every problem included.")  # fmt: skip
+              help="Write all comparisons as JSON, with every problem.")  # fmt: skip
 @click.option("--markdown", type=_FILE, metavar="FILE", help="Write Markdown, for a CI summary.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
 def nightly(
@@ -44,21 +43,21 @@ def nightly(
     markdown: Path | None,
     junit: Path | None,
 ) -> None:
-    """Evaluate each new checkpoint and hold it against the accepted runs.
+    """Evaluate each new checkpoint and compare it with the accepted runs.
 
-    Exits as `harness compare` does, with the worst of the night: 1 regression, 2 a checkpoint
-    that cannot be read, 3 not the same protocol, 4 incomplete, 5 underpowered, 0 otherwise, also
-    where there is nothing new or no baseline yet. After an interruption the same command goes on.
-    Only `harness accept` moves the baseline.
+    Exits with the worst result of all checkpoints: 1 regression, 2 a checkpoint cannot be read,
+    3 not the same protocol, 4 incomplete, 5 underpowered, 0 otherwise, also if there is no new
+    checkpoint or no baseline yet. After an interruption the same command continues. Only `harness
+    accept` changes the baseline.
 
     \b
     CONFIG.yaml, paths relative to where the command is run:
       checkpoints: out/step-*      a path, folder or glob, or a list of them
       runs: runs/nightly           run folders, history.jsonl, accepted.json
       run: {tasks: [aime24], k: 16}    options of `harness run`
-      name: "{checkpoint}"         of a run; also {parent}, {content}
-      margin: 0.05                 the drop that must be excluded
-      until: decided               stop sampling when the question is decided
+      name: "{checkpoint}"         name of each run; also {parent}, {content}
+      margin: 0.05                 the drop that 'no regression' must exclude
+      until: decided               stop sampling once the result is clear
       fail_on_rise: false          exit 1 on a significant rise too
       allow: []                    parts of the protocol that may differ
       site: site                   rebuild the site into this folder
@@ -79,7 +78,7 @@ def nightly(
         with _reports(outcomes, settings.runs, json_file, markdown, junit):
             for outcome in _outcomes(found, full):
                 outcomes.append(outcome)
-    except DataError as error:  # of a report, which must not hide a regression
+    except DataError as error:  # a report cannot be written: it must not hide a regression
         click.echo(f"error: {error}", err=True)
         codes.append(error.exit_code)
     codes += [outcome.exit_code for outcome in outcomes]
@@ -96,7 +95,7 @@ def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:
 
 
 def _print_plan(found: Plan) -> None:
-    """What a night would do, one line per checkpoint."""
+    """Print what would be evaluated, one line per checkpoint."""
     held = [f"{task} against {run}" for task, run in found.bases.items()]
     held += [f"{task.name} has no baseline yet" for task in found.tasks
              if task.name not in found.bases]  # fmt: skip
@@ -108,10 +107,10 @@ def _print_plan(found: Plan) -> None:
 
 
 def _outcomes(found: Plan, full: bool) -> Iterator[Outcome]:
-    """Each checkpoint's outcome, printed as soon as it is there: a later one may be cut short."""
+    """Each checkpoint's outcome, printed at once: a later one may be interrupted."""
     from rich.console import Console
 
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
     from harness.reports.tables.nightly import print_outcome
     from harness.workflows.nightly import hold
 
@@ -133,7 +132,7 @@ def _reports(
     markdown: Path | None,
     junit: Path | None,
 ) -> Iterator[None]:
-    """Write the reports that were asked for at the end, also where the night was cut short."""
+    """Write the requested reports at the end, also after an interruption."""
     from harness.reports.tables.nightly import headline, to_junit, to_markdown
     from harness.storage.files import write_json, write_text
     from harness.storage.nights import worst
@@ -154,7 +153,7 @@ def _reports(
 
 
 def _rebuild(runs: Path, site: Path) -> int:
-    """Rebuild the site; the exit code of what went wrong, which must not hide a regression."""
+    """Rebuild the site; returns its exit code, because a failure must not hide a regression."""
     from harness.cli.site import build
 
     try:
@@ -163,52 +162,6 @@ def _rebuild(runs: Path, site: Path) -> int:
         click.echo(f"error: site: {error}", err=True)
         return error.exit_code
     except Exception as error:
-        click.echo(f"a fault of harness itself: site: {error!r}", err=True)
+        click.echo(f"internal error: site: {error!r}", err=True)
         return 70
     return 0
-
-
-@click.command(short_help="Make a run the baseline of its tasks.")
-@click.argument("run", type=_FOLDER, required=False)
-@click.option("--tasks", metavar="T[,T..]", help="Only these tasks; all of RUN by default.")
-@click.option("--note", default="", metavar="TEXT", help="Why, for those who read it later.")
-@click.option("--force", is_flag=True, help="Although samples are missing.")
-@click.option("--list", "show", is_flag=True, help="Only list what is accepted now.")
-@click.option("--runs", type=_FOLDER, metavar="DIR",
-              help="The folder of runs that the baseline is for; the one above RUN by default, "
-              "`runs` for --list.")  # fmt: skip
-def accept(
-    run: Path | None, tasks: str | None, note: str, force: bool, show: bool, runs: Path | None
-) -> None:
-    """Make RUN what `harness nightly` holds new checkpoints against.
-
-    Writes DIR/accepted.json, with every acceptance before. A run that lacks samples is refused.
-
-    \b
-    harness accept runs/nightly/step-400 --note "new data mix, seen by all"
-    harness accept --list --runs runs/nightly
-    """
-    from harness.storage.ledger import read_ledger
-    from harness.workflows.accept import accept as accept_run
-
-    if show:
-        if run is not None:
-            raise UsageError("--list takes no RUN; --runs names the folder of runs")
-        ledger = read_ledger(runs or Path("runs"))
-        for entry in ledger.accepted.values():
-            click.echo(f"{entry.task}: {_accepted(entry)}")
-        if not ledger.accepted:
-            click.echo(f"{runs or 'runs'}: nothing was accepted yet")
-        return
-    if run is None:
-        raise UsageError("RUN is needed: the folder of the run to accept")
-    before = read_ledger(runs or run.resolve().parent).accepted
-    for entry in accept_run(run, runs=runs, tasks=names(tasks) or (), note=note, force=force):
-        old = f", in place of {_accepted(before[entry.task])}" if entry.task in before else ""
-        lacks = f" although {entry.missing}" if entry.missing else ""
-        click.echo(f"{entry.task}: accepted {entry.run}{lacks}{old}")
-
-
-def _accepted(entry: Acceptance) -> str:
-    note = f" ({entry.note})" if entry.note else ""
-    return f"{entry.run}, accepted {entry.time}{note}"

@@ -16,32 +16,34 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(short_help="Cost and reach of a run, before it is run.")
+@click.command()
 @click.option("--tasks", metavar="T[,T..]", default="",
-              help="Tasks by name; with --from alone all of that run's.")  # fmt: skip
+              help="Task names; by default all tasks of the --from run.")  # fmt: skip
 @click.option("--from", "run", metavar="RUN", type=_PATH,
-              help="A previous run, whose rates and lengths are taken.")  # fmt: skip
+              help="An earlier run whose rates and lengths are used.")  # fmt: skip
 @click.option("--assume", "rate", metavar="RATE", type=float,
-              help="Mean pass@1 without a run, such as 0.7.")  # fmt: skip
+              help="Assume this mean pass@1 instead of a run's, such as 0.7.")  # fmt: skip
 @click.option("--spread", metavar="S", type=float,
-              help="With --assume: standard deviation of pass@1 between problems; as wide as in "
-              "AIME-like sets by default.")  # fmt: skip
+              help="With --assume: standard deviation of pass@1 between problems; by default that "
+              "of AIME-like sets.")  # fmt: skip
 @click.option("--length", metavar="TOKENS", type=float,
-              help="Tokens generated a sample, reasoning included.")  # fmt: skip
+              help="Tokens generated per sample, reasoning included.")  # fmt: skip
 @click.option("--tokens-per-second", "speed", metavar="N", type=float,
-              help="Of the engine, over all samples in flight; measured from RUN by "
-              "default.")  # fmt: skip
-@click.option("--k", type=int, metavar="N", help="One more k to plan for; the run's, or the "
-              "task's, by default.")  # fmt: skip
+              help="Tokens that the engine generates per second over all samples in flight; by "
+              "default as measured in RUN.")  # fmt: skip
+@click.option("--k", type=int, metavar="N", help="Plan for this k too; by default the run's or the "
+              "task's.")  # fmt: skip
 @click.option("--base-k", type=int, metavar="N", help="Samples per problem of the run to compare "
-              "with; as many as the new run's by default.")  # fmt: skip
+              "with; by default as many as the new run has.")  # fmt: skip
 @click.option("--detect", metavar="POINTS", type=float,
-              help="A drop that should be seen: the k that it needs.")  # fmt: skip
+              help="Print the k that is needed to detect this drop.")  # fmt: skip
 @click.option("--margin", type=float, default=0.05, show_default=True, metavar="X",
-              help="The drop whose power is shown, as compare's margin.")  # fmt: skip
+              help="Show the power to detect this drop, as a share; see compare.")  # fmt: skip
 @click.option("--data", type=_PATH, metavar="DIR", envvar="HARNESS_DATA",
-              help="Your own copies of the datasets, for the number of problems.")  # fmt: skip
-@click.option("--json", "document", type=_PATH, metavar="FILE", help="Write the plan as JSON, too.")
+              help="Your own copies of the datasets, to count problems.")  # fmt: skip
+@click.option(
+    "--json", "document", type=_PATH, metavar="FILE", help="Write the plan as JSON as well."
+)
 def plan(
     tasks: str,
     run: Path | None,
@@ -56,10 +58,10 @@ def plan(
     data: Path | None,
     document: Path | None,
 ) -> None:
-    """Say what a run will cost and what drop it can show, before a GPU is used.
+    """Estimate what a run will cost and what drop it can detect, before a GPU is used.
 
-    For k 1 to 64: samples, tokens, hours, both standard errors to expect, and the smallest drop
-    that `harness compare` sees (one-sided 5 %, power 0.8), with a fixed k and with
+    For k from 1 to 64: samples, tokens, hours, both expected standard errors, and the smallest
+    drop that `harness compare` detects (one-sided 5 %, power 0.8), with a fixed k and with
     `--until decided`.
 
     \b
@@ -67,11 +69,11 @@ def plan(
     harness plan --tasks aime24 --assume 0.7 --length 12000 \\
         --tokens-per-second 8000
     """
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
     from harness.stats.power import ALPHA
     from harness.storage.files import write_json
     from harness.workflows.plan import plan_task
-    from harness.workflows.plan_basis import Assumptions, bases, throughput
+    from harness.workflows.plan_inputs import Assumptions, bases, throughput
 
     stated = Assumptions(rate=rate, spread=spread, length=length, tokens_per_second=speed)
     names = list(dict.fromkeys(name.strip() for name in tasks.split(",") if name.strip()))
@@ -101,7 +103,7 @@ def _print(plans: Sequence[TaskPlan], k: int | None) -> None:
 
 
 def _table(planned: TaskPlan, k: int) -> Table:
-    """One row a k; the sentences below it are what a reader came for."""
+    """One row per k, with the conclusions as sentences below."""
     from harness.reports.tables.summary import Column, Row, Table
 
     basis = planned.basis
@@ -112,7 +114,7 @@ def _table(planned: TaskPlan, k: int) -> Table:
         Column("Hours"),
         Column("± samp."),
         Column("± prob."),
-        Column("Drop seen"),
+        Column("Detects"),
         Column("until decided"),
         Column("of samples"),
         Column(f"Power at {100 * planned.margin:g}", detail=True),
@@ -137,9 +139,9 @@ def _table(planned: TaskPlan, k: int) -> Table:
     )
     notes = (
         "Standard errors and drops in points of pass@1. ± samp.: on the same problems again; "
-        "± prob.: on other problems like these. Drop seen: the smallest that a comparison sees "
-        "with power 0.8 at one-sided 5 %, shared among the tasks. Until decided: the same where k is the most that is "
-        "drawn, and the share of those samples that it needs on average when nothing changed.",
+        "± prob.: on other problems like these. Detects: the smallest drop that a comparison "
+        "detects with power 0.8 at one-sided 5 %, shared among the tasks. Until decided: the same "
+        "with k as the cap, and the share of the samples that it needs on average when nothing changed.",
     )
     title = f"{basis.task}: pass@1 {100 * float(basis.rates.mean()):.1f}, from {basis.origin}"
     return Table(title, columns, rows, tuple(_sentences(planned, k)), notes)
@@ -151,12 +153,12 @@ def _sentences(planned: TaskPlan, k: int) -> Iterator[str]:
     step = planned.step(k)
     base = f" against a base of k {planned.base_k}" if planned.base_k else ""
     mean = float(planned.basis.rates.mean())
-    sees = (
-        f"sees a drop of {_points(step.drop)} points"
+    detects = (
+        f"detects a drop of {_points(step.drop)} points"
         if step.drop < mean
-        else "sees no drop, however large,"
+        else "detects no drop, however large,"
     )
-    sentence = f"k {k}{base} {sees} and costs {_cost([step])}"
+    sentence = f"k {k}{base} {detects} and costs {_cost([step])}"
     if step.decided_share is not None:
         sentence += f"; until decided about {step.decided_share:.0%} of that when nothing changed"
     yield f"{sentence}."
@@ -179,7 +181,7 @@ def _sentences(planned: TaskPlan, k: int) -> Iterator[str]:
 
 
 def _cost(steps: Sequence[Step]) -> str:
-    """Samples, tokens and hours in words; what is not known is named."""
+    """Samples, tokens and hours in words; says which of them are unknown."""
     parts = [f"{sum(step.samples for step in steps):,} samples"]
     tokens = [step.tokens for step in steps if step.tokens is not None]
     hours = [step.hours for step in steps if step.hours is not None]

@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from harness.workflows.rating import Rated
 
 
-@click.command(short_help="Codeforces rating and percentile of a run.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--standings", envvar="HARNESS_STANDINGS", metavar="DIR",
               type=click.Path(path_type=Path, file_okay=False),
               help="Standings and rating changes of the contests, as `harness data fetch "
-              "codeforces-standings` saves them; RUN/standings by default. Also "
+              "codeforces-standings` saves them; by default RUN/standings. Also "
               "HARNESS_STANDINGS.")  # fmt: skip
 @click.option("--population", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Ratings among which to give the percentile: a JSON list, or the answer of "
+              help="Ratings to compute the percentile among: a JSON list, or the API's reply to "
               "user.ratedList.")  # fmt: skip
 @click.option("--attempts", type=int, default=1, show_default=True, metavar="N",
-              help="Samples that a participation may submit for a problem until one is accepted, "
+              help="Samples that a participation may submit per problem until one is accepted, "
               "up to 8; failed ones cost points or minutes.")  # fmt: skip
 @click.option("--json", "output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write the figures as JSON as well.")  # fmt: skip
+              help="Write the result as JSON as well.")  # fmt: skip
 def rating(
     run: Path, standings: Path | None, population: Path | None, attempts: int, output: Path | None
 ) -> None:
-    """Place a run in the real standings of its contests, and print its rating.
+    """Place a run in the real standings of its contests and compute its rating.
 
-    The headline is the one rating whose expected places over all contests add up to the actual
-    ones, with a 95 % interval; CodeElo's mean of per-contest ratings stands beside it.
+    The first rating is the one whose expected places over all contests add up to the actual ones,
+    with a 95 % interval. CodeElo's mean of per-contest ratings follows.
     """
     from rich.console import Console
 
@@ -72,7 +72,7 @@ def _contests(rated: Rated) -> Table:
 
 
 def lines(rated: Rated) -> list[str]:
-    """The ratings, and how they came to be, line by line."""
+    """The ratings and how they were computed, line by line."""
     mean, contests = rated.mean, rated.contests
     found = [
         f"rating {_joint(rated.joint)}: its expected places add up to the actual ones",
@@ -86,7 +86,7 @@ def lines(rated: Rated) -> list[str]:
     policy = "a single attempt" if rated.attempts == 1 else f"up to {rated.attempts} attempts"
     cost = "" if rated.attempts == 1 else ", failed ones at 50 points or 10 minutes"
     found.append(
-        f"attempts: {policy} a problem{cost}; submission time counts as 0; level with another is "
+        f"attempts: {policy} per problem{cost}; submission time counts as 0; a tie counts "
         "half a place"
     )
     missing = sum(placed.problems - placed.judged for placed in contests)

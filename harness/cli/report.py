@@ -1,4 +1,4 @@
-"""`harness report` and `harness baselines`."""
+"""`harness report`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.reports.baselines.loader import Baselines, Cell
+    from harness.reports.baselines.loader import Cell
     from harness.reports.figures.style import Plot
     from harness.reports.results import Result
 
 Document = TypeVar("Document")
 _FILE = click.Path(path_type=Path)
-_own_baselines = click.option(
+own_baselines = click.option(
     "--baselines",
     "extra",
     metavar="FILE",
     type=_FILE,
     multiple=True,
-    help="Add published scores of your own (YAML); may be repeated.",
+    help="Add published scores of your own (YAML); repeatable.",
 )
 
 
@@ -36,19 +36,19 @@ _own_baselines = click.option(
     "--output",
     metavar="FILE",
     type=_FILE,
-    help="Write a page (.html), Markdown (.md) or the scores (.json), with --table also LaTeX "
-    "(.tex); else print to the terminal.",
+    help="Write a page (.html), Markdown (.md), the scores (.json) or, with --table, LaTeX "
+    "(.tex); by default print to the terminal.",
 )
 @click.option("--table", "table", metavar="NAME", help="A table of the DeepSeek-R1 paper with the "
               "runs in it and a verdict per cell: r1-table2, r1-table4, r1-table5, r1-table6.")  # fmt: skip
-@click.option("--margin", type=float, metavar="POINTS", help="With --table: how far an interval may "
-              "reach where a figure counts as reproduced; 3 by default.")  # fmt: skip
+@click.option("--margin", type=float, metavar="POINTS", help="With --table: how far the interval of "
+              "a reproduced figure may reach; 3 by default.")  # fmt: skip
 @click.option("--as", "claims", metavar="RUN=MODEL", multiple=True,
-              help="Which published model a run reproduces, where its own name does not say; RUN= "
-              "may be left out for a single run. Repeatable.")  # fmt: skip
-@_own_baselines
-@click.option("--window", metavar="M..M", help="Only problems of these months, both included, "
-              "in tasks whose problems have dates: 2024-08..2025-01.")  # fmt: skip
+              help="The published model that a run reproduces, if its name differs; RUN= may be "
+              "omitted for a single run. Repeatable.")  # fmt: skip
+@own_baselines
+@click.option("--window", metavar="M..M", help="Only problems of these months (2024-08..2025-01, "
+              "both included), in tasks whose problems have dates.")  # fmt: skip
 @click.option("--show-masked", is_flag=True, help="Show statements and answers of masked tasks.")
 @click.option(
     "--figures",
@@ -60,17 +60,17 @@ _own_baselines = click.option(
 @click.option(
     "--cutoff",
     metavar="MONTH",
-    help="Mark the last month that the model knows, such as 2024-07, in pass@1 by month.",
+    help="Mark the model's knowledge cutoff, such as 2024-07, in pass@1 by month.",
 )
 @click.option(
     "--training",
     metavar="LOG.jsonl",
     type=_FILE,
-    help="Draw the runs as checkpoints over the steps of this training log.",
+    help="Plot the runs as checkpoints over the steps of this training log.",
 )
 @click.option("--steps", metavar="RUN=STEP", multiple=True,
-              help="The training step of a run, where neither the log nor its name says it; may "
-              "be repeated.")  # fmt: skip
+              help="The training step of a run, if neither the log nor its name says it; "
+              "repeatable.")  # fmt: skip
 def report(
     runs: tuple[Path, ...],
     output: Path | None,
@@ -87,14 +87,14 @@ def report(
 ) -> None:
     """Report on one or more runs, beside published scores.
 
-    Needs nothing but the run folders: no GPU, no engine, no network. A page whose
-    samples are more than 20 MB keeps their texts in a folder beside it
-    (r.html, r_files/); move the two together.
+    Reads only the run folders: no GPU, no engine, no network. A page with more than
+    20 MB of samples keeps their texts in a folder beside it (r.html, r_files/);
+    move the two together.
 
     \b
     harness report runs/NAME --table r1-table5 --margin 3 -o table.tex
     """
-    from harness.cli.lookup import task_named
+    from harness.cli.task_lookup import task_named
     from harness.data.selection import Window
     from harness.reports.baselines.loader import load
     from harness.reports.page import output as page
@@ -137,7 +137,7 @@ def _deliver(
     write: Callable[[Document, Path], None],
     show: Callable[[Document, Console], None],
 ) -> None:
-    """Write a document to the file, or show it where there is none."""
+    """Write a document to the file, or print it if there is none."""
     if output is not None:
         write(document, output)
         return
@@ -172,70 +172,10 @@ def drawn(
 
 
 def answer_classes(task: str) -> Callable[[Sequence[str]], list[int]] | None:
-    """What numbers the equivalence classes of a task's answers; None where its plugin is gone."""
-    from harness.cli.lookup import task_named
+    """The function that numbers equivalence classes of a task's answers; None without its plugin."""
+    from harness.cli.task_lookup import task_named
 
     try:
         return task_named(task).grader.classes
     except UsageError:
         return None
-
-
-@click.command()
-@click.option("--task", metavar="T", help="Only this task, such as aime24.")
-@click.option("--model", metavar="NAME", help="Only models whose name contains this.")
-@click.option("--source", metavar="NAME", help="Only this source, such as r1-paper.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document with every detail.")
-@_own_baselines
-def baselines(
-    task: str | None,
-    model: str | None,
-    source: str | None,
-    as_json: bool,
-    extra: tuple[Path, ...],
-) -> None:
-    """List published scores with where they stand; † marks those that sources disagree on."""
-    from harness.reports.baselines.loader import load, select
-
-    known = load(extra)
-    chosen = select(known.cells, task=task, model=model, source=source)
-    if as_json:
-        click.echo(_json(known, chosen))
-        return
-    _print(known, chosen)
-
-
-def _json(known: Baselines, chosen: Sequence[Cell]) -> str:
-    import orjson
-
-    from harness.reports.baselines.loader import conflicts
-
-    doubtful = {cell.subject for group in conflicts(known.cells) for cell in group}
-    document = {
-        "sources": [known.sources[name] for name in dict.fromkeys(c.source for c in chosen)],
-        "baselines": [
-            {
-                **{name: getattr(cell, name) for name in cell.__dataclass_fields__},
-                "protocol": cell.protocol.model_dump(),
-                "conflict": cell.subject in doubtful,
-            }
-            for cell in chosen
-        ],
-    }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-
-
-def _print(known: Baselines, chosen: Sequence[Cell]) -> None:
-    from rich.console import Console
-
-    from harness.reports.baselines.loader import conflicts
-    from harness.reports.page.output import print_table
-    from harness.reports.tables.published import listing
-
-    console = Console()
-    for table in listing(chosen, conflicts(known.cells)):
-        print_table(table, console)
-    for name in dict.fromkeys(cell.source for cell in chosen):
-        source = known.sources[name]
-        facts = [source.title, str(source.date or ""), source.url or ""]
-        console.print(f"{name}: {', '.join(filter(None, facts))}", style="dim", markup=False)

@@ -17,21 +17,21 @@ _FOLDER = click.Path(path_type=Path)
     metavar="DIR",
     type=_FOLDER,
     required=True,
-    help="The site's folder: plain files for any web server, or to open as they are.",
+    help="Folder of the site; any web server can serve it, a browser can open it.",
 )
 @click.option(
     "--baselines",
     metavar="FILE",
     type=_FOLDER,
     multiple=True,
-    help="Add published scores of your own (YAML); may be repeated.",
+    help="Add published scores of your own (YAML); repeatable.",
 )
-@click.option("--rebuild", is_flag=True, help="Make every page again.")  # fmt: skip
+@click.option("--rebuild", is_flag=True, help="Build every page again.")  # fmt: skip
 def site(runs_dir: Path, output: Path, baselines: tuple[Path, ...], rebuild: bool) -> None:
-    """A site over every run below a folder: trends, comparisons, a page per run.
+    """Build a site over all runs below a folder: trends, comparisons, a page per run.
 
-    Only what changed since the last time is made again, so a nightly job can call it.
-    RUNS_DIR/accepted.json, where it is there, names the baseline of each task.
+    Only pages whose runs changed are built again. RUNS_DIR/accepted.json, if it exists,
+    names the baseline of each task.
     """
     written = build(runs_dir, output, baselines=baselines, rebuild=rebuild)
     click.echo(f"wrote {written} pages; open {output / 'index.html'}", err=True)
@@ -40,7 +40,7 @@ def site(runs_dir: Path, output: Path, baselines: tuple[Path, ...], rebuild: boo
 def build(
     runs_dir: Path, output: Path, *, baselines: tuple[Path, ...] = (), rebuild: bool = False
 ) -> int:
-    """Bring the site up to date, its pages with every figure; the number of pages written."""
+    """Bring the site up to date; returns the number of pages written."""
     from harness.cli.report import drawn
     from harness.reports.page.site import build_site
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.live import run_async, task_progress
+from harness.cli.interrupt import run_async
+from harness.cli.progress import task_progress
 from harness.errors import Incomplete
 
 if TYPE_CHECKING:
@@ -17,26 +18,27 @@ if TYPE_CHECKING:
     from harness.workflows.sweep import Sweep
 
 
-@click.command(short_help="Vary one setting at a time around a base.")
+@click.command()
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False), metavar="CONFIG.yaml")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              required=True, help="Folder of the sweep. An existing one is completed: the same "
-              "command resumes.")  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only check it, and say what would be sampled.")
-@click.option("--model", metavar="MODEL", help="Instead of the base's model.")
-@click.option("--tasks", metavar="T[,T..]", help="Instead of the base's tasks.")
-@click.option("--k", type=int, metavar="N", help="Instead of the base's k.")
+              required=True, help="Folder of the sweep. An existing one is completed.")  # fmt: skip
+@click.option(
+    "--dry-run", is_flag=True, help="Check the configuration and list what would be sampled."
+)
+@click.option("--model", metavar="MODEL", help="Replaces the base's model.")
+@click.option("--tasks", metavar="T[,T..]", help="Replaces the base's tasks.")
+@click.option("--k", type=int, metavar="N", help="Replaces the base's k.")
 @click.option("--limit", type=int, metavar="N", help="Only the first N problems of each task.")
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR", envvar="HARNESS_DATA",
               help="Your own copies of the datasets.")  # fmt: skip
 @click.option("--take-over", is_flag=True, default=None,
-              help="Take folders that a dead process on another host left locked.")  # fmt: skip
+              help="Take over folders whose lock was left by a process on another host.")  # fmt: skip
 def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
-    """Vary one setting at a time around a base, and show what it does to the score.
+    """Vary one setting at a time around a base and measure its effect on the score.
 
     CONFIG.yaml has two parts: base, the settings of `harness run`, and vary, values for any of
     temperature, top_p, prompt, system_prompt, max_tokens, repetition_guard, choice_order, extract,
-    scoring, grader (integer, math, choice) and k. Temperature 0 is drawn with k 1.
+    scoring, grader (integer, math, choice) and k. Temperature 0 is sampled with k 1.
 
     \b
     base: {model: examples/practice-model/late, tasks: practice_integer, k: 8}
@@ -46,12 +48,12 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
       prompt: {terse: "{statement}"}
 
     Each value that must be sampled becomes a run folder in DIR. A lower max_tokens, a smaller k,
-    extract, scoring and grader are computed from the base's stored samples. DIR/sweep.json, .md,
-    .svg and .pdf hold the effects, paired with the base problem by problem.
+    extract, scoring and grader are computed from the base's stored samples. The effects, paired with the base by problem,
+    are in DIR/sweep.json, .md, .svg and .pdf.
     """
     from harness.registry import find_tasks
     from harness.workflows.sweep import draw_samples, lay_out, measure_effects
-    from harness.workflows.sweep_variants import read_sweep
+    from harness.workflows.sweep_config import read_sweep
 
     base, variants = read_sweep(config, output, options)
     planned = lay_out(find_tasks(base.tasks), base, variants)
@@ -89,7 +91,7 @@ def _print_dry(planned: Sweep) -> None:
     stored = dict.fromkeys(cell.variant.name for cell in planned.cells if cell.stored)
     if stored:
         console.print(f"from the base's stored samples: {', '.join(stored)}")
-    console.print(f"{_in_words(planned)}; nothing was drawn")
+    console.print(f"{_in_words(planned)}; nothing was sampled")
 
 
 def _in_words(planned: Sweep) -> str:

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
     from harness.storage.follow import RunProgress, TaskProgress
 
-_LINE_SECONDS = 30.0  # between two plain lines where there is no terminal: a log stays readable
-_WIDE = 100  # columns from which on rates and shares are shown
+_LINE_SECONDS = 30.0  # between two lines without a terminal, so that a log stays readable
+_WIDE = 100  # columns of a terminal from which rates and shares are shown
 _PALE = "dim"
 
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--once", is_flag=True, help="Print where it stands and end.")
+@click.option("--once", is_flag=True, help="Print the state once and exit.")
 @click.option("--every", metavar="SECONDS", type=click.FloatRange(0.1, 3600), default=1.0,
-              show_default=True, help="How often to look.")  # fmt: skip
+              show_default=True, help="Time between two updates.")  # fmt: skip
 def watch(run: Path, once: bool, every: float) -> None:
     """Follow a run in the terminal while another process samples it.
 
     Shows each task's samples, speed and time left, pass@1 so far with its standard error, how
-    samples ended and what failed. It reads only and takes no lock. It ends by itself when nobody
-    writes to the run any more: with 0 if the run is complete, else with 4. Ctrl-C ends it with 0.
+    samples ended and what failed. Reads only and takes no lock. Exits when no process writes to
+    the run any more: with 0 if the run is complete, otherwise with 4. Ctrl-C exits with 0.
     """
     from rich.console import Console
 
@@ -45,18 +45,19 @@ def watch(run: Path, once: bool, every: float) -> None:
         return
     try:
         if console.is_terminal:
-            _live(progress, console, every)
+            _redraw(progress, console, every)
         else:
             _lines(progress, every)
     except KeyboardInterrupt:  # following leaves nothing to resume
+    except KeyboardInterrupt:  # watching is no work that could be interrupted
         return
     if not progress.complete:
-        raise Incomplete(f"{run} is not complete and nobody writes to it; "
-                         "the command that began it resumes it")  # fmt: skip
+        raise Incomplete(f"{run} is not complete and no process writes to it; "
+                         "the command that started it resumes it")  # fmt: skip
 
 
-def _live(progress: RunProgress, console: Console, every: float) -> None:
-    """Redraw in place until nobody writes any more; the last view stays."""
+def _redraw(progress: RunProgress, console: Console, every: float) -> None:
+    """Redraw in place until no process writes any more; the last view stays."""
     from rich.live import Live
 
     with Live(view(progress, console.width), console=console, auto_refresh=False) as live:
@@ -69,7 +70,7 @@ def _live(progress: RunProgress, console: Console, every: float) -> None:
 
 
 def _lines(progress: RunProgress, every: float) -> None:
-    """One line now and then, for logs, and one at the end."""
+    """Print a line every 30 seconds, for logs, and one at the end."""
     written = time.monotonic()
     while progress.writer() is not None:
         time.sleep(every)
@@ -83,7 +84,7 @@ def _lines(progress: RunProgress, every: float) -> None:
 
 
 def line(progress: RunProgress) -> str:
-    """Where every task stands, on one line."""
+    """The state of all tasks on one line."""
     parts = []
     for task in progress.tasks.values():
         text = f"{task.name} {task.sampled:,}/{task.asked:,}"
@@ -99,7 +100,7 @@ def line(progress: RunProgress) -> str:
 
 
 def view(progress: RunProgress, width: int) -> RenderableType:
-    """The whole view: who samples what, a table of the tasks, how samples ended, what is new."""
+    """The whole view: the writing process, a table of the tasks, how samples ended, notes."""
     from rich.console import Group
     from rich.text import Text
 
@@ -107,7 +108,9 @@ def view(progress: RunProgress, width: int) -> RenderableType:
     if writer:
         state, style = f"sampled by {writer}", "green"
     else:
-        state, style = ("complete", "green") if progress.complete else ("nobody samples", "yellow")
+        state, style = (
+            ("complete", "green") if progress.complete else ("not being sampled", "yellow")
+        )
     head = Text.assemble(
         (progress.path.resolve().name, "bold"), f"  {progress.model}  ",
         (f"{progress.engine}  ", _PALE), (state, style),
@@ -219,11 +222,11 @@ def _endings(progress: RunProgress) -> RenderableType:
 
 
 def _notes(progress: RunProgress) -> str:
-    """What a reader must know of the numbers above."""
+    """What a reader must know about the numbers above."""
     scores = [task.score() for task in progress.tasks.values()]
     notes = []
     if any(score and not score[2] and score[1] is not None for score in scores):
-        notes.append("* over problems: some have a single sample yet.")
+        notes.append("* problems error: some problems have a single sample so far.")
     if not progress.complete and any(scores):
-        notes.append("pass@1 so far is over the problems that have a graded sample.")
+        notes.append("pass@1 so far covers the problems with a graded sample.")
     return " ".join(notes)

@@ -5,7 +5,7 @@
 "truncated_share": 0.02, "looped": 0, "duplicates": 0,
 "tokens": {"prompt"|"reasoning"|"response"|"total": {"mean", "median", "max"} or null},
 "breakdown", "range": see `harness.stats.breakdown`,
-"stopped": see `harness.workflows.until_decided`, null where the number of samples was fixed}
+"stopped": see `harness.workflows.early_stopping`, null where the number of samples was fixed}
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class TaskFolder:
         return _decode(self.path / "scores.json", dict, read_json(self.path / "scores.json"))
 
     def stopping(self) -> dict[str, Any] | None:
-        """What stopped the sampling before its cap, as `harness.workflows.until_decided` writes it."""
+        """What stopped the sampling before its cap, as `harness.workflows.early_stopping` writes it."""
         path = self.path / STOPPING
         return _decode(path, dict, read_json(path)) if path.exists() else None
 

@@ -29,10 +29,10 @@ from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Problem, Sampling
+from harness.workflows.early_stopping import Gate, forget, make_gate
 from harness.workflows.notices import Notices
+from harness.workflows.provenance import next_start, start_record
 from harness.workflows.run_settings import RunSettings, configure
-from harness.workflows.start_record import next_start, start_record
-from harness.workflows.until_decided import Gate, forget, make_gate
 
 LOADING_SECONDS = 30.0  # between two words of a model that is still loading
 

@@ -1,6 +1,6 @@
 """Plan: what a run will cost and what it can show, before a GPU is used. What `harness plan` does.
 
-Costs are those of sampling alone. What a plan rests on: see `harness.workflows.plan_basis`.
+Costs are those of sampling alone. What a plan rests on: see `harness.workflows.plan_inputs`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.stats import power, sequential
-from harness.workflows.plan_basis import Basis
+from harness.workflows.plan_inputs import Basis
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 

@@ -39,11 +39,11 @@ from harness.workflows.evaluate import (
     run_engine,
 )
 from harness.workflows.notices import Notices
+from harness.workflows.provenance import next_start
 from harness.workflows.regrade import grade_again
 from harness.workflows.run_settings import RunSettings
-from harness.workflows.start_record import next_start
-from harness.workflows.sweep_cells import Cell, make_cell
-from harness.workflows.sweep_variants import BASE, Variant
+from harness.workflows.sweep_conditions import Cell, make_cell
+from harness.workflows.sweep_config import BASE, Variant
 
 Observe = Callable[[Sequence[TaskRun]], Observer]
 

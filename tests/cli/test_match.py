@@ -72,8 +72,8 @@ def test_a_row_that_ends_in_error_ends_the_batch_with_4(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "rows.jsonl:1 is no JSON"),
-        ('{"gold": "1"}', "rows.jsonl:1 has no text in its field prediction"),
+        ("{", "rows.jsonl:1 is not valid JSON"),
+        ('{"gold": "1"}', "rows.jsonl:1 has no string in its field prediction"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(tmp_path, content, said):

@@ -160,7 +160,7 @@ def test_a_site_that_cannot_be_built_does_not_hide_a_regression(
 
 def test_accept_refuses_lists_and_says_what_it_replaced(capsys: Captured) -> None:
     assert harness("accept", "--list") == 0
-    assert "nothing was accepted yet" in capsys.readouterr().out
+    assert "no run is accepted yet" in capsys.readouterr().out
     save("step-1", broken=True)
     save("step-2")
     assert harness("nightly", "night.yaml") == 4
@@ -177,7 +177,7 @@ def test_accept_refuses_lists_and_says_what_it_replaced(capsys: Captured) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("accept",), "RUN is needed"),
+        (("accept",), "RUN is missing"),
         (("accept", "runs/nothing"), "is not a run folder"),
         (("accept", "runs/x", "--list"), "--list takes no RUN"),
         (("nightly", "nowhere.yaml"), "nowhere.yaml: cannot be read"),

@@ -201,14 +201,14 @@ def test_a_finished_run_is_shown_once_and_ends_with_0(run: FakeRun) -> None:
     assert sorted((p.name, p.stat().st_mtime_ns) for p in run.path.rglob("*")) == before
 
 
-def test_a_run_that_nobody_writes_ends_with_4_and_once_with_0(
+def test_a_run_that_no_process_writes_ends_with_4_and_once_with_0(
     run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.add("p0", 0, C)
     assert run_command(["watch", str(run.path)]) == 4
-    assert "the command that began it resumes it" in capsys.readouterr().err
+    assert "the command that started it resumes it" in capsys.readouterr().err
     assert run_command(["watch", "--once", str(run.path)]) == 0
-    assert "nobody samples" in capsys.readouterr().out
+    assert "not being sampled" in capsys.readouterr().out
     assert run_command(["watch", str(run.path / "aime24")]) == 2
 
 

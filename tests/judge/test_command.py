@@ -77,10 +77,14 @@ def test_bad_input_is_named(tmp_path: Path) -> None:
     out = tmp_path / "o.jsonl"
     for arguments, kind, message in (
         ((), UsageError, "needs PROGRAM and --tests"),
-        ((program, "--tests", tests), UsageError, "say --language"),
-        ((program, "--language", "python", "--tests", tests), DataError, r"t\.jsonl:1 needs texts"),
+        ((program, "--tests", tests), UsageError, "give --language"),
+        (
+            (program, "--language", "python", "--tests", tests),
+            DataError,
+            r"t\.jsonl:1 needs strings",
+        ),
         (("--batch", batch), UsageError, "needs -o"),
-        (("--batch", batch, "-o", out, program), UsageError, "not both"),
+        (("--batch", batch, "-o", out, program), UsageError, "give one of the two"),
         (("--batch", batch, "-o", out), DataError, r"b\.jsonl:1: the row has neither"),
         (("--batch", batch, "-o", out, "--checker", "x"), UsageError, "checker 'x'"),
     ):

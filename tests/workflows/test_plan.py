@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import run_command
-from harness.cli.lookup import task_named
+from harness.cli.task_lookup import task_named
 from harness.errors import DataError, UsageError
 from harness.interfaces import Completion, Request
 from harness.pipeline.runner import Observer
@@ -22,7 +22,7 @@ from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Tally
 from harness.workflows.evaluate import prepare, run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
-from harness.workflows.plan_basis import Assumptions, Basis, bases, throughput
+from harness.workflows.plan_inputs import Assumptions, Basis, bases, throughput
 from tests.support.fakes import FakeEngine, InlinePool
 
 TASK = "practice_integer"
@@ -265,6 +265,6 @@ def test_the_command_says_it_in_a_table_and_two_sentences(
     (planned,) = json.loads(document.read_text())["plans"]
     steps = {step["k"]: step for step in planned["steps"]}
     assert sorted(steps) == sorted({*STEPS, 6})
-    assert f"k 6 sees a drop of {100 * steps[6]['drop']:.1f} points" in said
+    assert f"k 6 detects a drop of {100 * steps[6]['drop']:.1f} points" in said
     assert f"A drop of 5 points needs k {planned['detect']['k']}" in said
     assert planned["tokens_per_second"] > 0

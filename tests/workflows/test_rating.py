@@ -276,7 +276,7 @@ def test_the_command_prints_both_ratings_and_the_conventions(
     done = CliRunner().invoke(rating, arguments, env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
     for words in ("95 % interval", "CodeElo's mean", "among population.json, 150 ratings",
-                  "a single attempt a problem", "submission time counts as 0"):  # fmt: skip
+                  "a single attempt per problem", "submission time counts as 0"):  # fmt: skip
         assert words in done.output
     figures = json.loads((tmp_path / "r.json").read_text())
     assert figures["joint"]["low"] < figures["joint"]["rating"] < figures["joint"]["high"]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness.cli.grade import score
-from harness.cli.imports import import_
+from harness.cli.import_responses import import_
+from harness.cli.score import score
 from harness.errors import UsageError
 from harness.storage.files import read_lines
 from harness.storage.run_folder import RunFolder

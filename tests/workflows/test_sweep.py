@@ -29,7 +29,7 @@ from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
 from harness.types import Verdict
 from harness.workflows.sweep import Sweep, draw_samples, lay_out, measure_effects
-from harness.workflows.sweep_variants import read_sweep
+from harness.workflows.sweep_config import read_sweep
 from tests.support.fakes import FakeEngine, InlinePool
 
 TASK = "practice_integer"
@@ -482,7 +482,7 @@ def test_the_command_prints_writes_and_draws(
     config, output = str(bench.folder / "sweep.yaml"), bench.folder / "sweep"
     assert run_command(["sweep", config, "-o", str(output), "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "96 samples to draw in 2 runs; nothing was drawn" in said
+    assert "96 samples to draw in 2 runs; nothing was sampled" in said
     assert "from the base's stored samples: max_tokens=20" in said
     assert not output.exists()
     assert run_command(["sweep", config, "-o", str(output)]) == 0

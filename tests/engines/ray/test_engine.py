@@ -390,7 +390,7 @@ def test_a_run_starts_a_cluster_of_its_own_and_leaves_nothing_behind(
 
 ENDED = """
 import asyncio, os, signal, sys
-from harness.cli.live import run_async
+from harness.cli.interrupt import run_async
 from harness.engines.ray.cluster import Cluster
 from harness.errors import Interrupted
 

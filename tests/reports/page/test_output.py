@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from harness.cli.report import baselines, report
+from harness.cli.baselines import baselines
+from harness.cli.report import report
 from harness.errors import DataError, HarnessError, UsageError
 from harness.reports.baselines.loader import load
 from harness.reports.page.output import build, print_report, render_html, render_markdown

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from harness.cli.imports import import_
+from harness.cli.import_responses import import_
 from harness.cli.report import report
 from harness.data.readers import read_rows
 from harness.errors import UsageError

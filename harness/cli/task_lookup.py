@@ -1,4 +1,4 @@
-"""A task by name, from the registry or one of the kinds that imports know."""
+"""Find a task by name: one of the registry, or a kind of answer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from harness.tasks.kinds import KINDS
 
 
 def task_named(name: str) -> Task:
-    """A kind of answer or a task of the registry. UsageError suggests what was meant."""
+    """A task of the registry, or the task of a kind of answer.
+
+    Raises:
+        UsageError: there is no such task; the message suggests a similar name.
+    """
     return KINDS[name] if name in KINDS else find_tasks(name)[0]
 
 
 def with_judge(task: Task, scoring: str | None, *, unsafe: bool) -> Task:
-    """The task with its programs run in another way. UsageError when it runs none."""
+    """The task with another way to run programs.
+
+    Raises:
+        UsageError: the task runs no programs.
+    """
     grader: Any = task.grader
     if scoring is None and not unsafe:
         return task

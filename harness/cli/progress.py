@@ -1,66 +1,31 @@
-"""Long work in the terminal: interruption by signals, and a progress line per task."""
+"""Progress in the terminal: a bar or a line for each task."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from harness.errors import Interrupted
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.types import Verdict
 
-T = TypeVar("T")
-_LINE_SECONDS = 30.0  # between two plain lines where there is no terminal: a log stays readable
-
-
-def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end; Ctrl-C and SIGTERM cancel it cleanly.
-
-    Raises:
-        Interrupted: with exit code 130 or 143.
-    """
-    received: list[signal.Signals] = []
-
-    async def guarded() -> T:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-        def stop(number: signal.Signals) -> None:
-            received.append(number)
-            loop.remove_signal_handler(number)  # a second one ends the process at once
-            if task is not None:
-                task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, number)
-        return await work
-
-    try:
-        return asyncio.run(guarded())
-    except asyncio.CancelledError:
-        code = 143 if signal.SIGTERM in received else 130
-        raise Interrupted(
-            "interrupted: every finished sample is kept; run the same command to resume", code
-        ) from None
+_LINE_SECONDS = 30.0  # between two lines without a terminal, so that a log stays readable
 
 
 @contextmanager
 def task_progress(
     *, sampling: bool, several: bool = False
 ) -> Iterator[Callable[[Sequence[TaskRun]], Observer]]:
-    """Progress of a run on stderr: a live bar per task on a terminal, else a line now and then.
+    """Show progress on stderr: a bar per task on a terminal, otherwise a line every 30 seconds.
 
     Args:
-        sampling: count samples towards k per problem; else count grades of stored samples.
-        several: there is more than one run folder, so that each line names its own.
+        sampling: count samples up to k per problem; otherwise count grades of stored samples.
+        several: there are several run folders, so each line names its own.
     """
     console = Console(stderr=True)
     if console.is_terminal:
@@ -102,7 +67,7 @@ def _bars(
 
 
 class _Count:
-    """How far one task has come."""
+    """The progress of one task."""
 
     def __init__(self, run: TaskRun, sampling: bool, several: bool) -> None:
         self.name = run.task.name
@@ -138,7 +103,7 @@ class _Lines:
         self._next = time.monotonic() + _LINE_SECONDS
 
     def event(self, what: str, task: str, verdict: Verdict | None) -> None:
-        """Count one event, and print where every task stands if it is time."""
+        """Count one event, and print the progress of all tasks if it is time."""
         self._counts[task].event(what, verdict)
         if time.monotonic() < self._next:
             return

@@ -7,33 +7,36 @@ from pathlib import Path
 
 import click
 
-from harness.cli.live import run_async, task_progress
-from harness.cli.outcome import finish
+from harness.cli.interrupt import run_async
+from harness.cli.progress import task_progress
+from harness.cli.score_table import finish
 
 
-@click.command("import", short_help="Turn published responses into a graded run.")
+@click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--task", "task_name", required=True, metavar="T",
-              help="A task whose schema the rows have, or a kind of answer: integer, choice, "
-              "math.")  # fmt: skip
+              help="A kind of answer (integer, choice, math), or a task whose schema the rows "
+              "have.")  # fmt: skip
 @click.option("--map", "columns", multiple=True, metavar="FIELD=COLUMN[,..]",
-              help="Which column holds id, statement, answer, response or responses, "
-              "finish_reason; absent ones are found by name. Repeatable.")  # fmt: skip
+              help="Which column holds id, statement, answer, response or responses, or "
+              "finish_reason; others are found by their names. Repeatable.")  # fmt: skip
 @click.option("--scoring", type=click.Choice(["process", "lcb-official"]),
-              help="How programs are run: as processes, or as LiveCodeBench's own runner does; "
-              "livecodebench shows both by default.")  # fmt: skip
+              help="How programs are run: as processes, or as LiveCodeBench's own runner does. "
+              "livecodebench reports both by default.")  # fmt: skip
 @click.option("--window", metavar="M..M", help="Only problems of these months, both included: "
               "2024-08..2025-01.")  # fmt: skip
 @click.option("--skip-errata", is_flag=True,
-              help="Leave out problems that their publisher lists as faulty.")  # fmt: skip
-@click.option("--model", metavar="NAME", help="What to call the model; the file's name by default.")
+              help="Leave out problems that their publisher lists as wrong.")  # fmt: skip
+@click.option(
+    "--model", metavar="NAME", help="Name of the model in reports; the file's name by default."
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False),
               metavar="RUN", help="Run folder.")  # fmt: skip
 @click.option("--unsafe-judge", is_flag=True,
-              help="Run programs without a sandbox, with resource limits alone; marks the "
-              "scores.")  # fmt: skip
+              help="Run programs without a sandbox, with resource limits only; the scores are "
+              "marked.")  # fmt: skip
 @click.option("--take-over", is_flag=True,
-              help="Take a folder that a dead process on another host left locked.")  # fmt: skip
+              help="Take over a folder whose lock was left by a process on another host.")  # fmt: skip
 def import_(
     file: Path,
     task_name: str,
@@ -46,16 +49,16 @@ def import_(
     unsafe_judge: bool,
     take_over: bool,
 ) -> None:
-    """Turn published responses into a run, graded and scored like our own.
+    """Turn published responses into a run, graded and scored like any other.
 
-    FILE is .jsonl, .csv or .parquet, with one row per problem and a list of responses, or one row
-    a response. Reasoning that was never closed has no response.
+    FILE is .jsonl, .csv or .parquet. It has one row per problem with a list of responses, or one
+    row per response. A text whose reasoning never ends has no response.
 
     \b
     harness import responses.jsonl --task math \\
         --map statement=problem,responses=outputs -o runs/published
     """
-    from harness.cli.lookup import task_named, with_judge
+    from harness.cli.task_lookup import task_named, with_judge
     from harness.data.selection import Selection, Window
     from harness.workflows.import_responses import import_responses, parse_columns
 

@@ -1,4 +1,4 @@
-"""How a command that scored something ends: a small table, and exit code 4 for errors."""
+"""What a command prints after scoring: a table of scores, and what to know about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from harness.errors import Incomplete
 from harness.types import Verdict
-from harness.workflows.until_decided import in_words as stopped_text
+from harness.workflows.early_stopping import in_words as stopped_text
 
 
 def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:

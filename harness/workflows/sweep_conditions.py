@@ -13,7 +13,7 @@ from harness.tasks.kinds import GRADERS
 from harness.types import Sample
 from harness.workflows.evaluate import Prepared
 from harness.workflows.run_settings import configure
-from harness.workflows.sweep_variants import Variant
+from harness.workflows.sweep_config import Variant
 
 How = Literal["base", "sampled", "extended", "first", "capped", "regraded"]
 """Where a value's outcomes come from: the base as it is; samples of its own; the base's samples

@@ -1,0 +1,74 @@
+"""`harness baselines`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.report import own_baselines
+
+if TYPE_CHECKING:
+    from harness.reports.baselines.loader import Baselines, Cell
+
+
+@click.command()
+@click.option("--task", metavar="T", help="Only this task, such as aime24.")
+@click.option("--model", metavar="NAME", help="Only models whose name contains this.")
+@click.option("--source", metavar="NAME", help="Only this source, such as r1-paper.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with every detail.")
+@own_baselines
+def baselines(
+    task: str | None,
+    model: str | None,
+    source: str | None,
+    as_json: bool,
+    extra: tuple[Path, ...],
+) -> None:
+    """List published scores with their sources; † marks those that sources disagree on."""
+    from harness.reports.baselines.loader import load, select
+
+    known = load(extra)
+    chosen = select(known.cells, task=task, model=model, source=source)
+    if as_json:
+        click.echo(_json(known, chosen))
+        return
+    _print(known, chosen)
+
+
+def _json(known: Baselines, chosen: Sequence[Cell]) -> str:
+    import orjson
+
+    from harness.reports.baselines.loader import conflicts
+
+    doubtful = {cell.subject for group in conflicts(known.cells) for cell in group}
+    document = {
+        "sources": [known.sources[name] for name in dict.fromkeys(c.source for c in chosen)],
+        "baselines": [
+            {
+                **{name: getattr(cell, name) for name in cell.__dataclass_fields__},
+                "protocol": cell.protocol.model_dump(),
+                "conflict": cell.subject in doubtful,
+            }
+            for cell in chosen
+        ],
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+def _print(known: Baselines, chosen: Sequence[Cell]) -> None:
+    from rich.console import Console
+
+    from harness.reports.baselines.loader import conflicts
+    from harness.reports.page.output import print_table
+    from harness.reports.tables.published import listing
+
+    console = Console()
+    for table in listing(chosen, conflicts(known.cells)):
+        print_table(table, console)
+    for name in dict.fromkeys(cell.source for cell in chosen):
+        source = known.sources[name]
+        facts = [source.title, str(source.date or ""), source.url or ""]
+        console.print(f"{name}: {', '.join(filter(None, facts))}", style="dim", markup=False)

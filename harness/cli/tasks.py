@@ -1,0 +1,55 @@
+"""`harness tasks`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def tasks(name: str | None, as_json: bool) -> None:
+    """List the tasks, or show NAME in full: its defaults, prompt and source.
+
+    lm_eval:NAME is a task of lm-eval; lm_eval:DIR/NAME is one whose file is in DIR.
+    """
+    from harness.registry import find_tasks
+    from harness.registry import tasks as all_tasks
+
+    found = find_tasks(name) if name else list(all_tasks().values())
+    if as_json or name:
+        rows = [
+            {
+                "name": task.name,
+                "metrics": [metric.name for metric in task.metrics],
+                "k": task.sampling.k,
+                "temperature": task.sampling.temperature,
+                "top_p": task.sampling.top_p,
+                "max_tokens": task.sampling.max_tokens,
+                "stop": list(task.sampling.stop),
+                "grader": task.grader.version,
+                "extract": getattr(task.grader, "extract", None),
+                "scoring": getattr(task.grader, "scoring", None),
+                "choice_order": task.choice_order,
+                "source": task.dataset.source(None),
+                "system_prompt": task.system_prompt,
+                "prompt": task.prompt,
+            }
+            for task in found
+        ]
+        click.echo(json.dumps(rows if as_json else rows[0], indent=2, ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("task", "k", "metrics", "grader", "source"):
+        table.add_column(column, overflow="fold")
+    for task in found:
+        source = task.dataset.source(None).partition("@")[0].partition(" ")[0]
+        metrics = ", ".join(metric.name for metric in task.metrics)
+        table.add_row(
+            task.name, str(task.sampling.k), metrics, task.grader.version.partition("+")[0], source
+        )
+    Console().print(table)
