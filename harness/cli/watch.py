@@ -49,7 +49,6 @@ def watch(run: Path, once: bool, every: float) -> None:
         else:
             _lines(progress, every)
     except KeyboardInterrupt:  # following leaves nothing to resume
-    except KeyboardInterrupt:  # watching is no work that could be interrupted
         return
     if not progress.complete:
         raise Incomplete(f"{run} is not complete and no process writes to it; "
