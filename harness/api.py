@@ -17,7 +17,6 @@ from typing import Any
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
 from harness.data.reasoning import split_reasoning
-from harness.graders.base import check_ready
 from harness.pipeline.grading_pool import grade_chunk
 from harness.pipeline.scoring import SampleStatistics
 from harness.registry import find_tasks
@@ -40,7 +39,7 @@ def load(*, harness_task: str, harness_data: str | None = None, **settings: Any)
     import datasets
 
     task, problems = _opened(harness_task, harness_data)
-    check_ready(task.grader)  # before a model generates for hours
+    task.grader.ready()  # before a model generates for hours
     rows = []
     for problem in problems.values():
         order = _order(task, problem)

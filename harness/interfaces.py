@@ -1,6 +1,6 @@
-"""What tasks and runs are composed of: protocols that a dataset, grader, metric or engine fits.
+"""What tasks and runs are composed of: the protocols of a dataset, grader, engine and metric.
 
-Nothing inherits from them. A part is any object with these members, ours or a plugin's.
+A part is any object with these members, the harness's own or a plugin's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class Grader(Protocol):
-    """Decides a sample. A frozen dataclass that can be pickled to a worker process."""
+    """Decides a sample: a frozen dataclass that can be pickled to a worker process.
+
+    A class that inherits from it, as ours do, defines `version` and `grade`; the other members
+    then have the defaults given here. One that does not inherit defines them all.
+    """
+
+    __slots__ = ()
 
     @property
     def version(self) -> str:
@@ -38,8 +44,55 @@ class Grader(Protocol):
         """Decide one sample. Never raises on model text."""
         ...
 
+    @property
+    def scoring(self) -> str:
+        """How samples are decided, as scores name it. Default: the name in `version`."""
+        return self.version.partition("/")[0]
+
+    @property
+    def startup_seconds(self) -> float:
+        """Wall time that a process may take before its first grade. Default: none."""
+        return 0.0
+
+    def budget(self, problem: Problem) -> float:
+        """Seconds of wall time that one sample may take. Default: 0, for graders that are quick."""
+        return 0.0
+
+    def ready(self) -> None:
+        """Raise what keeps samples from being graded on this machine. Default: nothing does."""
+        return
+
     def classes(self, answers: Sequence[str]) -> list[int]:
-        """Number the equivalence classes of extracted answers; equal numbers, equal answers."""
+        """Number the equivalence classes of extracted answers; equal numbers, equal answers.
+
+        Default: equal texts.
+        """
+        numbers: dict[str, int] = {}
+        return [numbers.setdefault(answer.strip(), len(numbers)) for answer in answers]
+
+
+@runtime_checkable
+class ExtractsAnswers(Protocol):
+    """A grader with a choice of where an answer may stand in a response (`--extract`)."""
+
+    @property
+    def extract(self) -> str:
+        """Name of the policy: "strict" or "lenient"."""
+        ...
+
+
+@runtime_checkable
+class RunsPrograms(Protocol):
+    """A grader that runs programs, with a choice of how (`--scoring`, `--unsafe-judge`)."""
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Further scorings, whose verdicts stand in `Grade.also`."""
+        ...
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether programs run without a sandbox."""
         ...
 
 
@@ -61,9 +114,9 @@ class Request:
 class Completion:
     """What an engine returns for one prompt.
 
-    `reasoning` is set only by an engine whose server split it off already; else `text` holds the
-    whole completion and the runner splits it. Token counts are None where the engine has none.
-    `looped` says that the repetition guard cut it; the finish reason is then "length".
+    `reasoning` is set only where a server split it off already; else `text` holds the whole
+    completion and the runner splits it. Token counts are None where the engine has none. `looped`
+    says that the repetition guard cut it; the finish reason is then "length".
     """
 
     text: str
@@ -77,11 +130,7 @@ class Completion:
 
 
 class Engine(Protocol):
-    """Generates samples: one coroutine, many calls of it in flight.
-
-    `concurrency` is how many calls keep it busy; `opens_reasoning` says that the rendered prompt
-    ends inside open reasoning, so that a completion without an end tag has no response.
-    """
+    """Generates samples: one coroutine, many calls of it in flight."""
 
     @property
     def concurrency(self) -> int:
@@ -90,15 +139,23 @@ class Engine(Protocol):
 
     @property
     def opens_reasoning(self) -> bool:
-        """Whether the prompt as rendered opens reasoning."""
+        """Whether the rendered prompt ends inside open reasoning.
+
+        A completion without an end tag then has no response.
+        """
         ...
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Engine, revision, dtype, chat template, versions: what compare prints where it differs."""
+        """Engine, revision, dtype, chat template, versions: compare prints where they differ."""
         ...
 
     async def generate(self, request: Request) -> Completion:
-        """One sample. EngineError when it failed for good, EngineDown when no call can succeed."""
+        """Draw one sample.
+
+        Raises:
+            EngineError: this sample failed for good.
+            EngineDown: no call can succeed any more.
+        """
         ...
 
     def count_tokens(self, text: str) -> int | None:
@@ -115,12 +172,12 @@ class Metric(Protocol):
 
     @property
     def k(self) -> int:
-        """How many samples per problem must have at least."""
+        """The number of samples that each problem needs at least."""
         ...
 
     @property
     def name(self) -> str:
-        """The field's name of it: pass@1, cons@64."""
+        """Its name in the field: pass@1, cons@64."""
         ...
 
     @property
@@ -129,7 +186,11 @@ class Metric(Protocol):
         ...
 
     def value(self, tally: Tally) -> float:
-        """The value for one problem. UsageError when it has fewer than k samples."""
+        """The value for one problem, in [0, 1].
+
+        Raises:
+            UsageError: it has fewer than k samples.
+        """
         ...
 
     def variance(self, tally: Tally) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from harness.interfaces import ExtractsAnswers, Grader
 from harness.task import Task
 from harness.types import ChoiceOrdering, Problem, Sampling, Thinking
 
@@ -107,12 +108,16 @@ def make_protocol(
         repetition_guard=sampling.repetition_guard,
         thinking=thinking,
         think_end=think_end,
-        extract=extract or str(getattr(task.grader, "extract", "strict")),
+        extract=extract or _extract(task.grader),
         grader=task.grader.version,
         family=task.family,
         masked=task.masked,
         source=source,
     )
+
+
+def _extract(grader: Grader) -> str:
+    return grader.extract if isinstance(grader, ExtractsAnswers) else "strict"
 
 
 def narrowed(protocol: Protocol, problems: Iterable[str]) -> Protocol:

@@ -14,11 +14,28 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
+from typing import Protocol, runtime_checkable
 
 from harness.errors import UsageError
 from harness.task import Task
 
 GROUP = "harness.tasks"
+
+
+@runtime_checkable
+class _Listing(Protocol):
+    """A module that lists its tasks."""
+
+    TASKS: tuple[Task, ...]
+
+
+@runtime_checkable
+class _Finder(Protocol):
+    """A module that finds tasks by name."""
+
+    PREFIX: str
+
+    def find(self, name: str) -> Task: ...
 
 
 @cache
@@ -67,7 +84,7 @@ def find_tasks(names: str) -> list[Task]:
 @cache
 def finders() -> dict[str, Callable[[str], Task]]:
     """By prefix, what finds the tasks that are called PREFIX:NAME."""
-    return {module.PREFIX: module.find for module in _modules() if hasattr(module, "PREFIX")}
+    return {module.PREFIX: module.find for module in _modules() if isinstance(module, _Finder)}
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -78,11 +95,11 @@ def _modules() -> Iterator[ModuleType]:
 
 
 def _sources() -> list[tuple[str, tuple[Task, ...]]]:
-    sources = [(m.__name__, m.TASKS) for m in _modules() if hasattr(m, "TASKS")]
+    sources = [(m.__name__, m.TASKS) for m in _modules() if isinstance(m, _Listing)]
     for entry in entry_points(group=GROUP):
         try:
             loaded = entry.load()
-            plugin_tasks = tuple(getattr(loaded, "TASKS", loaded))
+            plugin_tasks = tuple(loaded.TASKS if isinstance(loaded, _Listing) else loaded)
         except Exception as error:  # a plugin may raise anything while it is imported
             raise UsageError(
                 f"the plugin {entry.name!r} ({entry.value}) cannot be loaded: {error!r}"

@@ -18,11 +18,12 @@ from harness.cli import cli
 from harness.cli.export import definition
 from harness.data.datasets import load_problems
 from harness.errors import UsageError
+from harness.interfaces import Grader
 from harness.pipeline.pending import TaskRun, Unit, make_request
 from harness.protocol import make_protocol
 from harness.registry import tasks
 from harness.stats.metrics import pass_at
-from harness.types import Sampling
+from harness.types import Grade, Sampling
 
 INTEGERS, CHOICES = tasks()["practice_integer"], tasks()["practice_choice"]
 
@@ -166,14 +167,11 @@ def test_one_sample_copied_k_times_is_said_once(caplog: pytest.LogCaptureFixture
 def test_a_fault_of_ours_is_no_wrong_answer(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken:
+    class Broken(Grader):
         version = "broken/1"
 
-        def grade(self, problem: object, sample: object) -> None:
+        def grade(self, problem: object, sample: object) -> Grade:
             raise OSError("disk")
-
-        def classes(self, answers: object) -> list[int]:
-            return []
 
     row = document(INTEGERS, 0)
     problems = {problem.id: problem for problem in load_problems(INTEGERS, None)}

@@ -31,6 +31,7 @@ def fetch(names: Sequence[str], contests: str | None, output: Path) -> None:
     harness data fetch aime24 math500 -o data
     harness data fetch codeforces-standings --contests 2046,2047 -o standings
     """
+    from harness.data.datasets import OnHub
     from harness.registry import find_tasks
 
     if STANDINGS in names or contests is not None:
@@ -39,11 +40,10 @@ def fetch(names: Sequence[str], contests: str | None, output: Path) -> None:
     tasks = find_tasks(",".join(names))
     output.mkdir(parents=True, exist_ok=True)
     for task in tasks:
-        hub_files = getattr(task.dataset, "hub_files", None)
-        if hub_files is None:
+        if not isinstance(task.dataset, OnHub):
             click.echo(f"{task.name}: ships with the harness")
             continue
-        for file in hub_files():
+        for file in task.dataset.hub_files():
             path = file.path(None)
             copy = output / f"{file.names[0]}{path.suffix}"
             copy.parent.mkdir(exist_ok=True)
@@ -92,7 +92,15 @@ def check(names: Sequence[str], folder: Path | None, against: Path | None) -> No
             if ours is None or theirs is None:
                 found = f"only in {against if ours is None else folder or 'the hub'}"
             elif content_hash(ours) != content_hash(theirs):
-                names_of_parts = ("statement", "answer", "choices", "tests", "limits")
+                names_of_parts = [
+                    "statement",
+                    "answer",
+                    "choices",
+                    "tests",
+                    "limits",
+                    "starter_code",
+                    "judging",
+                ]
                 parts = [n for n in names_of_parts if getattr(ours, n) != getattr(theirs, n)]
                 found = f"other {', '.join(parts)}"
             else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from harness.errors import UsageError
+from harness.graders.base import with_settings
+from harness.interfaces import RunsPrograms
 from harness.registry import find_tasks
 from harness.task import Task
 from harness.tasks.kinds import KINDS
@@ -26,12 +27,9 @@ def with_judge(task: Task, scoring: str | None, *, unsafe: bool) -> Task:
     Raises:
         UsageError: the task runs no programs.
     """
-    grader: Any = task.grader
     if scoring is None and not unsafe:
         return task
-    if not hasattr(grader, "scoring"):
+    if not isinstance(task.grader, RunsPrograms):
         option = "--unsafe-judge" if scoring is None else f"--scoring {scoring}"
         raise UsageError(f"{option}: {task.name} has no programs to run")
-    if scoring is not None:
-        grader = replace(grader, scoring=scoring, also=())
-    return replace(task, grader=replace(grader, unsafe=unsafe))
+    return replace(task, grader=with_settings(task.grader, scoring=scoring, unsafe=unsafe))

@@ -17,6 +17,7 @@ def tasks(name: str | None, as_json: bool) -> None:
 
     lm_eval:NAME is a task of lm-eval; lm_eval:DIR/NAME is one whose file is in DIR.
     """
+    from harness.interfaces import ExtractsAnswers, RunsPrograms
     from harness.registry import find_tasks
     from harness.registry import tasks as all_tasks
 
@@ -32,8 +33,10 @@ def tasks(name: str | None, as_json: bool) -> None:
                 "max_tokens": task.sampling.max_tokens,
                 "stop": list(task.sampling.stop),
                 "grader": task.grader.version,
-                "extract": getattr(task.grader, "extract", None),
-                "scoring": getattr(task.grader, "scoring", None),
+                "extract": task.grader.extract
+                if isinstance(task.grader, ExtractsAnswers)
+                else None,
+                "scoring": task.grader.scoring if isinstance(task.grader, RunsPrograms) else None,
                 "choice_order": task.choice_order,
                 "source": task.dataset.source(None),
                 "system_prompt": task.system_prompt,

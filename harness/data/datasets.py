@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from harness.data.readers import FORMATS, first_line, read_rows
 from harness.data.selection import Selection, in_words
@@ -84,6 +84,15 @@ class HubDataset:
                 f"{self.repo} cannot be fetched from the hub ({first_line(error)}); without a "
                 f"network pass --data DIR holding {self.names[0]}{Path(self.file).suffix}"
             ) from error
+
+
+@runtime_checkable
+class OnHub(Protocol):
+    """A dataset of the hub, which `harness data fetch` can copy."""
+
+    def hub_files(self) -> tuple[HubDataset, ...]:
+        """The files to copy."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

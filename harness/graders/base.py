@@ -1,10 +1,12 @@
-"""From a verdict to a grade: what all graders share."""
+"""From a verdict to a grade, and a grader under other settings: what all graders share."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
+from harness.interfaces import ExtractsAnswers, Grader, RunsPrograms
 from harness.types import Grade, Problem, Sample, Verdict
 
 
@@ -45,7 +47,27 @@ def make_grade(
     )
 
 
-def check_ready(grader: Any) -> None:
-    """Check that what a grader needs is there (a sandbox, a package), before anything is sampled."""
-    if hasattr(grader, "ready"):
-        grader.ready()
+def with_settings(
+    grader: Grader,
+    *,
+    extract: str | None = None,
+    scoring: str | None = None,
+    unsafe: bool = False,
+) -> Grader:
+    """The grader under the settings of a run; what does not concern it is left out.
+
+    Args:
+        grader: a frozen dataclass.
+        extract: where an answer may stand, for `ExtractsAnswers`; None keeps the grader's own.
+        scoring: how programs are run, for `RunsPrograms`; None keeps the grader's own.
+        unsafe: run programs without a sandbox.
+    """
+    changes: dict[str, Any] = {}
+    if extract is not None and isinstance(grader, ExtractsAnswers):
+        changes["extract"] = extract
+    if isinstance(grader, RunsPrograms):
+        if scoring is not None:
+            changes |= {"scoring": scoring, "also": ()}
+        if unsafe:
+            changes["unsafe"] = True
+    return cast(Grader, replace(cast(Any, grader), **changes)) if changes else grader

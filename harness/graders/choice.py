@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
 from harness.graders.extraction import Policy
 from harness.graders.letters import stated_letter
+from harness.interfaces import Grader
 from harness.types import LETTERS, Grade, Problem, Sample, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Grader):
     """Grades the letter that a response states as its choice.
 
     Where the problem holds its choices, the letter is read in the order that the sample was shown
@@ -67,11 +67,6 @@ class Choice:
             return Verdict.NO_ANSWER, "no letter"
         right = letter == _bare_letter(reference)
         return (Verdict.CORRECT if right else Verdict.WRONG_ANSWER), "letter"
-
-    def classes(self, answers: Sequence[str]) -> list[int]:
-        """Number the equivalence classes: the texts of choices (or letters) as they are."""
-        numbers: dict[str, int] = {}
-        return [numbers.setdefault(answer.strip(), len(numbers)) for answer in answers]
 
 
 def _chosen(letter: str, problem: Problem, sample: Sample) -> str | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import atexit
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
+from harness.interfaces import Grader
 from harness.judge import Judge, ProgramChecker, Result, Scoring, Submission, extract
 from harness.judge.supervisor import worst_case_seconds
 from harness.types import Grade, Limits, Problem, Sample, Verdict
@@ -19,7 +20,7 @@ LANGUAGES = ("python", "cpp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
+class Code(Grader):
     """Grades programs by running them in the judge's sandbox, one judge per process.
 
     A problem's own checker and files are those of `Problem.judging`.
@@ -106,11 +107,6 @@ class Code:
         """
         with Judge(unsafe=self.unsafe, python=self.python):
             pass  # starting it is the check
-
-    def classes(self, answers: Sequence[str]) -> list[int]:
-        """Number the programs: only equal ones are in one class."""
-        numbers: dict[str, int] = {}
-        return [numbers.setdefault(answer, len(numbers)) for answer in answers]
 
     def _judge(self, problem: Problem, submission: Submission, scoring: Scoring) -> Result:
         factor = dict(self.factors).get(submission.language, 1.0)

@@ -25,11 +25,12 @@ from harness.graders.latex.syntax import (
     variables,
 )
 from harness.graders.math import extracted
+from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(Grader):
     """Grades answers that are integers in [low, high].
 
     "025", "m+n = 25" and "50/2" are 25; what is no integer, or lies outside, is wrong.

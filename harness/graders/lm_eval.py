@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from harness.errors import DataError, UsageError
 from harness.graders.base import make_grade, no_answer
+from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
 Outcome = Mapping[tuple[str, str], Any]
@@ -31,7 +32,7 @@ _SHOWN = 1000  # characters of a filtered response that are kept in a grade
 
 
 @dataclass(frozen=True, slots=True)
-class LmEval:
+class LmEval(Grader):
     """Grades by a metric of a task of lm-eval.
 
     Args:
@@ -40,9 +41,6 @@ class LmEval:
         filter: the filter whose result it is computed on.
         beside: further (filter, metric) pairs, whose verdicts go to `Grade.also`.
     """
-
-    opening: ClassVar[float] = 240.0
-    """Seconds that a process may take to load lm-eval, the task and its data before it grades."""
 
     path: str
     metric: str
@@ -90,6 +88,11 @@ class LmEval:
             also={scoring(*key): str(found) for key, found in beside.items() if found},
         )
 
+    @property
+    def startup_seconds(self) -> float:
+        """Time to load lm-eval, the task and its data."""
+        return 240.0
+
     def ready(self) -> None:
         """Check that lm-eval and the task's file are there, before anything is sampled.
 
@@ -99,11 +102,6 @@ class LmEval:
         need_lm_eval()
         if not Path(self.path).is_file():
             raise UsageError(f"the file of this lm-eval task is missing: {self.path}")
-
-    def classes(self, answers: Sequence[str]) -> list[int]:
-        """Number the equivalence classes: equal filtered responses."""
-        numbers: dict[str, int] = {}
-        return [numbers.setdefault(answer.strip(), len(numbers)) for answer in answers]
 
 
 def scoring(filter: str, metric: str) -> str:

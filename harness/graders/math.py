@@ -22,11 +22,12 @@ from harness.graders.extraction import Policy, boxed, find
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
+from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Math:
+class Math(Grader):
     """Grades numbers, expressions, tuples, intervals, sets, matrices, equations and words.
 
     Args:

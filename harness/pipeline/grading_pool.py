@@ -242,7 +242,7 @@ class GradingPool:
 
     async def _try(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
         chunk = [(job.grader, job.problem, job.sample) for job in jobs]
-        opening = max(getattr(job.grader, "opening", 0.0) for job in jobs)  # may be its first
+        opening = max(job.grader.startup_seconds for job in jobs)  # may be its first
         seconds = self._seconds + opening + sum(_budget(job) for job in jobs)
         return await worker.grade(chunk, seconds)
 
@@ -261,12 +261,11 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _budget(job: Job) -> float:
-    """Seconds that a grader claims for one sample, if it does: it runs programs, and is slow.
+    """Seconds that the grader asks for one sample; above 0 where it runs programs.
 
-    Such a sample ends its chunk, so that its grade is not kept back by those behind it.
+    Such a sample ends its chunk, so that its grade does not wait for those behind it.
     """
-    budget = getattr(job.grader, "budget", None)
-    return budget(job.problem) if budget else 0.0
+    return job.grader.budget(job.problem)
 
 
 def grade_chunk(chunk: Chunk) -> list[Grade]:

@@ -38,9 +38,7 @@ class GradingActor:
 def check_node(graders: Sequence[Grader]) -> str:
     """The harness's version on this node. Raises what a grader lacks there."""
     for grader in graders:
-        ready = getattr(grader, "ready", None)
-        if ready is not None:
-            ready()
+        grader.ready()
     return harness.__version__
 
 

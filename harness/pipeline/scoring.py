@@ -98,7 +98,7 @@ def score_task(
         failed: (problem id, index) of samples that ended in a fault of ours.
         samples: their lengths and duplicates.
     """
-    name = str(getattr(grader, "scoring", grader.version.partition("/")[0]))
+    name = grader.scoring
     by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
     n_errors = lost.total()

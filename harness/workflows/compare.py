@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Incomplete, ProtocolMismatch, UsageError
-from harness.graders.base import check_ready
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.protocol import COMPARED, differences
@@ -148,7 +147,7 @@ async def _grades(
         if old.protocol().grader == now.protocol().grader:
             continue
         runs = [_stored(path, name, task_named) for path in (before[name], new)]
-        check_ready(runs[0].task.grader)
+        runs[0].task.grader.ready()
         if runs[0].protocol.grader != runs[1].protocol.grader:
             continue  # two scorings, not two versions of one
         async with GradingPool() as pool:

@@ -18,7 +18,6 @@ from harness.data.selection import in_words
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
-from harness.graders.base import check_ready
 from harness.interfaces import Engine, Grader
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
@@ -67,7 +66,7 @@ def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
     prepared = []
     for plain in tasks:
         task, sampling = configure(plain, settings)
-        check_ready(task.grader)
+        task.grader.ready()  # before anything is sampled
         problems, left_out = select_problems(
             task, settings.data, settings.selection, settings.limit
         )

@@ -13,7 +13,6 @@ from harness.data.readers import read_rows
 from harness.data.selection import Selection, in_words
 from harness.engines.recorded import RecordedEngine, Recording
 from harness.errors import DataError, UsageError
-from harness.graders.base import check_ready
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import content_hash, make_protocol
@@ -75,7 +74,7 @@ async def import_responses(
         DataError: a row without a needed column, a response that is no text, an empty file.
         UsageError: `columns` names a field that there is not.
     """
-    check_ready(task.grader)
+    task.grader.ready()
     imported = _read(path, task, columns, selection or Selection())
     k = max(len(responses) for responses in imported.responses.values())
     sampling = Sampling(k=k)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.data.selection import Window
 from harness.errors import DataError, UsageError
-from harness.graders.base import check_ready
+from harness.graders.base import with_settings
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, compute_scores, record_fault, silent, write_scores
@@ -40,13 +40,12 @@ def stored_runs(path: Path, task_named: TaskNamed) -> list[TaskRun]:
     for folder in run.tasks():
         protocol = folder.protocol()
         task = task_named(protocol.task)
-        grader: Any = task.grader
-        if hasattr(grader, "extract"):
-            grader = replace(grader, extract=protocol.extract)
-        if "lcb-official" in protocol.grader:
-            grader = replace(grader, scoring="lcb-official", also=())
-        if "unsafe-judge" in protocol.grader:
-            grader = replace(grader, unsafe=True)
+        grader = with_settings(
+            task.grader,
+            extract=protocol.extract,
+            scoring="lcb-official" if "lcb-official" in protocol.grader else None,
+            unsafe="unsafe-judge" in protocol.grader,
+        )
         runs.append(
             TaskRun(
                 task=replace(task, grader=grader),
@@ -77,7 +76,7 @@ async def regrade(
     with RunWriter(path, take_over=take_over):
         runs = stored_runs(path, task_named)
         for run in runs:
-            check_ready(run.task.grader)
+            run.task.grader.ready()
         watch = observe(runs)
         changes = []
         async with GradingPool() as pool:

@@ -14,6 +14,7 @@ from harness.data.datasets import HubParts
 from harness.data.prompts import fields
 from harness.data.selection import Selection, Window
 from harness.errors import DataError, UsageError
+from harness.graders.base import with_settings
 from harness.task import Task
 from harness.types import ChoiceOrdering, Sampling
 
@@ -145,14 +146,12 @@ def configure(task: Task, settings: RunSettings) -> tuple[Task, Sampling]:
         changes["system_prompt"] = settings.system_prompt or None  # "" takes the task's away
     if settings.choice_order is not None and task.choice_order is not None:
         changes["choice_order"] = settings.choice_order
-    grader: Any = task.grader
-    if settings.extract is not None and hasattr(grader, "extract"):
-        grader = replace(grader, extract=settings.extract)
-    if settings.scoring is not None and hasattr(grader, "scoring"):
-        grader = replace(grader, scoring=settings.scoring, also=())
-    if settings.unsafe_judge and hasattr(grader, "unsafe"):
-        grader = replace(grader, unsafe=True)
-    changes["grader"] = grader
+    changes["grader"] = with_settings(
+        task.grader,
+        extract=settings.extract,
+        scoring=settings.scoring,
+        unsafe=settings.unsafe_judge,
+    )
     return replace(task, **changes), sampling
 
 

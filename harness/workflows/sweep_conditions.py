@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from harness.errors import DataError, UsageError
-from harness.graders.base import check_ready
+from harness.graders.base import with_settings
+from harness.interfaces import ExtractsAnswers, RunsPrograms
 from harness.protocol import make_protocol
 from harness.task import Task
 from harness.tasks.kinds import GRADERS
@@ -53,15 +54,17 @@ def make_cell(task: Task, base: Prepared, variant: Variant) -> Cell | None:
         varied = _configured(task, base, variant)
     if varied is None:
         return None
-    check_ready(varied.task.grader)
+    varied.task.grader.ready()
     return Cell(variant, varied, _how(base, varied, variant))
 
 
 def _applies(factor: str, task: Task) -> bool:
     if factor == "choice_order":
         return task.choice_order is not None
-    if factor in ("extract", "scoring"):
-        return hasattr(task.grader, factor)
+    if factor == "extract":
+        return isinstance(task.grader, ExtractsAnswers)
+    if factor == "scoring":
+        return isinstance(task.grader, RunsPrograms)
     return True
 
 
@@ -89,9 +92,9 @@ def _graded_as(base: Prepared, kind: str) -> Prepared | None:
     """The base under the grader of another kind of answer; None where it cannot read the task."""
     if any(bool(problem.choices) != (kind == "choice") for problem in base.problems):
         return None
-    grader: Any = GRADERS[kind]
-    if hasattr(base.task.grader, "extract"):
-        grader = replace(grader, extract=base.task.grader.extract)
+    grader = GRADERS[kind]
+    if isinstance(base.task.grader, ExtractsAnswers):
+        grader = with_settings(grader, extract=base.task.grader.extract)
     nothing = Sample(problem_id="", index=0, reasoning=None, response=None, finish_reason="stop")
     try:
         for problem in base.problems:

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import DataError
+from harness.graders.base import with_settings
 from harness.graders.choice import Choice
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.interfaces import Grader
-from harness.types import Problem, Sample, Verdict
+from harness.types import Grade, Problem, Sample, Verdict
 
 AIME = Integer(0, 999)
 
@@ -96,3 +97,21 @@ def test_without_choices_the_answer_is_the_letter():
 def test_no_letter(response, finish_reason, verdict):
     shown = sample(response, finish_reason=finish_reason)
     assert Choice().grade(Problem("p", "", "B"), shown).verdict is verdict
+
+
+def test_a_grader_that_says_no_more_than_it_must_has_the_defaults() -> None:
+    class Least(Grader):
+        version = "least/3"
+
+        def grade(self, problem: Problem, sample: Sample) -> Grade:
+            raise NotImplementedError
+
+    grader = Least()
+    grader.ready()
+    assert (grader.scoring, grader.budget(Problem("p", "?")), grader.startup_seconds) == (
+        "least",
+        0.0,
+        0.0,
+    )
+    assert grader.classes(["b", "a", " b"]) == [0, 1, 0]
+    assert with_settings(grader, extract="lenient", scoring="process", unsafe=True) is grader

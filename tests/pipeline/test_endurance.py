@@ -102,7 +102,7 @@ def test_a_hundred_thousand_samples_leave_memory_flat(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class SlowGrader:
+class SlowGrader(Grader):
     """Takes its time for every sample."""
 
     seconds: float

@@ -12,6 +12,7 @@ import pytest
 
 from harness.engines.ray.cluster import Node
 from harness.errors import DataError
+from harness.interfaces import Grader
 from harness.pipeline import grading_pool as grading
 from harness.pipeline import grading_ray
 from harness.pipeline.grading_pool import Chunk, GradingPool, Job, Worker, WorkerLost, grade_chunk
@@ -46,7 +47,7 @@ class FakeWorker:
         return grade_chunk(chunk)
 
 
-class SlowGrader:
+class SlowGrader(Grader):
     """Takes the seconds that a response asks for; the detail names the process."""
 
     version = "slow/1"
@@ -54,9 +55,6 @@ class SlowGrader:
     def grade(self, problem: Problem, sample: Sample) -> Grade:
         time.sleep(float(sample.response or 0))
         return Grade(*sample.key, Verdict.CORRECT, detail=str(os.getpid()), grader=self.version)
-
-    def classes(self, answers: Sequence[str]) -> list[int]:
-        return [0] * len(answers)
 
 
 class Fakes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.interfaces import Completion, Request
+from harness.interfaces import Completion, Grader, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
@@ -48,7 +48,7 @@ def keys(folder: TaskFolder) -> list[tuple[str, int]]:
 
 
 @dataclass(frozen=True)
-class FragileGrader:
+class FragileGrader(Grader):
     """Right when the response says so; can hang, die or raise in its worker."""
 
     version: str = "fragile/1"

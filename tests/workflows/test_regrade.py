@@ -11,6 +11,7 @@ import pytest
 
 import harness.workflows.regrade as regrade_module
 from harness.errors import DataError
+from harness.interfaces import Grader
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.task import Task
@@ -21,7 +22,7 @@ from tests.support.fakes import FakeEngine, InlinePool
 from tests.support.runs import complete, make_run, right
 
 
-class Strict:
+class Strict(Grader):
     """Fails on the last sample of a problem, and takes the first one for wrong."""
 
     version = "strict/1"
@@ -31,9 +32,6 @@ class Strict:
             raise OSError("disk")
         verdict = Verdict.CORRECT if sample.index else Verdict.WRONG_ANSWER
         return Grade(*sample.key, verdict, answer="1", grader=self.version)
-
-    def classes(self, answers: Sequence[str]) -> list[int]:
-        return [0] * len(answers)
 
 
 def silent(runs: Sequence[TaskRun]) -> Observer:
