@@ -128,7 +128,7 @@ class Harness:
             async def work() -> None:
                 with RunWriter(path) as writer:
                     await run_engine(
-                        writer, self.model, self.engine, self._prepare(path), observe, {}
+                        writer, self.model, self.engine, self._prepare(path), observe=observe
                     )
 
             self.loop.run(work())

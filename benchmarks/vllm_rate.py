@@ -97,6 +97,8 @@ class Counted:
 
 async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Namespace) -> Meter:
     """The real pipeline into a run folder of its own."""
+    from harness.pipeline.drawing import Drawing
+    from harness.pipeline.grading_pool import GradingPool
     from harness.pipeline.runner import Runner
     from harness.storage.run_folder import Manifest, RunWriter
 
@@ -105,7 +107,8 @@ async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Names
         prepared = prepare_tasks(tasks, options, Path(folder) / "run")
         writer.begin(Manifest(options.model, {}), {})
         runs = [p.run(writer.add_task(p.protocol, p.problems, p.sampling.k)) for p in prepared]
-        runner = Runner(runs, Counted(engine, meter), concurrency=options.concurrency)
+        drawing = Drawing(concurrency=options.concurrency)
+        runner = Runner(runs, Counted(engine, meter), GradingPool(), drawing=drawing)
         await meter.watch(asyncio.create_task(runner.run()), options.warm, options.seconds)
         graded = sum(len(list(run.folder.grades())) for run in runs)
         stored = sum(sum(1 for _ in run.folder.samples()) for run in runs)
@@ -162,7 +165,7 @@ async def bare_lane(
         ):
             tokens = len(output.outputs[0].token_ids)
             meter.count(tokens)
-            schedule.learn((unit.run.task.name, unit.problem.id), tokens)
+            schedule.record((unit.run.task.name, unit.problem.id), tokens)
 
 
 def no_samples(folder: str, prepared: Any) -> Any:

@@ -33,7 +33,7 @@ def test_data() -> Path:
 @pytest.fixture
 def inline_grading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grades in this process: a run starts no workers, which takes a second each."""
-    monkeypatch.setattr("harness.pipeline.runner.GradingPool", InlinePool)
+    monkeypatch.setattr("harness.workflows.evaluate.GradingPool", InlinePool)
 
 
 @pytest.fixture

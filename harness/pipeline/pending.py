@@ -1,4 +1,4 @@
-"""What is left to draw: a task of a run, its missing samples, requests, and samples from completions."""
+"""What is left to draw: the missing samples of a run's tasks, their requests and completions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """One task of a run that is being worked on.
+    """One task of a run in progress.
 
-    `only` names the samples that can be drawn at all where that is not all of them: published
-    responses may be more for one problem than for another.
+    `only` names the samples that can be drawn, where that is not all of them: of published
+    responses, one problem may have more than another.
     """
 
     task: Task
@@ -41,7 +41,7 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One sample to be drawn."""
+    """One sample to draw."""
 
     run: TaskRun
     problem: Problem
@@ -54,15 +54,15 @@ class Unit:
 
 
 def missing(run: TaskRun, lengths: Lengths[Place] | None = None) -> dict[Place, Sequence[int]]:
-    """By problem, in the task's order, the indices of which no sample is stored.
+    """By problem, in the task's order, the indices without a stored sample.
 
-    `lengths` learns how long the stored samples are.
+    The lengths of the stored samples are added to `lengths`.
     """
     done, name = SampleSet(), run.task.name
     for sample in run.folder.samples():
         done.add(sample.key)
         if lengths is not None:
-            lengths.learn((name, sample.problem_id), sample.n_tokens)
+            lengths.record((name, sample.problem_id), sample.n_tokens)
     due: dict[Place, Sequence[int]] = {}
     for id in run.problems:
         rows: Sequence[int] = range(run.sampling.k)
@@ -75,18 +75,18 @@ def missing(run: TaskRun, lengths: Lengths[Place] | None = None) -> dict[Place, 
 
 
 def mean_lengths(path: Path, tasks: Collection[str]) -> dict[Place, float]:
-    """The mean length of each problem's samples in a run, for those of these tasks that it holds."""
+    """The mean length in tokens of each problem's samples in a run, for these of its tasks."""
     found: Lengths[Place] = Lengths()
     for folder in RunFolder(path).tasks():
         if folder.name in tasks:
             for sample in folder.samples():
-                found.learn((folder.name, sample.problem_id), sample.n_tokens)
+                found.record((folder.name, sample.problem_id), sample.n_tokens)
     return found.means()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run has to draw, what is known of its lengths, and by task where that is from."""
+    """What a run has to draw, the lengths to expect, and by task where these come from."""
 
     missing: Mapping[Place, Sequence[int]]
     lengths: Lengths[Place]
@@ -97,7 +97,7 @@ class Plan:
         return Schedule(self.missing, self.lengths)
 
     def to_json(self) -> dict[str, Any]:
-        """As written to the manifest: per task the samples to draw and the tokens expected."""
+        """As written to the manifest: by task, the samples to draw and the tokens to expect."""
         tasks: dict[str, list[tuple[int, float | None]]] = {}
         for place, rows in self.missing.items():
             tasks.setdefault(place[0], []).append((len(rows), self.lengths.expected(place)))
@@ -121,12 +121,11 @@ class Plan:
 
 
 def make_plan(runs: Sequence[TaskRun], earlier: Mapping[str, Path] | None = None) -> Plan:
-    """What these tasks lack.
+    """What is left to draw of these tasks.
 
     Args:
         runs: the tasks.
-        earlier: by task, a run whose lengths are expected of the problems of which this run has
-            no sample yet.
+        earlier: by task, the run folder whose lengths to expect of problems without a sample.
     """
     lengths: Lengths[Place] = Lengths()
     due: dict[Place, Sequence[int]] = {}
@@ -143,7 +142,7 @@ def make_plan(runs: Sequence[TaskRun], earlier: Mapping[str, Path] | None = None
 
 
 def units(runs: Sequence[TaskRun], schedule: Schedule[Place]) -> Iterator[Unit]:
-    """The samples that a schedule still holds, each taken from it when it is asked for."""
+    """The samples left in a schedule, each taken from it when the iterator reaches it."""
     by_name = {run.task.name: run for run in runs}
     while (taken := schedule.take()) is not None:
         (name, id), index = taken
@@ -151,7 +150,7 @@ def units(runs: Sequence[TaskRun], schedule: Schedule[Place]) -> Iterator[Unit]:
 
 
 def make_request(unit: Unit) -> tuple[Request, tuple[int, ...] | None]:
-    """What the engine is asked, and the order in which the choices are shown."""
+    """The request to the engine, and the order in which the choices are shown."""
     run, problem = unit.run, unit.problem
     order = None
     if run.protocol.choice_order and problem.choices:
@@ -176,7 +175,15 @@ def make_sample(
     protocol: Protocol,
     engine: Engine,
 ) -> Sample:
-    """Split the reasoning off and count its tokens, if the engine has not done so."""
+    """The sample of a completion: split the reasoning off and count its tokens.
+
+    Args:
+        request: what the engine was asked.
+        completion: its answer; a reasoning that a server split off already is kept.
+        order: in which the choices were shown.
+        protocol: how reasoning ends.
+        engine: counts the tokens of the reasoning where the completion does not say.
+    """
     reasoning, response = completion.reasoning, completion.text
     n_reasoning = completion.n_reasoning_tokens
     if reasoning is None:

@@ -6,8 +6,8 @@
       -> grading workers, while the engine goes on
       -> grades.jsonl -> scores.json
 
-What is on disk is the only state: a run that was killed at any moment is completed by planning
-again from what is missing.
+The files are the only state: a run that was killed at any moment is completed by planning again
+from what is missing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Engine
+from harness.pipeline.drawing import Drawing, StoppingRule
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import (
     Place,
@@ -32,7 +33,7 @@ from harness.pipeline.pending import (
     make_sample,
     units,
 )
-from harness.pipeline.rounds import Learn, Rounds, RoundWork, together
+from harness.pipeline.rounds import RecordLength, Rounds, RoundSampler, together
 from harness.pipeline.schedule import Schedule
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.stats.breakdown import breakdown, open_range
@@ -44,11 +45,8 @@ from harness.types import Grade, Sample, Verdict
 
 _SYNC_SECONDS = 5.0
 
-Decided = Callable[[TaskRun, int], bool]
-"""Asked after each round of a task (a run, samples of every problem): is that enough?"""
-
 Observer = Callable[[str, str, Verdict | None], None]
-"""Told of every event: ("sampled" | "failed" | "graded", task name, verdict or None)."""
+"""Notified of every event: ("sampled" | "failed" | "graded", task name, verdict or None)."""
 
 
 def silent(event: str, task: str, verdict: Verdict | None) -> None:
@@ -73,10 +71,19 @@ class _Files:
         return self.samples, self.grades, self.errors
 
 
-def record_fault(errors: Appender, stage: str, key: tuple[str, int], message: str) -> None:
-    """Write down a fault of ours: the stage ("engine", "grader"), the sample and what happened."""
+def record_error(errors: Appender, stage: str, key: tuple[str, int], message: str) -> None:
+    """Record an internal error: the stage that failed, the sample and what happened."""
     row = {"stage": stage, "problem_id": key[0], "index": key[1], "message": message}
     errors.append([{**row, "time": time.time()}])
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """What a sample passes through, and what is called once it is graded or has failed."""
+
+    engine: Engine
+    pool: GradingPool
+    ended: Callable[[str, int], None]
 
 
 class Runner:
@@ -84,148 +91,147 @@ class Runner:
 
     Args:
         runs: the tasks, each with its folder.
-        engine: draws the samples; None only grades what is there.
-        concurrency: samples in flight; the engine's own number by default.
-        workers: grading processes; one per core by default.
-        pool: grades in their place, such as on a cluster too.
-        observe: told of every event, for a progress bar.
-        plan: what is to be drawn; by default what is missing, its lengths learned on the way.
-        decided: sample in rounds, one sample of every problem each, until this says so of a task;
-            it is asked last after round k. What was drawn beyond that round is thrown away.
+        engine: draws the samples; None only grades what is stored.
+        pool: grades; it is started and stopped by `run`.
+        drawing: how samples are drawn.
+        observe: notified of every event, for a progress bar.
     """
 
     def __init__(
         self,
         runs: Sequence[TaskRun],
         engine: Engine | None,
+        pool: GradingPool,
         *,
-        concurrency: int | None = None,
-        workers: int | None = None,
+        drawing: Drawing | None = None,
         observe: Observer = silent,
-        plan: Plan | None = None,
-        decided: Decided | None = None,
-        pool: GradingPool | None = None,
     ) -> None:
         self._runs = runs
-        self._plan = plan
         self._engine = engine
-        self._concurrency = concurrency
-        self._workers = workers
         self._pool = pool
+        self._drawing = drawing or Drawing()
         self._observe = observe
         self._files: dict[str, _Files] = {}
-        self._decided = decided
-        self._offered: dict[str, SampleSet] = {}
+        self._queued: dict[str, SampleSet] = {}  # by task, the samples that the pool was given
         self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
-        self._ended: Callable[[str, int], None] = lambda task, index: None
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What is left to draw, read from the folders when it is first asked for."""
+        return make_plan(self._runs if self._engine else (), self._drawing.lengths)
 
     async def run(self) -> list[dict[str, Any]]:
-        """Sample, grade and score; returns what each scores.json holds, in the tasks' order."""
+        """Sample, grade and score; returns what each scores.json holds, in the tasks' order.
+
+        Raises:
+            EngineDown: the engine cannot go on; every finished sample is kept.
+        """
+        rule = self._drawing.rule if self._engine else None
         for run in self._runs:
             self._files[run.task.name] = _Files(run.folder)
-            self._offered[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
+            self._queued[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
         syncing = asyncio.create_task(self._sync_files())
         try:
-            async with self._pool or GradingPool(self._workers) as pool:
-                plan = self._plan or make_plan(self._runs if self._engine else ())
-                if self._decided is None or self._engine is None:
-                    await self._work(plan.schedule(), pool)
+            async with self._pool:
+                if self._engine is None:
+                    await self._grade_stored()
+                    runs = self._runs
+                elif rule is None:
+                    await self._draw_all(_Stages(self._engine, self._pool, lambda *_: None))
+                    runs = self._runs
                 else:
-                    await self._rounds(plan, self._engine, self._decided, pool)
+                    runs = await self._draw_rounds(self._engine, rule)
         finally:
             syncing.cancel()
             for files in self._files.values():
                 for file in files.all():
                     file.close()
-        for run in self._runs if self._decided else ():
-            cut(run.folder, run.sampling.k)
-        return [write_scores(run) for run in self._runs]
+        if rule is not None:
+            for run in runs:
+                cut(run.folder, run.sampling.k)
+        return [write_scores(run) for run in runs]
 
-    async def _rounds(
-        self, plan: Plan, engine: Engine, decided: Decided, pool: GradingPool
-    ) -> None:
-        """Sample in rounds until each task is decided, which leaves it with the k it came to."""
-        for run in self._runs:
-            await self._grade_rest(run, pool)
-        await pool.drain()
-        lanes = self._concurrency or engine.concurrency
-        work = RoundWork(
-            Rounds(plan, {run.task.name: run.sampling.k for run in self._runs}, ahead=lanes),
-            self._runs,
-            draw=lambda unit, learn: self._draw(unit, learn, engine, pool),
-            grade_rest=lambda run: self._grade_rest(run, pool),
-            decided=decided,
+    async def _draw_rounds(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:
+        """Sample in rounds until each task is decided; the tasks, each with the k it came to."""
+        decided = rule.watch(self._runs)
+        await self._grade_stored()
+        lanes = self._drawing.concurrency or engine.concurrency
+        ks = {run.task.name: run.sampling.k for run in self._runs}
+        sampler = RoundSampler(Rounds(self.plan, ks, ahead=lanes), self._runs, decided)
+        stages = _Stages(engine, self._pool, sampler.ended)
+        last_rounds = await sampler.run(
+            lanes,
+            draw=lambda unit, record: self._draw(unit, record, stages),
+            grade_rest=lambda run: self._grade_rest(run, stages.ended),
         )
-        self._ended = work.ended
-        came_to = await work.run(lanes)
-        await pool.drain()
-        self._runs = [
-            replace(run, sampling=replace(run.sampling, k=came_to[run.task.name]))
+        await self._pool.drain()
+        return [
+            replace(run, sampling=replace(run.sampling, k=last_rounds[run.task.name]))
             for run in self._runs
         ]
 
-    async def _work(self, schedule: Schedule[Place], pool: GradingPool) -> None:
-        """Draw these samples, and grade all that is stored."""
-        if self._engine is not None:
-            await self._sample(schedule, self._engine, pool)
+    async def _draw_all(self, stages: _Stages) -> None:
+        """Draw everything that is planned, and grade all that is stored."""
+        schedule = self.plan.schedule()
+        lanes = min(self._drawing.concurrency or stages.engine.concurrency, len(schedule))
+        await together(self._lane(schedule, stages) for _ in range(lanes))
+        await self._grade_stored()
+
+    async def _grade_stored(self) -> None:
         for run in self._runs:
-            await self._grade_rest(run, pool)
-        await pool.drain()
+            await self._grade_rest(run, lambda *_: None)
+        await self._pool.drain()
 
-    async def _sample(self, schedule: Schedule[Place], engine: Engine, pool: GradingPool) -> None:
-        lanes = min(self._concurrency or engine.concurrency, len(schedule))
-        await together(self._lane(schedule, engine, pool) for _ in range(lanes))
-
-    async def _lane(self, schedule: Schedule[Place], engine: Engine, pool: GradingPool) -> None:
-        """Draw one sample after another, until none is left to be taken."""
+    async def _lane(self, schedule: Schedule[Place], stages: _Stages) -> None:
+        """Draw one sample after another, until none is left to take."""
         for unit in units(self._runs, schedule):
-            await self._draw(unit, partial(schedule.learn, unit.place), engine, pool)
+            await self._draw(unit, partial(schedule.record, unit.place), stages)
 
-    async def _draw(self, unit: Unit, learn: Learn, engine: Engine, pool: GradingPool) -> None:
-        """Draw one sample, store it and offer it for grading."""
+    async def _draw(self, unit: Unit, record: RecordLength, stages: _Stages) -> None:
+        """Draw one sample, store it and hand it over for grading."""
         run, name = unit.run, unit.run.task.name
         request, order = make_request(unit)
         try:
-            completion = await engine.generate(request)
+            completion = await stages.engine.generate(request)
         except EngineDown:
             raise
         except EngineError as error:
             key = request.problem_id, request.index
-            record_fault(self._files[name].errors, "engine", key, str(error))
+            record_error(self._files[name].errors, "engine", key, str(error))
             self._observe("failed", name, Verdict.ERROR)
-            self._ended(name, request.index)
+            stages.ended(name, request.index)
             return
-        learn(completion.n_tokens)
-        sample = make_sample(request, completion, order, run.protocol, engine)
+        record(completion.n_tokens)
+        sample = make_sample(request, completion, order, run.protocol, stages.engine)
         self._files[name].samples.append([sample])
         self._observe("sampled", name, None)
-        if pool.offer(self._job(run, sample)):
-            self._offered[name].add(sample.key)
+        if stages.pool.offer(self._job(run, sample, stages.ended)):
+            self._queued[name].add(sample.key)
         else:
             self._left_over.add(name)
 
-    async def _grade_rest(self, run: TaskRun, pool: GradingPool) -> None:
-        """Grade the stored samples that have no grade: left over from a kill or a full queue."""
-        pool.check()
+    async def _grade_rest(self, run: TaskRun, ended: Callable[[str, int], None]) -> None:
+        """Grade the stored samples without a grade, left over from a kill or a full queue."""
+        self._pool.check()
         name = run.task.name
         if name not in self._left_over:
             return
         self._left_over.remove(name)
         for sample in run.folder.samples():
-            if sample.key not in self._offered[name]:
-                self._offered[name].add(sample.key)
-                await pool.put(self._job(run, sample))
+            if sample.key not in self._queued[name]:
+                self._queued[name].add(sample.key)
+                await self._pool.put(self._job(run, sample, ended))
 
-    def _job(self, run: TaskRun, sample: Sample) -> Job:
+    def _job(self, run: TaskRun, sample: Sample, ended: Callable[[str, int], None]) -> Job:
         files = self._files[run.task.name]
 
         def done(grade: Grade) -> None:
             if grade.verdict is Verdict.ERROR:
-                record_fault(files.errors, "grader", grade.key, grade.detail)
+                record_error(files.errors, "grader", grade.key, grade.detail)
             else:
                 files.grades.append([grade])
             self._observe("graded", run.task.name, grade.verdict)
-            self._ended(run.task.name, grade.index)
+            ended(run.task.name, grade.index)
 
         return Job(run.task.grader, run.problems[sample.problem_id], sample, done)
 
@@ -238,9 +244,9 @@ class Runner:
 
 
 def cut(folder: TaskFolder, k: int) -> None:
-    """Take away what was stored beyond the k samples per problem that a task came to.
+    """Remove what was stored beyond the first k samples per problem.
 
-    Samples go last: what a kill in between leaves has its samples, and no grade is left alone.
+    Samples go last: after a kill in between, every grade still has its sample.
     """
     for name in ("grades", "errors", "samples"):
         path = folder.path / f"{name}.jsonl"
@@ -280,5 +286,5 @@ def write_scores(run: TaskRun) -> dict[str, Any]:
 
 
 def failed_keys(errors: Iterable[Mapping[str, object]]) -> set[tuple[str, int]]:
-    """(problem id, index) of every fault on record; those with a grade by now are no longer."""
+    """(problem id, index) of every recorded error, also of samples that were graded later."""
     return {(str(e["problem_id"]), int(str(e["index"]))) for e in errors}

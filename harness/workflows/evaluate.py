@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,17 @@ from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
 from harness.interfaces import Engine, Grader
+from harness.pipeline.drawing import Drawing
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
-from harness.pipeline.pending import TaskRun, make_plan
+from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, Runner
 from harness.protocol import Protocol, make_protocol
 from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Problem, Sampling
-from harness.workflows.early_stopping import Gate, forget, make_gate
+from harness.workflows.early_stopping import forget, make_gate
 from harness.workflows.notices import Notices
 from harness.workflows.provenance import next_start, start_record
 from harness.workflows.run_settings import RunSettings, configure
@@ -127,7 +128,7 @@ async def evaluate(
         notices = Notices()
         async with AsyncExitStack() as stack:
             graders = [item.task.grader for item in prepared]
-            pool = await stack.enter_async_context(pool_elsewhere(settings, graders, notices))
+            pool = await stack.enter_async_context(open_pool(settings, graders, notices))
             engine = await open_engine(settings, seed, notices)
             stack.push_async_callback(engine.close)
             start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
@@ -136,14 +137,10 @@ async def evaluate(
                 settings.model,
                 engine,
                 prepared,
-                observe,
-                start,
-                Drawing(
-                    concurrency=settings.concurrency,
-                    gate=gate,
-                    lengths=earlier,
-                    pool=pool,
-                ),
+                observe=observe,
+                start=start,
+                drawing=Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier),
+                pool=pool,
             )
 
 
@@ -224,16 +221,16 @@ def load_engine(
 
 
 @asynccontextmanager
-async def pool_elsewhere(
+async def open_pool(
     settings: RunSettings, graders: Sequence[Grader], notices: Notices
-) -> AsyncIterator[GradingPool | None]:
-    """Who grades where `--grade-on` names more than the processes here; None where it does not.
+) -> AsyncIterator[GradingPool]:
+    """The pool that grades where `--grade-on` says: on this machine, or on a cluster as well.
 
     Raises:
         UsageError, EngineDown: there is no cluster to grade on.
     """
     if settings.grade_on == "local":
-        yield None
+        yield GradingPool()
         return
     elsewhere = await asyncio.to_thread(RayGrading, settings.ray_address, graders, notices.add)
     try:
@@ -242,35 +239,38 @@ async def pool_elsewhere(
         await elsewhere.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
-    """How the samples of a run are drawn, beyond what its protocol says.
-
-    Args:
-        concurrency: samples in flight; the engine's own number by default.
-        gate: decides when enough rounds are drawn; without one all k are.
-        lengths: by task, a run whose lengths are expected.
-        pool: who grades; processes here by default.
-    """
-
-    concurrency: int | None = None
-    gate: Gate | None = None
-    lengths: Mapping[str, Path] = field(default_factory=dict)
-    pool: GradingPool | None = None
-
-
 async def run_engine(
     writer: RunWriter,
     model: str,
     engine: Engine,
     prepared: Sequence[Prepared],
+    *,
     observe: Callable[[Sequence[TaskRun]], Observer],
-    start: Mapping[str, Any],
+    start: Mapping[str, Any] | None = None,
     drawing: Drawing | None = None,
+    pool: GradingPool | None = None,
 ) -> list[dict[str, Any]]:
-    """Record the start and its plan, lay out the task folders, and run the pipeline."""
-    drawing = drawing or Drawing()
-    gate = drawing.gate
+    """Record the start and its plan, lay out the task folders, and run the pipeline.
+
+    Args:
+        writer: of the run folder.
+        model: its name, as the manifest has it.
+        engine: draws the samples.
+        prepared: the tasks.
+        observe: given the tasks about to be worked on, returns who is notified of every event.
+        start: facts about this start for the manifest, beyond those of `start_record`.
+        drawing: how samples are drawn.
+        pool: grades; processes on this machine by default.
+
+    Returns:
+        What each task's scores.json holds, in the order of `prepared`.
+
+    Raises:
+        UsageError, DataError, ProtocolMismatch: nothing was changed.
+        EngineDown: the engine cannot go on; every finished sample is kept.
+    """
+    drawing, start = drawing or Drawing(), start or {}
+    rule = drawing.rule
     for item in prepared:
         writer.check_task(item.protocol, item.sampling.k)
     fingerprint = engine.fingerprint()
@@ -283,19 +283,10 @@ async def run_engine(
         for item in prepared
     ]
     for run in runs:
-        if gate is None or run.task.name not in gate.bases:
+        if rule is None or run.task.name not in rule.bases:
             forget(run.folder, run.sampling.k)
-    plan = make_plan(runs, drawing.lengths)
-    writer.add_to_start({"plan": plan.to_json()})
-    runner = Runner(
-        runs,
-        engine,
-        concurrency=drawing.concurrency,
-        observe=observe(runs),
-        plan=plan,
-        decided=None if gate is None else gate.watch(runs),
-        pool=drawing.pool,
-    )
+    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=observe(runs))
+    writer.add_to_start({"plan": runner.plan.to_json()})
     began = time.monotonic()
     try:
         results = await runner.run()

@@ -91,7 +91,7 @@ async def import_responses(
     engine = RecordedEngine(recordings, {"file": path.name})
     with RunWriter(output, take_over=take_over) as writer:
         prepared = [Prepared(task, sampling, problems, protocol, frozenset(recordings))]
-        return await run_engine(writer, model, engine, prepared, observe, {})
+        return await run_engine(writer, model, engine, prepared, observe=observe)
 
 
 def parse_columns(given: Sequence[str]) -> dict[str, str]:

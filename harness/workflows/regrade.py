@@ -12,7 +12,7 @@ from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer, compute_scores, record_fault, silent, write_scores
+from harness.pipeline.runner import Observer, compute_scores, record_error, silent, write_scores
 from harness.protocol import narrowed
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
@@ -112,7 +112,7 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
     if failed:
         errors = Appender(run.folder.path / "errors.jsonl")
         for grade in failed:
-            record_fault(errors, "grader", grade.key, grade.detail)
+            record_error(errors, "grader", grade.key, grade.detail)
         errors.close()
     write_json(run.folder.path / "protocol.json", run.protocol.to_json())
     write_scores(run)

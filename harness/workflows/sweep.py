@@ -20,7 +20,7 @@ from typing import Any
 from harness.engines.ray.cluster import Cluster
 from harness.errors import UsageError
 from harness.interfaces import Engine
-from harness.pipeline.grading_pool import GradingPool
+from harness.pipeline.drawing import Drawing
 from harness.pipeline.pending import TaskRun, missing
 from harness.pipeline.runner import Observer
 from harness.stats import effects
@@ -30,11 +30,10 @@ from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolde
 from harness.task import Task
 from harness.types import Grade, Verdict
 from harness.workflows.evaluate import (
-    Drawing,
     Prepared,
     length_sources,
     open_engine,
-    pool_elsewhere,
+    open_pool,
     prepare,
     run_engine,
 )
@@ -172,15 +171,16 @@ async def _draw(
     earlier = length_sources(settings, [item.task.name for item in draw.prepared], known)
     graders = [item.task.grader for item in draw.prepared]
     with RunWriter(draw.path, take_over=settings.take_over) as writer:
-        async with pool_elsewhere(settings, graders, notices) as pool:
+        async with open_pool(settings, graders, notices) as pool:
             await run_engine(
                 writer,
                 settings.model,
                 engine,
                 draw.prepared,
-                observe,
-                start,
-                Drawing(concurrency=settings.concurrency, lengths=earlier, pool=pool),
+                observe=observe,
+                start=start,
+                drawing=Drawing(concurrency=settings.concurrency, lengths=earlier),
+                pool=pool,
             )
 
 
@@ -238,9 +238,8 @@ async def _effect(
 async def _graded_again(run: TaskRun, variant: Variant, observe: Observe, k: int) -> list[Grade]:
     """The grades by the variant's grader, where the sweep's samples are graded."""
     async with AsyncExitStack() as stack:
-        elsewhere = pool_elsewhere(variant.settings, [run.task.grader], Notices())
-        pool = await stack.enter_async_context(elsewhere) or GradingPool()
-        await stack.enter_async_context(pool)
+        pools = open_pool(variant.settings, [run.task.grader], Notices())
+        pool = await stack.enter_async_context(await stack.enter_async_context(pools))
         return await grade_again(run, pool, observe([run]), k=k)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.interfaces import Completion, Grader, Request
+from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
@@ -79,7 +80,7 @@ def growth(path: Path, n: int) -> tuple[float, float]:
             marks[counted] = resident()
 
     run = make_run(path, n // len(PROBLEMS))
-    (result,) = asyncio.run(Runner([run], QuickEngine(), observe=observe).run())
+    (result,) = asyncio.run(Runner([run], QuickEngine(), GradingPool(), observe=observe).run())
     assert result["complete"] and result["scores"][0]["n"] == n
     assert result["duplicates"] == 0
     start = marks[n // 5]
@@ -127,6 +128,6 @@ def test_a_grader_that_is_far_behind_does_not_hold_up_the_engine(tmp_path: Path)
             graded_then = counts["graded"]
 
     run = make_run(tmp_path, 6, SlowGrader(0.005))
-    (result,) = asyncio.run(Runner([run], QuickEngine(), workers=1, observe=observe).run())
+    (result,) = asyncio.run(Runner([run], QuickEngine(), GradingPool(1), observe=observe).run())
     assert 0 <= graded_then < 300
     assert result["complete"] and counts == {"sampled": 600, "graded": 600}

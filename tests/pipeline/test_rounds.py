@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 import harness.pipeline.runner as runner_module
 from harness.errors import EngineError
 from harness.interfaces import Completion, Request
+from harness.pipeline.drawing import Drawing
+from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import Place, Plan, TaskRun
 from harness.pipeline.rounds import Rounds
 from harness.pipeline.runner import Runner
 from harness.pipeline.schedule import Lengths
 from harness.storage.files import write_lines
-from tests.support.fakes import FakeEngine
-from tests.support.runs import PROBLEMS, make_run, right
+from tests.support.fakes import FakeEngine, InlinePool
+from tests.support.runs import PROBLEMS, Rule, in_rounds, make_run, right
 
 Decided = Callable[[TaskRun, int], bool]
 
@@ -60,7 +62,6 @@ def indices(run: TaskRun) -> Mapping[str, Sequence[int]]:
     return {id: sorted(rows) for id, rows in found.items()}
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_later_rounds_are_drawn_while_one_sample_is_slow_at_most_as_many_as_lanes(
     tmp_path: Path,
 ) -> None:
@@ -73,7 +74,7 @@ def test_later_rounds_are_drawn_while_one_sample_is_slow_at_most_as_many_as_lane
 
     async def work() -> None:
         engine = SlowEngine({("0", 0)}, concurrency=7)
-        running = asyncio.create_task(Runner([run], engine, decided=decided).run())
+        running = asyncio.create_task(in_rounds(run, engine, decided))
         await settle()
         assert looks == []
         assert len(engine.requests) == 5 + 7  # the whole first round, and one a lane ahead
@@ -85,7 +86,6 @@ def test_later_rounds_are_drawn_while_one_sample_is_slow_at_most_as_many_as_lane
     assert set(map(tuple, indices(run).values())) == {tuple(range(8))}
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_a_decision_calls_off_what_is_in_flight_and_keeps_its_rounds_alone(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=8)
     engines = []
@@ -94,9 +94,7 @@ def test_a_decision_calls_off_what_is_in_flight_and_keeps_its_rounds_alone(tmp_p
         # Problem 1 is slow in every round after the second one, which decides.
         engine = SlowEngine({("0", 1), *(("1", index) for index in range(2, 8))}, concurrency=9)
         engines.append(engine)
-        running = asyncio.create_task(
-            Runner([run], engine, decided=lambda _, number: number == 2).run()
-        )
+        running = asyncio.create_task(in_rounds(run, engine, lambda _, number: number == 2))
         await settle()
         assert any(index > 1 for rows in indices(run).values() for index in rows)
         asyncio.get_running_loop().call_soon(engine.release.set)
@@ -110,13 +108,12 @@ def test_a_decision_calls_off_what_is_in_flight_and_keeps_its_rounds_alone(tmp_p
     assert {grade.index for grade in run.folder.grades()} == {0, 1}
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_what_is_in_flight_of_a_decided_task_is_called_off(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=4)
 
     async def work() -> SlowEngine:
         engine = SlowEngine({(problem.id, 1) for problem in PROBLEMS}, concurrency=10)
-        await asyncio.wait_for(Runner([run], engine, decided=lambda _, number: True).run(), 10)
+        await asyncio.wait_for(in_rounds(run, engine, lambda _, number: True), 10)
         return engine
 
     engine = asyncio.run(work())
@@ -124,13 +121,12 @@ def test_what_is_in_flight_of_a_decided_task_is_called_off(tmp_path: Path) -> No
     assert set(map(tuple, indices(run).values())) == {(0,)}
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_an_interrupt_ends_the_rounds(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=4)
 
     async def work() -> None:
         engine = SlowEngine({("3", 1)}, concurrency=10)
-        running = asyncio.create_task(Runner([run], engine, decided=lambda *_: False).run())
+        running = asyncio.create_task(in_rounds(run, engine, lambda *_: False))
         await settle()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -140,10 +136,9 @@ def test_an_interrupt_ends_the_rounds(tmp_path: Path) -> None:
     assert len(list(run.folder.samples())) > 5
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_a_resumed_run_looks_at_the_stored_rounds_before_it_draws(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=4)
-    asyncio.run(Runner([run], FakeEngine(right), decided=lambda *_: False).run())
+    asyncio.run(in_rounds(run, FakeEngine(right), lambda *_: False))
     looks: list[int] = []
     larger = make_run(tmp_path, k=8)
     engine = FakeEngine(right)
@@ -152,11 +147,10 @@ def test_a_resumed_run_looks_at_the_stored_rounds_before_it_draws(tmp_path: Path
         looks.append(number)
         return number == 3
 
-    (result,) = asyncio.run(Runner([larger], engine, decided=decided).run())
+    (result,) = asyncio.run(in_rounds(larger, engine, decided))
     assert (looks, engine.requests, result["k"]) == ([1, 2, 3], [], 3)
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_a_failed_sample_ends_with_its_round(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=3)
 
@@ -165,7 +159,7 @@ def test_a_failed_sample_ends_with_its_round(tmp_path: Path) -> None:
             raise EngineError("refused")
         return right(request)
 
-    (result,) = asyncio.run(Runner([run], FakeEngine(reply), decided=lambda *_: False).run())
+    (result,) = asyncio.run(in_rounds(run, FakeEngine(reply), lambda *_: False))
     assert (result["errors"], result["k"], result["pending"]) == (1, 3, 0)
 
 
@@ -178,7 +172,8 @@ def test_a_fault_of_the_grading_ends_rounds_that_wait_for_it(
         if event == "graded":
             raise ZeroDivisionError
 
-    runner = Runner([run], FakeEngine(right), workers=1, observe=fail, decided=lambda *_: False)
+    drawing = Drawing(rule=Rule(lambda *_: False))
+    runner = Runner([run], FakeEngine(right), GradingPool(1), drawing=drawing, observe=fail)
     with pytest.raises(ZeroDivisionError):
         asyncio.run(asyncio.wait_for(runner.run(), 60))
 
@@ -206,7 +201,7 @@ def test_every_sample_is_taken_once_and_never_too_far_ahead(
             assert beyond <= lanes
         if in_flight:
             place, index = in_flight.pop(rng.randrange(len(in_flight)))
-            rounds.learn(place, rng.randrange(100))
+            rounds.record(place, rng.randrange(100))
             rounds.end(place[0], index)
         for task in list(rounds.waiting):
             if rounds.has_ended(task):
@@ -217,7 +212,6 @@ def test_every_sample_is_taken_once_and_never_too_far_ahead(
     assert taken == Counter((place, i) for place, rows in missing.items() for i in rows)
 
 
-@pytest.mark.usefixtures("inline_grading")
 @pytest.mark.parametrize("written", [0, 1, 2])
 def test_a_kill_while_the_rest_is_thrown_away_leaves_no_grade_without_its_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
@@ -233,7 +227,7 @@ def test_a_kill_while_the_rest_is_thrown_away_leaves_no_grade_without_its_sample
 
     async def work() -> None:
         engine = SlowEngine({("0", 0)}, concurrency=7)
-        running = asyncio.create_task(Runner([run], engine, decided=lambda *_: True).run())
+        running = asyncio.create_task(in_rounds(run, engine, lambda *_: True))
         await settle()
         engine.release.set()
         await running
@@ -244,6 +238,6 @@ def test_a_kill_while_the_rest_is_thrown_away_leaves_no_grade_without_its_sample
             asyncio.run(work())
     sampled = {sample.key for sample in run.folder.samples()}
     assert {grade.key for grade in run.folder.grades()} <= sampled
-    (result,) = asyncio.run(Runner([run], FakeEngine(right)).run())
+    (result,) = asyncio.run(Runner([run], FakeEngine(right), InlinePool()).run())
     assert (result["complete"], result["scores"][0]["n"]) == (True, 5 * 8)
     assert sum(1 for _ in run.folder.grades()) == 5 * 8

@@ -20,7 +20,15 @@ from harness.storage.run_folder import TaskFolder
 from harness.tasks.kinds import KINDS
 from harness.types import Grade, Problem, Sample, Sampling, Verdict
 from tests.support.fakes import FakeEngine
-from tests.support.runs import PROBLEMS, FragileGrader, complete, keys, make_run, right
+from tests.support.runs import (
+    PROBLEMS,
+    FragileGrader,
+    complete,
+    complete_inline,
+    keys,
+    make_run,
+    right,
+)
 
 
 def units(run: TaskRun) -> list[Unit]:
@@ -43,38 +51,34 @@ def test_a_run_samples_grades_and_scores_everything_once(tmp_path: Path) -> None
     assert engine.most_in_flight == 6
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_reasoning_and_response_are_split_and_counted(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=1)
-    complete(run, FakeEngine(right))
+    complete_inline(run, FakeEngine(right))
     sample = next(run.folder.samples())
     assert (sample.reasoning, sample.n_reasoning_tokens) == ("<think>hm", 1)
     assert sample.raw("</think>") == right(Request(sample.problem_id, 0, None, None)).text  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_only_what_is_missing_is_sampled_again(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=2)
-    complete(run, FakeEngine(right))
+    complete_inline(run, FakeEngine(right))
     before = (run.folder.path / "samples.jsonl").read_bytes()
     engine = FakeEngine(right)
     larger = make_run(tmp_path, k=4)
-    complete(larger, engine)
+    complete_inline(larger, engine)
     assert {r.index for r in engine.requests} == {2, 3}
     assert (run.folder.path / "samples.jsonl").read_bytes().startswith(before)
     assert sorted(keys(run.folder)) == sorted(ALL)
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_problems_that_ran_long_before_come_first(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=1)
     lengths = {"0": 10, "1": 500, "2": 70, "3": 3, "4": 200}
-    complete(run, FakeEngine(lambda r: replace(right(r), n_tokens=lengths[r.problem_id])))
+    complete_inline(run, FakeEngine(lambda r: replace(right(r), n_tokens=lengths[r.problem_id])))
     order = [unit.problem.id for unit in units(make_run(tmp_path, k=2))]
     assert order == ["1", "4", "2", "0", "3"]
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_an_engine_error_is_recorded_and_mended_by_the_next_run(tmp_path: Path) -> None:
     def fail(request: Request) -> Completion:
         if request.problem_id == "3":
@@ -82,18 +86,17 @@ def test_an_engine_error_is_recorded_and_mended_by_the_next_run(tmp_path: Path) 
         return right(request)
 
     run = make_run(tmp_path)
-    result = complete(run, FakeEngine(fail))
+    result = complete_inline(run, FakeEngine(fail))
     score = result["scores"][0]  # type: ignore[index]
     assert score["verdicts"] == {"correct": 16, "error": 4}
     assert (score["value"], score["n"], score["n_problems"]) == (1.0, 20, 4)
     assert (score["complete"], result["complete"]) == (False, False)
     assert run.folder.errors()[0]["message"] == "no luck"
-    mended = complete(run, FakeEngine(right))
+    mended = complete_inline(run, FakeEngine(right))
     assert mended["scores"][0]["verdicts"] == {"correct": 20}  # type: ignore[index]
     assert mended["complete"] is True
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_an_engine_that_is_down_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
     done: list[Request] = []
 
@@ -105,19 +108,18 @@ def test_an_engine_that_is_down_ends_the_run_and_loses_nothing(tmp_path: Path) -
 
     run = make_run(tmp_path)
     with pytest.raises(EngineDown, match="gone"):
-        complete(run, FakeEngine(die, concurrency=1))
+        complete_inline(run, FakeEngine(die, concurrency=1))
     assert len(keys(run.folder)) == 7
-    complete(run, FakeEngine(right))
+    complete_inline(run, FakeEngine(right))
     assert sorted(keys(run.folder)) == sorted(ALL)
 
 
-@pytest.mark.usefixtures("inline_grading")
 def test_every_sample_has_a_seed_of_its_own_only_when_seeded(tmp_path: Path) -> None:
     engine = FakeEngine(right)
-    complete(make_run(tmp_path / "seeded", seeded=True), engine)
+    complete_inline(make_run(tmp_path / "seeded", seeded=True), engine)
     assert len({request.seed for request in engine.requests}) == 20
     engine = FakeEngine(right)
-    complete(make_run(tmp_path / "plain"), engine)
+    complete_inline(make_run(tmp_path / "plain"), engine)
     assert {request.seed for request in engine.requests} == {None}
 
 

@@ -34,20 +34,20 @@ def test_of_unknown_length_one_sample_of_every_problem_goes_first() -> None:
 def test_problems_whose_first_sample_is_still_drawn_go_before_those_whose_has_ended() -> None:
     order = schedule({"a": [0, 1, 2], "b": [0, 1, 2], "c": [0, 1, 2]})
     assert take(order, 3) == "abc"
-    order.learn("a", 100)
-    order.learn("c", 900)
+    order.record("a", 100)
+    order.record("c", 900)
     assert take(order, 1) == "b"
-    order.learn("b", 300)
+    order.record("b", 300)
     assert take(order, 5) == "ccbaa"
 
 
 def test_a_mean_that_grows_moves_its_problem_forward() -> None:
     order = schedule({"a": list(range(5)), "b": list(range(5))})
     assert take(order, 2) == "ab"
-    order.learn("a", 10)
-    order.learn("b", 20)
+    order.record("a", 10)
+    order.record("b", 20)
     assert take(order, 1) == "b"
-    order.learn("a", 90)
+    order.record("a", 90)
     assert take(order, 2) == "aa"
 
 
@@ -55,17 +55,17 @@ def test_where_no_tokens_are_counted_the_tasks_order_holds() -> None:
     order = schedule({"a": [0, 1, 2], "b": [0, 1, 2]})
     taken = ""
     while found := take(order, 1):
-        order.learn(found, None)
+        order.record(found, None)
         taken += found
     assert taken == "abaabb"
 
 
 def test_an_earlier_runs_mean_is_not_mixed_with_this_runs_lengths() -> None:
     lengths: Lengths[str] = Lengths()
-    lengths.learn("a", 40)
+    lengths.record("a", 40)
     assert lengths.assume({"a": 9.0, "b": 5.0}) == ["b"]
-    lengths.learn("a", 60)
-    lengths.learn("b", 7000)
+    lengths.record("a", 60)
+    lengths.record("b", 7000)
     assert (lengths.expected("a"), lengths.expected("b"), lengths.expected("c")) == (50, 5, None)
     assert lengths.means() == {"a": 50}
 
@@ -75,16 +75,16 @@ def test_an_earlier_runs_mean_is_not_mixed_with_this_runs_lengths() -> None:
     st.dictionaries(st.text("abcde", min_size=1, max_size=1), st.floats(1, 100)),
     st.lists(st.tuples(st.sampled_from("abcde"), st.integers(1, 100))),
 )
-def test_every_sample_is_taken_once_whatever_is_learned(
-    sizes: dict[str, int], means: dict[str, float], learned: list[tuple[str, int]]
+def test_every_sample_is_taken_once_whatever_is_recorded(
+    sizes: dict[str, int], means: dict[str, float], recorded: list[tuple[str, int]]
 ) -> None:
     order = schedule({key: list(range(n)) for key, n in sizes.items()}, means)
     taken = []
     while (found := order.take()) is not None:
         taken.append(found)
         assert len(order) == sum(sizes.values()) - len(taken)
-        if learned:
-            order.learn(*learned.pop())
+        if recorded:
+            order.record(*recorded.pop())
     assert sorted(taken) == sorted((key, i) for key, n in sizes.items() for i in range(n))
 
 

@@ -6,11 +6,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.interfaces import Completion, Grader, Request
+from harness.pipeline.drawing import Drawing
+from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
@@ -19,7 +22,7 @@ from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
 from harness.task import Task
 from harness.tasks.kinds import KINDS
 from harness.types import Grade, Problem, Sample, Sampling, Verdict
-from tests.support.fakes import FakeEngine, answer
+from tests.support.fakes import FakeEngine, InlinePool, answer
 
 PROBLEMS = [Problem(id=str(i), statement=f"What is {i}+{i}?", answer=str(2 * i)) for i in range(5)]
 
@@ -39,8 +42,34 @@ def right(request: Request) -> Completion:
     return answer(str(2 * int(request.problem_id)))
 
 
-def complete(run: TaskRun, engine: FakeEngine | None, **options: int) -> dict[str, object]:
-    return asyncio.run(Runner([run], engine, workers=1, **options).run())[0]  # type: ignore[arg-type]
+def complete(
+    run: TaskRun, engine: FakeEngine | None, pool: GradingPool | InlinePool | None = None
+) -> dict[str, object]:
+    """The scores of a run, graded in one process unless a pool is given."""
+    return asyncio.run(Runner([run], engine, pool or GradingPool(1)).run())[0]
+
+
+def complete_inline(run: TaskRun, engine: FakeEngine) -> dict[str, object]:
+    """The scores of a run, graded at once in this process."""
+    return complete(run, engine, InlinePool())
+
+
+class Rule:
+    """A stopping rule that asks a function, over every task."""
+
+    def __init__(self, decided: Callable[[TaskRun, int], bool]) -> None:
+        self._decided = decided
+        self.bases: dict[str, Path] = {}
+
+    def watch(self, runs: Sequence[TaskRun]) -> Callable[[TaskRun, int], bool]:
+        return self._decided
+
+
+def in_rounds(
+    run: TaskRun, engine: FakeEngine, decided: Callable[[TaskRun, int], bool]
+) -> Coroutine[Any, Any, list[dict[str, Any]]]:
+    """Complete a run in rounds until `decided` says so, graded at once in this process."""
+    return Runner([run], engine, InlinePool(), drawing=Drawing(rule=Rule(decided))).run()
 
 
 def keys(folder: TaskFolder) -> list[tuple[str, int]]:

@@ -23,7 +23,7 @@ from harness.types import Tally
 from harness.workflows.evaluate import prepare, run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
 from harness.workflows.plan_inputs import Assumptions, Basis, bases, throughput
-from tests.support.fakes import FakeEngine, InlinePool
+from tests.support.fakes import FakeEngine
 
 TASK = "practice_integer"
 LIMIT = 12
@@ -44,12 +44,10 @@ def planned_basis() -> TaskPlan:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def run(inline_grading: None, tmp_path: Path) -> Path:
     """A run of 12 problems with 4 samples of 10 tokens, in batches of 8 that took 2 seconds."""
-    import harness.pipeline.runner
     from harness.workflows.run_settings import make_settings
 
-    monkeypatch.setattr(harness.pipeline.runner, "GradingPool", InlinePool)
     asked: list[Request] = []
 
     def reply(request: Request) -> Completion:
@@ -69,7 +67,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     prepared = prepare(find_tasks(TASK), settings)
     answers = {problem.id: problem.answer for problem in prepared[0].problems}
     with RunWriter(folder) as writer:
-        asyncio.run(run_engine(writer, "m", FakeEngine(reply), prepared, silent, {}))
+        asyncio.run(run_engine(writer, "m", FakeEngine(reply), prepared, observe=silent))
     return folder
 
 

@@ -43,11 +43,11 @@ def strict(name: str) -> Task:
 
 
 @pytest.fixture
-def run(inline_grading: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TaskRun:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TaskRun:
     """Five problems of four right samples each."""
     monkeypatch.setattr(regrade_module, "GradingPool", InlinePool)
     run = make_run(tmp_path)
-    complete(run, FakeEngine(right))
+    complete(run, FakeEngine(right), InlinePool())
     return run
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-import harness.pipeline.runner
 import harness.workflows.evaluate as evaluate_module
 import harness.workflows.sweep as sweep_module
 from harness.cli import run_command
@@ -68,8 +67,7 @@ class Bench:
             return self.engines[-1]
 
         monkeypatch.setattr(sweep_module, "open_engine", load)
-        for module in (sweep_module, harness.pipeline.runner):
-            monkeypatch.setattr(module, "GradingPool", InlinePool)
+        monkeypatch.setattr(evaluate_module, "GradingPool", InlinePool)
 
     def elsewhere(self) -> Bench:
         """The same in a new folder."""

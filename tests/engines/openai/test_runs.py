@@ -23,6 +23,7 @@ from harness.engines.openai.serve import VllmServer, reserve_port
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
 from harness.interfaces import Completion, Request
+from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
@@ -63,7 +64,7 @@ def test_with_ten_percent_failures_and_one_percent_drops_none_is_counted_as_wron
     )
     with Running(script) as server:
         engine = make_engine(EngineSettings(engine="openai", model="mock", base_url=server.url))
-        (result,) = asyncio.run(drawn(Runner([run], engine, workers=1), engine))
+        (result,) = asyncio.run(drawn(Runner([run], engine, GradingPool(1)), engine))
         failed = sum(server.mock.outcomes[name] for name in failures)
     assert failed > 20
     assert result["scores"][0]["verdicts"] == {"correct": 480}
@@ -83,12 +84,12 @@ def test_samples_that_fail_for_good_are_errors_and_the_next_start_completes_them
             engine="openai", model="mock", base_url=server.url, options={"tries": "1"}
         )
         engine = make_engine(given)
-        (result,) = asyncio.run(drawn(Runner([run], engine, workers=1), engine))
+        (result,) = asyncio.run(drawn(Runner([run], engine, GradingPool(1)), engine))
         verdicts = result["scores"][0]["verdicts"]
         assert set(verdicts) == {"correct", "error"} and sum(verdicts.values()) == 16
         server.mock.script.failures = {}
         engine = make_engine(given)
-        (result,) = asyncio.run(drawn(Runner([run], engine, workers=1), engine))
+        (result,) = asyncio.run(drawn(Runner([run], engine, GradingPool(1)), engine))
     assert result["scores"][0]["verdicts"] == {"correct": 16}
 
 
