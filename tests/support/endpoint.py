@@ -19,9 +19,9 @@ QUICK = {"patience": "5"}
 
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No waits for their own sake, no key of this machine's, and no traces of cut connections."""
-    monkeypatch.setattr("harness.engines.openai.retries._FIRST_SECONDS", 0.01)
-    monkeypatch.setattr("harness.engines.openai.dispatch._FIRST_PROBE", 0.02)
+    """Short waits, no key from the environment, and no tracebacks of cut connections."""
+    monkeypatch.setattr("harness.engines.openai.retries.FIRST_SECONDS", 0.01)
+    monkeypatch.setattr("harness.engines.openai.dispatch.FIRST_PROBE_SECONDS", 0.02)
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

@@ -1,7 +1,7 @@
-"""A chat-completions server that answers by a script: right or wrong, late, or not at all.
+"""A chat-completions server that replies by a script: right or wrong, late, or not at all.
 
 In a test it runs on a thread of its own; `python tests/support/mock_server.py --help` runs it as
-a process, and then GET /stats says what was asked of it and POST /reset begins anew.
+a process, where GET /stats returns what it has received and POST /reset starts afresh.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from aiohttp import web
 
-_BACKLOG = 4096  # connections that wait to be taken
+_BACKLOG = 4096  # connections that wait to be accepted
 
 Reply = Callable[[dict[str, Any], int], Any]
 """Given a body and the number of its request, returns a text, a (status, body) or a message."""
@@ -30,28 +30,28 @@ Reply = Callable[[dict[str, Any], int], Any]
 
 @dataclass
 class Script:
-    """How the server behaves; what is a share is drawn for each request.
+    """How the server behaves; shares are drawn for each request.
 
     Args:
         reply: the text of a completion.
         mean: of the lognormal latency in seconds; 0 answers at once.
         sigma: of its logarithm.
-        faults: shares of "500", "429", "drop", "truncated".
+        failures: shares of requests that end in "500", "429", "drop" or "truncated".
         retry_after: header of a 429.
         models: what /v1/models lists.
-        key: what must be sent as bearer, if anything.
+        key: the bearer token that it requires, if any.
         context: tokens of prompt and completion together; more is refused as vLLM does.
-        hold: answers wait until so many requests are in flight.
-        vllm: whether the models say that vLLM owns them, and /version answers.
+        hold: replies wait until so many requests are in flight.
+        vllm: whether /models names vLLM as the owner, and /version answers.
         listed: whether there is a list of models.
         guards: whether it knows `repetition_detection`; None refuses the field in any form.
-        seed: of latencies and faults.
+        seed: of latencies and failures.
     """
 
     reply: Reply = lambda body, number: "<think>hm</think>\\boxed{4}"
     mean: float = 0.0
     sigma: float = 0.5
-    faults: Mapping[str, float] = field(default_factory=dict)
+    failures: Mapping[str, float] = field(default_factory=dict)
     retry_after: str | None = None
     models: tuple[str, ...] = ("mock",)
     key: str | None = None
@@ -64,10 +64,10 @@ class Script:
 
 
 class Mock:
-    """The server's handlers, and what it has seen."""
+    """The server's handlers, and what it has received."""
 
     def __init__(self, script: Script) -> None:
-        self.script, self.gone = script, False
+        self.script, self.down = script, False
         self.reset()
 
     def reset(self, seed: int | None = None) -> None:
@@ -162,14 +162,14 @@ class Mock:
     ) -> web.StreamResponse:
         if body["model"] not in self.script.models:
             return error(404, f"The model `{body['model']}` does not exist.")
-        fault = await self.take_time()
-        self.outcomes[fault or "answered"] += 1
-        if fault == "500":
+        failure = await self.take_time()
+        self.outcomes[failure or "answered"] += 1
+        if failure == "500":
             return error(500, "internal")
-        if fault == "429":
+        if failure == "429":
             headers = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}
             return error(429, "too many requests", headers)
-        if fault == "drop" and request.transport is not None:
+        if failure == "drop" and request.transport is not None:
             request.transport.abort()
             return web.Response()
         prompt = body["messages"][-1]["content"]
@@ -180,50 +180,50 @@ class Mock:
             or (self.script.guards and not isinstance(detection["min_count"], int))
         ):
             return error(400, "repetition_detection: not like this")
-        said = self.script.reply(body, number)
-        if isinstance(said, tuple):
+        reply = self.script.reply(body, number)
+        if isinstance(reply, tuple):
             waits = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}
-            return web.json_response(said[1], status=said[0], headers=waits)
+            return web.json_response(reply[1], status=reply[0], headers=waits)
         cap = body.get("max_tokens") or body.get("max_completion_tokens") or 16
         if self.script.context and n_prompt + cap > self.script.context:
             return error(400, f"'max_tokens' is too large: {cap}. This model's maximum context "
                               f"length is {self.script.context} tokens and your request has "
                               f"{n_prompt} input tokens")  # fmt: skip
-        answer = completion(said, n_prompt)
-        if fault == "truncated":
+        answer = completion(reply, n_prompt)
+        if failure == "truncated":
             text = json.dumps(answer)
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
         self.answered[prompt] += 1
         return web.json_response(answer)
 
     async def take_time(self) -> str | None:
-        """Let the time of an answer pass, and say what goes wrong with it."""
-        fault, seconds = self.draw()
+        """Wait for the latency of a reply; returns what goes wrong with it, if anything."""
+        failure, seconds = self.draw()
         await asyncio.sleep(seconds)
         if self.most_in_flight < self.script.hold:
             await self.full.wait()
         self.full.set()
-        return "drop" if self.gone else fault
+        return "drop" if self.down else failure
 
     def draw(self) -> tuple[str | None, float]:
-        point, fault = self.random.random(), None
-        for name, share in self.script.faults.items():
+        point, failure = self.random.random(), None
+        for name, share in self.script.failures.items():
             if 0 <= point < share:
-                fault = name
+                failure = name
             point -= share
         if not self.script.mean:
-            return fault, 0.0
+            return failure, 0.0
         middle = math.log(self.script.mean) - self.script.sigma**2 / 2
-        return fault, self.random.lognormvariate(middle, self.script.sigma)
+        return failure, self.random.lognormvariate(middle, self.script.sigma)
 
 
 def error(status: int, message: str, headers: Mapping[str, str] = {}) -> web.Response:
     return web.json_response({"error": {"message": message}}, status=status, headers=headers)
 
 
-def completion(said: Any, n_prompt: int) -> dict[str, Any]:
-    """An answer from a text, or from a choice that says more than its text."""
-    choice = said if isinstance(said, dict) else {"message": {"content": said}}
+def completion(reply: Any, n_prompt: int) -> dict[str, Any]:
+    """The JSON of a completion, from a text or from a choice with further fields."""
+    choice = reply if isinstance(reply, dict) else {"message": {"content": reply}}
     text = str(choice["message"].get("content") or "")
     n_tokens = max(1, len(text) // 4)
     usage = {"prompt_tokens": n_prompt, "completion_tokens": n_tokens}
@@ -234,7 +234,7 @@ def completion(said: Any, n_prompt: int) -> dict[str, Any]:
 
 
 class Running:
-    """A mock on a thread with a loop of its own; it can go down and come back at its port."""
+    """A mock on a thread with a loop of its own; it can go down and come back on its port."""
 
     def __init__(self, script: Script | None = None) -> None:
         self.mock = Mock(script or Script())
@@ -264,14 +264,14 @@ class Running:
         self._wait(self._up())
 
     def down(self) -> None:
-        """Drop every connection, and listen no more."""
+        """Drop every connection, and stop listening."""
         self._wait(self._down())
 
     def _wait(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     async def _up(self) -> None:
-        self.mock.gone, self.mock.full = False, asyncio.Event()
+        self.mock.down, self.mock.full = False, asyncio.Event()
         self._runner = web.AppRunner(self.mock.app(), shutdown_timeout=0.01)
         await self._runner.setup()
         site = web.TCPSite(
@@ -280,11 +280,11 @@ class Running:
         await site.start()
 
     async def _down(self) -> None:
-        self.mock.gone = True
+        self.mock.down = True
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        self.mock.full.set()  # for what was taken at that very moment
+        self.mock.full.set()  # for a request that was accepted at that very moment
 
 
 class Answers:
@@ -322,12 +322,17 @@ def main() -> None:
     parser.add_argument("--mean", type=float, default=0.0, help="seconds of latency")
     parser.add_argument("--bytes", type=int, default=8000, help="length of a reply")
     parser.add_argument("--right", type=float, default=1.0, help="share of right answers")
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME=SHARE")
+    parser.add_argument("--failure", action="append", default=[], metavar="NAME=SHARE")
     options = parser.parse_args()
-    faults = {name: float(share) for name, _, share in (f.partition("=") for f in options.fault)}
+    shares = (option.partition("=") for option in options.failure)
+    failures = {name: float(share) for name, _, share in shares}
     answers = Answers(task_answers(options.task), options.right, options.bytes)
     script = Script(
-        reply=answers, mean=options.mean, faults=faults, models=(options.model,), seed=options.port
+        reply=answers,
+        mean=options.mean,
+        failures=failures,
+        models=(options.model,),
+        seed=options.port,
     )
     web.run_app(
         Mock(script).app(), host="127.0.0.1", port=options.port, print=None, access_log=None,

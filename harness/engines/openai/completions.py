@@ -1,4 +1,4 @@
-"""The chat-completions protocol: a request as a body, an answer as a completion."""
+"""The chat-completions protocol: from a request to its JSON, from a reply's JSON to a completion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.errors import EngineError
 from harness.interfaces import Completion, Request
 from harness.types import FinishReason, Prompt
 
-# Mistral says "model_length"; TGI "eos_token" and "stop_sequence".
+# Mistral sends "model_length"; TGI "eos_token" and "stop_sequence".
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "eos_token": "stop",
@@ -21,7 +21,7 @@ _REASONS: dict[str, FinishReason] = {
     "repetition": "length",
 }
 # vLLM and SGLang; OpenRouter; DeepSeek; TensorRT-LLM.
-_BROKEN_OFF = ("abort", "error", "insufficient_system_resource", "cancelled", "timeout")
+_ABORTED = ("abort", "error", "insufficient_system_resource", "cancelled", "timeout")
 
 # "maximum context length is 4096 tokens" (vLLM, OpenAI), "maximum model length of 4096" (vLLM's
 # engine), "context length is only 4096 tokens" (vLLM), "context of 4096 tokens".
@@ -41,12 +41,12 @@ _PROMPT = (
 )
 
 
-class BadAnswer(Exception):
-    """An answer that is none: the request is tried again."""
+class BadReply(Exception):
+    """A reply with status 200 that holds no completion: the request is retried."""
 
 
 def messages(prompt: Prompt) -> list[dict[str, str]]:
-    """A prompt as turns."""
+    """A prompt as the messages of a chat."""
     turns = [{"role": "system", "content": prompt.system}] if prompt.system else []
     return [*turns, {"role": "user", "content": prompt.user}]
 
@@ -58,7 +58,7 @@ VLLM_UNSTATED = {
     "min_p": 0.0,
     "repetition_penalty": 1.0,
 }
-"""What a vLLM server takes from the checkpoint's generation_config.json where it is not told."""
+"""Fields that a vLLM server reads from the checkpoint's generation_config.json unless they are sent."""
 
 
 def request_body(
@@ -68,14 +68,14 @@ def request_body(
     cap_field: str,
     extra: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What is posted for one sample; what the sampling does not state is not sent.
+    """The JSON that is posted for one sample; what the sampling does not state is not sent.
 
     Args:
         request: the sample.
         model: the name that the server knows it by.
         cap: tokens that the completion may have.
         cap_field: `max_tokens`, or `max_completion_tokens` as OpenAI's reasoning models want it.
-        extra: further fields, which win over ours.
+        extra: further fields, which override these.
     """
     sampling = request.sampling
     body: dict[str, Any] = {"model": model, "messages": messages(request.prompt)}
@@ -91,33 +91,37 @@ def request_body(
     return {**body, **extra}
 
 
-def read_completion(answer: Any, seconds: float) -> Completion:
-    """The one completion of an answer.
+def read_completion(reply: Any, seconds: float) -> Completion:
+    """The one completion of a reply.
 
-    `stop` and `length` are what they say; `repetition` is vLLM's word for the guard's cut. A
-    provider's content filter is not the model's answer, so that such a sample ends in `error`; where
-    the server broke off (`abort`), the sample is drawn again. Whatever else a server says
-    (`tool_calls`, nothing at all) becomes "unknown", and the text that there is gets graded.
+    Its finish_reason `repetition` is vLLM's for the repetition guard's cut. A text that a content
+    filter cut is not the model's answer, so that the sample ends in `error`; one that the server
+    aborted is drawn again. Any other reason (`tool_calls`, none at all) becomes "unknown", and the
+    text is graded.
+
+    Args:
+        reply: JSON of the server.
+        seconds: that it took.
 
     Raises:
-        BadAnswer: it is no completion, or the server broke it off.
+        BadReply: it is no completion, or the server aborted it.
         EngineError: the provider's content filter cut it.
     """
-    if not isinstance(answer, dict) or answer.get("error"):
-        raise BadAnswer(f"the answer is an error: {error_text(answer)}")
+    if not isinstance(reply, dict) or reply.get("error"):
+        raise BadReply(f"the answer is an error: {error_text(reply)}")
     try:
-        choice = answer["choices"][0]
+        choice = reply["choices"][0]
         message = choice["message"]
         reason = choice.get("finish_reason")
         text = _text(message.get("content")) or _text(message.get("refusal"))
         reasoning = _text(message.get("reasoning")) or _text(message.get("reasoning_content"))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise BadAnswer(f"the answer holds no completion ({error!r})") from error
+        raise BadReply(f"the answer holds no completion ({error!r})") from error
     if reason == "content_filter":
         raise EngineError("the server's content filter cut the completion: it is no answer")
-    if reason in _BROKEN_OFF:
-        raise BadAnswer(f"the server broke the completion off ({reason})")
-    usage: Any = answer.get("usage")
+    if reason in _ABORTED:
+        raise BadReply(f"the server aborted the completion ({reason})")
+    usage: Any = reply.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     details = usage.get("completion_tokens_details")
     counted = details.get("reasoning_tokens") if isinstance(details, dict) else None
@@ -126,19 +130,19 @@ def read_completion(answer: Any, seconds: float) -> Completion:
         finish_reason=_REASONS.get(str(reason), "unknown"),
         n_prompt_tokens=_count(usage.get("prompt_tokens")),
         n_tokens=_count(usage.get("completion_tokens")),
-        n_reasoning_tokens=_count(counted) or None,  # vLLM says 0 without having counted
+        n_reasoning_tokens=_count(counted) or None,  # vLLM sends 0 where it has not counted
         seconds=seconds,
         reasoning=reasoning or None,
         looped=reason == "repetition",
     )
 
 
-def error_text(answer: Any) -> str:
-    """What a server says of an error, in one line of bounded length.
+def error_text(reply: Any) -> str:
+    """A server's error message in one line of at most 400 characters.
 
-    Servers built on pydantic quote the request, whose prompt may speak of models and contexts.
+    Servers built on pydantic quote the request, whose prompt may mention models and contexts.
     """
-    found = answer
+    found = reply
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
             found = found[name]
@@ -152,7 +156,7 @@ def wants_other_cap(text: str) -> bool:
 
 
 def context_refusal(text: str) -> tuple[int | None, int | None] | None:
-    """(context, prompt tokens) of a refusal because prompt and cap do not fit.
+    """(context, prompt tokens) from a refusal of a prompt and cap that do not fit.
 
     None where the refusal is about something else; a number is None where the text has none.
     """

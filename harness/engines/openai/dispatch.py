@@ -1,4 +1,4 @@
-"""Which of several servers gets a request, and waiting for those that went down."""
+"""Chooses the server of each request, and waits for servers that are down."""
 
 from __future__ import annotations
 
@@ -6,34 +6,37 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from harness.engines.openai.server import Fault, Server, Unreachable
+from harness.engines.openai.server import Server, TransientError, Unreachable
 from harness.errors import EngineDown
 
 _FAILURES = 16  # in a row, over all samples, after which a server counts as down
-_FIRST_LOOK = 0.25
-_LONGEST_LOOK = 5.0
-_LOOK_AGAIN = 1.0  # at a server that answered with a refusal for the rate
-_STALLED = 30.0  # a request this old is being worked on, and not about to be refused
+FIRST_PROBE_SECONDS = 0.25
+"""Pause before the first probe of a server that is down; it doubles after each probe."""
+
+_LONGEST_PROBE_SECONDS = 5.0
+_LIMITED_SECONDS = 1.0  # between requests to a server that refuses them for its rate limit
+_STALLED_SECONDS = 30.0  # a request this old is being generated: it will not be refused
 
 Probe = Callable[[Server], Awaitable[None]]
-"""Asks a server for next to nothing; raises Unreachable or Fault when it does not answer.
+"""Sends a server one small request; raises Unreachable or TransientError when it does not answer.
 
-Anything else that it raises ends the run."""
+Any other exception ends the run.
+"""
 
 
 class Dispatch:
-    """The least busy of the servers that are up.
+    """Sends each request to the least busy of the servers that are up.
 
     A server that cannot be reached, or fails 16 times in a row, is down: its samples go to the
-    others, and one small request at a time looks whether it is back. With all of them down the
+    others, and one small request at a time probes whether it is back. With all of them down the
     samples wait.
 
     Args:
         servers: one or more.
-        probe: looks whether a server is back.
-        patience: seconds without any server, or with refusals for the rate alone, that end the run.
-        notify: told once when a server goes down and when it is back.
-        returned: what is said beside that it is back.
+        probe: checks whether a server is back.
+        patience: seconds without any server, or with rate-limit refusals alone, that end the run.
+        notify: called with one line when a server goes down and when it is back.
+        returned: added to the line that a server is back.
         absent: servers that are down from the start, and why.
     """
 
@@ -41,6 +44,7 @@ class Dispatch:
         self,
         servers: Sequence[Server],
         probe: Probe,
+        *,
         patience: float,
         notify: Callable[[str], None],
         returned: str = "",
@@ -49,13 +53,18 @@ class Dispatch:
         self.servers = servers
         self._probe, self._patience, self._notify = probe, patience, notify
         self._changed = asyncio.Event()
-        self._watching: set[asyncio.Task[None]] = set()
+        self._probing: set[asyncio.Task[None]] = set()
         self._returned, self._absent = returned, list(absent)
         self._fatal: Exception | None = None
         self._last_up = time.monotonic()
 
     async def pick(self) -> Server:
-        """The server for the next request; waits while there is none. EngineDown ends the wait."""
+        """The server for the next request; waits while all of them are down.
+
+        Raises:
+            EngineDown: no server came back within the patience. What a probe raised beside
+                Unreachable and TransientError is raised as well.
+        """
         while self._absent:
             self.lost(*self._absent.pop())
         while True:
@@ -68,29 +77,35 @@ class Dispatch:
             await self._changed.wait()
 
     def _choose(self, up: Sequence[Server]) -> Server:
-        """The least busy one. One that refuses at once is never busy, and is only looked at."""
+        """The least busy one; one that refuses at once is never busy, and gets a request now and then."""
         now = time.monotonic()
         chosen = min(up, key=lambda server: (server.limited_until > now, server.in_flight))
         if chosen.limited_since is not None:
-            chosen.limited_until = max(chosen.limited_until, now + _LOOK_AGAIN)
+            chosen.limited_until = max(chosen.limited_until, now + _LIMITED_SECONDS)
         return chosen
 
     def answered(self, server: Server) -> None:
-        """A server completed a request."""
+        """Record that a server completed a request."""
         server.failures = 0
         server.limited_since, server.limited_until = None, 0.0
 
     def failed(self, server: Server, why: Exception) -> None:
-        """A request failed on the server's side."""
+        """Record a failed request; after 16 in a row the server counts as down."""
         server.failures += 1
         if server.failures >= _FAILURES:
             self.lost(server, why)
 
-    def limited(self, server: Server, why: Fault, wait: float) -> float:
-        """A request was one too many; seconds until its next try: none where another server is free.
+    def limited(self, server: Server, why: TransientError, wait: float) -> float:
+        """Record a rate-limit refusal; returns the seconds until the next try, 0 if another is free.
 
-        EngineDown when nothing else has come back for long, from any server; the time that a server
-        asked to wait does not count.
+        Args:
+            server: that refused.
+            why: its refusal.
+            wait: seconds that the request would wait for this server.
+
+        Raises:
+            EngineDown: no server has sent anything else within the patience, not counting the time
+                that a server asked to wait.
         """
         now = time.monotonic()
         server.limited_until = now + wait
@@ -98,7 +113,7 @@ class Dispatch:
             server.limited_since = now + (why.wait or 0.0)
         if any(not other.down and other.limited_since is None for other in self.servers):
             return 0.0
-        if now - server.limited_since > self._patience and server.waiting(now) < _STALLED:
+        if now - server.limited_since > self._patience and server.waiting(now) < _STALLED_SECONDS:
             raise EngineDown(
                 f'{server.address.shown} has answered with nothing but "{why}" for '
                 f"{_minutes(self._patience)}: use a smaller --concurrency or --tokens-per-minute; "
@@ -107,7 +122,7 @@ class Dispatch:
         return wait
 
     def lost(self, server: Server, why: Exception) -> None:
-        """A server is down: watch for its return."""
+        """Record that a server is down, and probe it until it is back."""
         if server.down:
             return
         server.down = True
@@ -120,31 +135,31 @@ class Dispatch:
             else f"waiting up to {_minutes(self._patience)} for it"
         )
         self._notify(f"{server.address.shown} does not answer ({why}): {then}")
-        task = asyncio.create_task(self._watch(server, why))
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+        task = asyncio.create_task(self._probe_until_back(server, why))
+        self._probing.add(task)
+        task.add_done_callback(self._probing.discard)
 
     async def close(self) -> None:
-        """Stop looking."""
-        for task in self._watching:
+        """Stop the probes."""
+        for task in self._probing:
             task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
+        await asyncio.gather(*self._probing, return_exceptions=True)
 
-    async def _watch(self, server: Server, why: Exception) -> None:
-        began, pause = time.monotonic(), _FIRST_LOOK
+    async def _probe_until_back(self, server: Server, why: Exception) -> None:
+        began, pause = time.monotonic(), FIRST_PROBE_SECONDS
         while self._fatal is None:
             await asyncio.sleep(pause)
             try:
                 await self._probe(server)
-            except (Unreachable, Fault) as error:
+            except (Unreachable, TransientError) as error:
                 why = error
-            except Exception as error:  # whatever it is: unsaid, the samples would wait for ever
+            except Exception as error:  # whatever it is: without it the samples would wait for ever
                 self._end(error)
                 return
             else:
                 self._back(server, time.monotonic() - began)
                 return
-            pause = min(2 * pause, _LONGEST_LOOK)
+            pause = min(2 * pause, _LONGEST_PROBE_SECONDS)
             all_down = all(other.down for other in self.servers)
             if all_down and time.monotonic() - self._last_up > self._patience:
                 self._end(

@@ -1,14 +1,13 @@
 """Any OpenAI-compatible server, or several: `vllm serve`, SGLang, a hosted API.
 
-One request per sample, through aiohttp. What the server's moment spoils (429, 5xx, broken or cut
-connections, time limits) is tried again; a sample that fails for good ends in `error`, never in a
-wrong answer. A server that goes down is waited for.
+One request per sample, through aiohttp. Transient errors (429, 5xx, broken or cut connections, time
+limits) are retried; a sample that fails for good ends in `error`, never in a wrong answer. A server
+that goes down is waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -18,37 +17,36 @@ from typing import TYPE_CHECKING, Any
 from harness.engines.checkpoint import weights_hash
 from harness.engines.openai.completions import (
     VLLM_UNSTATED,
-    BadAnswer,
+    BadReply,
     read_completion,
     request_body,
 )
 from harness.engines.openai.dispatch import Dispatch
-from harness.engines.openai.options import Options, parse_options
-from harness.engines.openai.probe import Greeting, greet, is_model_unknown, probe_body
+from harness.engines.openai.models import is_model_unknown
+from harness.engines.openai.options import Options
+from harness.engines.openai.probe import ServerInfo, probe_body
 from harness.engines.openai.rate_limit import TokenRate, estimate_tokens
 from harness.engines.openai.refusals import Refusals
 from harness.engines.openai.retries import Tries, request_seconds
-from harness.engines.openai.serve import VllmServer, serve_arguments
+from harness.engines.openai.serve import VllmServer
 from harness.engines.openai.server import (
-    Address,
-    Client,
-    Fault,
     Refusal,
     Server,
+    TransientError,
     Unreachable,
     raise_file_limit,
 )
 from harness.engines.settings import EngineSettings
-from harness.errors import EngineDown, EngineError, UsageError
+from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion, Request
 
 if TYPE_CHECKING:
     from harness.engines.chat import Chat
 
 _PROBE_SECONDS = 60.0
-_LONG_WAIT = 60.0  # that a server asks for, and a user should know of
-# What keeps a server busy. vLLM takes 256 sequences at once by default and queues the rest; a
-# hosted API answers with 429 to more than a few dozen from a new account.
+_LONG_WAIT_SECONDS = 60.0  # a server that asks for more gets a notice
+# Requests that keep a server busy. vLLM runs 256 sequences at once by default and queues the rest;
+# a hosted API answers with 429 to more than a few dozen from a new account.
 _VLLM_AT_ONCE = 256
 _OTHERS_AT_ONCE = 64
 
@@ -57,12 +55,12 @@ class OpenAIEngine:
     """Samples from servers that speak the chat-completions protocol; see `harness.interfaces.Engine`.
 
     Args:
-        settings: of the engine.
+        settings: of the run.
         options: of this engine.
-        servers: where they are.
-        greeting: what the first of them said of itself.
+        servers: one or more, with one `Client`.
+        info: what their probe found.
         served: the server that was started for this run, if one was.
-        chat: the model's tokenizer, where one is at hand.
+        chat: the model's tokenizer, where one was given.
     """
 
     def __init__(
@@ -70,37 +68,36 @@ class OpenAIEngine:
         settings: EngineSettings,
         options: Options,
         servers: Sequence[Server],
-        greeting: Greeting,
+        info: ServerInfo,
+        *,
         served: VllmServer | None = None,
         chat: Chat | None = None,
     ) -> None:
-        self._settings, self._options, self._greeting = settings, options, greeting
-        self._served, self._chat = served, chat
+        self._settings, self._options, self._info = settings, options, info
+        self.served, self._chat = served, chat
         self._client = servers[0].client
-        self._refusals = Refusals(
-            settings, _name(settings, options), options.cap_field, greeting.context
-        )
-        self._model = _name(settings, options)
+        self._model = options.model_name(settings)
+        self._refusals = Refusals(settings, self._model, options.cap_field, info.context)
         self._random = random.Random(settings.seed)
         self._rate = TokenRate(settings.tokens_per_minute)
         self._limited = settings.tokens_per_minute is not None
         self._dispatch = Dispatch(
             servers,
             self._probe,
-            # One of our own is waited for as long as it may take to start.
-            max(options.patience, options.serve_seconds if served else 0.0),
-            settings.notify,
-            # Who starts a server again may give it the seed that it had.
+            # A server of the run may take as long to restart as it may to start.
+            patience=max(options.patience, options.serve_seconds if served else 0.0),
+            notify=settings.notify,
+            # Whoever restarts a server may give it the seed that it had.
             returned="" if served else "; if it was started anew, let its seed be another one",
-            absent=greeting.absent,
+            absent=info.absent,
         )
         self._splits = False  # whether reasoning ever came in a field of its own
-        self._answered = self._told_short = self._told_wait = False
+        self._answered = self._notified_short = self._notified_wait = False
         self._most = raise_file_limit()
 
     @property
     def concurrency(self) -> int:
-        """What keeps the servers busy; `--concurrency` says otherwise."""
+        """Requests in flight that keep the servers busy, as far as open files allow."""
         servers = self._dispatch.servers
         wanted = (_VLLM_AT_ONCE if server.is_vllm else _OTHERS_AT_ONCE for server in servers)
         return min(self._most, sum(wanted))
@@ -108,39 +105,39 @@ class OpenAIEngine:
     @property
     def opens_reasoning(self) -> bool:
         """Whether the chat template opens reasoning, where the server does not split it off."""
-        return self._greeting.opens_reasoning and not self._splits
+        return self._info.opens_reasoning and not self._splits
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Where the samples come from, without anything secret."""
-        servers = "started for the run" if self._served else [
+        """Servers, model facts and options, without anything secret."""
+        servers = "started for the run" if self.served else [
             server.address.shown for server in self._dispatch.servers
         ]  # fmt: skip
         return {
             "engine": "openai",
             "revision": self._settings.revision,
             "servers": servers,
-            "opens_reasoning": self._greeting.opens_reasoning,
-            **self._greeting.facts,
+            "opens_reasoning": self._info.opens_reasoning,
+            **self._info.facts,
             **self._options.recorded(),
             **self._weights(),
         }
 
     def _weights(self) -> Mapping[str, Any]:
-        """What is known of the model behind a server of our own."""
-        if self._served is None or self._chat is None:
+        """Hashes of template and weights, where the server was started for the run."""
+        if self.served is None or self._chat is None:
             return {}
         weights = weights_hash(Path(self._settings.model))
         return {"chat_template": self._chat.template_hash, "weights": weights}
 
     def count_tokens(self, text: str) -> int | None:
-        """Tokens of a text, where a tokenizer was given."""
+        """Tokens of a text; None without a tokenizer."""
         return self._chat.count(text) if self._chat else None
 
     async def generate(self, request: Request) -> Completion:
         """One sample.
 
         Raises:
-            EngineError: it failed for good: too many faults, or the server refuses this prompt.
+            EngineError: it failed for good: too many transient errors, or a refused prompt.
             EngineDown: no sample can succeed: a wrong key or model, a server that stays away.
         """
         tries = Tries(self._options.tries, self._random)
@@ -155,24 +152,25 @@ class OpenAIEngine:
                 body = {**VLLM_UNSTATED, **body}
             try:
                 seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
-                completion = await self._ask(server, body, seconds)
+                completion = await self._complete(server, body, seconds)
             except Unreachable as error:
                 self._rate.settle(taken, 0)
                 self._dispatch.lost(server, error)
-            except Fault as fault:
+            except TransientError as error:
                 self._rate.settle(taken, 0)
-                await asyncio.sleep(self._count(tries, server, fault))
+                await asyncio.sleep(self._count(tries, server, error))
             except Refusal as refusal:
                 self._rate.settle(taken, 0)
                 if self._answered and is_model_unknown(refusal):  # a router without its servers
-                    await asyncio.sleep(self._count(tries, server, Fault(str(refusal))))
+                    transient = TransientError(str(refusal))
+                    await asyncio.sleep(self._count(tries, server, transient))
                 else:
-                    await self._refusals.learn(
+                    await self._refusals.adjust(
                         request, body, server, refusal, answered=self._answered
                     )
             else:
                 self._dispatch.answered(server)
-                self._note(server, completion, taken, cap)
+                self._record(server, completion, taken, cap)
                 return completion
 
     async def close(self) -> None:
@@ -180,19 +178,21 @@ class OpenAIEngine:
         await self._dispatch.close()
         await self._refusals.close()
         await self._client.close()
-        if self._served is not None:
-            await asyncio.to_thread(self._served.stop)
+        if self.served is not None:
+            await asyncio.to_thread(self.served.stop)
 
-    async def _ask(self, server: Server, body: Mapping[str, Any], seconds: float) -> Completion:
+    async def _complete(
+        self, server: Server, body: Mapping[str, Any], seconds: float
+    ) -> Completion:
         began = time.monotonic()
-        answer = await server.post(body, seconds)
+        reply = await server.post(body, seconds)
         try:
-            return read_completion(answer, time.monotonic() - began)
-        except BadAnswer as error:
-            raise Fault(server.address.hide(str(error))) from error
+            return read_completion(reply, time.monotonic() - began)
+        except BadReply as error:
+            raise TransientError(server.address.hide(str(error))) from error
 
     async def _take(self, request: Request, cap: int | None) -> int:
-        """Wait for the rate limit; returns what the request is expected to use."""
+        """Wait for the rate limit; returns the tokens that the request is expected to use."""
         if not self._limited:
             return 0
         text = (request.prompt.system or "") + request.prompt.user
@@ -201,116 +201,59 @@ class OpenAIEngine:
         await self._rate.take(expected)
         return expected
 
-    def _note(self, server: Server, completion: Completion, taken: int, cap: int | None) -> None:
+    def _record(self, server: Server, completion: Completion, taken: int, cap: int | None) -> None:
         self._answered = True
         self._splits = self._splits or completion.reasoning is not None
         n_tokens = completion.n_tokens
         if n_tokens is None:
             return
         short = completion.finish_reason == "length" and n_tokens < (cap or 0)
-        if short and not completion.looped and not self._told_short:
-            self._told_short = True  # newer versions of vLLM lower the cap without a word
+        if short and not completion.looped and not self._notified_short:
+            self._notified_short = True  # newer versions of vLLM lower the cap without a message
             self._settings.notify(
                 f"{server.address.shown} cut a completion at {n_tokens} tokens, below the {cap} "
-                f"asked for: {self._context()}"
+                f"asked for: {self._cut_reason()}"
             )
         if self._limited:
             used = (completion.n_prompt_tokens or 0) + n_tokens
             self._rate.settle(taken, used, n_tokens)
 
-    def _context(self) -> str:
+    def _cut_reason(self) -> str:
         context = self._refusals.context
         if context is None:
             return "it has a cap of its own"
         return f"prompt and completion share its context of {context}"
 
-    def _count(self, tries: Tries, server: Server, fault: Fault) -> float:
-        """Count a fault; seconds until the next try. EngineError when there is none."""
-        if (fault.wait or 0.0) > _LONG_WAIT and not self._told_wait:
-            self._told_wait = True
+    def _count(self, tries: Tries, server: Server, error: TransientError) -> float:
+        """Count a failed try; seconds until the next one. EngineError when there is none."""
+        if (error.wait or 0.0) > _LONG_WAIT_SECONDS and not self._notified_wait:
+            self._notified_wait = True
             self._settings.notify(
-                f"{server.address.shown} asks to wait {fault.wait:.0f} s: {fault}"
+                f"{server.address.shown} asks to wait {error.wait:.0f} s: {error}"
             )
-        if fault.limited:
+        if error.limited:
             tries.limited += 1
-            return self._dispatch.limited(server, fault, tries.wait(fault.wait))
-        self._dispatch.failed(server, fault)
-        if not tries.fail(timed_out=fault.timed_out):
+            return self._dispatch.limited(server, error, tries.wait(error.wait))
+        self._dispatch.failed(server, error)
+        if not tries.fail(timed_out=error.timed_out):
             raise EngineError(
-                f"{server.address.shown} failed {tries.failures} times, at last: {fault}"
+                f"{server.address.shown} failed {tries.failures} times, at last: {error}"
             )
-        return tries.wait(fault.wait)
+        return tries.wait(error.wait)
 
     async def _probe(self, server: Server) -> None:
-        """Ask for one token: whether a server that went down is back with this model."""
-        if self._served is not None:
-            await asyncio.to_thread(self._served.revive)
+        """Request one token: whether a server that was down is back with this model."""
+        if self.served is not None:
+            await asyncio.to_thread(self.served.restart_if_exited)
         body = probe_body(self._model, self._refusals.cap_field, self._options.body)
         try:
-            await self._ask(server, body, _PROBE_SECONDS)
+            await self._complete(server, body, _PROBE_SECONDS)
         except Refusal as refusal:
             if is_model_unknown(refusal):
-                raise Fault(str(refusal)) from refusal
+                raise TransientError(str(refusal)) from refusal
         except EngineDown:
             raise
         except EngineError:
-            pass  # the answer of a content filter is one
-        if self._served is not None:
-            self._served.came_up()
-
-
-def open_engine(settings: EngineSettings) -> OpenAIEngine:
-    """The engine as `harness.engines.make_engine` asks for it, its servers looked at.
-
-    Blocks, and runs a loop of its own for that: call it from a thread without one.
-    """
-    options = parse_options(settings)
-    if not settings.serve:
-        return _connect(settings, options, _urls(settings), None)
-    served = VllmServer(settings, serve_arguments(options.serve), options.serve_seconds)
-    try:
-        served.wait_until_ready()
-        return _connect(settings, options, [served.url], served)
-    except BaseException:
-        served.stop(keep_log=True)
-        raise
-
-
-def _connect(
-    settings: EngineSettings,
-    options: Options,
-    urls: Sequence[str],
-    served: VllmServer | None,
-) -> OpenAIEngine:
-    chat = _load_chat(settings, options)
-    key = None if served else os.environ.get("OPENAI_API_KEY", "").strip()
-    client = Client()
-    servers = [Server(Address.parse(url, key, options.headers), client) for url in urls]
-    greeting = asyncio.run(greet(servers, _name(settings, options), settings, options, chat))
-    return OpenAIEngine(settings, options, servers, greeting, served, chat)
-
-
-def _name(settings: EngineSettings, options: Options) -> str:
-    """The name that the server knows the model by."""
-    return options.serve.get("served_model_name", settings.model)
-
-
-def _urls(settings: EngineSettings) -> list[str]:
-    given = settings.base_url or os.environ.get("OPENAI_BASE_URL") or ""
-    urls = [url.strip() for url in given.split(",") if url.strip()]
-    if not urls:
-        raise UsageError(
-            "--engine openai needs --base-url URL (or OPENAI_BASE_URL), or --serve to start a "
-            "server of its own"
-        )
-    return urls
-
-
-def _load_chat(settings: EngineSettings, options: Options) -> Chat | None:
-    """The tokenizer that counts the tokens of reasoning, where one is at hand."""
-    path = options.tokenizer or (settings.model if settings.serve else None)
-    if path is None:
-        return None
-    from harness.engines.chat import Chat
-
-    return Chat(path, settings.revision if settings.serve else None, settings.think_end)
+            pass  # a content filter's cut is a reply too
+        if self.served is not None:
+            self.served.reset_exits()

@@ -1,8 +1,9 @@
-"""Runs a command no longer than the process that asked for it, however that one ends.
+"""Runs a command, and ends it when the process that started the guardian ends, in whatever way.
 
-Started as `python guardian.py COMMAND..` with a pipe for its standard input: when the other end
-closes (a tidy stop, Ctrl-C, SIGKILL), the command's whole process group is ended. It uses the
-standard library alone and imports nothing of the harness.
+Started as `python guardian.py COMMAND..` with a pipe as its standard input: when the other end
+closes (an orderly stop, Ctrl-C, SIGKILL), the command's whole process group is ended. It uses the
+standard library alone and imports nothing of the harness. The children of the vllm engine are
+started by multiprocessing and cannot be wrapped in this way: see `harness.engines.vllm.orphan`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ _GRACE_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
+def _exit_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Wait for the pipe's end; then ask the group to stop, and kill what does not."""
+    """Wait until the pipe is closed; then SIGTERM the group, and SIGKILL what is left of it."""
     while os.read(0, 4096):
         pass
     with suppress(ProcessLookupError):
@@ -36,12 +37,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """Run the command, and exit as it does."""
+    """Run the command, and exit with its code."""
     child = subprocess.Popen(
         sys.argv[1:],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=_die_with_parent,
+        preexec_fn=_exit_with_parent,
     )
     threading.Thread(target=_end, args=[child], daemon=True).start()
     code = child.wait()

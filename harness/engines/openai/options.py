@@ -1,4 +1,4 @@
-"""What `--engine-arg` takes for the openai engine."""
+"""`--engine-arg` of the openai engine."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _BY_PROTOCOL = {"temperature", "top_p", "stop", "repetition_detection"}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `--engine-arg` takes.
+    """The options of the openai engine.
 
     Args:
         timeout: seconds for one request; by default max(600, cap / 4), see `retries`.
-        patience: seconds that a server which went down is waited for.
-        tries: failed tries after which a sample ends in `error`.
+        patience: seconds to wait for a server that is down.
+        tries: failed tries of a sample after which it ends in `error`.
         tokenizer: folder or hub name of the model's tokenizer, to count the tokens of reasoning.
         cap_field: `max_tokens` or `max_completion_tokens`.
-        serve_seconds: that `--serve` waits for its server to start.
+        serve_seconds: seconds that `--serve` waits for its server to start.
         body: `body.NAME=JSON`, further fields of every request.
         headers: `header.NAME=TEXT`, further headers of every request.
         serve: `serve.NAME=VALUE`, options of `vllm serve`.
@@ -41,8 +41,12 @@ class Options:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     serve: Mapping[str, str] = field(default_factory=dict)
 
+    def model_name(self, settings: EngineSettings) -> str:
+        """The name that the servers know the model by."""
+        return self.serve.get("served_model_name", settings.model)
+
     def recorded(self) -> dict[str, Any]:
-        """What of them belongs into a fingerprint: what moves samples, and no header's value."""
+        """Those that belong into a fingerprint: what changes samples, without the values of headers."""
         found = {
             "body": dict(self.body),
             "headers": sorted(self.headers),
@@ -93,7 +97,7 @@ def _check_serve(settings: EngineSettings, serve: Mapping[str, str]) -> None:
 
 def _field(name: str, text: str) -> Any:
     if name in _FIXED or name in _BY_PROTOCOL:
-        how = "a run's own option" if name in _BY_PROTOCOL else "the harness's own to set"
+        how = "a run's own option" if name in _BY_PROTOCOL else "set by the harness"
         raise UsageError(f"--engine-arg body.{name}: this field is {how}")
     try:
         return json.loads(text)

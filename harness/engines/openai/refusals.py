@@ -1,4 +1,4 @@
-"""What a refused request teaches: a lower cap, another name for it, or that no request can succeed."""
+"""Handles refused requests: a lower cap, another name for it, or an error for the run or the sample."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.engines.openai.completions import context_refusal, wants_other_cap
+from harness.engines.openai.models import is_model_unknown, unknown_model_now, wrong_key
 from harness.engines.openai.options import OTHER_CAP
-from harness.engines.openai.probe import explain_model, is_model_unknown, wrong_key
 from harness.engines.openai.retries import request_seconds
-from harness.engines.openai.server import Fault, Refusal, Server, Unreachable
+from harness.engines.openai.server import Refusal, Server, TransientError, Unreachable
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Request
@@ -18,42 +18,42 @@ from harness.types import Prompt, Sampling
 
 
 class Refusals:
-    """The caps that a server grants, learnt from what it refuses.
+    """The caps that the servers accept, adjusted after each refusal.
 
-    A prompt's tokens cannot be counted without its tokenizer, so a cap is lowered once the server
-    has said how long the prompt is; the other samples of that prompt then ask for what fits.
+    Without a tokenizer the tokens of a prompt cannot be counted, so a cap is lowered once the server
+    has named the length of the prompt; the other samples of that prompt then request what fits.
 
     Args:
         settings: of the engine.
         model: the name that the servers know it by.
-        cap_field: the name that the cap is sent by at first.
-        context: tokens of prompt and completion together, where the server says so.
+        cap_field: the name of the cap in the first requests.
+        context: tokens of prompt and completion together, where the server reports them.
     """
 
     def __init__(
         self, settings: EngineSettings, model: str, cap_field: str, context: int | None
     ) -> None:
-        self._notify, self._model, self._told = settings.notify, model, False
+        self._notify, self._model, self._notified = settings.notify, model, False
         self.cap_field, self.context = cap_field, context
         self.prompt_tokens: dict[Prompt, int] = {}
         self._trials: dict[Sampling, asyncio.Task[Refusal | None]] = {}
 
     def cap(self, request: Request) -> int | None:
-        """The cap to ask for: what the prompt, as far as its length is known, leaves of the context."""
+        """The cap to request: at most what the prompt, where its length is known, leaves of the context."""
         cap = request.sampling.max_tokens
         if self.context is None or cap is None:
             return cap
         # Newer versions of vLLM lower every cap but one above the whole context, which they refuse.
         room = max(1, self.context - self.prompt_tokens.get(request.prompt, 1))
-        if cap > room and not self._told:
-            self._told = True
+        if cap > room and not self._notified:
+            self._notified = True
             self._notify(
                 f"the server has a context of {self.context} tokens: completions are capped at what "
                 f"their prompts leave of it, below the {cap} asked for"
             )
         return min(cap, room)
 
-    async def learn(
+    async def adjust(
         self,
         request: Request,
         body: Mapping[str, Any],
@@ -62,14 +62,14 @@ class Refusals:
         *,
         answered: bool,
     ) -> None:
-        """Return when the next try differs from this one.
+        """Adjust the next try to a refusal, so that it differs from the refused one.
 
         Args:
-            request: what was asked.
+            request: the sample.
             body: as it was sent.
             server: that refused it.
-            refusal: what it said.
-            answered: whether a request of this run ever succeeded.
+            refusal: its reply.
+            answered: whether a request of this run has succeeded before.
 
         Raises:
             EngineDown: no request can succeed.
@@ -81,21 +81,21 @@ class Refusals:
         if refusal.status == 402 or "insufficient_quota" in refusal.text:
             raise EngineDown(f"{where.shown}: the account's quota is used up ({refusal})")
         if is_model_unknown(refusal):
-            raise await explain_model(server.client.session, where, self._model, refusal)
+            raise await unknown_model_now(server.client.session, where, self._model, refusal)
         if wants_other_cap(refusal.text) and "max_tokens" in body:
             self.cap_field = OTHER_CAP
             return
         fit = context_refusal(refusal.text)
         if fit is not None:
-            self._fit(request, body, server, refusal, *fit)
+            self._fit(request, body, server, refusal, fit)
             return
-        for_all = await self._try_plain(request, body, server)
-        if for_all is not None:
-            raise EngineDown(f"{where.shown} refuses every request of this run: {for_all}")
+        plain = await self._try_plain(request, body, server)
+        if plain is not None:
+            raise EngineDown(f"{where.shown} refuses every request of this run: {plain}")
         raise EngineError(f"{where.shown} refuses this prompt: {refusal}")
 
     async def close(self) -> None:
-        """Give up what is being asked aside."""
+        """Cancel the trials in progress."""
         for task in self._trials.values():
             task.cancel()
         await asyncio.gather(*self._trials.values(), return_exceptions=True)
@@ -106,14 +106,14 @@ class Refusals:
         body: Mapping[str, Any],
         server: Server,
         refusal: Refusal,
-        context: int | None,
-        prompt: int | None,
+        fit: tuple[int | None, int | None],
     ) -> None:
-        context = context or self.context
+        """Lower the cap to what the refusal's (context, prompt tokens) leave."""
+        context, prompt = fit[0] or self.context, fit[1]
         cap, sent = request.sampling.max_tokens, body.get(self.cap_field, 0)
         known = self.prompt_tokens.get(request.prompt, 0)
         if context is not None and prompt is None and sent >= context:
-            self.context = context  # the next try asks for less than all of it
+            self.context = context  # the next try requests less than all of it
             return
         if context is not None and prompt is not None and known:
             # Versions 0.15 to 0.20 of vLLM count up to the first token too many and no further.
@@ -133,7 +133,7 @@ class Refusals:
     async def _try_plain(
         self, request: Request, body: Mapping[str, Any], server: Server
     ) -> Refusal | None:
-        """The refusal of the plainest prompt under the same sampling, if it is one; asked once."""
+        """The refusal of a plain prompt under the same sampling, if it is refused; tried once."""
         key = request.sampling
         if key not in self._trials:
             turns = [*body["messages"][:-1], {"role": "user", "content": "Say OK."}]
@@ -146,6 +146,6 @@ async def _refusal(body: Mapping[str, Any], server: Server) -> Refusal | None:
         await server.post(body, request_seconds(None))
     except Refusal as refusal:
         return refusal
-    except (Fault, Unreachable):
+    except (TransientError, Unreachable):
         return None
     return None

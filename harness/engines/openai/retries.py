@@ -1,4 +1,4 @@
-"""When a request to a server is tried again, and after how long."""
+"""Whether a request to a server is retried, and after how many seconds."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ from email.utils import parsedate_to_datetime
 RETRIED = frozenset({408, 409, 424, 425, 429})
 """Statuses below 500 that say "not now" (424 is TGI's failed generation); so does all from 500 on."""
 
-_FIRST_SECONDS = 0.5
+FIRST_SECONDS = 0.5
+"""Longest wait before the first retry; it doubles with each further one."""
+
 _LONGEST_SECONDS = 60.0
-_LONGEST_ASKED = 86_400.0  # a date that a wrong clock wrote may lie years ahead
+_LONGEST_ASKED = 86_400.0  # a date from a wrong clock may be years ahead
 _TIMEOUTS = 2  # a request that ran into its time limit twice will do so again
 
 
 def is_retried(status: int) -> bool:
-    """Whether a status speaks of the server's moment and not of the request."""
+    """Whether a status is about the state of the server, not about the request."""
     return status in RETRIED or status >= 500
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a Retry-After header asks for, given as a number or as an HTTP date; a day at most.
+    """Seconds that a Retry-After header asks for, at most a day (RFC 9110, section 10.2.3).
 
-    None where there is no header or it cannot be read (RFC 9110, section 10.2.3).
+    None without a header, or where it is neither a number nor an HTTP date.
+
+    Args:
+        value: of the header.
+        now: the time to which a date is compared; the clock's by default.
     """
     if value is None:
         return None
@@ -49,8 +55,8 @@ class Tries:
     """The tries of one sample: how many are left, and how long to wait before the next.
 
     Args:
-        limit: failed tries after which the sample is given up; refusals for the rate do not count.
-        random: draws the jitter, so that hundreds of samples do not come back at one moment.
+        limit: failed tries after which the sample is given up; rate-limit refusals do not count.
+        random: draws the jitter, so that hundreds of samples do not retry at one moment.
     """
 
     limit: int
@@ -60,27 +66,34 @@ class Tries:
     limited: int = field(default=0, init=False)
 
     def fail(self, *, timed_out: bool = False) -> bool:
-        """Count a failed try; whether another one is due."""
+        """Count a failed try; returns whether to retry.
+
+        Args:
+            timed_out: whether the time limit of the request ran out.
+        """
         self.failures += 1
         self.timeouts += timed_out
         return self.failures < self.limit and self.timeouts < _TIMEOUTS
 
     def wait(self, asked: float | None = None) -> float:
-        """Seconds until the next try: doubled each time, at least what the server asked for.
+        """Seconds until the next try: doubles each time, and is at least what the server asked for.
 
-        The jitter is half of the time, or a tenth on top of what the server asked for.
+        The jitter is half of the wait, or a tenth on top of what the server asked for.
+
+        Args:
+            asked: seconds that the server asked to wait.
         """
-        if asked:  # a wait of no time says nothing
+        if asked:  # a wait of 0 s is no information
             return asked * (1 + 0.1 * self.random.random()) + 0.1 * self.random.random()
         round_ = min(max(self.failures + self.limited, 1), 16)
-        longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** (round_ - 1))
+        longest = min(_LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** (round_ - 1))
         return longest * (0.5 + 0.5 * self.random.random())
 
 
 def request_seconds(cap: int | None) -> float:
-    """Time limit of one request: a second for every four tokens it may have, at least 600.
+    """Time limit of one request in seconds: one for every four tokens of its cap, at least 600.
 
-    Four tokens per second is less than a busy server gives to one sequence; the floor is for the
-    time that a request spends in its queue. Without a cap it is that of 32,768 tokens.
+    Four tokens per second is less than a busy server generates for one sequence; the minimum covers
+    the time that a request spends in its queue. Without a cap it is that of 32,768 tokens.
     """
     return max(600.0, (cap or 32_768) / 4)

@@ -1,4 +1,4 @@
-"""A `vllm serve` of our own: started for a run, started again when it dies, stopped at the end."""
+"""A `vllm serve` process for one run: started with it, restarted when it exits, stopped at its end."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from harness.engines.openai import guardian
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
 
-_LOOK_SECONDS = 0.25
-_TELL_SECONDS = 60.0
-_LIVES = 3  # that may end in a row without having been ready
-_STOP_SECONDS = 20.0  # the guardian's grace, and some
+_POLL_SECONDS = 0.25
+_NOTICE_SECONDS = 60.0  # between two notices that it is still starting
+_MAX_EXITS = 3  # in a row, without having been ready in between
+_STOP_SECONDS = 20.0  # more than the guardian's grace
 _TAIL_LINES = 15
-_OURS = {"seed", "port", "host", "revision", "model", "api_key"}
+_SET_HERE = {"seed", "port", "host", "revision", "model", "api_key"}
 
 
 def serve_arguments(given: Mapping[str, str]) -> list[str]:
     """`--engine-arg serve.NAME=VALUE` as options of `vllm serve`; true and false are flags.
 
     Raises:
-        UsageError: an option that the harness sets, or engines that would draw the same samples.
+        UsageError: an option that the harness sets.
     """
-    # Its own default is to draw as the checkpoint's settings ask: with a repetition penalty, say.
+    # By default it draws with the checkpoint's own settings: with a repetition penalty, for example.
     arguments = ["--generation-config", "vllm"]
     for name, value in given.items():
         plain = name.replace("-", "_")
-        if plain in _OURS:
+        if plain in _SET_HERE:
             raise UsageError(f"--engine-arg serve.{name}: --serve sets this one itself")
         option = plain.replace("_", "-")
         if value in ("true", "false"):
@@ -49,12 +49,12 @@ def serve_arguments(given: Mapping[str, str]) -> list[str]:
 
 
 class VllmServer:
-    """One `vllm serve` process and its lives.
+    """A `vllm serve` process and its restarts.
 
     Args:
-        settings: model, revision and the seeds of its lives.
+        settings: model, revision, and the seed of each start.
         arguments: further options of `vllm serve`.
-        seconds: that it may take until it is ready.
+        seconds: longest time until it is ready.
 
     Raises:
         UsageError: vLLM is not installed.
@@ -65,7 +65,7 @@ class VllmServer:
         if found is None:
             raise UsageError("--serve needs vllm: pip install 'reasoning-harness[vllm]'")
         self._settings, self._seconds = settings, seconds
-        self._reserved = _reserve_port()
+        self._reserved = reserve_port()
         self._port = int(self._reserved.getsockname()[1])
         self._command = [found, "serve", settings.model, "--host", "127.0.0.1"]
         self._command += ["--port", str(self._port), *arguments]
@@ -76,7 +76,7 @@ class VllmServer:
         ) as log:
             self.log = Path(log.name)
         self._restarts = 0
-        self._fruitless = 0
+        self._exits = 0
         self._lock, self._stopped = threading.Lock(), False
         self._process = self._launch()
 
@@ -86,15 +86,20 @@ class VllmServer:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def wait_until_ready(self) -> None:
-        """Block until it answers. EngineDown with the end of its log when it does not come up."""
+        """Block until it answers.
+
+        Raises:
+            EngineDown: it exited, was not ready in time, or the run was interrupted; the message
+                holds the end of its log.
+        """
         began = time.monotonic()
-        told = began
+        notified = began
         self._settings.notify(
             f"starting vllm serve for {self._settings.model}; its log: {self.log}"
         )
         while not self.is_ready():
             if self._process.poll() is not None:
-                raise EngineDown(f"vllm serve ended while it started{self.tail()}")
+                raise EngineDown(f"vllm serve exited while it started{self.tail()}")
             if self._settings.stopped():
                 raise EngineDown("vllm serve was stopped while it started")
             now = time.monotonic()
@@ -103,20 +108,20 @@ class VllmServer:
                     f"vllm serve was not ready after {now - began:.0f} s (--engine-arg "
                     f"serve_seconds=N allows more){self.tail()}"
                 )
-            if now - told > _TELL_SECONDS:
-                told = now
+            if now - notified > _NOTICE_SECONDS:
+                notified = now
                 last = self._lines(1)
                 self._settings.notify(
                     f"vllm serve is still starting after {now - began:.0f} s"
                     + (f": {last[0][:120]}" if last else "")
                 )
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         self._settings.notify(f"vllm serve is ready after {time.monotonic() - began:.0f} s")
 
     def is_ready(self) -> bool:
         """Whether it answers now."""
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}/health")
-        # Without a proxy: the environment's is not for this machine.
+        # Without a proxy: that of the environment is for other machines.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=5) as response:
@@ -124,44 +129,53 @@ class VllmServer:
         except (urllib.error.URLError, OSError):
             return False
 
-    def came_up(self) -> None:
-        """It answers again: the next death is the first of its own."""
-        self._fruitless = 0
+    @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self._process.poll() is None
 
-    def revive(self) -> None:
-        """Start it again, with draws of its own, if it is dead.
+    def reset_exits(self) -> None:
+        """Forget earlier exits: it has answered since."""
+        self._exits = 0
+
+    def restart_if_exited(self) -> None:
+        """Start it again, with another seed, if it has exited and was not stopped.
 
         Raises:
-            EngineDown: it died several times in a row before it was ready.
+            EngineDown: it exited several times in a row before it was ready.
         """
         with self._lock:
             code = self._process.poll()
             if code is not None and not self._stopped:
-                self._start_again(code)
+                self._restart(code)
 
-    def _start_again(self, code: int) -> None:
-        self._fruitless += 1
-        if self._fruitless > _LIVES:
+    def _restart(self, code: int) -> None:
+        self._exits += 1
+        if self._exits > _MAX_EXITS:
             raise EngineDown(
-                f"vllm serve ended {_LIVES} times in a row; every finished sample is "
+                f"vllm serve exited {_MAX_EXITS} times in a row; every finished sample is "
                 f"kept{self.tail()}"
             )
         self._restarts += 1
         self._settings.notify(
-            f"vllm serve ended with exit code {code} and is started again with another seed "
+            f"vllm serve exited with code {code} and is restarted with another seed "
             f"(start {self._restarts + 1})"
         )
-        self._let_go()
+        self._close_pipe()
         self._process = self._launch()
 
     def stop(self, *, keep_log: bool = False) -> None:
-        """End it and everything that it started; its log stays where one of its lives failed."""
-        with self._lock:  # a look for it may be under way in another thread
+        """End it and every process that it started.
+
+        Args:
+            keep_log: keep its log; it is kept in any case after a restart.
+        """
+        with self._lock:  # a probe in another thread may be restarting it
             self._stopped = True
-            self._let_go()
+            self._close_pipe()
         try:
             self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:  # its child dies with it
+        except subprocess.TimeoutExpired:  # its child exits with it
             self._process.kill()
             self._process.wait()
         self._reserved.close()
@@ -186,11 +200,11 @@ class VllmServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                start_new_session=True,  # Ctrl-C is ours to handle
+                start_new_session=True,  # the harness handles Ctrl-C
             )
 
-    def _let_go(self) -> None:
-        """Close the pipe that keeps the guardian's command alive."""
+    def _close_pipe(self) -> None:
+        """Close the pipe to the guardian, which then ends the server."""
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
@@ -200,10 +214,10 @@ class VllmServer:
         return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
 
 
-def _reserve_port() -> socket.socket:
-    """A free port that nobody else is given while the socket is open; a server may listen there.
+def reserve_port() -> socket.socket:
+    """A free port that no other process gets while the socket is open; a server may listen on it.
 
-    vLLM takes tens of seconds until it listens, and shares its port with whoever asks for it too.
+    vLLM takes tens of seconds until it listens, and would share its port with another server.
     """
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -99,8 +99,8 @@ def test_fields_and_headers_of_the_users_own_are_sent(server: Running) -> None:
         ({"body.top_k": "twenty"}, "not JSON"),
         ({"body.temperature": "1"}, "a run's own option"),
         ({"body.repetition_detection": "{}"}, "a run's own option"),
-        ({"body.seed": "1"}, "the harness's own to set"),
-        ({"body.n": "4"}, "the harness's own to set"),
+        ({"body.seed": "1"}, "set by the harness"),
+        ({"body.n": "4"}, "set by the harness"),
         ({"timeout": "-1"}, "seconds above 0"),
         ({"tries": "0"}, "a number from 1 on"),
         ({"cap_field": "tokens"}, "max_tokens or max_completion_tokens"),
@@ -227,7 +227,7 @@ def test_an_account_without_a_balance_ends_the_run() -> None:
 
 
 def test_a_server_that_is_busy_at_the_start_is_there() -> None:
-    """It has no list of models, and the look at the model is one request too many."""
+    """It has no list of models, and the probe of the model is refused by its rate limit."""
 
     def reply(body: dict[str, Any], number: int) -> Any:
         return "4" if number else (429, {"error": {"message": "slow down"}})
@@ -236,7 +236,7 @@ def test_a_server_that_is_busy_at_the_start_is_there() -> None:
         assert one(settings(server.url)).text == "4"
 
 
-def test_a_base_url_without_v1_is_told_where_the_api_is(server: Running) -> None:
+def test_a_base_url_without_v1_is_an_error_that_names_v1(server: Running) -> None:
     root = server.url.removesuffix("/v1")
     with pytest.raises(EngineDown, match=r"has no /models, .*/v1 has: use that as --base-url"):
         make_engine(settings(root))
@@ -305,7 +305,7 @@ def test_a_field_that_is_refused_is_taken_for_no_missing_model_and_no_long_promp
         assert "top_k" in str(found) and "2+2" not in str(found)
 
 
-def test_the_other_name_of_the_cap_is_learnt_from_a_refusal() -> None:
+def test_the_other_name_of_the_cap_is_used_after_a_refusal() -> None:
     def reply(body: dict[str, Any], number: int) -> Any:
         if "max_tokens" in body:
             text = "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."

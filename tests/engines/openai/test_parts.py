@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 import pytest
 
 from harness.engines.openai import serve as serving
+from harness.engines.openai.address import Address
 from harness.engines.openai.completions import context_refusal, wants_other_cap
 from harness.engines.openai.rate_limit import TokenRate, estimate_tokens
 from harness.engines.openai.retries import Tries, is_retried, request_seconds, retry_after
-from harness.engines.openai.server import Address, _no_connection, _not_ok
+from harness.engines.openai.server import connection_error, status_error
 from harness.engines.settings import without_secrets
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -206,13 +207,13 @@ def test_what_is_secret_is_hidden_word_by_word_and_short_values_blot_out_no_numb
 
 
 def test_where_a_server_redirects_to_is_said_without_the_query_that_may_hold_a_key() -> None:
-    refusal = _not_ok(307, {"Location": "https://h/v1/models?code=topsecret"}, "")
+    refusal = status_error(307, {"Location": "https://h/v1/models?code=topsecret"}, "")
     assert str(refusal).endswith("it redirects to https://h/v1/models: use that as --base-url")
 
 
 def test_a_certificate_that_is_not_trusted_is_named() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")
-    assert "self-signed certificate" in str(_no_connection(error, ""))
+    assert "self-signed certificate" in str(connection_error(error, ""))
 
 
 def test_a_server_of_ours_takes_nothing_from_the_checkpoints_own_settings() -> None:

@@ -1,4 +1,4 @@
-"""Whole runs over an endpoint: faults, kills and resumes, keys, and a server of the run's own."""
+"""Whole runs over an endpoint: failures, kills and resumes, keys, and a server of the run's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 
 from harness.data.datasets import load_problems
 from harness.engines import make_engine
-from harness.engines.openai.serve import VllmServer, _reserve_port
+from harness.engines.openai.serve import VllmServer, reserve_port
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
 from harness.interfaces import Completion, Request
@@ -53,19 +53,19 @@ def integer_run(path: Path, *, problems: int = 30, k: int = 16) -> TaskRun:
     return TaskRun(task, protocol, {p.id: p for p in found}, sampling, folder)
 
 
-def test_with_ten_percent_faults_and_one_percent_drops_no_fault_is_counted_as_wrong(
+def test_with_ten_percent_failures_and_one_percent_drops_none_is_counted_as_wrong(
     tmp_path: Path,
 ) -> None:
     run = integer_run(tmp_path)
-    faults = {"500": 0.05, "429": 0.05, "drop": 0.01}
+    failures = {"500": 0.05, "429": 0.05, "drop": 0.01}
     script = Script(
-        reply=Answers(task_answers("practice_integer"), 1.0, 300), faults=faults, seed=5
+        reply=Answers(task_answers("practice_integer"), 1.0, 300), failures=failures, seed=5
     )
     with Running(script) as server:
         engine = make_engine(EngineSettings(engine="openai", model="mock", base_url=server.url))
         (result,) = asyncio.run(drawn(Runner([run], engine, workers=1), engine))
-        faulty = sum(server.mock.outcomes[name] for name in faults)
-    assert faulty > 20
+        failed = sum(server.mock.outcomes[name] for name in failures)
+    assert failed > 20
     assert result["scores"][0]["verdicts"] == {"correct": 480}
     assert result["complete"] is True
     assert run.folder.errors() == []
@@ -75,7 +75,9 @@ def test_samples_that_fail_for_good_are_errors_and_the_next_start_completes_them
     tmp_path: Path,
 ) -> None:
     run = integer_run(tmp_path, problems=4, k=4)
-    script = Script(reply=Answers(task_answers("practice_integer"), 1.0, 300), faults={"500": 0.6})
+    script = Script(
+        reply=Answers(task_answers("practice_integer"), 1.0, 300), failures={"500": 0.6}
+    )
     with Running(script) as server:
         given = EngineSettings(
             engine="openai", model="mock", base_url=server.url, options={"tries": "1"}
@@ -84,7 +86,7 @@ def test_samples_that_fail_for_good_are_errors_and_the_next_start_completes_them
         (result,) = asyncio.run(drawn(Runner([run], engine, workers=1), engine))
         verdicts = result["scores"][0]["verdicts"]
         assert set(verdicts) == {"correct", "error"} and sum(verdicts.values()) == 16
-        server.mock.script.faults = {}
+        server.mock.script.failures = {}
         engine = make_engine(given)
         (result,) = asyncio.run(drawn(Runner([run], engine, workers=1), engine))
     assert result["scores"][0]["verdicts"] == {"correct": 16}
@@ -193,7 +195,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("harness.engines.openai.engine._load_chat", lambda settings, options: None)
+    monkeypatch.setattr("harness.engines.openai.start.load_chat", lambda settings, options: None)
     yield record
     assert groups(record) == {}
 
@@ -203,7 +205,7 @@ def calls(record: Path) -> list[list[str]]:
 
 
 def groups(record: Path) -> dict[int, str]:
-    """Living processes of the process groups that the calls led."""
+    """Running processes of the process groups that the calls led."""
     leaders = {int(call[0]) for call in calls(record)}
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
@@ -255,7 +257,7 @@ def ask(index: int) -> Request:
     return Request("p", index, Prompt("x"), Sampling(k=64, temperature=0.6, max_tokens=50))
 
 
-def test_a_server_that_dies_is_started_again_with_another_seed(record: Path) -> None:
+def test_a_server_that_exits_is_restarted_with_another_seed(record: Path) -> None:
     notices: list[str] = []
     settings = serving(notices)
     engine = make_engine(settings)
@@ -273,17 +275,17 @@ def test_a_server_that_dies_is_started_again_with_another_seed(record: Path) -> 
     assert all(isinstance(completion, Completion) for completion in found), found
     seeds = [call[-1] for call in calls(record)]
     assert seeds == [str(settings.draw_seed(0, life)) for life in (0, 1)]
-    assert any("is started again with another seed" in text for text in notices)
+    assert any("is restarted with another seed" in text for text in notices)
 
 
 def test_a_server_that_does_not_start_shows_the_end_of_its_log(record: Path) -> None:
-    with pytest.raises(EngineDown, match="ended while it started") as caught:
+    with pytest.raises(EngineDown, match="exited while it started") as caught:
         make_engine(serving([], **{"serve.fail": "now"}))
     assert "no memory for the weights" in str(caught.value)
 
 
 def test_the_port_of_a_server_is_kept_for_it_while_it_starts() -> None:
-    with _reserve_port() as holder, socket.socket() as stranger, socket.socket() as server:
+    with reserve_port() as holder, socket.socket() as stranger, socket.socket() as server:
         with pytest.raises(OSError, match="in use"):
             stranger.bind(holder.getsockname())
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as every HTTP server does
@@ -292,14 +294,14 @@ def test_the_port_of_a_server_is_kept_for_it_while_it_starts() -> None:
 
 
 def test_a_server_that_was_stopped_is_not_started_again(record: Path) -> None:
-    """A look for a dead server may still be under way when the run is interrupted."""
+    """A probe may still be restarting the server when the run is interrupted."""
     given = serving([])
     server = VllmServer(given, [], 60.0)
     server.wait_until_ready()
     server.stop()
-    server.revive()
+    server.restart_if_exited()
     try:
-        assert server._process.poll() is not None
+        assert not server.running
     finally:
         server.stop()
 
@@ -313,8 +315,8 @@ def test_an_interrupted_start_stops_the_server(record: Path) -> None:
 def test_a_killed_run_leaves_no_server_behind(record: Path) -> None:
     code = (
         "import os; from tests.engines.openai.test_runs import serving, make_engine\n"
-        "import harness.engines.openai.engine as engine\n"
-        "engine._load_chat = lambda settings, options: None\n"
+        "import harness.engines.openai.start as start\n"
+        "start.load_chat = lambda settings, options: None\n"
         "make_engine(serving([])); print('up', flush=True); os.kill(os.getpid(), 9)"
     )
     result = subprocess.run(
@@ -346,7 +348,7 @@ def test_one_server_or_the_other() -> None:
 def test_without_vllm_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("harness.engines.openai.engine._load_chat", lambda settings, options: None)
+    monkeypatch.setattr("harness.engines.openai.start.load_chat", lambda settings, options: None)
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match=r"pip install 'reasoning-harness\[vllm\]'"):

@@ -77,7 +77,7 @@ def draw(
     """The completions of an engine, and those that others draw from the server that it started."""
     engines = [make_engine(settings)]
     for other in beside:
-        engines.append(make_engine(replace(other, base_url=engines[0]._served.url)))  # type: ignore[attr-defined]
+        engines.append(make_engine(replace(other, base_url=engines[0].served.url)))  # type: ignore[attr-defined]
 
     async def work() -> list[list[Completion]]:
         try:
@@ -174,7 +174,7 @@ def test_a_served_run_agrees_with_transformers_though_its_server_is_killed(tmp_p
     killed = kill_server()
     out, said = process.communicate(timeout=400)
     assert process.returncode == 0, (out, said)
-    assert killed and "is started again with another seed" in said
+    assert killed and "is restarted with another seed" in said
     folder = RunFolder(served).task("practice_integer")
     keys = [sample.key for sample in folder.samples()]
     assert len(keys) == len(set(keys)) == 16 * len(folder.problems())

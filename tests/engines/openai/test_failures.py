@@ -1,4 +1,4 @@
-"""The endpoint engine on servers that fail, come and go: what is tried again, and for how long."""
+"""The openai engine on servers that fail, come and go: what is retried, and for how long."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine
+from harness.engines.openai.address import Address
 from harness.engines.openai.dispatch import Dispatch
-from harness.engines.openai.server import Address, Client, Fault, Server
+from harness.engines.openai.server import Client, Server, TransientError
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion
 from tests.support.endpoint import ask, draw, one, settings
@@ -20,22 +21,22 @@ from tests.support.mock_server import Running, Script
 pytestmark = pytest.mark.usefixtures("quick")
 
 
-# What is tried again
+# What is retried
 
 
-@pytest.mark.parametrize("fault", ["500", "429", "drop", "truncated"])
-def test_a_fault_is_tried_again(fault: str) -> None:
-    with Running(Script(faults={fault: 0.4}, seed=3)) as server:
+@pytest.mark.parametrize("failure", ["500", "429", "drop", "truncated"])
+def test_a_failed_request_is_retried(failure: str) -> None:
+    with Running(Script(failures={failure: 0.4}, seed=3)) as server:
         found = draw(settings(server.url, options={"tries": "50"}), ask(40))
         assert all(isinstance(c, Completion) for c in found), found
-        assert server.mock.outcomes[fault] > 5
+        assert server.mock.outcomes[failure] > 5
         assert server.mock.answered.total() == 40
 
 
 @pytest.mark.parametrize(
     "answer", [{"error": {"message": "busy"}}, {"choices": []}, [], {"choices": [{"message": 7}]}]
 )
-def test_an_answer_that_is_none_is_tried_again(answer: Any) -> None:
+def test_a_reply_without_a_completion_is_retried(answer: Any) -> None:
     def reply(body: dict[str, Any], number: int) -> Any:
         return (200, answer) if number < 2 else "4"
 
@@ -45,7 +46,7 @@ def test_an_answer_that_is_none_is_tried_again(answer: Any) -> None:
 
 
 def test_a_sample_that_keeps_failing_ends_in_error_and_says_why() -> None:
-    with Running(Script(faults={"500": 1.0})) as server:
+    with Running(Script(failures={"500": 1.0})) as server:
         with pytest.raises(EngineError, match="failed 3 times, at last: status 500: internal"):
             one(settings(server.url, options={"tries": "3"}))
         assert len(server.mock.arrivals) == 3
@@ -69,17 +70,17 @@ def test_retry_after_is_waited_for() -> None:
         assert len(server.mock.arrivals) == 2
 
 
-def test_a_wait_that_a_server_asked_for_is_not_held_against_it(
+def test_a_wait_that_a_server_asked_for_does_not_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Those who waited come back at one moment, and some of them are again one too many."""
+    """Requests that waited are sent again at one moment, and some of them are refused again."""
     now = [100.0]
     monkeypatch.setattr(
         "harness.engines.openai.dispatch.time", SimpleNamespace(monotonic=lambda: now[0])
     )
     server = Server(Address.parse("http://a/v1", None, {}), Client())
-    dispatch = Dispatch([server], no_look, patience=10, notify=str)
-    why = Fault("status 429: quota", wait=60, limited=True)
+    dispatch = Dispatch([server], no_probe, patience=10, notify=str)
+    why = TransientError("status 429: quota", wait=60, limited=True)
     assert dispatch.limited(server, why, 60) == 60
     now[0] += 70
     assert dispatch.limited(server, why, 60) == 60
@@ -88,11 +89,11 @@ def test_a_wait_that_a_server_asked_for_is_not_held_against_it(
         dispatch.limited(server, why, 60)
 
 
-async def no_look(server: Server) -> None:
+async def no_probe(server: Server) -> None:
     raise AssertionError
 
 
-def test_a_server_that_is_back_owes_nothing_of_what_it_asked_for_before() -> None:
+def test_a_server_that_is_back_is_used_before_its_earlier_wait_has_passed() -> None:
     async def back(server: Server) -> None:
         pass
 
@@ -100,13 +101,13 @@ def test_a_server_that_is_back_owes_nothing_of_what_it_asked_for_before() -> Non
         back_again, busy = (Server(Address.parse("http://a/v1", None, {}), Client()) for _ in "ab")
         notices: list[str] = []
         dispatch = Dispatch([back_again, busy], back, patience=10, notify=notices.append)
-        why = Fault("status 429: quota", wait=900, limited=True)
+        why = TransientError("status 429: quota", wait=900, limited=True)
         dispatch.limited(back_again, why, 900)
         dispatch.lost(back_again, why)
-        busy._pending[1] = 0.0
-        while len(notices) < 2:
-            await asyncio.sleep(0.01)
-        assert await dispatch.pick() is back_again
+        with busy.request():
+            while len(notices) < 2:
+                await asyncio.sleep(0.01)
+            assert await dispatch.pick() is back_again
         await dispatch.close()
 
     asyncio.run(asyncio.wait_for(work(), 20))
@@ -115,7 +116,7 @@ def test_a_server_that_is_back_owes_nothing_of_what_it_asked_for_before() -> Non
 def test_a_limited_server_leaves_the_requests_to_the_one_that_is_not() -> None:
     """What refuses at once is never busy, and must not draw every request for that."""
     with (
-        Running(Script(faults={"429": 1.0}, retry_after="60")) as spent,
+        Running(Script(failures={"429": 1.0}, retry_after="60")) as spent,
         Running(Script(mean=0.2)) as good,
     ):
         given = settings(spent.url, good.url, options={"patience": "0.4"})
@@ -127,7 +128,7 @@ def test_a_limited_server_leaves_the_requests_to_the_one_that_is_not() -> None:
 
 
 def test_a_wait_of_no_time_doubles_as_without_one() -> None:
-    with Running(Script(faults={"429": 1.0}, retry_after="0")) as server:
+    with Running(Script(failures={"429": 1.0}, retry_after="0")) as server:
         with pytest.raises(EngineDown, match="nothing but"):
             one(settings(server.url, options={"patience": "1"}))
         assert len(server.mock.arrivals) < 14
@@ -135,13 +136,13 @@ def test_a_wait_of_no_time_doubles_as_without_one() -> None:
 
 def test_refusals_for_the_rate_alone_end_the_run_after_the_patience() -> None:
     message = r"nothing but .*too many requests.* --concurrency"
-    limited = Script(faults={"429": 1.0})
+    limited = Script(failures={"429": 1.0})
     with Running(limited) as server, pytest.raises(EngineDown, match=message):
         one(settings(server.url, options={"patience": "0.3"}))
 
 
-def test_what_speaks_of_the_servers_moment_is_no_answer_of_the_models() -> None:
-    """DeepSeek's and TensorRT-LLM's words for a completion that they broke off."""
+def test_a_completion_that_the_server_aborted_is_drawn_again() -> None:
+    """The reasons of DeepSeek and TensorRT-LLM for a completion that they aborted."""
     reasons = ["insufficient_system_resource", "cancelled", "timeout", "abort", "error"]
 
     def reply(body: dict[str, Any], number: int) -> Any:
@@ -156,7 +157,7 @@ def test_what_speaks_of_the_servers_moment_is_no_answer_of_the_models() -> None:
         assert len(server.mock.arrivals) == 6
 
 
-def test_a_failed_generation_of_tgi_is_tried_again() -> None:
+def test_a_failed_generation_of_tgi_is_retried() -> None:
     def reply(body: dict[str, Any], number: int) -> Any:
         return "4" if number else (424, {"error": "Request failed during generation"})
 
@@ -186,7 +187,7 @@ def test_a_router_that_lost_its_servers_for_a_while_is_waited_for() -> None:
     assert any("answers again" in text for text in notices)
 
 
-def test_errors_in_answers_with_status_200_are_no_sign_of_life() -> None:
+def test_errors_in_answers_with_status_200_do_not_bring_a_server_back() -> None:
     notices: list[str] = []
     broken = (200, {"error": {"message": "upstream is gone"}})
     with Running(Script(reply=lambda body, number: broken)) as server:
@@ -204,25 +205,21 @@ def take(server: Running, requests: int) -> None:
         time.sleep(0.01)
 
 
-def test_a_look_that_fails_in_an_unknown_way_ends_the_run_and_hangs_nothing() -> None:
-    with Running(Script(hold=9)) as server:
-        engine = make_engine(settings(server.url))
+def test_a_probe_that_fails_in_an_unknown_way_ends_the_run_and_hangs_nothing() -> None:
+    async def broken(_: Server) -> None:
+        raise OSError("no space left on device")
 
-        async def broken(_: object) -> None:
-            raise OSError("no space left on device")
+    async def work() -> None:
+        server = Server(Address.parse("http://a/v1", None, {}), Client())
+        dispatch = Dispatch([server], broken, patience=10, notify=str)
+        dispatch.lost(server, TransientError("it is down"))
+        try:
+            await asyncio.gather(*(dispatch.pick() for _ in range(3)))
+        finally:
+            await dispatch.close()
 
-        async def work() -> None:
-            engine._dispatch._probe = broken  # type: ignore[attr-defined]
-            try:
-                call = asyncio.create_task(engine.generate(ask()[0]))
-                await asyncio.to_thread(take, server, 1)
-                await asyncio.to_thread(server.down)
-                await call
-            finally:
-                await engine.close()
-
-        with pytest.raises(OSError, match="no space left"):
-            asyncio.run(asyncio.wait_for(work(), 10))
+    with pytest.raises(OSError, match="no space left"):
+        asyncio.run(asyncio.wait_for(work(), 10))
 
 
 def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
@@ -243,20 +240,20 @@ def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
     assert "answers again after" in notices[1] and "let its seed be another one" in notices[1]
 
 
-def test_only_one_request_looks_whether_a_server_is_back() -> None:
+def test_only_one_request_probes_whether_a_server_is_back() -> None:
     """A port that takes a connection and closes it at once counts who comes."""
     came: list[float] = []
 
     with Running(Script(hold=99)) as server:
 
-        def half_dead() -> None:
+        def half_open() -> None:
             take(server, 64)
             server.down()
             asyncio.run(count_connections(server.port, came, 1.0))
             server.mock.script.hold = 0
             server.up()
 
-        found = draw(settings(server.url), ask(64), during=half_dead)
+        found = draw(settings(server.url), ask(64), during=half_open)
         assert all(isinstance(c, Completion) for c in found), found
     early = [at for at in came if at - came[0] > 0.5]
     assert len(came) < 64 + 32 + 12 and len(early) < 12
@@ -288,7 +285,7 @@ def test_a_server_that_stays_away_ends_the_run() -> None:
         assert "every finished sample is kept, and the same command resumes" in str(found[0])
 
 
-def test_samples_are_spread_over_servers_and_those_of_a_dead_one_go_to_the_other() -> None:
+def test_samples_are_spread_over_servers_and_those_of_a_lost_one_go_to_the_other() -> None:
     notices: list[str] = []
     with Running(Script(hold=10)) as first, Running(Script(hold=10)) as second:
         found = draw(settings(first.url, second.url, notices=notices), ask(20))
@@ -317,7 +314,7 @@ def test_a_server_that_is_missing_at_the_start_joins_later(server: Running) -> N
         async def work() -> None:
             await engine.generate(ask()[0])
             await asyncio.to_thread(late.up)
-            while len(late.mock.arrivals) < 2:  # the look, and a sample
+            while len(late.mock.arrivals) < 2:  # the probe, and a sample
                 await asyncio.gather(*(engine.generate(r) for r in ask(4)))
                 await asyncio.sleep(0.01)
             await engine.close()
