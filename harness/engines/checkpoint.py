@@ -1,4 +1,4 @@
-"""Loading a model and its tokenizer with transformers, with errors that say what is missing."""
+"""Loads a model and its tokenizer with transformers, with errors that name what is missing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def weights_hash(folder: Path) -> str | None:
     """Hash of a local model's weights: names, sizes, first and last MiB of each file.
 
     Enough to tell checkpoints apart without reading hundreds of gigabytes. None for a hub name,
-    whose revision says the same.
+    whose revision does the same.
     """
     if not folder.is_dir():
         return None

@@ -1,4 +1,4 @@
-"""Several engines as one: where samples go, and what happens when an engine dies."""
+"""Several engines as one: where samples go, and what happens when an engine is lost."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_samples_are_spread_evenly() -> None:
     assert min(len(engine.requests) for engine in cluster.engines) >= 8
 
 
-def test_a_dead_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> None:
+def test_a_lost_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> None:
     def reply(replica: int, restart: int, request: Request) -> Completion:
         if (replica, restart) == (1, 0):
             raise ReplicaLost("killed")
@@ -90,7 +90,7 @@ def test_a_dead_engines_samples_are_drawn_elsewhere_and_nothing_else_is() -> Non
     assert all(engine.closed for engine in cluster.engines)
 
 
-def test_engines_join_as_they_come_up() -> None:
+def test_engines_join_as_they_become_ready() -> None:
     cluster = Cluster(same, n=3, seconds=0.002, late=20)
 
     async def work() -> None:
@@ -144,7 +144,7 @@ def test_a_start_that_no_other_try_makes_better_ends_at_once() -> None:
     assert cluster.starts == [(0, 0), (1, 0)]
 
 
-def test_a_sample_that_kills_every_engine_ends_in_error_and_the_rest_is_drawn() -> None:
+def test_a_sample_that_stops_every_engine_ends_in_error_and_the_rest_is_drawn() -> None:
     def reply(replica: int, restart: int, request: Request) -> Completion:
         if request.index == 0:
             raise ReplicaLost("out of memory")
@@ -155,13 +155,13 @@ def test_a_sample_that_kills_every_engine_ends_in_error_and_the_rest_is_drawn() 
     assert found[1:] == [answer(str(index)) for index in range(1, 6)]
 
 
-@pytest.mark.parametrize("fault", [EngineError("refused"), EngineDown("gone")])
-def test_other_faults_are_the_callers(fault: Exception) -> None:
+@pytest.mark.parametrize("error", [EngineError("refused"), EngineDown("gone")])
+def test_other_errors_are_raised_to_the_caller(error: Exception) -> None:
     def reply(replica: int, restart: int, request: Request) -> Completion:
-        raise fault
+        raise error
 
     cluster = Cluster(reply)
-    assert cluster.draw(1) == [fault]
+    assert cluster.draw(1) == [error]
     assert cluster.notices == []
 
 
@@ -177,10 +177,10 @@ def test_a_late_engine_that_cannot_start_does_not_end_a_run_that_draws() -> None
     assert cluster.notices[0] == "engine 1 did not start: on node b: there is no such model folder"
 
 
-def test_an_engine_that_ran_is_tried_again_though_its_start_is_refused() -> None:
+def test_an_engine_that_ran_is_restarted_though_its_start_is_refused() -> None:
     def start(replica: int, restart: int) -> None:
         if restart == 1:
-            raise UsageError("too little memory")  # the dead one's is not free yet
+            raise UsageError("too little memory")  # that of the lost one is not free yet
 
     def reply(replica: int, restart: int, request: Request) -> Completion:
         if restart == 0:

@@ -1,4 +1,4 @@
-"""One call of an lm-eval model: its arguments, its draws, and what a reply holds beside the text."""
+"""One call of an lm-eval model: its arguments, its draws, and the fields of a server's reply."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from harness.types import Sampling
 
 
 def arguments(sampling: Sampling, cap: int, *, transformers: bool) -> dict[str, Any]:
-    """Our sampling in lm-eval's words. An unstated temperature is 1."""
+    """A sampling as lm-eval's generation arguments. An unstated temperature is 1.
+
+    Args:
+        sampling: of the samples.
+        cap: tokens that a completion may have.
+        transformers: whether transformers' `generate` makes the texts.
+    """
     temperature = 1.0 if sampling.temperature is None else sampling.temperature
     found: dict[str, Any] = {"max_gen_toks": cap, "until": list(sampling.stop)}
     if temperature == 0:
@@ -26,7 +32,7 @@ def arguments(sampling: Sampling, cap: int, *, transformers: bool) -> dict[str, 
 
 @contextmanager
 def torch_draws(seed: int) -> Iterator[None]:
-    """Torch's global generators in a state of this batch's own, and afterwards as they were."""
+    """Seed torch's global generators for a batch, and restore their state afterwards."""
     torch = sys.modules.get("torch")
     if torch is None:
         yield
@@ -37,29 +43,38 @@ def torch_draws(seed: int) -> Iterator[None]:
         yield
 
 
-def hear_replies(client: Any, tell: Callable[[Mapping[str, Any] | None], None]) -> None:
-    """Be told each reply from which an API client takes the text: it holds what lm-eval drops."""
+def record_replies(client: Any, record: Callable[[Mapping[str, Any] | None], None]) -> None:
+    """Call `record` with each reply from which an API client takes the text.
+
+    The reply holds what lm-eval drops: finish_reason, token counts, reasoning.
+    """
     parse = client.parse_generations
 
-    def heard(outputs: Any, **rest: Any) -> Any:
-        tell(outputs if isinstance(outputs, Mapping) else None)
+    def recorded(outputs: Any, **rest: Any) -> Any:
+        record(outputs if isinstance(outputs, Mapping) else None)
         return parse(outputs=outputs, **rest)
 
-    client.parse_generations = heard
+    client.parse_generations = recorded
 
 
 def from_reply(reply: Mapping[str, Any], text: str, seconds: float) -> Completion:
-    """What a server said beside the text: its reason to end, counts, reasoning it split off."""
+    """The completion of a server's reply: text, finish reason, token counts, reasoning.
+
+    Args:
+        reply: JSON of the server.
+        text: as lm-eval read it from the reply.
+        seconds: that the call took.
+    """
     choice = (reply.get("choices") or [{}])[0]
     message = choice.get("message") or {}
-    said = choice.get("finish_reason")
+    reason = choice.get("finish_reason")
     reasoning = message.get("reasoning") or message.get("reasoning_content")
     if "content" in message and message["content"] is None:
         text = ""  # lm-eval puts a placeholder there
     usage = reply.get("usage") or {}
     return Completion(
         text,
-        said if said in ("stop", "length") else "unknown",
+        reason if reason in ("stop", "length") else "unknown",
         usage.get("prompt_tokens"),
         usage.get("completion_tokens"),
         seconds=seconds,

@@ -2,16 +2,16 @@
 
 `--model` becomes lm-eval's `pretrained` (or `model`), each `--engine-arg` one of its model arguments.
 The chat template is applied once, by lm-eval's own `apply_chat_template`. Models that run in this
-process get batches; API clients get one request a thread, so that one failure is one sample's.
+process get batches; API clients get one request per thread, so that a failure ends one sample only.
 
-Draws. lm-eval seeds its models with constants (1234), and its chat client sends that with every
-repeat. Here each process start has a seed of its own: vLLM engines are given it, API clients send
-a different one with each sample, and models that draw from torch's global generator do so from a
-state derived for each batch, which is put back afterwards. lm-eval's response cache is never used.
+Draws. lm-eval seeds its models with constants (1234), and its chat client sends it with every
+repeat. Here each process start has a seed of its own: vLLM engines get it, API clients send a
+different one with each sample, and for models that draw from torch's global generator that is seeded
+for each batch and restored afterwards. lm-eval's response cache is never used.
 
-Why a completion ended is what a server says. Models in this process return text alone: it is encoded
-again, and as many tokens as the cap allows are `length`, fewer are `stop`. Without a tokenizer the
-reason is unknown.
+The finish reason is the server's. Models in this process return text alone: it is tokenized again,
+and as many tokens as the cap allows mean `length`, fewer mean `stop`. Without a tokenizer the reason
+is unknown.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from harness.data.reasoning import opening_tag
 from harness.engines.batching import Batcher
 from harness.engines.chat import length_cap
 from harness.engines.checkpoint import digest, weights_hash
-from harness.engines.lm_eval.calls import arguments, from_reply, hear_replies, torch_draws
-from harness.engines.lm_eval.models import Loaded, load
+from harness.engines.lm_eval.calls import arguments, from_reply, record_replies, torch_draws
+from harness.engines.lm_eval.models import Loaded
 from harness.engines.settings import EngineSettings
-from harness.errors import EngineDown, EngineError, UsageError
+from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion, Request
 from harness.stats.seeds import derive_seed
 from harness.types import FinishReason, Prompt
@@ -46,7 +46,7 @@ _CHAT_STOPS = 4  # stop strings that lm-eval's chat client sends; it drops the o
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One request as lm-eval takes it: rendered prompt, its tokens, the cap, and its arguments."""
+    """One request for lm-eval: the rendered prompt, its tokens, the cap, and the arguments."""
 
     request: Request
     prompt: Any
@@ -56,12 +56,17 @@ class _Item:
 
 
 class LmEvalEngine:
-    """One lm-eval model; see `harness.interfaces.Engine`. `open_engine` says what can go wrong."""
+    """One lm-eval model; see `harness.interfaces.Engine`.
+
+    Args:
+        settings: of the run.
+        loaded: the model.
+    """
 
     def __init__(self, settings: EngineSettings, loaded: Loaded) -> None:
         self._settings, self._loaded, self._lm = settings, loaded, loaded.lm
         self._replies = threading.local()
-        self._told: set[str] = set()
+        self._notified: set[str] = set()
         self._batches = 0
         # A copy: batches are encoded in a thread, and encoding is not safe in two at once.
         self._tokenizer = copy.deepcopy(loaded.tokenizer)
@@ -69,20 +74,20 @@ class LmEvalEngine:
         self._context = loaded.context
         self._batcher: Batcher[_Item] | None = None
         if loaded.api:
-            hear_replies(self._lm, partial(setattr, self._replies, "last"))
+            record_replies(self._lm, partial(setattr, self._replies, "last"))
         else:
             self._batcher = Batcher(
                 self._run_batch, size=loaded.concurrency, name=f"lm_eval:{loaded.name}"
             )
         if self._template and not loaded.bos_given and hasattr(self._lm, "add_bos_token"):
-            self._lm.add_bos_token = False  # the template says whether there is one
+            self._lm.add_bos_token = False  # the template decides whether there is one
         rendered = self._render(Prompt("x"))
         end, text = settings.think_end, rendered if isinstance(rendered, str) else ""
         self._opens_reasoning = text.rfind(opening_tag(end)) > text.rfind(end)
 
     @property
     def concurrency(self) -> int:
-        """Requests that a server gets at once; else two batches, one in work and one waiting."""
+        """Requests in flight of an API client; else the samples of two batches, one of them waiting."""
         return self._loaded.concurrency * (1 if self._loaded.api else 2)
 
     @property
@@ -91,7 +96,7 @@ class LmEvalEngine:
         return self._opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """What this engine is made of."""
+        """Model, weights, template, dtype, context, arguments and versions."""
         return {
             "engine": "lm_eval",
             "lm_eval_model": self._loaded.name,
@@ -116,7 +121,7 @@ class LmEvalEngine:
 
         Raises:
             EngineError: the prompt leaves no room, or lm-eval failed on this sample or its batch.
-            EngineDown: no length cap is given.
+            EngineDown: no length cap is given, or the chat template fails on the prompt.
         """
         item = self._item(request)
         if self._batcher is not None:
@@ -126,7 +131,7 @@ class LmEvalEngine:
         return await self._in_a_thread(item)
 
     async def close(self) -> None:
-        """Let the model go; vLLM's engine process ends with it."""
+        """Free the model; vLLM's engine process ends with it."""
         if self._batcher is not None:
             await self._batcher.close()
         core = getattr(getattr(self._loaded.model, "llm_engine", None), "engine_core", None)
@@ -170,7 +175,7 @@ class LmEvalEngine:
         return {"seed": derive_seed("lm_eval", self._settings.seed, *key)}
 
     def _render(self, prompt: Prompt) -> Any:
-        """What lm-eval takes as a prompt: a string, or its own wrapping of messages."""
+        """A prompt for lm-eval: a string, or its own wrapping of messages."""
         messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
         messages.append({"role": "user", "content": prompt.user})
         if self._tokenizer is None or self._template:
@@ -244,8 +249,8 @@ class LmEvalEngine:
         return Completion(text, reason, item.n_prompt, n_tokens, seconds=seconds)
 
     def _notify(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._notified:
+            self._notified.add(text)
             self._settings.notify(text)
 
 
@@ -255,20 +260,3 @@ def _versions(*names: str) -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def open_engine(settings: EngineSettings) -> LmEvalEngine:
-    """The engine as `harness.engines.make_engine` asks for it.
-
-    Raises:
-        UsageError: lm-eval or what the model needs is not installed, there is no model of that
-            name, or an argument that it does not take.
-        DataError: the model cannot be loaded.
-    """
-    loaded = load(settings)
-    if settings.seeded and not loaded.takes_seed:
-        raise UsageError(
-            f"--seeded: lm-eval's {loaded.name} model takes no seed with a request; leave it out, "
-            "every process start draws anew"
-        )
-    return LmEvalEngine(settings, loaded)

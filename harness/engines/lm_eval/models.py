@@ -1,4 +1,4 @@
-"""Opening a model of lm-eval by its name: arguments, and errors that say what is missing."""
+"""Loads a model of lm-eval by its name, with errors that say what is missing."""
 
 from __future__ import annotations
 
@@ -11,34 +11,28 @@ from functools import partialmethod
 from typing import Any
 
 from harness.engines.hf.decoding import drop_generation_defaults
+from harness.engines.lm_eval.options import (
+    API_TIMEOUT,
+    concurrency_of,
+    parse_arguments,
+    shown_arguments,
+)
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, UsageError
 
-BATCH = 64
-"""Samples in a batch of a model in this process, where `--engine-arg batch_size` says nothing."""
-
-_VLLM_BATCH = 256  # vLLM schedules within a call, which returns when all of it is done
-_REQUESTS = 32  # of an API client at once
-_TIMEOUT = 3600  # seconds; lm-eval's own 300 would end long reasoning
-_SECRET = ("token", "key", "header")
-_REFUSED = {
-    "seed": "--seed is the run's, and every process start derives its own from it",
-    "use_cache": "its cache copies one answer to all samples of a problem",
-    "think_end_token": "it would cut reasoning away; the harness splits them (--think-end)",
-}
 _MISSING = "pip install 'reasoning-harness[lm-eval]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model of lm-eval and what is known of it.
+    """A model of lm-eval and what the engine needs to know of it.
 
     Args:
         name: lm-eval's name of it.
         lm: the `lm_eval.api.model.LM`.
         api: whether it is a client of a server, rather than a model in this process.
         takes_seed: whether a request may carry a seed.
-        bos_given: whether the user said if a start token is put before prompts.
+        bos_given: whether the user chose if prompts begin with a start token.
         concurrency: samples in a batch, or requests in flight.
         shown: its arguments, without secrets.
     """
@@ -65,40 +59,48 @@ class Loaded:
 
     @property
     def model(self) -> Any:
-        """What lm-eval wraps: a transformers model, vLLM's LLM, a server's name of a model."""
+        """What lm-eval wraps: a transformers model, vLLM's LLM, or the model's name on a server."""
         return getattr(self.lm, "model", None)
 
     @property
     def context(self) -> int | None:
-        """Tokens of prompt and completion; None where only a server knows."""
+        """Tokens of prompt and completion together; None where only a server knows."""
         length = getattr(self.lm, "max_length", None) if self.tokenizer is not None else None
         return int(length) if length else None
 
     @property
     def dtype(self) -> str | None:
-        """Of the weights; None where a server has them."""
+        """Of the weights, such as "bfloat16"; None where a server has them."""
         config = getattr(getattr(self.model, "llm_engine", None), "model_config", None)
         found = getattr(self.model if config is None else config, "dtype", None)
         return None if found is None else str(found).removeprefix("torch.")
 
 
 def load(settings: EngineSettings) -> Loaded:
-    """The model that `--engine lm_eval:NAME` names; see `open_engine` for what it raises."""
+    """The model that `--engine lm_eval:NAME` names.
+
+    Raises:
+        UsageError: lm-eval or what the model needs is not installed, there is no model of that
+            name, or an argument that it does not take.
+        DataError: the model cannot be loaded, or would lose the end of its reasoning.
+    """
     name = settings.engine.partition(":")[2]
     kind, api = _model_class(name)
     _silence_bars()
     parameters = inspect.signature(kind.__init__).parameters
-    given = _parsed(settings.options)
-    shown = {k: v for k, v in given.items() if not any(part in k for part in _SECRET)}
-    concurrency = _concurrency(name, api, given)
+    given = parse_arguments(settings.options)
+    shown = shown_arguments(given)
+    concurrency = concurrency_of(name, given, api=api)
     fixed: dict[str, Any] = {_model_argument(parameters, api): settings.model}
     if settings.revision is not None:
         fixed["revision"] = settings.revision
     if api:
-        given.setdefault("timeout", _TIMEOUT)
+        given.setdefault("timeout", API_TIMEOUT)
         given |= {"num_concurrent": 1, "batch_size": 1}
     elif "batch_size" in parameters:
-        given["batch_size"] = concurrency  # never "auto": that is found out anew for each call
+        given["batch_size"] = (
+            concurrency  # never "auto": lm-eval would measure it again for each call
+        )
     if "device" in parameters:
         given.setdefault("device", _device())
     for seed in ("seed", "random_seed"):
@@ -125,7 +127,7 @@ def load(settings: EngineSettings) -> Loaded:
 
 
 def _model_class(name: str) -> tuple[Any, bool]:
-    """The class of a model and whether it is an API client. UsageError."""
+    """The class of a model and whether it is an API client. UsageError where there is none."""
     try:
         import lm_eval.models  # noqa: F401 - registers them
         from lm_eval.api.registry import MODEL_REGISTRY, get_model
@@ -147,7 +149,7 @@ def _model_class(name: str) -> tuple[Any, bool]:
 
 
 def _silence_bars() -> None:
-    """lm-eval draws a progress bar a call; the run has one of its own."""
+    """Hide lm-eval's progress bar of each call; the run has one of its own."""
     import tqdm
 
     tqdm.tqdm.__init__ = partialmethod(tqdm.tqdm.__init__, disable=True)
@@ -156,27 +158,6 @@ def _silence_bars() -> None:
 def _missing(name: str, error: ImportError) -> UsageError:
     text = (str(error).strip().splitlines() or [""])[0]
     return UsageError(f"lm-eval's {name} model needs a package that is not installed: {text}")
-
-
-def _parsed(options: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments as lm-eval reads them from text: numbers, booleans, JSON. UsageError."""
-    from lm_eval.utils import handle_arg_string
-
-    for option in options:
-        if option in _REFUSED:
-            raise UsageError(f"--engine-arg {option}: {_REFUSED[option]}")
-    return {name: handle_arg_string(text) for name, text in options.items()}
-
-
-def _concurrency(name: str, api: bool, given: dict[str, Any]) -> int:
-    option = "num_concurrent" if api else "batch_size"
-    default = _REQUESTS if api else _VLLM_BATCH if name == "vllm" else BATCH
-    value = given.get(option, default)
-    if str(value).startswith("auto"):
-        return default
-    if not isinstance(value, int) or value < 1:
-        raise UsageError(f"--engine-arg {option}={value}: a number from 1 on")
-    return value
 
 
 def _device() -> str:
@@ -211,18 +192,18 @@ def _unloadable(name: str, error: Exception) -> DataError:
 
 
 def _sends_seed(client: Any) -> bool:
-    """Whether an API client puts a seed into what it sends."""
+    """Whether an API client sends a seed."""
     try:
         payload = client._create_payload(
             [{"role": "user", "content": "x"}], generate=True, gen_kwargs={}, seed=1, eos=None
         )
-    except Exception:  # a client of another shape: it gets none
+    except Exception:  # a client with another signature: it gets none
         return False
     return "seed" in payload
 
 
 def _check_reasoning(name: str, lm: Any, think_end: str) -> None:
-    """DataError where lm-eval would drop the tag that ends reasoning, and so lose where it ends."""
+    """DataError where lm-eval would drop the tag that ends reasoning from the text."""
     special = getattr(getattr(lm, "tokenizer", None), "all_special_tokens", ())
     if hasattr(lm, "tok_decode") and think_end in special:
         raise DataError(

@@ -1,1 +1,1 @@
-"""Any OpenAI-compatible server, ours or somebody else's."""
+"""OpenAI-compatible servers: given by URL, or `vllm serve` started for the run."""

@@ -87,8 +87,8 @@ class OpenAIEngine:
             # A server of the run may take as long to restart as it may to start.
             patience=max(options.patience, options.serve_seconds if served else 0.0),
             notify=settings.notify,
-            # Whoever restarts a server may give it the seed that it had.
-            returned="" if served else "; if it was started anew, let its seed be another one",
+            # A server that the user restarts may get the seed that it had.
+            returned="" if served else "; if it was restarted, it needs another seed than before",
             absent=info.absent,
         )
         self._splits = False  # whether reasoning ever came in a field of its own

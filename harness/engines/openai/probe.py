@@ -153,7 +153,7 @@ class _Probe:
         return entry or {}
 
     async def describe(self, entry: ModelEntry, chat: Chat | None) -> ServerInfo:
-        """What the server and its entry of the model say."""
+        """What the server reports of itself and of the model."""
         names = ("max_model_len", "root", "owned_by")
         info = ServerInfo({name: entry[name] for name in names if entry.get(name)})
         length = entry.get("max_model_len")

@@ -20,10 +20,10 @@ from typing import Any
 
 from harness.errors import EngineDown, UsageError
 
-_ANSWER_SECONDS = 5.0  # Ray itself would retry an address without a cluster for minutes
-_POLL_SECONDS = 5.0
+ANSWER_SECONDS = 5.0  # Ray itself would retry an address without a cluster for minutes
+POLL_SECONDS = 5.0
 # Without a head node Ray ends this process after 60 s, with the code that means "the answer is no".
-_HEAD_SECONDS = 45.0
+HEAD_SECONDS = 45.0
 _NO_HANDLER = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
 _SETTINGS = 4  # type of the frame that each side sends first
 _LOCAL_STORE_BYTES = 256 << 20  # prompts, completions and grades are small
@@ -147,22 +147,25 @@ def _in_lasting_thread(work: Callable[[], None]) -> None:
             return
         address = import_ray().get_runtime_context().gcs_address
         result.set_result(None)
-        _watch_head(address, ended)
+        watch_head(address, ended)
 
     threading.Thread(target=run, daemon=True, name="ray-start").start()
     result.result()
 
 
-def _watch_head(address: str, ended: threading.Event) -> None:
-    """End this process when the head node stops answering; return when `ended` is set."""
+def watch_head(address: str, ended: threading.Event) -> None:
+    """End this process when the head node stops answering; return when `ended` is set.
+
+    What waits for Ray cannot be ended in order, so the exit is immediate, with the code of EngineDown.
+    """
     host, _, port = address.rpartition(":")
     seen = time.monotonic()
-    while not ended.wait(_POLL_SECONDS):
+    while not ended.wait(POLL_SECONDS):
         try:
-            socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+            socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
             seen = time.monotonic()
         except OSError as error:
-            if time.monotonic() - seen > _HEAD_SECONDS:
+            if time.monotonic() - seen > HEAD_SECONDS:
                 sys.stderr.write(
                     f"error: the Ray head node at {address} does not answer any more ({error}); "
                     "every finished sample is kept: start the cluster again, and run the same "
@@ -206,7 +209,7 @@ def _check_answers(address: str) -> None:
             "the cluster"
         )
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS) as connection:
             if os.environ.get("RAY_USE_TLS", "0") in ("0", ""):
                 _check_speaks(connection)
     except OSError as error:

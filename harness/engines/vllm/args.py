@@ -116,7 +116,7 @@ def _rank(folder: Path, limit: argparse.Action | None) -> dict[str, int]:
         config = json.loads((folder / "adapter_config.json").read_bytes())
         rank = max([int(config.get("r") or 0), *(config.get("rank_pattern") or {}).values()])
     except (OSError, ValueError, TypeError, AttributeError):
-        return {}  # vLLM says what is wrong with it
+        return {}  # vLLM's own error names what is wrong with it
     if limit is None:
         return {}
     fitting = [choice for choice in limit.choices or () if choice >= rank]

@@ -20,13 +20,16 @@ from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm.args import EngineArgs, read_engine_args
 from harness.engines.vllm.process import Processes, end_llm, start_llm
-from harness.engines.vllm.request import cause, lora_request, sampling_params, token_prompt
-from harness.errors import EngineError
+from harness.engines.vllm.request import (
+    final_output,
+    lora_request,
+    sampling_params,
+    token_prompt,
+)
 from harness.interfaces import Completion, Request
 from harness.types import FinishReason
 
 _QUEUE = 1.25  # requests in flight per sequence that vLLM runs, so that a free slot is filled
-_ENDS = ("stop", "length", "repetition")
 _DEFAULTS = {"disable_log_stats": True}  # unused here, and they would cost time in each step
 
 
@@ -69,7 +72,6 @@ class VllmEngine:
         self._context = int(self._config.model_config.max_model_len)
         self._numbers = itertools.count()
         self._notified = False
-        self._stop_cause = ""  # why vLLM stopped, once it has
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -98,8 +100,7 @@ class VllmEngine:
     @property
     def concurrency(self) -> int:
         """The sequences that vLLM runs at once, and a quarter more that wait for a free slot."""
-        ranks = self._config.parallel_config.data_parallel_size
-        return int(ranks * self._config.scheduler_config.max_num_seqs * _QUEUE)
+        return requests_in_flight(self._config)
 
     @property
     def opens_reasoning(self) -> bool:
@@ -158,29 +159,12 @@ class VllmEngine:
             end_llm(llm, self.processes)
 
     async def _complete(self, tokens: list[int], params: Any) -> Any:
-        """The one output that FINAL_ONLY yields."""
+        """One request of AsyncLLM."""
         llm, number = self._llm, str(next(self._numbers))
         if llm is None:
             raise ReplicaLost("this engine was closed")
-        try:
-            outputs = [
-                output
-                async for output in llm.generate(
-                    token_prompt(tokens), params, number, lora_request=self._lora
-                )
-            ]
-        except Exception as error:  # vLLM's classes differ by version; `errored` does not
-            if llm.errored:
-                self._stop_cause = self._stop_cause or self.processes.last_error() or cause(error)
-                raise ReplicaLost(f"vLLM stopped ({self._stop_cause})") from error
-            raise EngineError(f"vLLM failed on this sample: {cause(error)}") from error
-        reason = outputs[-1].outputs[0].finish_reason if outputs else None
-        if reason not in _ENDS:
-            # The harness aborts no request; a core that was asked to stop does, before it exits.
-            if reason == "abort" or llm.errored:
-                raise ReplicaLost("vLLM is stopping")
-            raise EngineError("vLLM ended this sample without a completion")
-        return outputs[-1].outputs[0]
+        outputs = llm.generate(token_prompt(tokens), params, number, lora_request=self._lora)
+        return await final_output(llm, outputs, self.processes.stop_cause)
 
     def _completion(
         self, request: Request, output: Any, n_prompt: int, seconds: float
@@ -204,6 +188,12 @@ class VllmEngine:
             f"max_tokens {asked} and the prompt do not fit the context of {self._context} tokens: "
             "a completion gets what its prompt leaves of it (max_model_len)"
         )
+
+
+def requests_in_flight(config: Any) -> int:
+    """Requests that keep an engine with this VllmConfig busy: `_QUEUE` per sequence it runs."""
+    ranks = config.parallel_config.data_parallel_size
+    return int(ranks * config.scheduler_config.max_num_seqs * _QUEUE)
 
 
 def _version(name: str) -> str | None:

@@ -23,6 +23,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from harness.engines.vllm.launch import environment_variable, launch_folder, log_to_file
+from harness.engines.vllm.request import cause
 from harness.errors import DataError, HarnessError, UsageError
 
 _POLL_SECONDS = 0.02
@@ -78,11 +79,13 @@ class Processes:
         running: those that were started.
         unwanted: whether `end` was called.
         logged: size of the log in bytes before their start.
+        cause: why the engine stopped, once it has.
     """
 
     running: list[BaseProcess] = field(default_factory=list)
     unwanted: bool = False
     logged: int = 0
+    cause: str = ""
 
     def end(self) -> None:
         """Kill them, and those still to be started: a start in progress then fails at once."""
@@ -90,10 +93,15 @@ class Processes:
         for process in self.running:
             process.kill()
 
-    def last_error(self) -> str | None:
-        """The last exception in the log since their start; it may be another engine's."""
-        errors = _logged_errors(launch_folder().logged_since(self.logged))
-        return errors[-1] if errors else None
+    def stop_cause(self, error: BaseException) -> str:
+        """Why the engine stopped: the last exception logged since its start, or this error.
+
+        The log is shared, so that the exception may be another engine's.
+        """
+        if not self.cause:
+            errors = _logged_errors(launch_folder().logged_since(self.logged))
+            self.cause = errors[-1] if errors else cause(error)
+        return self.cause
 
 
 def start_llm(engine_args: Any, devices: Sequence[str] | None, own: Processes) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from harness.engines.repetition import detection
-from harness.errors import UsageError
+from harness.engines.replicas import ReplicaLost
+from harness.errors import EngineError, UsageError
 from harness.interfaces import Request
 
 
@@ -77,6 +79,38 @@ def lora_request(path: str | None) -> Any:
     from vllm.lora.request import LoRARequest
 
     return LoRARequest("lora", 1, path)
+
+
+_ENDS = ("stop", "length", "repetition")
+
+
+async def final_output(
+    llm: Any, outputs: AsyncIterator[Any], stop_cause: Callable[[BaseException], str]
+) -> Any:
+    """The one completion that FINAL_ONLY yields (vLLM's CompletionOutput).
+
+    Args:
+        llm: the AsyncLLM; its `errored` tells a stopped core from a failed request.
+        outputs: of its `generate`.
+        stop_cause: why the core stopped, given what `generate` raised.
+
+    Raises:
+        EngineError: vLLM failed on this request.
+        ReplicaLost: vLLM's core has stopped or is stopping.
+    """
+    try:
+        found = [output async for output in outputs]
+    except Exception as error:  # vLLM's classes differ by version; `errored` does not
+        if llm.errored:
+            raise ReplicaLost(f"vLLM stopped ({stop_cause(error)})") from error
+        raise EngineError(f"vLLM failed on this sample: {cause(error)}") from error
+    reason = found[-1].outputs[0].finish_reason if found else None
+    if reason not in _ENDS:
+        # The harness aborts no request; a core that was asked to stop does, before it exits.
+        if reason == "abort" or llm.errored:
+            raise ReplicaLost("vLLM is stopping")
+        raise EngineError("vLLM ended this sample without a completion")
+    return found[-1].outputs[0]
 
 
 def cause(error: BaseException) -> str:

@@ -19,6 +19,8 @@ import pytest
 from harness.data.datasets import load_problems
 from harness.data.prompts import render
 from harness.engines import make_engine
+from harness.engines.lm_eval.engine import LmEvalEngine
+from harness.engines.lm_eval.models import load
 from harness.engines.settings import EngineSettings
 from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.interfaces import Completion, Engine, Request
@@ -122,8 +124,10 @@ def test_vllm_scores_as_the_transformers_engine(
     for name, value in VLLM.items():
         monkeypatch.setenv(name, value)
     settings = {"enforce_eager": "true", "dtype": "float32", "max_model_len": "1024"}
-    engine: Any = open_engine("lm_eval:vllm", late, seed=7, **settings)
-    assert engine._lm.model_args["seed"] == EngineSettings(engine="", model="", seed=7).draw_seed(0)
+    given = EngineSettings(engine="lm_eval:vllm", model=late, seed=7, options=settings)
+    loaded = load(given)
+    assert loaded.lm.model_args["seed"] == given.draw_seed(0)
+    engine = LmEvalEngine(given, loaded)
     assert engine.fingerprint()["dtype"] == "float32"
     assert engine.opens_reasoning
     found = pass_at_1(engine)

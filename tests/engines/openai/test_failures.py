@@ -237,7 +237,7 @@ def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
         assert all(isinstance(c, Completion) for c in found), found
     assert len(notices) == 2, notices
     assert "): waiting up to 5 s for it" in notices[0]
-    assert "answers again after" in notices[1] and "let its seed be another one" in notices[1]
+    assert "answers again after" in notices[1] and "it needs another seed than before" in notices[1]
 
 
 def test_only_one_request_probes_whether_a_server_is_back() -> None:

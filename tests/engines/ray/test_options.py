@@ -19,6 +19,7 @@ from harness.engines.ray import cluster
 from harness.engines.ray import engine as ray_engine
 from harness.engines.ray import start as ray_start
 from harness.engines.ray.cluster import Cluster, Node, import_ray
+from harness.engines.ray.engine import RemoteEngine
 from harness.engines.ray.options import Needs, split_options
 from harness.engines.ray.start import ReplicaStarter
 from harness.engines.replicas import ReplicaLost
@@ -109,7 +110,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class FakeRay:
-    """Ray as far as an address is looked at."""
+    """Ray as far as an address is checked."""
 
     @staticmethod
     def is_initialized() -> bool:
@@ -167,15 +168,15 @@ def begin(
     return ReplicaStarter(settings, Needs(1, 0), len(fake.ends), settings)
 
 
-def test_a_fault_of_one_actor_leaves_the_start_to_the_others(
+def test_an_actor_that_fails_leaves_the_start_to_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fault = EngineError("the engine in a Ray actor failed: no such file: weights")
-    fake = FakeActors([fault, None])
+    failure = EngineError("the engine in a Ray actor failed: no such file: weights")
+    fake = FakeActors([failure, None])
     assert begin(monkeypatch, fake).first.opening == 1
     assert fake.killed == [0]
     with pytest.raises(EngineDown, match=r"no replica started on the Ray cluster: .*weights"):
-        begin(monkeypatch, FakeActors([fault, fault]))
+        begin(monkeypatch, FakeActors([failure, failure]))
 
 
 def test_a_start_that_waits_for_the_cluster_ends_with_the_run(
@@ -183,9 +184,9 @@ def test_a_start_that_waits_for_the_cluster_ends_with_the_run(
 ) -> None:
     fake = FakeActors([None])
     monkeypatch.setattr(fake, "wait", lambda openings, **_: ([], openings))
-    looks = iter([False, False, True])
+    polls = iter([False, False, True])
     with pytest.raises(EngineDown, match="interrupted"):
-        begin(monkeypatch, fake, lambda: next(looks))
+        begin(monkeypatch, fake, lambda: next(polls))
     assert fake.killed == [0]
 
 
@@ -194,7 +195,7 @@ def test_a_port_of_something_else_is_an_error_at_once(
     monkeypatch: pytest.MonkeyPatch, greeting: bytes
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", FakeRay)
-    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(Cluster, f"127.0.0.1:{server.getsockname()[1]}")
         accepted, _ = server.accept()
@@ -204,26 +205,37 @@ def test_a_port_of_something_else_is_an_error_at_once(
                 asked.result(5)
 
 
-def test_a_sample_that_is_called_off_is_called_off_in_its_actor(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    called_off = []
-    fake = SimpleNamespace(
-        cancel=called_off.append, exceptions=SimpleNamespace(RayError=RuntimeError)
-    )
+def remote_engine(
+    monkeypatch: pytest.MonkeyPatch, generate: Callable[[Request], Any], **ray: Any
+) -> RemoteEngine:
+    """An engine whose actor is `generate`, on a Ray that has these names besides."""
+    method = SimpleNamespace(remote=lambda *given: None)
+    actor = SimpleNamespace(open=method, generate=SimpleNamespace(remote=generate))
+    handle = SimpleNamespace(options=lambda **given: SimpleNamespace(remote=lambda: actor))
+    fake = SimpleNamespace(remote=lambda host: handle, **ray)
     monkeypatch.setattr(ray_engine, "import_ray", lambda: fake)
+    settings = EngineSettings(engine="vllm", model="m")
+    return RemoteEngine(settings, Needs(0, 0), replica=0, restart=0, notify=str)
+
+
+def test_a_cancelled_sample_is_cancelled_in_its_actor(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled: list[object] = []
 
     async def work() -> None:
         call = asyncio.get_running_loop().create_future()
-        engine = object.__new__(ray_engine.RemoteEngine)
-        engine._actor = SimpleNamespace(generate=SimpleNamespace(remote=lambda request: call))
+        engine = remote_engine(
+            monkeypatch,
+            lambda request: call,
+            cancel=cancelled.append,
+            exceptions=SimpleNamespace(RayError=RuntimeError),
+        )
         request = Request("p", 0, Prompt("x"), Sampling())
         drawing = asyncio.create_task(engine.generate(request))
         await asyncio.sleep(0)
         drawing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await drawing
-        assert called_off == [call]
+        assert cancelled == [call]
 
     asyncio.run(work())
 
@@ -237,10 +249,8 @@ def test_a_sample_that_ray_does_not_take_is_drawn_elsewhere(
     def refuse(request: Request) -> None:
         raise Gone("the node is gone")
 
-    fake = SimpleNamespace(exceptions=SimpleNamespace(RayError=Gone, RayTaskError=KeyError))
-    monkeypatch.setattr(ray_engine, "import_ray", lambda: fake)
-    engine = object.__new__(ray_engine.RemoteEngine)
-    engine._actor = SimpleNamespace(generate=SimpleNamespace(remote=refuse))
+    exceptions = SimpleNamespace(RayError=Gone, RayTaskError=KeyError)
+    engine = remote_engine(monkeypatch, refuse, exceptions=exceptions)
     with pytest.raises(ReplicaLost, match="the node is gone"):
         asyncio.run(engine.generate(Request("p", 0, Prompt("x"), Sampling())))
 
@@ -249,19 +259,19 @@ class Exited(Exception):
     pass
 
 
-def test_a_head_node_that_is_gone_ends_the_process_with_the_code_of_a_fault(
+def test_a_head_node_that_is_gone_ends_the_process_with_exit_code_4(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def leave(code: int) -> None:
         raise Exited(code)
 
-    monkeypatch.setattr(cluster, "_POLL_SECONDS", 0.01)
-    monkeypatch.setattr(cluster, "_HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(cluster, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(cluster, "HEAD_SECONDS", 0.1)
     monkeypatch.setattr("os._exit", leave)
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as head, ThreadPoolExecutor() as pool:
         address = f"127.0.0.1:{head.getsockname()[1]}"
-        watching = pool.submit(cluster._watch_head, address, ended)
+        watching = pool.submit(cluster.watch_head, address, ended)
         time.sleep(0.5)
         assert not watching.done()
         head.close()
@@ -274,4 +284,4 @@ def test_a_head_node_that_is_gone_ends_the_process_with_the_code_of_a_fault(
 def test_a_connection_that_ends_is_watched_no_more() -> None:
     ended = threading.Event()
     ended.set()
-    cluster._watch_head("127.0.0.1:1", ended)
+    cluster.watch_head("127.0.0.1:1", ended)

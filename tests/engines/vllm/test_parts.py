@@ -1,4 +1,4 @@
-"""What the vllm engine does before vLLM itself comes in: arguments, GPUs, processes, errors."""
+"""The vllm engine without vLLM: arguments, GPUs, processes, outputs, errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,11 +29,11 @@ from harness.engines.vllm.args import (
     check_data_parallel,
     parse_engine_args,
 )
-from harness.engines.vllm.engine import VllmEngine
+from harness.engines.vllm.engine import requests_in_flight
 from harness.engines.vllm.launch import PYTHON, launch_folder
 from harness.engines.vllm.process import Processes, start_error
-from harness.engines.vllm.request import sampling_params
-from harness.errors import DataError, UsageError
+from harness.engines.vllm.request import cause, final_output, sampling_params
+from harness.errors import DataError, EngineError, UsageError
 from harness.interfaces import Request
 from harness.types import Prompt, Sampling
 
@@ -255,52 +254,53 @@ def test_a_child_ends_after_its_killed_parent() -> None:
         pytest.fail("it went on")
 
 
-class Ending:
-    """vLLM's core while it is asked to stop: it aborts its requests, and runs a moment longer."""
+def outputs(*reasons: str) -> AsyncIterator[Any]:
+    """What `AsyncLLM.generate` yields for requests that end for these reasons."""
 
-    errored = False
+    async def yielded() -> AsyncIterator[Any]:
+        for reason in reasons:
+            output = SimpleNamespace(finish_reason=reason, token_ids=[], stop_reason=None)
+            yield SimpleNamespace(outputs=[output])
 
-    async def generate(self, *_: object, **__: object) -> AsyncIterator[Any]:
-        output = SimpleNamespace(finish_reason="abort", token_ids=[], stop_reason=None)
-        yield SimpleNamespace(outputs=[output])
-
-
-def test_what_a_core_aborts_as_it_ends_is_drawn_elsewhere(
-    plain_params: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "vllm.inputs", SimpleNamespace())
-    monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
-    engine = VllmEngine.__new__(VllmEngine)
-    engine._llm, engine._lora, engine._numbers = Ending(), None, count()
-    with pytest.raises(ReplicaLost, match="vLLM is stopping"):
-        asyncio.run(engine._complete([1, 2], None))
+    return yielded()
 
 
-class Dead:
-    """vLLM after its core has died of something that it logged."""
+def failing(error: Exception) -> AsyncIterator[Any]:
+    """A `generate` that raises."""
 
-    errored = True
-
-    async def generate(self, *_: object, **__: object) -> AsyncIterator[Any]:
-        raise RuntimeError("EngineCore encountered an issue. See stack trace for the root cause.")
+    async def yielded() -> AsyncIterator[Any]:
+        raise error
         yield
 
+    return yielded()
 
-def test_what_a_core_died_of_is_told(plain_params: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "vllm.inputs", SimpleNamespace())
-    monkeypatch.setattr(sys.modules["vllm"], "inputs", SimpleNamespace(), raising=False)
+
+RUNNING, STOPPED = SimpleNamespace(errored=False), SimpleNamespace(errored=True)
+
+
+def test_what_a_core_aborts_as_it_stops_is_drawn_elsewhere() -> None:
+    with pytest.raises(ReplicaLost, match="vLLM is stopping"):
+        asyncio.run(final_output(RUNNING, outputs("abort"), cause))
+
+
+def test_a_request_that_fails_in_a_running_core_is_one_error() -> None:
+    with pytest.raises(EngineError, match="vLLM failed on this sample: no such token") as raised:
+        asyncio.run(final_output(RUNNING, failing(ValueError("no such token")), cause))
+    assert not isinstance(raised.value, ReplicaLost)
+
+
+def test_the_cause_of_a_core_that_stopped_is_read_from_its_log() -> None:
     log = launch_folder().log
     log.write_text("ValueError: of an engine before\n")
-    engine = VllmEngine.__new__(VllmEngine)
-    engine._llm, engine._lora, engine._numbers, engine._stop_cause = Dead(), None, count(), ""
-    engine.processes = Processes(logged=log.stat().st_size)
+    processes = Processes(logged=log.stat().st_size)
     with log.open("a") as file:
         file.write("Traceback\n  File x\ntorch.OutOfMemoryError: CUDA out of memory.\n")
         file.write(
             "Traceback\n  File y\nx.EngineDeadError: See stack trace (above) for the cause\n"
         )
+    error = RuntimeError("EngineCore encountered an issue. See stack trace for the root cause.")
     with pytest.raises(ReplicaLost, match=r"vLLM stopped \(CUDA out of memory\.\)"):
-        asyncio.run(engine._complete([1, 2], None))
+        asyncio.run(final_output(STOPPED, failing(error), processes.stop_cause))
 
 
 class Slow:
@@ -327,12 +327,11 @@ def test_a_run_that_is_interrupted_while_the_model_loads_does_not_wait_for_it(
 
 
 def test_ranks_of_vllms_own_keep_as_many_requests_each() -> None:
-    engine = VllmEngine.__new__(VllmEngine)
-    engine._config = SimpleNamespace(
+    config = SimpleNamespace(
         scheduler_config=SimpleNamespace(max_num_seqs=64),
         parallel_config=SimpleNamespace(data_parallel_size=8),
     )
-    assert engine.concurrency == 64 * 8 * 1.25
+    assert requests_in_flight(config) == 64 * 8 * 1.25
 
 
 def test_context_parallelism_spreads_over_gpus() -> None:
