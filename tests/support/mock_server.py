@@ -1,7 +1,7 @@
 """A chat-completions server that replies by a script: right or wrong, late, or not at all.
 
-In a test it runs on a thread of its own; `python tests/support/mock_server.py --help` runs it as
-a process, where GET /stats returns what it has received and POST /reset starts afresh.
+In a test it runs on a thread of its own; `python -m tests.support.mock_server --help` runs it as a
+process, where GET /stats returns what it has received and POST /reset starts afresh.
 """
 
 from __future__ import annotations
