@@ -72,7 +72,7 @@ def test_a_pattern_that_is_broken_starts_again() -> None:
 
 
 def test_a_guard_of_one_repeat_is_refused() -> None:
-    with pytest.raises(UsageError, match="repetition_guard is 1: a loop is 2 repeats at least"):
+    with pytest.raises(UsageError, match="repetition_guard is 1: at least 2 repeats make a loop"):
         Sampling(repetition_guard=1)
 
 
