@@ -294,7 +294,7 @@ class Answers:
         self._answers = dict(answers)
         self._wrong = list(self._answers.values())
         self._right, self._random = right, random.Random(0)
-        filler = "so we take one more look at what was given and go on from there; "
+        filler = "so we check once more what was given and continue from there; "
         self._reasoning = (filler * (size // len(filler) + 1))[: max(0, size - 60)]
 
     def __call__(self, body: dict[str, Any], number: int) -> str:
