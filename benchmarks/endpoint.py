@@ -1,10 +1,10 @@
-"""What the harness costs around an endpoint: against a bare client, on a server of ours.
+"""The overhead of the harness on an endpoint: against a bare client, on the mock server.
 
 The server answers after a lognormal time (mean 2 s) with 8 kB; 30 problems x 64 samples, 512 at
 once. `harness run` is started as a user would, with grading and durable writes on; the bare client
 is asyncio and aiohttp and nothing else: it posts the same prompts and reads the JSON. Both start
-as new processes, by turns, and the server runs in a third, which also takes the times: from the
-first request to the last reply, and from the first request to the last (dispatch). CPU is that of
+as new processes, by turns, and the server runs in a third, which also measures: from the first
+request to the last reply (total), and from the first request to the last one (dispatch). CPU is that of
 the whole process tree; the server's own is shown apart.
 
     python benchmarks/endpoint.py           five pairs (about 4 minutes)
@@ -38,7 +38,7 @@ LIMITS = {"total": 1.05, "dispatch": 1.2, "cpu": 4.0, "first": 3.0, "memory": 25
 
 @dataclass(frozen=True)
 class Measured:
-    """One process: seconds, CPU milliseconds a sample, MiB of the driver, server CPU per sample."""
+    """One process: times in s, its CPU and the server's in ms per sample, its memory in MiB."""
 
     total: float
     dispatch: float
@@ -61,7 +61,7 @@ def server(mean: float, size: int, right: float) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        sys.executable, str(ROOT / "tests" / "engines" / "mock_server.py"), "--port", str(port),
+        sys.executable, "-m", "tests.support.mock_server", "--port", str(port),
         "--task", TASK, "--mean", str(mean), "--bytes", str(size), "--right", str(right),
     ]  # fmt: skip
     process = subprocess.Popen(command, env=environment())
@@ -88,18 +88,18 @@ def call(url: str, body: Any = None) -> bytes:
 
 
 def measure(command: list[str], url: str, seed: int, samples: int) -> Measured:
-    """Run a client to its end, and ask the server what it saw."""
+    """Run a client to its end, and ask the server what it received."""
     call(f"{url}/reset", {"seed": seed})
     started = time.time()
     process = subprocess.Popen(
         command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     memory = watch_memory(process)
-    said = process.stderr.read().decode() if process.stderr else ""
+    errors = process.stderr.read().decode() if process.stderr else ""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
+        sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{errors}")
     seen = json.loads(call(f"{url}/stats"))
     answered = sum(seen["answered"].values())
     if answered != samples:
@@ -115,12 +115,12 @@ def measure(command: list[str], url: str, seed: int, samples: int) -> Measured:
 
 
 def watch_memory(process: subprocess.Popen[bytes]) -> Any:
-    """The driver's own highest resident memory in MiB, looked at while it lives."""
+    """Poll the process's peak resident memory; the returned function gives it in MiB."""
     import threading
 
     highest = [0.0]
 
-    def look() -> None:
+    def poll() -> None:
         path = Path(f"/proc/{process.pid}/status")
         while True:
             try:
@@ -133,7 +133,7 @@ def watch_memory(process: subprocess.Popen[bytes]) -> Any:
             highest[0] = max(highest[0], int(found[0].split()[1]) / 1024)
             time.sleep(0.05)
 
-    threading.Thread(target=look, daemon=True).start()
+    threading.Thread(target=poll, daemon=True).start()
     return lambda: highest[0]
 
 
@@ -195,7 +195,7 @@ def write_prompts(path: Path) -> None:
 
 
 def main() -> None:
-    """Run the pairs and print the medians beside what they are held to."""
+    """Run the pairs and print the medians beside their limits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--pairs", type=int, default=5)

@@ -3,8 +3,8 @@
     python benchmarks/makespan.py [--quick]
 
 The orders: at random; as tasks list their problems; longest expected first by what the run itself
-shows (learned), by the mean of 4 or of 64 samples per problem of an earlier run (known 4, known 64);
-and by each sample's own length (oracle), which nobody knows beforehand. Learned and known go
+shows (recorded), by the mean of 4 or of 64 samples per problem of an earlier run (known 4, known 64);
+and by each sample's own length (oracle), which nobody knows beforehand. Recorded and known go
 through `harness.pipeline.schedule`, as a run's own samples do. Given is the time of the whole run as a
 share of the random order's, median over seeds, and what no order can go below (bound): all tokens
 at full speed, or the longest sample alone.
@@ -21,7 +21,7 @@ The lengths:
               8, 279 of LiveCodeBench x 16, with mean reasoning of 10,000, 4,000, 7,000 and 10,000
               tokens, cut at 32,768. Each problem has a median of its own, lognormal around its
               task's, and its samples are lognormal around that. The logarithms of the real
-              responses above spread by 0.34 between problems and 0.19 within one; reasoning vary
+              responses above spread by 0.34 between problems and 0.19 within one; reasoning varies
               about twice as much: 0.6 and 0.4.
   heavier     the same with 0.9 and 0.6.
   steadier    the same with 0.9 and 0.2: hard problems differ, samples of one do not.
@@ -50,7 +50,7 @@ SUITE = ((60, 64, 10_000), (500, 4, 4_000), (198, 8, 7_000), (279, 16, 10_000))
 Suite = list[list[int]]
 """By problem, the length of each of its samples."""
 Take = Callable[[], tuple[int, int] | None]
-Learn = Callable[[int, int], None]
+Record = Callable[[int, int], None]
 
 
 def step(held: int) -> float:
@@ -82,7 +82,7 @@ class Replica:
         return problem, index
 
 
-def makespan(suite: Suite, n: int, take: Take, learn: Learn) -> float:
+def makespan(suite: Suite, n: int, take: Take, record: Record) -> float:
     """Seconds until the last sample has ended. A freed place is the least busy replica's."""
     replicas = [Replica() for _ in range(n)]
     for place in range(n * LANES):
@@ -95,20 +95,20 @@ def makespan(suite: Suite, n: int, take: Take, learn: Learn) -> float:
     while ends[0][0] < math.inf:
         last, number = ends[0]
         problem, index = replicas[number].finish()
-        learn(problem, suite[problem][index])
+        record(problem, suite[problem][index])
         if (unit := take()) is not None:
             replicas[number].add(*unit, suite[unit[0]][unit[1]])
         heapq.heapreplace(ends, (replicas[number].next_end(), number))
     return last
 
 
-def in_order(units: Sequence[tuple[int, int]]) -> tuple[Take, Learn]:
+def in_order(units: Sequence[tuple[int, int]]) -> tuple[Take, Record]:
     """A fixed order."""
     waiting = iter(units)
     return lambda: next(waiting, None), lambda problem, tokens: None
 
 
-def scheduled(suite: Suite, earlier: dict[int, float] | None = None) -> tuple[Take, Learn]:
+def scheduled(suite: Suite, earlier: dict[int, float] | None = None) -> tuple[Take, Record]:
     """The harness's own order."""
     missing = {problem: range(len(lengths)) for problem, lengths in enumerate(suite)}
     lengths: Lengths[int] = Lengths()
@@ -181,7 +181,7 @@ def main() -> None:
         suites = {"math": real(responses), **suites}
     else:
         print(f"math is left out: {data} (HARNESS_TEST_DATA) does not hold {responses.name}")
-    orders = ("tasks", "learned", "known 4", "known 64", "oracle", "bound")
+    orders = ("tasks", "recorded", "known 4", "known 64", "oracle", "bound")
     print(f"{'lengths':10} {'replicas':>8}" + "".join(f"{order:>10}" for order in orders))
     for name, draw in suites.items():
         for n in REPLICAS:

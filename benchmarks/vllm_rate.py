@@ -125,7 +125,7 @@ async def bare_run(engine: Any, tasks: Sequence[str], options: argparse.Namespac
         prepared = prepare_tasks(tasks, options, Path(folder) / "run")
         runs = [p.run(no_samples(folder, p)) for p in prepared]
         schedule = make_plan(runs).schedule()
-    # The harness's own order, learned on the way, so that both draw the same mix of problems.
+    # The harness's own order, by lengths recorded on the way, so that both draw the same mix of problems.
     waiting = units(runs, schedule)
     ids: dict[str, list[int]] = {}
 
@@ -154,13 +154,13 @@ async def bare_lane(
 
     for number, unit in enumerate(waiting):
         if unit.problem.id not in ids:
-            ids[unit.problem.id] = engine._chat.tokens(make_request(unit)[0].prompt)
+            ids[unit.problem.id] = engine.chat.tokens(make_request(unit)[0].prompt)
         sampling = unit.run.sampling
         params = SamplingParams(
             temperature=sampling.temperature, top_p=sampling.top_p or 1.0,
             max_tokens=sampling.max_tokens, output_kind=RequestOutputKind.FINAL_ONLY,
         )  # fmt: skip
-        async for output in engine._llm.generate(
+        async for output in engine.llm.generate(
             {"prompt_token_ids": ids[unit.problem.id]}, params, f"{lane}-{number}"
         ):
             tokens = len(output.outputs[0].token_ids)

@@ -84,9 +84,9 @@ class Replicas:
         return self._each * len(self._replicas)
 
     @property
-    def running(self) -> int:
-        """Replicas that are ready to generate now."""
-        return sum(replica.engine is not None for replica in self._replicas)
+    def engines(self) -> tuple[Engine | None, ...]:
+        """The engine of each replica, by its number; None while it starts and once it is given up."""
+        return tuple(replica.engine for replica in self._replicas)
 
     @property
     def opens_reasoning(self) -> bool:
@@ -134,7 +134,7 @@ class Replicas:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        running = [replica.engine for replica in self._replicas if replica.engine is not None]
+        running = [engine for engine in self.engines if engine is not None]
         await asyncio.gather(*(engine.close() for engine in running), return_exceptions=True)
 
     async def _least_busy(self) -> tuple[_Replica, Engine]:

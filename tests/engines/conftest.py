@@ -1,4 +1,4 @@
-"""What tests with a real vLLM, Ray or lm-eval share: their environment and their manners."""
+"""What tests with a real vLLM, Ray or lm-eval share: their environment and their warnings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def collected() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def late(practice_model: Path) -> str:
-    """The practice checkpoint that has learned most."""
+    """The practice checkpoint that was trained longest."""
     return str(practice_model / "late")
 
 

@@ -89,7 +89,7 @@ def over_replicas(
                         count_tokens=lambda text: None, notify=lambda text: None)  # fmt: skip
         warm = Request("0", 0, prompts[0], Sampling(temperature=0.0, max_tokens=1))  # draws none
         await asyncio.gather(both.generate(warm), both.generate(warm))
-        while both.running < 2:
+        while None in both.engines:
             await asyncio.sleep(0.01)
         for pair in drawn:
             for stream in pair:

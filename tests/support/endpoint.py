@@ -29,9 +29,9 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def settings(*urls: str, notices: list[str] | None = None, **more: Any) -> EngineSettings:
     options = {**QUICK, **more.pop("options", {})}
-    tell = (notices if notices is not None else []).append
+    notify = (notices if notices is not None else []).append
     base = {"engine": "openai", "model": "mock", "base_url": ",".join(urls)}
-    return EngineSettings(**{**base, **more}, options=options, notify=tell)
+    return EngineSettings(**{**base, **more}, options=options, notify=notify)
 
 
 def draw(

@@ -1,7 +1,7 @@
 """A chat-completions server that replies by a script: right or wrong, late, or not at all.
 
-In a test it runs on a thread of its own; `python tests/support/mock_server.py --help` runs it as
-a process, where GET /stats returns what it has received and POST /reset starts afresh.
+In a test it runs on a thread of its own; `python -m tests.support.mock_server --help` runs it as a
+process, where GET /stats returns what it has received and POST /reset starts afresh.
 """
 
 from __future__ import annotations
@@ -294,7 +294,7 @@ class Answers:
         self._answers = dict(answers)
         self._wrong = list(self._answers.values())
         self._right, self._random = right, random.Random(0)
-        filler = "so we take one more look at what was given and go on from there; "
+        filler = "so we check once more what was given and continue from there; "
         self._reasoning = (filler * (size // len(filler) + 1))[: max(0, size - 60)]
 
     def __call__(self, body: dict[str, Any], number: int) -> str:

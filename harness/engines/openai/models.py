@@ -38,7 +38,15 @@ async def exchange_with_retries(
     *,
     seconds: float = SECONDS,
 ) -> Any:
-    """One small exchange, retried a few times; arguments and errors are those of `exchange`."""
+    """One small exchange, retried a few times; raises what `exchange` raises.
+
+    Args:
+        session: the connections.
+        address: of the server.
+        path: below the address.
+        body: JSON to be posted.
+        seconds: time limit of each try.
+    """
     for number in range(_TRIES):
         try:
             return await exchange(session, address, path, seconds, body)

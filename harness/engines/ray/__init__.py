@@ -1,1 +1,1 @@
-"""Replicas and graders as actors on a Ray cluster."""
+"""Replicas as actors on a Ray cluster, and the connection to it."""

@@ -29,7 +29,7 @@ _SETTINGS = 4  # type of the frame that each side sends first
 _LOCAL_STORE_BYTES = 256 << 20  # prompts, completions and grades are small
 _lock = threading.Lock()
 _users = 0
-_ours = False  # whether the connection was made here, and is to be ended here
+_owned = False  # whether this process made the connection and must end it
 _ended = threading.Event()  # set when it was
 
 
@@ -70,12 +70,12 @@ class Cluster:
     """
 
     def __init__(self, address: str | None = None) -> None:
-        global _users, _ours
+        global _users, _owned
         ray = import_ray()
         with _lock:
             if not _users:
-                _ours = not ray.is_initialized()
-                if _ours:
+                _owned = not ray.is_initialized()
+                if _owned:
                     chosen = address or os.environ.get("RAY_ADDRESS") or "local"
                     _in_lasting_thread(lambda: _connect(chosen))
             _users += 1
@@ -103,7 +103,7 @@ class Cluster:
                 return
             self._open = False
             _users -= 1
-            if not _users and _ours:
+            if not _users and _owned:
                 import_ray().shutdown()
                 _ended.set()
 

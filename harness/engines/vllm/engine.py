@@ -36,6 +36,8 @@ _DEFAULTS = {"disable_log_stats": True}  # unused here, and they would cost time
 class VllmEngine:
     """One AsyncLLM; see `harness.interfaces.Engine`. It may be built before its event loop runs.
 
+    `llm` is the AsyncLLM, None once it is shut down; `chat` the tokenizer and chat template.
+
     Args:
         settings: of the run.
         args: vLLM's arguments, in its types.
@@ -61,13 +63,13 @@ class VllmEngine:
 
         self._settings, self._args = settings, args
         tokenizer = str(args.values.get("tokenizer") or settings.model)
-        self._chat = Chat(tokenizer, settings.revision, settings.think_end)
+        self.chat = Chat(tokenizer, settings.revision, settings.think_end)
         values = {**_DEFAULTS, **args.values, "model": settings.model, "seed": seed}
         if settings.revision is not None:
             values["revision"] = settings.revision
         self.processes = processes or Processes()
-        self._llm = start_llm(AsyncEngineArgs(**values), devices, self.processes)
-        self._config = self._llm.vllm_config
+        self.llm = start_llm(AsyncEngineArgs(**values), devices, self.processes)
+        self._config = self.llm.vllm_config
         self._lora = lora_request(args.lora)
         self._context = int(self._config.model_config.max_model_len)
         self._numbers = itertools.count()
@@ -105,7 +107,7 @@ class VllmEngine:
     @property
     def opens_reasoning(self) -> bool:
         """Whether the chat template ends inside open reasoning."""
-        return self._chat.opens_reasoning
+        return self.chat.opens_reasoning
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Weights, template, device, dtype, parallelism, LoRA, arguments and versions."""
@@ -115,10 +117,10 @@ class VllmEngine:
             "revision": self._settings.revision,
             "dtype": str(config.model_config.dtype).removeprefix("torch."),
             "device": str(config.device_config.device_type),
-            "chat_template": self._chat.template_hash,
+            "chat_template": self.chat.template_hash,
             "weights": weights_hash(Path(self._settings.model)),
             "context": self._context,
-            "opens_reasoning": self._chat.opens_reasoning,
+            "opens_reasoning": self.chat.opens_reasoning,
             "tensor_parallel_size": config.parallel_config.tensor_parallel_size,
             "quantization": config.model_config.quantization,
             "lora": lora and {"path": lora, "weights": weights_hash(Path(lora))},
@@ -128,7 +130,7 @@ class VllmEngine:
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, without special ones."""
-        return self._chat.count(text)
+        return self.chat.count(text)
 
     async def generate(self, request: Request) -> Completion:
         """One sample.
@@ -139,7 +141,7 @@ class VllmEngine:
             UsageError: vLLM refuses the sampling.
             ReplicaLost: vLLM's core has stopped.
         """
-        tokens = self._chat.tokens(request.prompt)
+        tokens = self.chat.tokens(request.prompt)
         cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
         self._notify_lowered(request.sampling.max_tokens, cap)
         started = time.monotonic()
@@ -154,13 +156,13 @@ class VllmEngine:
 
     def shutdown(self) -> None:
         """End vLLM's processes, from any thread; blocks, where `close` does not block the loop."""
-        llm, self._llm = self._llm, None  # its own destructor fails when the process exits
+        llm, self.llm = self.llm, None  # its own destructor fails when the process exits
         if llm is not None:
             end_llm(llm, self.processes)
 
     async def _complete(self, tokens: list[int], params: Any) -> Any:
         """One request of AsyncLLM."""
-        llm, number = self._llm, str(next(self._numbers))
+        llm, number = self.llm, str(next(self._numbers))
         if llm is None:
             raise ReplicaLost("this engine was closed")
         outputs = llm.generate(token_prompt(tokens), params, number, lora_request=self._lora)
@@ -172,7 +174,7 @@ class VllmEngine:
         tokens, reason = list(output.token_ids), output.finish_reason
         # A completion that ends by a token holds it last; one that a stop string ends does not.
         by_token = reason == "stop" and not isinstance(output.stop_reason, str)
-        text = self._chat.decode(tokens[: len(tokens) - by_token])
+        text = self.chat.decode(tokens[: len(tokens) - by_token])
         places = [text.find(stop) for stop in request.sampling.stop if stop in text]
         if places:
             text, reason = text[: min(places)], "stop"

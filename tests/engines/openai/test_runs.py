@@ -275,7 +275,7 @@ def test_a_server_that_exits_is_restarted_with_another_seed(record: Path) -> Non
     found = asyncio.run(work())
     assert all(isinstance(completion, Completion) for completion in found), found
     seeds = [call[-1] for call in calls(record)]
-    assert seeds == [str(settings.draw_seed(0, life)) for life in (0, 1)]
+    assert seeds == [str(settings.draw_seed(0, restart)) for restart in (0, 1)]
     assert any("is restarted with another seed" in text for text in notices)
 
 

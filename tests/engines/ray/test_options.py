@@ -190,9 +190,9 @@ def test_a_start_that_waits_for_the_cluster_ends_with_the_run(
     assert fake.killed == [0]
 
 
-@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b""], ids=["ssh", "silent"])
+@pytest.mark.parametrize("banner", [b"SSH-2.0-OpenSSH_9.2\r\n", b""], ids=["ssh", "silent"])
 def test_a_port_of_something_else_is_an_error_at_once(
-    monkeypatch: pytest.MonkeyPatch, greeting: bytes
+    monkeypatch: pytest.MonkeyPatch, banner: bytes
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", FakeRay)
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.2)
@@ -200,7 +200,7 @@ def test_a_port_of_something_else_is_an_error_at_once(
         asked = pool.submit(Cluster, f"127.0.0.1:{server.getsockname()[1]}")
         accepted, _ = server.accept()
         with accepted:
-            accepted.sendall(greeting)
+            accepted.sendall(banner)
             with pytest.raises(EngineDown, match=r"no Ray head node answers there \("):
                 asked.result(5)
 

@@ -144,18 +144,18 @@ def test_the_repetition_guard_cuts_where_the_transformers_engine_does(
 def test_the_template_is_applied_once(vllm: Loop, practice_prompts: list[Prompt]) -> None:
     (prompt,) = practice_prompts[:1]
     seen: list[list[int]] = []
-    generate = vllm.engine._llm.generate
+    generate = vllm.engine.llm.generate
 
     def spy(given: dict[str, list[int]], *rest: Any, **named: Any) -> Any:
         seen.append(given["prompt_token_ids"])
         return generate(given, *rest, **named)
 
-    vllm.engine._llm.generate = spy
+    vllm.engine.llm.generate = spy
     try:
         vllm.draw(ask([prompt], replace(GREEDY, max_tokens=1)))
     finally:
-        vllm.engine._llm.generate = generate
-    assert vllm.engine._chat.decode(seen[0]) == f"<|user|>{prompt.user}<|assistant|><think>\n"
+        vllm.engine.llm.generate = generate
+    assert vllm.engine.chat.decode(seen[0]) == f"<|user|>{prompt.user}<|assistant|><think>\n"
 
 
 def test_a_lowered_cap_is_told_once_and_a_full_context_is_an_error(
