@@ -42,7 +42,7 @@ from harness.workflows.notices import Notices
 from harness.workflows.provenance import next_start
 from harness.workflows.regrade import grade_again
 from harness.workflows.run_settings import RunSettings
-from harness.workflows.sweep_conditions import Cell, make_cell
+from harness.workflows.sweep_conditions import Condition, make_condition
 from harness.workflows.sweep_config import BASE, Variant
 
 Observe = Callable[[Sequence[TaskRun]], Observer]
@@ -83,7 +83,7 @@ class Sweep:
     """What is to be done, fixed before anything is sampled."""
 
     base: Sequence[Prepared]
-    cells: Sequence[Cell]
+    conditions: Sequence[Condition]
     draws: Sequence[Draw]
 
     def to_json(self, effects: Sequence[Effect]) -> dict[str, Any]:
@@ -115,21 +115,21 @@ def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant
     """
     prepared = prepare(tasks, base)
     length_sources(base, [task.name for task in tasks], {})  # what it names can be used
-    cells = []
+    conditions = []
     for variant in variants:
         found = [
-            cell
+            condition
             for task, item in zip(tasks, prepared, strict=True)
-            if (cell := make_cell(task, item, variant)) is not None
+            if (condition := make_condition(task, item, variant)) is not None
         ]
         if not found:
             names = ", ".join(task.name for task in tasks)
             raise UsageError(f"{variant.name}: applies to none of {names}; leave it out")
-        cells += found
-    draws = _draws(base, prepared, cells)
+        conditions += found
+    draws = _draws(base, prepared, conditions)
     for draw in draws:
         _check_folder(draw)
-    return Sweep(prepared, cells, draws)
+    return Sweep(prepared, conditions, draws)
 
 
 async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
@@ -195,33 +195,33 @@ async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
         drawn = effects.outcomes(run.folder.samples(), run.folder.grades())
         base = effects.first(drawn, item.sampling.k)
         found.append(_measure(item, base, factor=BASE, value="", source="base"))
-        for cell in sweep.cells:
-            if cell.prepared.task.name == item.task.name:
-                found.append(await _effect(cell, run, base, drawn, observe))
+        for condition in sweep.conditions:
+            if condition.prepared.task.name == item.task.name:
+                found.append(await _effect(condition, run, base, drawn, observe))
     return found
 
 
 async def _effect(
-    cell: Cell,
+    condition: Condition,
     run: TaskRun,
     base: Sequence[Outcome],
     drawn: Sequence[Outcome],
     observe: Observe,
 ) -> Effect:
-    """One cell's score and its difference to the base; `drawn` is `base` and what lies beyond k."""
-    item, variant, how = cell.prepared, cell.variant, cell.how
+    """One condition's score and its difference to the base; `drawn` is `base` and what lies beyond k."""
+    item, variant, origin = condition.prepared, condition.variant, condition.origin
     k, cap = item.sampling.k, item.sampling.max_tokens or 0
     pairing: Pairing = "samples"
-    source: Source = "stored" if cell.stored else "sampled"
-    if how == "base":
+    source: Source = "stored" if condition.stored else "sampled"
+    if origin == "base":
         return _measure(item, base, factor=variant.factor, value=variant.label, source="base")
-    if how == "sampled":
+    if origin == "sampled":
         folder = TaskFolder(variant.settings.output / item.task.name)
         new = effects.outcomes(folder.samples(), folder.grades(), k=k)
         pairing = "problems"
-    elif how == "capped":
+    elif origin == "capped":
         new = effects.capped(base, cap)
-    elif how == "regraded":
+    elif origin == "regraded":
         again = replace(run, task=item.task)
         grades = _graded_before(run, variant)
         if grades is None:
@@ -230,7 +230,7 @@ async def _effect(
     else:
         new, pairing = effects.first(drawn, k), "nested"
     effect = _measure(item, new, factor=variant.factor, value=variant.label, source=source)
-    if how == "capped":
+    if origin == "capped":
         effect = replace(effect, cut_responses=effects.cut_responses(base, cap))
     return effects.against(effect, base, new, pairing)
 
@@ -262,16 +262,18 @@ def _measure(
     )
 
 
-def _draws(base: RunSettings, prepared: Sequence[Prepared], cells: Sequence[Cell]) -> list[Draw]:
+def _draws(
+    base: RunSettings, prepared: Sequence[Prepared], conditions: Sequence[Condition]
+) -> list[Draw]:
     """The base, drawn up to the largest k of any value, and one folder per value to be sampled."""
     largest = {item.task.name: item.sampling.k for item in prepared}
     draws: dict[Path, Draw] = {}
-    for cell in cells:
-        item, settings = cell.prepared, cell.variant.settings
+    for condition in conditions:
+        item, settings = condition.prepared, condition.variant.settings
         name, k = item.task.name, item.sampling.k
-        if cell.how == "extended":
+        if condition.origin == "extended":
             largest[name] = max(largest[name], k)
-        elif cell.how == "sampled":
+        elif condition.origin == "sampled":
             draw = draws.setdefault(settings.output, Draw(settings.output, settings, []))
             draw.prepared.append(_at_least(item, k, settings.output))
     whole = [_at_least(item, largest[item.task.name], base.output) for item in prepared]
