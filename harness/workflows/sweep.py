@@ -1,11 +1,11 @@
-"""Sweep: one factor at a time around a base protocol. What `harness sweep` does.
+"""Sweep one factor at a time around a base.
 
     DIR/base                  the base, an ordinary run folder
     DIR/temperature=1.0       one more for each value that must be sampled
 
-What the base's stored samples tell is not sampled again: a smaller k, a lower length cap, another
-extraction rule or grader. A larger k extends the base. Everything on disk is an ordinary run, so
-the same command completes a sweep that was interrupted.
+Nothing is sampled if the base's stored samples are enough: for a smaller k, a lower length cap,
+another extraction rule or grader. A larger k extends the base. All folders are ordinary runs, so the
+same command completes an interrupted sweep.
 """
 
 from __future__ import annotations
@@ -50,26 +50,26 @@ Observe = Callable[[Sequence[TaskRun]], Observer]
 
 @dataclass(slots=True)
 class Draw:
-    """One run folder and what is sampled into it."""
+    """One run folder of a sweep and the tasks that are sampled into it."""
 
     path: Path
     settings: RunSettings
     prepared: list[Prepared]
 
     def runs(self) -> list[TaskRun]:
-        """Its tasks, for looking at what is there."""
+        """Its tasks, for reading."""
         return [item.run(TaskFolder(self.path / item.task.name)) for item in self.prepared]
 
     def samples(self) -> int:
-        """Samples that it holds when it is complete."""
+        """The number of samples of the complete folder."""
         return sum(len(item.problems) * item.sampling.k for item in self.prepared)
 
     def missing(self) -> int:
-        """Samples that are still to be drawn."""
+        """The number of samples still to be drawn."""
         return sum(len(rows) for run in self.runs() for rows in missing(run).values())
 
     def complete(self) -> bool:
-        """Whether every sample is there and graded."""
+        """Whether every sample is stored and graded."""
         for run in self.runs():
             if missing(run) or sum(1 for _ in run.folder.grades()) < (
                 len(run.problems) * run.sampling.k
@@ -80,7 +80,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is to be done, fixed before anything is sampled."""
+    """What a sweep will do, fixed before anything is sampled."""
 
     base: Sequence[Prepared]
     conditions: Sequence[Condition]
@@ -106,15 +106,15 @@ class Sweep:
 
 
 def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant]) -> Sweep:
-    """Decide for every task and value where its outcomes come from.
+    """Decide for every task and value where the outcomes come from.
 
     Raises:
-        UsageError: a value that cannot be honoured, or that applies to none of the tasks.
-        ProtocolMismatch: a folder of the sweep holds another protocol.
+        UsageError: a value is not supported, or applies to none of the tasks.
+        ProtocolMismatch: a folder of the sweep has another protocol.
         DataError: the problems cannot be read.
     """
     prepared = prepare(tasks, base)
-    length_sources(base, [task.name for task in tasks], {})  # what it names can be used
+    length_sources(base, [task.name for task in tasks], {})  # checks the run that it names
     conditions = []
     for variant in variants:
         found = [
@@ -124,7 +124,7 @@ def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant
         ]
         if not found:
             names = ", ".join(task.name for task in tasks)
-            raise UsageError(f"{variant.name}: applies to none of {names}; leave it out")
+            raise UsageError(f"{variant.name}: it applies to none of {names}; leave it out")
         conditions += found
     draws = _draws(base, prepared, conditions)
     for draw in draws:
@@ -133,24 +133,24 @@ def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant
 
 
 async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
-    """Complete every run folder of a sweep with one engine, loaded only if something is missing.
+    """Complete every run folder of a sweep with one engine, loaded only if samples are missing.
 
     Raises:
-        EngineDown: the engine cannot go on; every finished sample is kept.
+        EngineDown: the engine cannot continue; every finished sample is kept.
     """
     waiting = [draw for draw in sweep.draws if not draw.complete()]
     if not waiting:
         return
     settings = waiting[0].settings
     guards = [guard for draw in waiting if (guard := draw.settings.repetition_guard) is not None]
-    if guards:  # an engine that cannot keep it must not be opened for the values without one
+    if guards:  # so an engine without the guard is refused at once
         settings = settings.model_copy(update={"repetition_guard": guards[0]})
-    # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
+    # No start of a sweep may repeat samples of an earlier one in any of its folders.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)
     notices = Notices()
     async with AsyncExitStack() as stack:
-        if settings.grade_on == "ray":  # each folder has its graders, over one connection
+        if settings.grade_on == "ray":  # one connection for the graders of all folders
             stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
         engine = await open_engine(settings, seed, notices)
         stack.push_async_callback(engine.close)
@@ -185,7 +185,7 @@ async def _draw(
 
 
 async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
-    """The effect of every value, from the run folders; the base's own score first for each task.
+    """Compute the effect of every value from the run folders, for each task after the base's score.
 
     Raises:
         DataError: a task has no graded sample under some value.
@@ -245,7 +245,7 @@ async def _graded_again(run: TaskRun, variant: Variant, observe: Observe, k: int
 
 
 def _graded_before(run: TaskRun, variant: Variant) -> list[Grade] | None:
-    """The grades by another scoring where the stored ones hold it: judging programs takes hours."""
+    """The grades by another scoring, if the stored grades include it: judging takes hours."""
     name, grades = variant.label, list(run.folder.grades())
     if variant.factor != "scoring" or not all(name in grade.also for grade in grades):
         return None
@@ -281,14 +281,14 @@ def _draws(
 
 
 def _at_least(item: Prepared, k: int, path: Path) -> Prepared:
-    """A task with k samples per problem, or with as many as its folder holds already."""
+    """A task with k samples per problem, or as many as its folder already has."""
     if (path / MANIFEST).exists():
         k = max(k, RunFolder(path).manifest().k.get(item.task.name, 0))
     return replace(item, sampling=replace(item.sampling, k=k))
 
 
 def _check_folder(draw: Draw) -> None:
-    """Refuse a folder that holds another protocol, before anything is sampled."""
+    """Refuse a folder that has another protocol, before anything is sampled."""
     if (draw.path / MANIFEST).exists():
         with RunWriter(draw.path, take_over=draw.settings.take_over) as writer:
             for item in draw.prepared:
