@@ -73,17 +73,17 @@ def plan(
     from harness.stats.power import ALPHA
     from harness.storage.files import write_json
     from harness.workflows.plan import plan_task
-    from harness.workflows.plan_inputs import Assumptions, bases, throughput
+    from harness.workflows.plan_inputs import Assumptions, plan_inputs, throughput
 
     stated = Assumptions(rate=rate, spread=spread, length=length, tokens_per_second=speed)
     names = list(dict.fromkeys(name.strip() for name in tasks.split(",") if name.strip()))
-    found = bases(names, task_named, run=run, data=data, stated=stated)
+    found = plan_inputs(names, task_named, run=run, data=data, stated=stated)
     if speed is None and run is not None:
         speed = throughput(run)
     plans = [
-        plan_task(basis, k=k, base_k=base_k, margin=margin, tokens_per_second=speed,
+        plan_task(inputs, k=k, base_k=base_k, margin=margin, tokens_per_second=speed,
                   detect=None if detect is None else detect / 100, alpha=ALPHA / len(found))
-        for basis in found
+        for inputs in found
     ]  # fmt: skip
     if document is not None:
         write_json(document, {"plans": [planned.to_json() for planned in plans]})
@@ -96,9 +96,9 @@ def _print(plans: Sequence[TaskPlan], k: int | None) -> None:
     from harness.reports.page.output import print_tables
 
     console = Console()
-    print_tables([_table(planned, k or planned.basis.k) for planned in plans], console)
+    print_tables([_table(planned, k or planned.inputs.k) for planned in plans], console)
     if len(plans) > 1:
-        steps = [planned.step(k or planned.basis.k) for planned in plans]
+        steps = [planned.step(k or planned.inputs.k) for planned in plans]
         console.print(f"All tasks: {_cost(steps)}.", highlight=False)
 
 
@@ -106,7 +106,7 @@ def _table(planned: TaskPlan, k: int) -> Table:
     """One row per k, with the conclusions as sentences below."""
     from harness.reports.tables.summary import Column, Row, Table
 
-    basis = planned.basis
+    inputs = planned.inputs
     columns = (
         Column("k"),
         Column("Samples"),
@@ -143,7 +143,7 @@ def _table(planned: TaskPlan, k: int) -> Table:
         "detects with power 0.8 at one-sided 5 %, shared among the tasks. Until decided: the same "
         "with k as the cap, and the share of the samples that it needs on average when nothing changed.",
     )
-    title = f"{basis.task}: pass@1 {100 * float(basis.rates.mean()):.1f}, from {basis.origin}"
+    title = f"{inputs.task}: pass@1 {100 * float(inputs.rates.mean()):.1f}, from {inputs.origin}"
     return Table(title, columns, rows, tuple(_sentences(planned, k)), notes)
 
 
@@ -152,7 +152,7 @@ def _sentences(planned: TaskPlan, k: int) -> Iterator[str]:
 
     step = planned.step(k)
     base = f" against a base of k {planned.base_k}" if planned.base_k else ""
-    mean = float(planned.basis.rates.mean())
+    mean = float(planned.inputs.rates.mean())
     detects = (
         f"detects a drop of {_points(step.drop)} points"
         if step.drop < mean
@@ -162,19 +162,19 @@ def _sentences(planned: TaskPlan, k: int) -> Iterator[str]:
     if step.decided_share is not None:
         sentence += f"; until decided about {step.decided_share:.0%} of that when nothing changed"
     yield f"{sentence}."
-    wish = planned.wish
-    if wish is None:
+    detection = planned.detection
+    if detection is None:
         return
-    drop = f"A drop of {100 * wish.drop:g} point{'s' * (wish.drop != 0.01)}"
-    if wish.step is not None:
-        yield f"{drop} needs k {wish.k:,}{base}: {_cost([wish.step])}."
-    elif wish.n_problems is not None:
+    drop = f"A drop of {100 * detection.drop:g} point{'s' * (detection.drop != 0.01)}"
+    if detection.step is not None:
+        yield f"{drop} needs k {detection.k:,}{base}: {_cost([detection.step])}."
+    elif detection.n_problems is not None:
         yield (
-            f"{drop} is out of reach of any k up to {MOST:,}{base}; about {wish.n_problems:,} "
-            f"problems like these ({planned.basis.n_problems:,} now) would do at "
-            f"k {wish.k_problems}."
+            f"{drop} is out of reach of any k up to {MOST:,}{base}; about {detection.n_problems:,} "
+            f"problems like these ({planned.inputs.n_problems:,} now) would do at "
+            f"k {detection.k_problems}."
         )
-    elif wish.drop < mean:
+    elif detection.drop < mean:
         yield f"{drop} is out of reach of any k up to {MOST:,}{base}, and of any number of problems."
     else:
         yield f"{drop} cannot happen: the mean is {100 * mean:.1f}."
@@ -200,7 +200,7 @@ def _points(share: float | None) -> str:
 
 
 def _drop(share: float, planned: TaskPlan) -> str:
-    return "none" if share >= float(planned.basis.rates.mean()) else _points(share)
+    return "none" if share >= float(planned.inputs.rates.mean()) else _points(share)
 
 
 def _tokens(count: float | None) -> str:

@@ -88,7 +88,9 @@ def _print_dry(planned: Sweep) -> None:
         table.add_row(draw.path.name, f"{draw.missing():,}", f"{draw.samples():,}", tasks)
     console = Console(highlight=False)
     console.print(table)
-    stored = dict.fromkeys(cell.variant.name for cell in planned.cells if cell.stored)
+    stored = dict.fromkeys(
+        condition.variant.name for condition in planned.conditions if condition.stored
+    )
     if stored:
         console.print(f"from the base's stored samples: {', '.join(stored)}")
     console.print(f"{_in_words(planned)}; nothing was sampled")

@@ -1,1 +1,1 @@
-"""Workflows: what a command does from its settings to its result."""
+"""Workflows: what each command does, without its options and its output."""

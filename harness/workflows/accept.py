@@ -23,14 +23,14 @@ def accept(
 
     Args:
         run: the run folder.
-        runs: the folder of runs whose ledger is meant; the one above `run` by default.
-        tasks: only these; all of the run by default.
-        note: why, for those who read the ledger later.
-        force: accept although samples are missing; what is missing stands in the ledger.
+        runs: the folder of runs whose ledger is written; by default the one above `run`.
+        tasks: the tasks to accept; all of the run by default.
+        note: the reason, kept in the ledger.
+        force: accept although samples are missing; the ledger says what is missing.
 
     Raises:
         Incomplete: a task lacks samples, grades or scores.
-        UsageError: the run has no such task, or does not lie below `runs`.
+        UsageError: the run has no such task, or is not below `runs`.
         DataError: no run folder, or a ledger that cannot be read or written.
     """
     folder = RunFolder(run)
@@ -57,19 +57,19 @@ def name_below(run: Path, runs: Path) -> str:
     """A run's name in the ledger: its path below the folder of runs.
 
     Raises:
-        UsageError: it does not lie there.
+        UsageError: it is not there.
     """
     try:
         name = run.resolve().relative_to(runs.resolve()).as_posix()
     except ValueError:
         name = "."
     if name == ".":
-        raise UsageError(f"{run} does not lie below {runs}; --runs names the folder of its runs")
+        raise UsageError(f"{run} is not below {runs}; give the folder of its runs with --runs")
     return name
 
 
 def what_is_missing(task: TaskFolder) -> str:
-    """What keeps a task from being a baseline, in words; "" where it is whole."""
+    """What a task lacks to be a baseline, in words; "" if it is complete."""
     if not task.has_scores():
         return "no scores.json, it was interrupted before it was scored"
     scores, stopping = task.scores(), task.stopping()

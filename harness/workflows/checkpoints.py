@@ -1,7 +1,7 @@
-"""Checkpoints that a training run leaves behind: where they are, in which order, and which are new.
+"""The checkpoints of a training run: where they are, in which order, and which are new.
 
 A checkpoint is a folder with a config.json. It is new until RUNS/history.jsonl has a complete line
-for its run; that line also tells whether the folder's files are still those that were evaluated.
+for its run; that line also shows whether the folder's files are still those that were evaluated.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _SMALL = ("*.json", "*.jinja", "*.model", "*.txt")  # what stands beside the wei
 
 
 def find_checkpoints(patterns: Sequence[str]) -> list[Path]:
-    """The model folders that paths, folders and globs name; those of one pattern oldest first.
+    """Find the model folders that paths, folders and globs name, for each pattern oldest first.
 
-    Where every path of a pattern holds a number, the last number in it is the order (step-900
-    before step-1000), else the time at which config.json was written.
+    If every path of a pattern has a number, the last number gives the order (step-900 before
+    step-1000); otherwise the time at which config.json was written does.
 
     Raises:
-        DataError: a pattern that names no model folder.
+        DataError: a pattern names no model folder.
     """
-    found: dict[Path, Path] = {}  # a link to another one found counts once
+    found: dict[Path, Path] = {}  # links to one folder count once
     for pattern in patterns:
         folders = {folder for place in _places(Path(pattern)) for folder in _model_folders(place)}
         if not folders:
@@ -41,7 +41,7 @@ def find_checkpoints(patterns: Sequence[str]) -> list[Path]:
 
 
 def _places(pattern: Path) -> list[Path]:
-    """The path itself if it is there, else what it matches as a glob."""
+    """The path itself if it exists, otherwise what it matches as a glob."""
     if pattern.exists() or not set("*?[") & set(str(pattern)):
         return [pattern]
     return list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
@@ -54,7 +54,7 @@ def _model_folders(place: Path) -> list[Path]:
 
 
 def oldest_first(folders: set[Path]) -> list[Path]:
-    """By the last number in the path where all have one, else by time; equals by name."""
+    """Sort by the last number in the path if all have one, otherwise by time; ties by name."""
     numbers = {folder: re.findall(r"\d+", str(folder)) for folder in folders}
     numbered = all(numbers.values())
 
@@ -69,7 +69,7 @@ def name_runs(paths: Sequence[Path], pattern: str) -> list[Checkpoint]:
     """Give each checkpoint's run its name.
 
     Raises:
-        UsageError: a name that leads nowhere, or the same one for two checkpoints.
+        UsageError: a name is not a folder below `runs`, or two checkpoints get the same one.
     """
     named: dict[str, Path] = {}
     for path in paths:
@@ -90,12 +90,16 @@ def _name(path: Path, pattern: str) -> str:
         values["content"] = content(path)[:8]
     name = pattern.format(**values)
     if not name or Path(name).is_absolute() or {".", ".."} & set(Path(name).parts):
-        raise UsageError(f"name {pattern!r}: {name!r} is no folder below runs")
+        raise UsageError(f"name {pattern!r}: {name!r} is not a folder below runs")
     return name
 
 
 def content(folder: Path) -> str:
-    """Sixteen hex digits over a checkpoint's files; of large weights their ends only."""
+    """Sixteen hex digits over a checkpoint's files; of large weights only the ends are read.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     small = sorted(path for pattern in _SMALL for path in folder.glob(pattern))
     try:
         parts = [weights_hash(folder) or ""]
@@ -106,32 +110,32 @@ def content(folder: Path) -> str:
 
 
 def is_new(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> bool:
-    """Whether this checkpoint, as it is now, has still to be evaluated to its end.
+    """Whether this checkpoint, with its present files, still has to be evaluated.
 
     Args:
         checkpoint: the folder and its run.
-        line: the last complete one in the history about this run.
+        line: the run's last complete line in the history.
     """
     return line is None or _changed(checkpoint.path, line) is not None
 
 
 def check_unchanged(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> None:
-    """Refuse to hold a finished run for one of what the folder holds now.
+    """Refuse a finished run whose checkpoint folder has changed since.
 
     Raises:
-        ProtocolMismatch: the run was made of other files.
+        ProtocolMismatch: the folder's files are not those of the run.
     """
     now = None if line is None else _changed(checkpoint.path, line)
     if line is not None and now is not None:
         raise ProtocolMismatch(
-            f"{checkpoint.path} holds other files than those that the run {checkpoint.run!r} was "
-            f"made of ({line['content']} against {now}); '{{content}}' in the name pattern gives "
+            f"{checkpoint.path} no longer has the files that the run {checkpoint.run!r} "
+            f"evaluated ({line['content']} against {now}); '{{content}}' in the name pattern gives "
             "each state a run of its own"
         )
 
 
 def _changed(folder: Path, line: Mapping[str, Any]) -> str | None:
-    """The content of a folder that is not what it was; None where it is."""
+    """The new content of a changed folder; None if it has not changed."""
     if _untouched_since(folder, str(line["time"])):
         return None
     now = content(folder)
@@ -139,7 +143,7 @@ def _changed(folder: Path, line: Mapping[str, Any]) -> str | None:
 
 
 def _untouched_since(folder: Path, moment: str) -> bool:
-    """By the times of the folder and its files, so that most are known without being read."""
+    """Judge by the times of the folder and its files, so that most need not be read."""
     stats = [path.stat() for path in (folder, *folder.iterdir())]
     last = max(max(stat.st_mtime, stat.st_ctime) for stat in stats)
     return last < datetime.strptime(moment, CLOCK).timestamp()

@@ -1,4 +1,4 @@
-"""Compare two runs: the same protocol first, then what changed, from run folders alone."""
+"""Compare two runs from their folders: first their protocols, then their scores."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def compare_runs(
 
     Args:
         base: a run folder, or one for each task.
-        new: the run that is judged.
+        new: the run that is compared with it.
         task_named: finds a task by name, for grading again.
         margin: the drop that "no regression" must exclude, as a share.
         allow: parts of the protocol that may differ.
@@ -52,8 +52,9 @@ async def compare_runs(
 
     Raises:
         ProtocolMismatch: the protocols differ in a part that is not allowed, or the new run lacks a task.
-        UsageError: an unknown part or task, or a margin that is no share.
-        DataError: a folder that is no run, or has no scores.
+        UsageError: an unknown part or task, or a margin that is not between 0 and 1.
+        DataError: a folder is not a run, or has no scores.
+        Incomplete: no problem has a graded sample in both runs.
     """
     _check_options(margin, allow)
     before = _base_folders(base, tasks)
@@ -84,14 +85,14 @@ async def compare_runs(
 
 def _check_options(margin: float, allow: Sequence[str]) -> None:
     if not 0 < margin < 1:
-        raise UsageError(f"--margin {margin}: a share between 0 and 1 is needed, 0.05 is 5 points")
+        raise UsageError(f"--margin {margin}: give a share between 0 and 1; 0.05 is 5 points")
     for part in allow:
         if part not in COMPARED:
-            raise UsageError(f"--allow {part}: there is no such part; {', '.join(COMPARED)}")
+            raise UsageError(f"--allow {part}: no such part; the parts are {', '.join(COMPARED)}")
 
 
 def _pairs(before: Mapping[str, Path], new: Path) -> dict[str, tuple[TaskFolder, TaskFolder]]:
-    """Each task of the base with the same one of the new run, which must have them all."""
+    """Pair each task of the base with that of the new run, which must have all of them."""
     known = {folder.name: folder for folder in RunFolder(new).tasks()}
     missing = [name for name in before if name not in known]
     if missing:
@@ -103,7 +104,7 @@ def _pairs(before: Mapping[str, Path], new: Path) -> dict[str, tuple[TaskFolder,
 
 
 def _base_folders(base: Path | Mapping[str, Path], tasks: Sequence[str] | None) -> dict[str, Path]:
-    """The run to hold each task against."""
+    """The run that each task is compared with."""
     found = (
         {folder.name: base for folder in RunFolder(base).tasks()}
         if isinstance(base, Path)
@@ -119,20 +120,20 @@ def _base_folders(base: Path | Mapping[str, Path], tasks: Sequence[str] | None) 
 
 
 def _check_protocols(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: set[str]) -> None:
-    faults = []
+    found = []
     for name, (before, after) in pairs.items():
         old, new = before.protocol(), after.protocol()
         parts = differences(old, new)
         if not old.problems.keys() & new.problems.keys():
-            faults.append(f"{name}: no problem in common")
+            found.append(f"{name}: no problem in common")
             continue
-        faults += [
-            f"{name}: {words} (--allow {part} compares all the same)"
+        found += [
+            f"{name}: {words} (--allow {part} compares anyway)"
             for part, words in parts.items()
             if part not in allowed
         ]
-    if faults:
-        raise ProtocolMismatch(f"not the same protocol: {'; '.join(faults)}")
+    if found:
+        raise ProtocolMismatch(f"not the same protocol: {'; '.join(found)}")
 
 
 async def _grades(
@@ -149,7 +150,7 @@ async def _grades(
         runs = [_stored(path, name, task_named) for path in (before[name], new)]
         runs[0].task.grader.ready()
         if runs[0].protocol.grader != runs[1].protocol.grader:
-            continue  # two scorings, not two versions of one
+            continue  # two scorings, not two versions of one grader
         async with GradingPool() as pool:
             found[name] = [await grade_again(run, pool) for run in runs]
     return found
@@ -192,7 +193,7 @@ def _task(
     if stopped is not None and stopped["decision"] is not None:
         notes.append(
             f"sampling of the base stopped early, after round {stopped['round']} of "
-            f"{stopped['k']}: its mean leans towards what stopped it"
+            f"{stopped['k']}: its mean is biased towards the result that stopped it"
         )
     allowed = differences(*(folder.protocol() for folder in pair))
     for part, words in allowed.items():
@@ -210,7 +211,7 @@ def _task(
 
 
 def _changes(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Shares and lengths that explain a change of the score."""
+    """Shares and lengths that may explain a change of the score."""
 
     def share(scores: Mapping[str, Any], verdict: Verdict) -> float:
         verdicts = scores["scores"][0]["verdicts"] if scores["scores"] else {}
@@ -236,7 +237,7 @@ def _changes(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, .
 
 
 def _fingerprints(base: Any, new: RunFolder) -> dict[str, tuple[str, str]]:
-    """What made the runs, where it differs: model, engine, dtype, chat template, versions, k."""
+    """Where the fingerprints differ: model, engine, dtype, chat template, versions, k."""
     now = _flat(new.manifest())
     found: dict[str, tuple[str, str]] = {}
     for path in dict.fromkeys(base):
@@ -263,7 +264,7 @@ def _incomplete(
     pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
     sides: Mapping[str, Sequence[Sequence[Grade]]],
 ) -> list[str]:
-    """What is missing of either run, a line per task; nothing is pending of published responses."""
+    """What is missing in either run, a line per task; published responses have nothing pending."""
     lines = []
     for name, pair in pairs.items():
         for folder, grades in zip(pair, sides[name], strict=True):
@@ -278,6 +279,6 @@ def _incomplete(
                 )
             elif failed:
                 lines.append(
-                    f"{name}, {run}: grading again failed on {failed} samples; see harness grade"
+                    f"{name}, {run}: grading again failed for {failed} samples; run harness grade"
                 )
     return lines

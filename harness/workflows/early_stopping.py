@@ -1,8 +1,8 @@
-"""Sampling in rounds until the gate's question is decided: what `--until decided` does.
+"""Early stopping: sample in rounds until a comparison with the base is decided.
 
 The question is that of `harness compare`: is this run worse than its base by the sampling error, or
 is a drop of the margin excluded? `harness.stats.sequential` has the boundaries. The question and every
-interim analysis are kept in TASK/stopping.json, so that a comparison or a report of the run knows that its
+interim analysis are recorded in TASK/stopping.json, so that a comparison or a report of the run knows that its
 number of samples was not fixed beforehand:
 
 {"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05, "round": 5,
@@ -31,7 +31,7 @@ from harness.workflows.run_settings import RunSettings
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What each task is held against, until its question is decided."""
+    """The bases that tasks are compared with until the question is decided."""
 
     bases: Mapping[str, Path]
     margin: float
@@ -41,12 +41,12 @@ class Gate:
     def over(
         self, protocols: Sequence[tuple[Protocol, int]], output: Path, *, strict: bool
     ) -> Gate:
-        """The gate over the tasks whose base can be used, before anything is sampled or written.
+        """Restrict the gate to tasks whose base can be used, before anything is sampled or written.
 
         Args:
             protocols: of the run, each with its cap k.
             output: the run folder, whose tasks may have been begun already.
-            strict: refuse where a base cannot be used; else that task is sampled in full.
+            strict: refuse a base that cannot be used; otherwise its task is sampled in full.
 
         Raises:
             ProtocolMismatch: the protocols differ in a part that is not allowed.
@@ -72,7 +72,7 @@ class Gate:
                  if part not in self.allow}  # fmt: skip
         if parts:
             raise ProtocolMismatch(
-                f"--until decided: {base.path} is another protocol ({'; '.join(parts.values())})"
+                f"--until decided: {base.path} has another protocol ({'; '.join(parts.values())})"
             )
         n = min((t.n for t in tallies(base.grades()).values()), default=0)
         if not 2 <= k <= n:
@@ -94,7 +94,7 @@ class Gate:
             )
 
     def watch(self, runs: Sequence[TaskRun]) -> Rounds:
-        """Who is asked after each round."""
+        """The callback that is asked after each round."""
         return Rounds(self, runs)
 
 
@@ -104,7 +104,18 @@ def make_gate(
     bases: Mapping[str, Path] | None,
     allow: Sequence[str],
 ) -> Gate | None:
-    """What `until: decided` holds the run against; None where the number of samples is fixed."""
+    """The gate of `until: decided`; None if the number of samples is fixed.
+
+    Args:
+        settings: of the run.
+        protocols: of its tasks, each with its cap k.
+        bases: by task, the run to compare with; by default `settings.base` for all tasks.
+        allow: parts of the protocol that may differ from the base's.
+
+    Raises:
+        UsageError: --base without --until decided or the reverse, or a base that cannot be used.
+        ProtocolMismatch: the base has another protocol.
+    """
     if settings.until is None:
         if settings.base is not None:
             raise UsageError("--base goes with --until decided")
@@ -112,7 +123,7 @@ def make_gate(
     strict = bases is None
     if bases is None:
         if settings.base is None:
-            raise UsageError("--until decided needs --base RUN, the run to hold this one against")
+            raise UsageError("--until decided needs --base RUN, the run to compare with")
         bases = {folder.name: settings.base for folder in RunFolder(settings.base).tasks()}
     gate = Gate(bases, settings.margin, tuple(allow)).over(
         protocols, settings.output, strict=strict
@@ -164,7 +175,7 @@ class Rounds:
 
 
 def forget(folder: TaskFolder, k: int) -> None:
-    """Take away the record of a task that now gets a fixed number of samples, more than it had."""
+    """Remove the record of a task that now gets a fixed number of samples, more than it had."""
     record = folder.stopping()
     if record is not None and k > record["round"]:
         (folder.path / STOPPING).unlink()

@@ -1,4 +1,4 @@
-"""Evaluate: one model over one or more tasks, into a run folder. What `harness run` does."""
+"""Evaluate one model on one or more tasks, into a run folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from harness.workflows.notices import Notices
 from harness.workflows.provenance import next_start, start_record
 from harness.workflows.run_settings import RunSettings, configure
 
-LOADING_SECONDS = 30.0  # between two words of a model that is still loading
+LOADING_SECONDS = 30.0  # between two lines while a model is loading
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,12 @@ class Prepared:
 
 
 def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
-    """Load the problems of every task and fix its protocol. Raises UsageError and DataError."""
+    """Load the problems of every task and fix its protocol.
+
+    Raises:
+        UsageError: a task does not support a setting.
+        DataError: a dataset cannot be read.
+    """
     prepared = []
     for plain in tasks:
         task, sampling = configure(plain, settings)
@@ -94,25 +99,27 @@ async def evaluate(
     allow: Sequence[str] = (),
     lengths: Mapping[str, Path] | None = None,
 ) -> list[dict[str, Any]]:
-    """Complete a run: create it or take it up where it ended.
+    """Complete a run: create it, or continue where it stopped.
 
     Args:
         tasks: plain ones from the registry; the settings are applied here.
         settings: of the run.
-        observe: given the tasks about to be worked on, returns who is told of every event.
-        bases: the run that each task is held against with `until: decided`; by default
+        observe: given the tasks about to be worked on, returns what is called on every event.
+        bases: the run that each task is compared with under `until: decided`; by default
             `settings.base` for all of its tasks. A task without one is sampled in full, and so is
-            one whose base, given here, is another protocol or has too few samples.
-        allow: parts of the protocol in which such a base may differ.
-        lengths: the run whose lengths are expected of each task's samples; by default that of
-            `settings.lengths`, else `settings.base`.
+            one whose base, given here, has another protocol or too few samples.
+        allow: parts of the protocol that may differ from the base's.
+        lengths: the run whose sample lengths each task expects; by default `settings.lengths`,
+            otherwise `settings.base`.
 
     Returns:
         What each task's scores.json holds, in the order of `tasks`.
 
     Raises:
-        UsageError, DataError, ProtocolMismatch: nothing was changed.
-        EngineDown: the engine cannot go on; every finished sample is kept.
+        UsageError: a setting that a task or the engine does not support; nothing was changed.
+        DataError: a dataset, model or run folder cannot be read; nothing was changed.
+        ProtocolMismatch: the folder has another protocol; nothing was changed.
+        EngineDown: the engine cannot continue; every finished sample is kept.
     """
     prepared = prepare(tasks, settings)
     gate = make_gate(
@@ -123,7 +130,7 @@ async def evaluate(
         for item in prepared:  # before a model is loaded for minutes
             writer.check_task(item.protocol, item.sampling.k)
         number = next_start(settings.output)
-        # A resumed run must not repeat the draws of the process before it.
+        # A resumed run must not repeat the samples of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
         notices = Notices()
         async with AsyncExitStack() as stack:
@@ -147,11 +154,16 @@ async def evaluate(
 def length_sources(
     settings: RunSettings, tasks: Sequence[str], known: Mapping[str, Path]
 ) -> dict[str, Path]:
-    """By task, the run whose lengths are expected: the one named, else the base, else a known one.
+    """By task, the run whose lengths are expected: `settings.lengths`, the base, or a known one.
+
+    Args:
+        settings: of the run.
+        tasks: names of the tasks.
+        known: by task, a run to use if the settings name none.
 
     Raises:
-        DataError: what was named is no run folder.
-        UsageError: it holds none of these tasks.
+        DataError: the named folder is not a run.
+        UsageError: it has none of these tasks.
     """
     sources = dict(known)
     for path in (settings.base, settings.lengths):
@@ -159,33 +171,35 @@ def length_sources(
             sources |= {folder.name: path for folder in RunFolder(path).tasks()}
     if settings.lengths is not None and settings.lengths not in map(sources.get, tasks):
         raise UsageError(
-            f"--lengths {settings.lengths}: that run holds none of {', '.join(tasks)}; leave it "
-            "out, or name a run that does"
+            f"--lengths {settings.lengths}: that run has none of {', '.join(tasks)}; omit it, "
+            "or name a run that has them"
         )
     return sources
 
 
 async def open_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
-    """The engine of a run, loaded in a thread that gives up when the run is interrupted.
+    """Load the engine of a run in a thread that gives up when the run is interrupted.
 
     Raises:
-        UsageError, DataError, EngineDown: see `load_engine`.
+        UsageError: an unknown engine or option, or a missing package.
+        DataError: the model cannot be loaded.
+        EngineDown: the server does not answer.
     """
     stop = threading.Event()
-    waiting = asyncio.create_task(_say_loading(settings))
+    waiting = asyncio.create_task(_report_loading(settings))
     try:
         return await asyncio.to_thread(load_engine, settings, seed, notices, stop.is_set)
     except asyncio.CancelledError:
-        stop.set()  # the thread goes on: it must not wait for what nobody needs
+        stop.set()  # the thread goes on until it checks this
         raise
     finally:
         waiting.cancel()
 
 
-async def _say_loading(settings: RunSettings) -> None:
-    """Say now and then that the engine is loading: minutes without a word look like a fault."""
+async def _report_loading(settings: RunSettings) -> None:
+    """Print every 30 seconds that the engine is loading: minutes of silence look like a hang."""
     begun = time.monotonic()
-    while not settings.serve:  # a server of its own says so itself
+    while not settings.serve:  # `serve` prints its own progress
         await asyncio.sleep(LOADING_SECONDS)
         sys.stderr.write(
             f"{settings.engine} is still loading {settings.model} after "
@@ -196,8 +210,20 @@ async def _say_loading(settings: RunSettings) -> None:
 def load_engine(
     settings: RunSettings, seed: int, notices: Notices, stopped: Callable[[], bool]
 ) -> Engine:
-    """The engine of a run, with the seed of its own draws. UsageError, DataError, EngineDown."""
-    # The address may be there for the graders alone.
+    """Load the engine of a run.
+
+    Args:
+        settings: of the run.
+        seed: the engine's own seed for this process start.
+        notices: gets the engine's notices.
+        stopped: says that the run was interrupted, so that loading can give up.
+
+    Raises:
+        UsageError: an unknown engine or option, or a missing package.
+        DataError: the model cannot be loaded.
+        EngineDown: the server does not answer.
+    """
+    # The address may be meant only for the graders.
     for_engine = settings.grade_on == "local" or settings.engine.partition(":")[0] == "ray"
     return make_engine(
         EngineSettings(
@@ -226,8 +252,14 @@ async def open_pool(
 ) -> AsyncIterator[GradingPool]:
     """The pool that grades where `--grade-on` says: on this machine, or on a cluster as well.
 
+    Args:
+        settings: of the run.
+        graders: the graders of its tasks, which every node must be able to run.
+        notices: gets the notices of the cluster.
+
     Raises:
-        UsageError, EngineDown: there is no cluster to grade on.
+        UsageError: Ray is not installed, or the address is wrong.
+        EngineDown: the cluster cannot be reached.
     """
     if settings.grade_on == "local":
         yield GradingPool()

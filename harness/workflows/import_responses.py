@@ -1,4 +1,4 @@
-"""Import: published responses become a run, graded and scored like our own samples."""
+"""Import published responses as a run, graded and scored like generated samples."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ FIELDS = {
     "response": ("response", "completion", "generation", "output", "text"),
     "finish_reason": ("finish_reason", "finish_reasons", "stop_reason"),
 }
-"""The fields of an import and the columns that are tried for each, in this order."""
+"""The fields of an import and, for each, the columns that are tried in this order."""
 
-_EXACT = 2.0**53  # from here on a number in JSON may have lost digits
+_EXACT = 2.0**53  # from here a number in JSON may have lost digits
 _CAPPED = {"length", "max_tokens", "max_length"}
 _STOPPED = {"stop", "eos", "end_turn", "stop_sequence", "eos_token"}
 
 
 @dataclass(slots=True)
 class _Imported:
-    """What was read: the problems, and their responses in order of appearance."""
+    """The problems of a file, and their responses in its order."""
 
     problems: dict[str, Problem] = field(default_factory=dict)
     responses: dict[str, list[Recording]] = field(default_factory=dict)
@@ -58,21 +58,21 @@ async def import_responses(
     selection: Selection | None = None,
     take_over: bool = False,
 ) -> list[dict[str, Any]]:
-    """Read published responses and put them through the pipeline.
+    """Read published responses, grade and score them.
 
     Args:
         path: .jsonl, .csv or .parquet; one row per problem (`responses`, a list) or one per response.
         task: one of `KINDS`, or a task whose own schema the rows have.
-        columns: field to column, as `--map` gives them; absent ones are found by name.
+        columns: column of each field, as `--map` gives them; others are found by name.
         output: the run folder.
-        model: what the run is called in reports.
+        model: name of the model in reports.
         observe: as in `harness.workflows.evaluate.evaluate`.
-        selection: which problems are kept.
-        take_over: take the folder over from another host's dead process.
+        selection: which problems are kept; all by default.
+        take_over: take over a folder whose lock was left by a process on another host.
 
     Raises:
-        DataError: a row without a needed column, a response that is no text, an empty file.
-        UsageError: `columns` names a field that there is not.
+        DataError: a row lacks a needed column, a response is not a string, the file is empty.
+        UsageError: the task's grader cannot run here.
     """
     task.grader.ready()
     imported = _read(path, task, columns, selection or Selection())
@@ -100,7 +100,7 @@ def parse_columns(given: Sequence[str]) -> dict[str, str]:
     for part in (part for text in given for part in text.split(",")):
         name, found, column = part.partition("=")
         if not found or not column:
-            raise UsageError(f"--map {part!r}: it has the form field=column")
+            raise UsageError(f"--map {part!r}: the form is field=column")
         if name.strip() not in FIELDS:
             raise UsageError(f"--map {part!r}: the fields are {', '.join(FIELDS)}")
         columns[name.strip()] = column.strip()
@@ -153,7 +153,7 @@ def _responses(place: str, row: Row, columns: Mapping[str, str]) -> list[Recordi
         raise DataError(f"{place}: {len(texts)} responses and {len(reasons)} finish reasons")
     for text in texts:
         if not isinstance(text, str):
-            raise DataError(f"{place}: a response is no text: {text!r}")
+            raise DataError(f"{place}: a response is not a string: {text!r}")
     return [Recording(t, _finish_reason(r)) for t, r in zip(texts, reasons, strict=True)]
 
 
@@ -184,7 +184,7 @@ def _column(row: Row, columns: Mapping[str, str], name: str) -> str | None:
     if name in columns:
         if columns[name] not in row:
             raise DataError(
-                f"--map {name}={columns[name]}: there is no such column; the rows have "
+                f"--map {name}={columns[name]}: no such column; the rows have "
                 f"{', '.join(map(str, row))}"
             )
         return columns[name]

@@ -1,9 +1,9 @@
-"""Nightly: evaluate new checkpoints, hold each against the accepted baseline, keep the history.
+"""Nightly evaluation: compare each new checkpoint with the accepted baseline, keep a history.
 
     checkpoint -> run folder -> comparison with the accepted run of each task -> history.jsonl
 
-RUNS/history.jsonl gets a line each time a checkpoint is held, see `harness.storage.nights.Outcome.line`.
-Nothing here moves the baseline: `harness.workflows.accept` does.
+RUNS/history.jsonl gets a line per evaluated checkpoint, see `harness.storage.nights.Outcome.line`.
+Nothing here changes the baseline: `harness.workflows.accept` does.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class NightSettings(BaseModel):
         for name in _ITS_OWN:
             if name in value:
                 place = "a setting beside run" if name in cls.model_fields else "set for each run"
-                raise ValueError(f"{name} does not belong here, it is {place}")
+                raise ValueError(f"{name} does not belong here: it is {place}")
         return value
 
     @field_validator("name")
@@ -96,17 +96,17 @@ def read_night(config: Path) -> NightSettings:
 def run_settings(
     settings: NightSettings, checkpoint: Checkpoint, config: Path | None = None
 ) -> RunSettings:
-    """What `harness run` would be told to evaluate this checkpoint, each time in full."""
+    """The settings of `harness run` for this checkpoint, without early stopping."""
     given = {"model": str(checkpoint.path), "output": settings.runs / checkpoint.run}
     return check(RunSettings, {**settings.run, **given}, config, prefix="run: ")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a night has to do, before a model is loaded.
+    """What a night will do, decided before a model is loaded.
 
-    `bases` is the accepted run of each task that has one, as a folder below `settings.runs`;
-    `history` the last complete line about each run.
+    `bases` has the accepted run of each task that has one, as a folder below `settings.runs`;
+    `history` has the last complete line of each run.
     """
 
     settings: NightSettings
@@ -117,18 +117,18 @@ class Plan:
 
 
 def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] = ()) -> Plan:
-    """Decide what is to be evaluated and against what; nothing is written.
+    """Decide which checkpoints to evaluate and with which runs to compare them; nothing is written.
 
     Args:
-        settings: of the night.
-        tasks: those that the settings of its runs name, from the registry.
-        chosen: checkpoints to be held against the baseline, evaluated before or not; by default
-            the new ones of the configuration.
+        settings: the nightly configuration.
+        tasks: the tasks that `settings.run` names, from the registry.
+        chosen: checkpoints to compare with the baseline, even if evaluated before; by default the
+            new ones of the configuration.
 
     Raises:
-        DataError: no checkpoint there, an accepted run that is gone, a file that is damaged.
-        UsageError: two checkpoints whose runs would have the same name, or an option that a task
-            cannot honour.
+        DataError: there is no checkpoint, an accepted run is missing, or a file is damaged.
+        UsageError: two checkpoints would have runs of one name, or a task does not support a
+            setting.
     """
     ledger, history = read_ledger(settings.runs), read_history(settings.runs)
     bases = {t.name: ledger.accepted[t.name].run for t in tasks if t.name in ledger.accepted}
@@ -136,7 +136,7 @@ def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] =
         if not (settings.runs / run / MANIFEST).is_file():
             raise DataError(
                 f"{settings.runs / LEDGER}: the accepted run of {name}, {settings.runs / run}, is "
-                "not there; bring it back, or accept another one"
+                "missing; restore it, or accept another one"
             )
     found = name_runs(find_checkpoints(chosen or settings.checkpoints), settings.name)
     for task in tasks:
@@ -153,16 +153,16 @@ async def hold(
     observe: Callable[[Sequence[TaskRun]], Observer],
     full: bool = False,
 ) -> Outcome:
-    """Evaluate one checkpoint, compare it with the accepted runs, and write the history's line.
+    """Evaluate one checkpoint, compare it with the accepted runs, and append to the history.
 
-    What makes this one impossible to evaluate is its outcome, so that the night goes on.
+    An error that concerns this checkpoint becomes its result, so that the night continues.
 
     Args:
-        plan: of the night.
-        checkpoint: a due one.
+        plan: what the night will do.
+        checkpoint: one of `plan.due`.
         task_named: finds a task by name, for grading again.
         observe: as in `harness.workflows.evaluate.evaluate`.
-        full: draw every sample, also where the configuration says `until: decided`.
+        full: draw every sample even if the configuration says `until: decided`.
     """
     settings = plan.settings
     known: dict[str, Any] = {"checkpoint": checkpoint, "time": time.strftime(CLOCK),
@@ -194,7 +194,7 @@ async def _evaluate(
     if plan.settings.until is None or full:
         return await evaluate(plan.tasks, settings, observe=observe, lengths=bases)
     stored = plan.history.get(checkpoint.run, {"tasks": ()})["tasks"]
-    if all(task.name in stored for task in plan.tasks):  # decided, perhaps against another base
+    if all(task.name in stored for task in plan.tasks):  # decided, perhaps with another base
         run = RunFolder(settings.output)
         return [run.task(task.name).scores() for task in plan.tasks]
     gated = settings.model_copy(update={"until": "decided", "margin": plan.settings.margin})
@@ -206,7 +206,7 @@ async def _evaluate(
 async def _compare(
     plan: Plan, run: str, scores: Mapping[str, Mapping[str, Any]], task_named: Callable[[str], Task]
 ) -> tuple[tuple[TaskOutcome, ...], Comparison | None]:
-    """Every task with its verdict, and the comparison of those that have one."""
+    """The verdict of every task, and the comparison of those that have a baseline."""
     runs, settings = plan.settings.runs, plan.settings
     held = {
         task: runs / plan.bases[task]
@@ -222,7 +222,7 @@ async def _compare(
     other: dict[str, str] = {}
     try:
         found = await compared(held) if held else None
-    except ProtocolMismatch:  # of some task: the others are compared all the same
+    except ProtocolMismatch:  # in some task: compare the others anyway
         for task, base in held.items():
             try:
                 await compared({task: base})

@@ -1,4 +1,4 @@
-"""What a user should know of a run and nothing fails for: said when it happens, and kept."""
+"""Notices: what a user should know about a run although nothing failed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sys
 
 
 class Notices:
-    """Notices of one process start; each is said once on stderr and written to the manifest."""
+    """Notices of one process start; each is printed once on stderr and kept for the manifest."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
     def add(self, text: str) -> None:
-        """Say it, unless it was said before."""
+        """Print a notice, unless it was printed before."""
         if text not in self.texts:
             self.texts.append(text)
             sys.stderr.write(text + "\n")

@@ -1,6 +1,6 @@
-"""Plan: what a run will cost and what it can show, before a GPU is used. What `harness plan` does.
+"""Plan a run: what it will cost and what it can detect, before a GPU is used.
 
-Costs are those of sampling alone. What a plan rests on: see `harness.workflows.plan_inputs`.
+Costs are those of sampling alone. For the inputs of a plan see `harness.workflows.plan_inputs`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.stats import power, sequential
-from harness.workflows.plan_inputs import Basis
+from harness.workflows.plan_inputs import PlanInputs
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One k: its cost, the errors to expect, and the smallest drops that are seen with power 0.8.
+    """One k: its cost, the expected errors, and the smallest drops detected with power 0.8.
 
-    Shares from 0 to 1. `decided_share` is the part of the samples that the gate needs on average
-    when nothing changed and it stops as soon as it is decided; like `decided_drop` None at k 1.
+    Shares from 0 to 1. `decided_drop` is the smallest detectable drop with `--until decided`, and
+    `decided_share` the share of the samples that it needs on average when nothing changed; both
+    are None at k 1.
     """
 
     k: int
@@ -38,11 +39,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a wished-for drop needs: a k, or where none does (see `power.MOST`), that many problems.
+class Detection:
+    """What it takes to detect a given drop: a k, or, if no k is enough, a number of problems.
 
-    `n_problems` is at `k_problems` samples each, and None where a k is enough. Both are None
-    where the mean is too low to fall so far.
+    `k` goes up to `power.MOST`. `n_problems` is for `k_problems` samples each, and None if a k is
+    enough. Both are None if the mean is too low to fall so far.
     """
 
     drop: float
@@ -56,40 +57,40 @@ class Wish:
 class TaskPlan:
     """The plan of one task."""
 
-    basis: Basis
+    inputs: PlanInputs
     base_k: int | None
     margin: float
     alpha: float
     tokens_per_second: float | None
     steps: tuple[Step, ...]
-    wish: Wish | None
+    detection: Detection | None
 
     def step(self, k: int) -> Step:
-        """The step of one k that was planned."""
+        """The step of a k that was planned."""
         return next(step for step in self.steps if step.k == k)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the rates themselves."""
-        basis = self.basis
+        """The plan as plain values, without the rates of single problems."""
+        inputs = self.inputs
         return {
-            "task": basis.task,
-            "from": basis.origin,
-            "n_problems": basis.n_problems,
-            "rate": float(basis.rates.mean()),
-            "spread": float(basis.rates.std()),
-            "k": basis.k,
-            "tokens_per_sample": basis.length,
+            "task": inputs.task,
+            "from": inputs.origin,
+            "n_problems": inputs.n_problems,
+            "rate": float(inputs.rates.mean()),
+            "spread": float(inputs.rates.std()),
+            "k": inputs.k,
+            "tokens_per_sample": inputs.length,
             "tokens_per_second": self.tokens_per_second,
             "base_k": self.base_k,
             "margin": self.margin,
             "alpha": self.alpha,
             "steps": [asdict(step) for step in self.steps],
-            "detect": None if self.wish is None else asdict(self.wish),
+            "detect": None if self.detection is None else asdict(self.detection),
         }
 
 
 def plan_task(
-    basis: Basis,
+    inputs: PlanInputs,
     *,
     k: int | None = None,
     base_k: int | None = None,
@@ -99,17 +100,17 @@ def plan_task(
     alpha: float = power.ALPHA,
     steps: Sequence[int] = STEPS,
 ) -> TaskPlan:
-    """Cost and reach at every k of `steps`, at the basis's own k and at `k`.
+    """Plan every k of `steps`, the k of the inputs, and `k`.
 
     Args:
-        basis: rates and lengths.
+        inputs: rates and lengths.
         k: one more k to plan for.
-        base_k: samples per problem of the run to compare with; as many as the new run's by default.
+        base_k: samples per problem of the run to compare with; by default as many as the new run has.
         margin: the drop whose power is given, as a share.
-        detect: a drop that should be seen, as a share.
-        tokens_per_second: of the engine; None leaves the hours open.
-        alpha: level of the test: of several tasks each has its share of 5 %, as in a comparison.
-        steps: the k to plan for in any case.
+        detect: a drop that should be detected, as a share.
+        tokens_per_second: of the engine; None leaves the hours unknown.
+        alpha: level of the test; with several tasks each gets its share of 5 %, as in a comparison.
+        steps: the k that are always planned.
 
     Raises:
         UsageError: a number out of range.
@@ -119,28 +120,30 @@ def plan_task(
             raise UsageError(f"{option} {value}: at least one sample per problem is needed")
     for option, share in (("--margin", margin), ("--detect", detect)):
         if share is not None and not 0 < share < 1:
-            raise UsageError(f"{option}: {100 * share:g} points are no drop: above 0, below 100")
-    planned = sorted({*steps, basis.k, *([k] if k else [])})
+            raise UsageError(
+                f"{option}: {100 * share:g} points is not a drop: it must be above 0 and below 100"
+            )
+    planned = sorted({*steps, inputs.k, *([k] if k else [])})
 
     def step(at: int) -> Step:
-        return _step(basis, at, base_k or at, margin, tokens_per_second, alpha)
+        return _step(inputs, at, base_k or at, margin, tokens_per_second, alpha)
 
     return TaskPlan(
-        basis=basis,
+        inputs=inputs,
         base_k=base_k,
         margin=margin,
         alpha=alpha,
         tokens_per_second=tokens_per_second,
         steps=tuple(step(at) for at in planned),
-        wish=None if detect is None else _wish(basis, detect, base_k, step, alpha),
+        detection=None if detect is None else _detection(inputs, detect, base_k, step, alpha),
     )
 
 
 def _step(
-    basis: Basis, k: int, base_k: int, margin: float, speed: float | None, alpha: float
+    inputs: PlanInputs, k: int, base_k: int, margin: float, speed: float | None, alpha: float
 ) -> Step:
-    rates, m = basis.rates, basis.n_problems
-    tokens = None if basis.length is None else m * k * basis.length
+    rates, m = inputs.rates, inputs.n_problems
+    tokens = None if inputs.length is None else m * k * inputs.length
     sampling = power.sampling_variance(rates) / k
     between = float(rates.var()) / (m - 1) if m > 1 else None
     decided = None
@@ -164,15 +167,15 @@ def _step(
     )
 
 
-def _wish(
-    basis: Basis, drop: float, base_k: int | None, step: Callable[[int], Step], alpha: float
-) -> Wish:
-    """The smallest k that sees a drop; else how many problems would do."""
-    rates, most = basis.rates, max(STEPS)
+def _detection(
+    inputs: PlanInputs, drop: float, base_k: int | None, step: Callable[[int], Step], alpha: float
+) -> Detection:
+    """The smallest k that detects a drop; otherwise how many problems would be enough."""
+    rates, most = inputs.rates, max(STEPS)
     k = problems = None
     if drop < float(rates.mean()):
         k = power.k_needed(rates, drop, k_base=base_k, alpha=alpha)
         if k is None:
             problems = power.problems_needed(rates, base_k or most, most, drop, alpha=alpha)
     found = None if k is None else step(k)
-    return Wish(drop=drop, k=k, step=found, n_problems=problems, k_problems=k or most)
+    return Detection(drop=drop, k=k, step=found, n_problems=problems, k_problems=k or most)

@@ -1,4 +1,4 @@
-"""What a plan rests on: rates and lengths from a previous run, or stated."""
+"""The inputs of a plan: rates and lengths of an earlier run, or assumed ones."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """What is stated rather than measured; None where it is not.
+    """Assumed values, each None where the measured one is used.
 
     Args:
         rate: mean pass@1 over problems, from 0 to 1.
         spread: standard deviation of pass@1 between problems.
-        length: tokens generated a sample, reasoning included.
+        length: tokens generated per sample, reasoning included.
         tokens_per_second: of the engine, over all samples in flight.
     """
 
@@ -38,7 +38,7 @@ class Assumptions:
 
     def __post_init__(self) -> None:
         if self.rate is not None and not 0 < self.rate < 1:
-            raise UsageError(f"--assume {self.rate:g}: a rate between 0 and 1, such as 0.7")
+            raise UsageError(f"--assume {self.rate:g}: give a rate between 0 and 1, such as 0.7")
         if self.spread is not None and self.rate is None:
             raise UsageError("--spread goes with --assume: it is the spread around that rate")
         if self.rate is not None and self.spread is not None:
@@ -53,12 +53,16 @@ class Assumptions:
             ("--tokens-per-second", self.tokens_per_second),
         ):
             if value is not None and not 0 < value < math.inf:
-                raise UsageError(f"{option} {value:g}: a number above 0 is needed")
+                raise UsageError(f"{option} {value:g}: give a number above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
-    """What the plan of one task rests on. `rates` are (problems, grid), `length` in tokens."""
+class PlanInputs:
+    """The inputs of one task's plan.
+
+    `rates` has the shape (problems, grid): plausible pass@1 of each problem. `length` is the mean
+    of a sample in tokens, or None if unknown. `origin` says where both are from.
+    """
 
     task: str
     rates: Rates
@@ -68,29 +72,29 @@ class Basis:
 
     @property
     def n_problems(self) -> int:
-        """How many problems are asked."""
+        """The number of problems."""
         return len(self.rates)
 
 
-def bases(
+def plan_inputs(
     names: Sequence[str],
     task_named: Callable[[str], Task],
     *,
     run: Path | None,
     data: Path | None,
     stated: Assumptions,
-) -> list[Basis]:
-    """What each task's plan rests on: the run where it holds the task, else what is stated.
+) -> list[PlanInputs]:
+    """Take each task's inputs from the run if it has the task, otherwise from the assumptions.
 
     Args:
-        names: of the tasks; none means all of the run's.
+        names: of the tasks; an empty sequence means all tasks of the run.
         task_named: finds a task by its name.
-        run: a previous run.
+        run: an earlier run.
         data: the user's own copies of datasets, for the number of problems.
-        stated: goes before what was measured.
+        stated: assumed values, which override measured ones.
 
     Raises:
-        UsageError: neither a run nor an assumption tells a task's rate.
+        UsageError: a task has neither a run nor an assumed rate.
         DataError: the run or a dataset cannot be read.
     """
     folder = None if run is None else RunFolder(run)
@@ -109,9 +113,9 @@ def bases(
 def throughput(run: Path) -> float | None:
     """Tokens per second that a run was sampled with, over all samples in flight.
 
-    From the time that each start of it took, where all are on record; else from the seconds of its
-    batches, where the engine works in batches (all samples of one batch took equally long). None
-    where neither tells it, or the engine counted no tokens.
+    Computed from the duration of every process start if all are recorded; otherwise from the
+    seconds of its batches, if the engine works in batches (all samples of a batch take equally
+    long). None if neither is known, or the engine counted no tokens.
     """
     folder = RunFolder(run)
     tokens, batches, n = 0, set[float](), 0
@@ -130,7 +134,7 @@ def throughput(run: Path) -> float | None:
     return tokens / seconds if seconds > 0 and tokens else None
 
 
-def _from_run(folder: RunFolder, name: str, stated: Assumptions) -> Basis:
+def _from_run(folder: RunFolder, name: str, stated: Assumptions) -> PlanInputs:
     task = folder.task(name)
     graded = list(tallies(task.grades()).values())
     if not graded:
@@ -144,17 +148,17 @@ def _from_run(folder: RunFolder, name: str, stated: Assumptions) -> Basis:
         origin = f"a stated rate of {stated.rate:g}, lengths of {folder.path}"
     else:
         rates = power.posterior_rates(graded)
-    return Basis(task=name, rates=rates, k=k, length=stated.length or measured, origin=origin)
+    return PlanInputs(task=name, rates=rates, k=k, length=stated.length or measured, origin=origin)
 
 
 def _assumed(
     task: Task, data: Path | None, stated: Assumptions, run: Path | None, held: Sequence[str]
-) -> Basis:
+) -> PlanInputs:
     if stated.rate is None:
         why = f"{run} holds {', '.join(held)}" if run is not None else "there is no --from RUN"
         raise UsageError(f"{task.name}: {why}; state a mean rate, such as --assume 0.7")
     n_problems = len(load_problems(task, data))
-    return Basis(
+    return PlanInputs(
         task=task.name,
         rates=_stated_rates(stated, n_problems),
         k=task.sampling.k,

@@ -1,4 +1,4 @@
-"""What is written down of a process that works on a run: its number, when, where, with what."""
+"""The provenance of a run: which processes worked on it, when, where, with what versions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def next_start(path: Path) -> int:
     if not (path / MANIFEST).exists():
         if any(path.glob("*/samples.jsonl")):
             raise DataError(
-                f"{path} holds samples and no {MANIFEST}: it is not a whole run folder; restore "
+                f"{path} has samples but no {MANIFEST}, so it is not a complete run folder; restore "
                 "the manifest, or use another -o folder"
             )
         return 0
@@ -29,7 +29,7 @@ def next_start(path: Path) -> int:
 
 
 def start_record() -> dict[str, Any]:
-    """What is written down of a process start: when, where, with what."""
+    """Describe this process start: time, host, command, versions, commit."""
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),

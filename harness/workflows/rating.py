@@ -1,4 +1,4 @@
-"""Rating: a run on Codeforces problems, placed in the real standings of their contests."""
+"""Rate a run on Codeforces problems by its places in the real standings of their contests."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Samples = Mapping[str, Sequence[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A contest in which the model took part.
+    """A contest and the model's place in it.
 
-    `place` is the mean over `participations`, each with samples of its own; `judged` of
-    `problems` were in the run, and the rest count as not solved.
+    `place` is the mean over `participations`, each with samples of its own. `judged` of the
+    contest's `problems` are in the run; the rest count as not solved.
     """
 
     contest: str
@@ -74,9 +74,9 @@ def rate(
     Args:
         path: the run folder.
         standings: folder of standings and rating changes, see `harness.data.codeforces_api`.
-        attempts: how many samples a participation may submit for a problem, in their order, until
-            one is accepted; failed ones cost what the contest takes for them.
-        population: file of the ratings among which the percentile is taken.
+        attempts: how many samples a participation may submit for a problem, in order, until one is
+            accepted; failed ones cost points or minutes as in the contest.
+        population: file of ratings to compute the percentile among.
 
     Raises:
         UsageError: no problem of the run belongs to a contest of the folder, or a problem has
@@ -84,7 +84,7 @@ def rate(
         DataError: a file that cannot be read.
     """
     if not 1 <= attempts <= MOST_ATTEMPTS:
-        raise UsageError(f"--attempts {attempts}: from 1 to {MOST_ATTEMPTS} are allowed")
+        raise UsageError(f"--attempts {attempts}: give a number from 1 to {MOST_ATTEMPTS}")
     contests = read_contests(standings)
     samples = contest_samples(path, read_places(standings))
     placed, placings = [], []
@@ -117,7 +117,7 @@ def contest_samples(
 
     Args:
         path: the run folder.
-        places: (contest, index) by problem id, where the problems do not say it themselves.
+        places: (contest, index) by problem id, for problems that do not say it themselves.
     """
     found: dict[str, dict[str, list[bool]]] = {}
     for folder in RunFolder(path).tasks():
@@ -132,7 +132,7 @@ def contest_samples(
                 continue
             contest, index = at
             if index in found.setdefault(contest, {}):
-                raise DataError(f"{folder.path}: two problems stand for {contest}/{index}")
+                raise DataError(f"{folder.path}: two problems are both {contest}/{index}")
             found[contest][index] = [right for _, right in sorted(correct[problem.id])]
     return found
 
@@ -164,7 +164,7 @@ def _placed(contest: Contest, samples: Samples, attempts: int) -> Placed:
             },
         )
         for number in range(participations)
-    )  # few differ, and a field is large
+    )  # few results differ, and placing one among many entrants is slow
     total = sum(count * place(contest, result) for result, count in results.items())
     mean_place = total / participations
     alone = mean_rating([Placing([entrant.rating for entrant in contest.entrants], mean_place)])

@@ -1,4 +1,4 @@
-"""Grade again and score again, from the stored samples alone."""
+"""Grade and score a run again from its stored samples."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from harness.task import Task
 from harness.types import Grade, Sampling, Verdict
 
 TaskNamed = Callable[[str], Task]
-"""Finds a task of the registry, or a kind of answer, by name."""
+"""Finds a task by name: one of the registry, or a kind of answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A sample whose verdict is another one after grading again; `before` None was ungraded."""
+    """A sample whose verdict changed; `before` is None if it had no grade."""
 
     task: str
     before: Verdict | None
@@ -33,7 +33,12 @@ class Change:
 
 
 def stored_runs(path: Path, task_named: TaskNamed) -> list[TaskRun]:
-    """The tasks of a run folder, each with the grader and metrics that this version has."""
+    """The tasks of a run folder, each with the grader and metrics of this version.
+
+    Raises:
+        DataError: the folder has no task.
+        UsageError: a task is no longer installed.
+    """
     run = RunFolder(path)
     k = run.manifest().k
     runs = []
@@ -56,7 +61,7 @@ def stored_runs(path: Path, task_named: TaskNamed) -> list[TaskRun]:
             )
         )
     if not runs:
-        raise DataError(f"{path} holds no task: nothing was sampled yet")
+        raise DataError(f"{path} has no task: nothing was sampled yet")
     return runs
 
 
@@ -67,12 +72,16 @@ async def regrade(
     observe: Callable[[Sequence[TaskRun]], Observer],
     take_over: bool = False,
 ) -> list[Change]:
-    """Grade every stored sample, replace grades, protocol and scores, and list what changed.
+    """Grade every stored sample, replace grades, protocol and scores, and list the changes.
 
     A task's files are replaced only when all of its samples are graded, so an interrupted
-    regrade leaves them as they were. A sample whose grader fails has no grade afterwards.
+    regrade changes nothing. A sample whose grader fails has no grade afterwards.
+
+    Raises:
+        DataError: a folder that is not a run, or a damaged file.
+        UsageError: a task is no longer installed, or its grader cannot run here.
     """
-    RunFolder(path)  # before a lock is laid into a folder that is no run
+    RunFolder(path)  # refuses a folder that is not a run before a lock is written
     with RunWriter(path, take_over=take_over):
         runs = stored_runs(path, task_named)
         for run in runs:
@@ -86,12 +95,12 @@ async def regrade(
 
 
 async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> list[Change]:
-    """Grades go to a file of their own as they come: a run holds 100,000 and more."""
+    """Grades go to a file of their own as they come: a run can have 100,000 and more."""
     before = _verdicts(run.folder.grades())
     changes: list[Change] = []
     failed: list[Grade] = []
     path = run.folder.path / ".grades.jsonl.new"
-    path.unlink(missing_ok=True)  # of one that was killed
+    path.unlink(missing_ok=True)  # left by a killed regrade
     grades = Appender(path)
 
     def take(grade: Grade) -> None:
@@ -120,7 +129,7 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
 
 
 def _verdicts(grades: Iterable[Grade]) -> dict[str, dict[int, Verdict]]:
-    """By problem and index how each sample was decided."""
+    """The verdict of each sample, by problem and index."""
     found: dict[str, dict[int, Verdict]] = {}
     for grade in grades:
         found.setdefault(grade.problem_id, {})[grade.index] = grade.verdict
@@ -130,9 +139,13 @@ def _verdicts(grades: Iterable[Grade]) -> dict[str, dict[int, Verdict]]:
 async def grade_again(
     run: TaskRun, pool: GradingPool, observe: Observer = silent, *, k: int | None = None
 ) -> list[Grade]:
-    """The grades of the stored samples by the task's grader, by key; nothing is written.
+    """Grade the stored samples with the task's grader, sorted by key; nothing is written.
 
-    `k` means only the first k samples of each problem.
+    Args:
+        run: the task in its folder.
+        pool: grades.
+        observe: called on every event.
+        k: only the first k samples of each problem; all by default.
     """
     grades: list[Grade] = []
     await _grade_stored(run, pool, grades.append, observe, k=k)
@@ -158,7 +171,7 @@ async def _grade_stored(
 
 
 def rescore(path: Path, task_named: TaskNamed) -> list[dict[str, Any]]:
-    """Compute the scores of every task of a run again; returns what each scores.json holds."""
+    """Compute the scores of every task of a run again, and return them."""
     RunFolder(path)
     with RunWriter(path):
         runs = stored_runs(path, task_named)
@@ -168,9 +181,9 @@ def rescore(path: Path, task_named: TaskNamed) -> list[dict[str, Any]]:
 def scores_in_window(
     path: Path, task_named: TaskNamed, window: Window
 ) -> dict[str, dict[str, Any]]:
-    """By task, the scores over the problems of a window; nothing is written.
+    """Compute the scores over the problems of a window, by task; nothing is written.
 
-    A task whose problems have no dates is left out.
+    Tasks whose problems have no dates are left out.
 
     Raises:
         UsageError: no task of the run has problems in the window.

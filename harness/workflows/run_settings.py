@@ -1,4 +1,4 @@
-"""The settings of a run: options of the command line, a YAML file, a preset. Checked once, here."""
+"""The settings of a run, from the command line, a YAML file and a preset. Checked once, here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class RunSettings(BaseModel):
-    """Everything that `harness run` can be told. None means: as the task says."""
+    """All options of `harness run`. None means the task's default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
@@ -69,7 +69,11 @@ class RunSettings(BaseModel):
 
     @property
     def selection(self) -> Selection:
-        """Which problems are asked. UsageError on a window that cannot be read."""
+        """Which problems are kept.
+
+        Raises:
+            UsageError: the window cannot be parsed.
+        """
         return Selection(Window.parse(self.window) if self.window else None, self.skip_errata)
 
 
@@ -98,13 +102,13 @@ def make_settings(options: Mapping[str, Any], config: Path | None = None) -> Run
 def check(
     model: type[Checked], values: Mapping[str, Any], config: Path | None, *, prefix: str = ""
 ) -> Checked:
-    """Values as a model of settings.
+    """Check values and return them as a settings model.
 
     Args:
-        model: what they are checked by.
+        model: the settings model.
         values: by field name.
-        config: the file that they came from, if any.
-        prefix: what stands before a field's name where a user writes it.
+        config: the file that they come from, if any.
+        prefix: what a user writes before a field's name, such as `--`.
 
     Raises:
         UsageError: an unknown name or a bad value; the message names it.
@@ -112,14 +116,15 @@ def check(
     try:
         return model(**values)
     except ValidationError as error:
-        raise UsageError(_in_words(error, model, config, prefix)) from error
+        raise UsageError(_message(error, model, config, prefix)) from error
 
 
 def configure(task: Task, settings: RunSettings) -> tuple[Task, Sampling]:
     """A task and its sampling under the settings of a run: task < preset < explicit option.
 
     Raises:
-        UsageError: a value that cannot be honoured.
+        UsageError: the task does not support a value.
+        DataError: the prompt's file cannot be read.
     """
     sampling = task.sampling
     if settings.preset == "r1-paper":
@@ -143,7 +148,7 @@ def configure(task: Task, settings: RunSettings) -> tuple[Task, Sampling]:
     if settings.prompt is not None:
         changes["prompt"] = _prompt(settings.prompt, task)
     if settings.system_prompt is not None:
-        changes["system_prompt"] = settings.system_prompt or None  # "" takes the task's away
+        changes["system_prompt"] = settings.system_prompt or None  # "" removes the task's
     if settings.choice_order is not None and task.choice_order is not None:
         changes["choice_order"] = settings.choice_order
     changes["grader"] = with_settings(
@@ -171,19 +176,27 @@ def _prompt(text: str, task: Task) -> str:
 
 
 def read_config(path: Path, option: str = "") -> dict[str, Any]:
-    """The settings in a YAML file, by field name; DataError names `option` where it came by one."""
+    """Read the settings in a YAML file, by field name.
+
+    Args:
+        path: the file.
+        option: the option that named it, for messages.
+
+    Raises:
+        DataError: the file cannot be read or is not a mapping.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{option}{path}: cannot be read ({error})") from error
     except yaml.YAMLError as error:
-        raise DataError(f"{option}{path}: not valid YAML ({_yaml_fault(error)})") from error
+        raise DataError(f"{option}{path}: not valid YAML ({_yaml_problem(error)})") from error
     if not isinstance(values, dict):
         raise DataError(f"{option}{path}: a mapping of option names to values is needed")
     return by_field(values)
 
 
-def _yaml_fault(error: yaml.YAMLError) -> str:
+def _yaml_problem(error: yaml.YAMLError) -> str:
     problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
     if problem and mark:
         return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
@@ -191,18 +204,18 @@ def _yaml_fault(error: yaml.YAMLError) -> str:
 
 
 def by_field(values: Mapping[Any, Any]) -> dict[str, Any]:
-    """Settings by field name, as YAML may spell them: with hyphens, and with a list of tasks."""
+    """Settings by field name; YAML may write hyphens, and tasks as a list."""
     found = {str(name).replace("-", "_"): value for name, value in values.items()}
     if isinstance(found.get("tasks"), list):
         found["tasks"] = ",".join(map(str, found["tasks"]))
     return found
 
 
-def _in_words(
+def _message(
     error: ValidationError, model: type[BaseModel], config: Path | None, prefix: str
 ) -> str:
     found = error.errors()
-    # What is misspelt comes before what is missing because of it.
+    # A misspelled name first: another one may be missing because of it.
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     name = prefix + ".".join(str(part) for part in first["loc"] if part != "[key]").replace(
         "_", "-"

@@ -1,11 +1,11 @@
-"""Sweep: one factor at a time around a base protocol. What `harness sweep` does.
+"""Sweep one factor at a time around a base.
 
     DIR/base                  the base, an ordinary run folder
     DIR/temperature=1.0       one more for each value that must be sampled
 
-What the base's stored samples tell is not sampled again: a smaller k, a lower length cap, another
-extraction rule or grader. A larger k extends the base. Everything on disk is an ordinary run, so
-the same command completes a sweep that was interrupted.
+Nothing is sampled if the base's stored samples are enough: for a smaller k, a lower length cap,
+another extraction rule or grader. A larger k extends the base. All folders are ordinary runs, so the
+same command completes an interrupted sweep.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from harness.workflows.notices import Notices
 from harness.workflows.provenance import next_start
 from harness.workflows.regrade import grade_again
 from harness.workflows.run_settings import RunSettings
-from harness.workflows.sweep_conditions import Cell, make_cell
+from harness.workflows.sweep_conditions import Condition, make_condition
 from harness.workflows.sweep_config import BASE, Variant
 
 Observe = Callable[[Sequence[TaskRun]], Observer]
@@ -49,26 +49,26 @@ Observe = Callable[[Sequence[TaskRun]], Observer]
 
 @dataclass(slots=True)
 class Draw:
-    """One run folder and what is sampled into it."""
+    """One run folder of a sweep and the tasks that are sampled into it."""
 
     path: Path
     settings: RunSettings
     prepared: list[Prepared]
 
     def runs(self) -> list[TaskRun]:
-        """Its tasks, for looking at what is there."""
+        """Its tasks, for reading."""
         return [item.run(TaskFolder(self.path / item.task.name)) for item in self.prepared]
 
     def samples(self) -> int:
-        """Samples that it holds when it is complete."""
+        """The number of samples of the complete folder."""
         return sum(len(item.problems) * item.sampling.k for item in self.prepared)
 
     def missing(self) -> int:
-        """Samples that are still to be drawn."""
+        """The number of samples still to be drawn."""
         return sum(len(rows) for run in self.runs() for rows in missing(run).values())
 
     def complete(self) -> bool:
-        """Whether every sample is there and graded."""
+        """Whether every sample is stored and graded."""
         for run in self.runs():
             if missing(run) or sum(1 for _ in run.folder.grades()) < (
                 len(run.problems) * run.sampling.k
@@ -79,10 +79,10 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is to be done, fixed before anything is sampled."""
+    """What a sweep will do, fixed before anything is sampled."""
 
     base: Sequence[Prepared]
-    cells: Sequence[Cell]
+    conditions: Sequence[Condition]
     draws: Sequence[Draw]
 
     def to_json(self, effects: Sequence[Effect]) -> dict[str, Any]:
@@ -105,51 +105,51 @@ class Sweep:
 
 
 def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant]) -> Sweep:
-    """Decide for every task and value where its outcomes come from.
+    """Decide for every task and value where the outcomes come from.
 
     Raises:
-        UsageError: a value that cannot be honoured, or that applies to none of the tasks.
-        ProtocolMismatch: a folder of the sweep holds another protocol.
+        UsageError: a value is not supported, or applies to none of the tasks.
+        ProtocolMismatch: a folder of the sweep has another protocol.
         DataError: the problems cannot be read.
     """
     prepared = prepare(tasks, base)
-    length_sources(base, [task.name for task in tasks], {})  # what it names can be used
-    cells = []
+    length_sources(base, [task.name for task in tasks], {})  # checks the run that it names
+    conditions = []
     for variant in variants:
         found = [
-            cell
+            condition
             for task, item in zip(tasks, prepared, strict=True)
-            if (cell := make_cell(task, item, variant)) is not None
+            if (condition := make_condition(task, item, variant)) is not None
         ]
         if not found:
             names = ", ".join(task.name for task in tasks)
-            raise UsageError(f"{variant.name}: applies to none of {names}; leave it out")
-        cells += found
-    draws = _draws(base, prepared, cells)
+            raise UsageError(f"{variant.name}: it applies to none of {names}; leave it out")
+        conditions += found
+    draws = _draws(base, prepared, conditions)
     for draw in draws:
         _check_folder(draw)
-    return Sweep(prepared, cells, draws)
+    return Sweep(prepared, conditions, draws)
 
 
 async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
-    """Complete every run folder of a sweep with one engine, loaded only if something is missing.
+    """Complete every run folder of a sweep with one engine, loaded only if samples are missing.
 
     Raises:
-        EngineDown: the engine cannot go on; every finished sample is kept.
+        EngineDown: the engine cannot continue; every finished sample is kept.
     """
     waiting = [draw for draw in sweep.draws if not draw.complete()]
     if not waiting:
         return
     settings = waiting[0].settings
     guards = [guard for draw in waiting if (guard := draw.settings.repetition_guard) is not None]
-    if guards:  # an engine that cannot keep it must not be opened for the values without one
+    if guards:  # so an engine without the guard is refused at once
         settings = settings.model_copy(update={"repetition_guard": guards[0]})
-    # No start of a sweep may repeat the draws of one before it, in whichever folder those are.
+    # No start of a sweep may repeat samples of an earlier one in any of its folders.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)
     notices = Notices()
     async with AsyncExitStack() as stack:
-        if settings.grade_on == "ray":  # each folder has its graders, over one connection
+        if settings.grade_on == "ray":  # one connection for the graders of all folders
             stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
         engine = await open_engine(settings, seed, notices)
         stack.push_async_callback(engine.close)
@@ -185,7 +185,7 @@ async def _draw(
 
 
 async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
-    """The effect of every value, from the run folders; the base's own score first for each task.
+    """Compute the effect of every value from the run folders, for each task after the base's score.
 
     Raises:
         DataError: a task has no graded sample under some value.
@@ -195,33 +195,33 @@ async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
         drawn = effects.outcomes(run.folder.samples(), run.folder.grades())
         base = effects.first(drawn, item.sampling.k)
         found.append(_measure(item, base, factor=BASE, value="", source="base"))
-        for cell in sweep.cells:
-            if cell.prepared.task.name == item.task.name:
-                found.append(await _effect(cell, run, base, drawn, observe))
+        for condition in sweep.conditions:
+            if condition.prepared.task.name == item.task.name:
+                found.append(await _effect(condition, run, base, drawn, observe))
     return found
 
 
 async def _effect(
-    cell: Cell,
+    condition: Condition,
     run: TaskRun,
     base: Sequence[Outcome],
     drawn: Sequence[Outcome],
     observe: Observe,
 ) -> Effect:
-    """One cell's score and its difference to the base; `drawn` is `base` and what lies beyond k."""
-    item, variant, how = cell.prepared, cell.variant, cell.how
+    """One condition's score and its difference to the base; `drawn` is `base` and what lies beyond k."""
+    item, variant, origin = condition.prepared, condition.variant, condition.origin
     k, cap = item.sampling.k, item.sampling.max_tokens or 0
     pairing: Pairing = "samples"
-    source: Source = "stored" if cell.stored else "sampled"
-    if how == "base":
+    source: Source = "stored" if condition.stored else "sampled"
+    if origin == "base":
         return _measure(item, base, factor=variant.factor, value=variant.label, source="base")
-    if how == "sampled":
+    if origin == "sampled":
         folder = TaskFolder(variant.settings.output / item.task.name)
         new = effects.outcomes(folder.samples(), folder.grades(), k=k)
         pairing = "problems"
-    elif how == "capped":
+    elif origin == "capped":
         new = effects.capped(base, cap)
-    elif how == "regraded":
+    elif origin == "regraded":
         again = replace(run, task=item.task)
         grades = _graded_before(run, variant)
         if grades is None:
@@ -230,7 +230,7 @@ async def _effect(
     else:
         new, pairing = effects.first(drawn, k), "nested"
     effect = _measure(item, new, factor=variant.factor, value=variant.label, source=source)
-    if how == "capped":
+    if origin == "capped":
         effect = replace(effect, cut_responses=effects.cut_responses(base, cap))
     return effects.against(effect, base, new, pairing)
 
@@ -244,7 +244,7 @@ async def _graded_again(run: TaskRun, variant: Variant, observe: Observe, k: int
 
 
 def _graded_before(run: TaskRun, variant: Variant) -> list[Grade] | None:
-    """The grades by another scoring where the stored ones hold it: judging programs takes hours."""
+    """The grades by another scoring, if the stored grades include it: judging takes hours."""
     name, grades = variant.label, list(run.folder.grades())
     if variant.factor != "scoring" or not all(name in grade.also for grade in grades):
         return None
@@ -261,16 +261,18 @@ def _measure(
     )
 
 
-def _draws(base: RunSettings, prepared: Sequence[Prepared], cells: Sequence[Cell]) -> list[Draw]:
+def _draws(
+    base: RunSettings, prepared: Sequence[Prepared], conditions: Sequence[Condition]
+) -> list[Draw]:
     """The base, drawn up to the largest k of any value, and one folder per value to be sampled."""
     largest = {item.task.name: item.sampling.k for item in prepared}
     draws: dict[Path, Draw] = {}
-    for cell in cells:
-        item, settings = cell.prepared, cell.variant.settings
+    for condition in conditions:
+        item, settings = condition.prepared, condition.variant.settings
         name, k = item.task.name, item.sampling.k
-        if cell.how == "extended":
+        if condition.origin == "extended":
             largest[name] = max(largest[name], k)
-        elif cell.how == "sampled":
+        elif condition.origin == "sampled":
             draw = draws.setdefault(settings.output, Draw(settings.output, settings, []))
             draw.prepared.append(_at_least(item, k, settings.output))
     whole = [_at_least(item, largest[item.task.name], base.output) for item in prepared]
@@ -278,14 +280,14 @@ def _draws(base: RunSettings, prepared: Sequence[Prepared], cells: Sequence[Cell
 
 
 def _at_least(item: Prepared, k: int, path: Path) -> Prepared:
-    """A task with k samples per problem, or with as many as its folder holds already."""
+    """A task with k samples per problem, or as many as its folder already has."""
     if (path / MANIFEST).exists():
         k = max(k, RunFolder(path).manifest().k.get(item.task.name, 0))
     return replace(item, sampling=replace(item.sampling, k=k))
 
 
 def _check_folder(draw: Draw) -> None:
-    """Refuse a folder that holds another protocol, before anything is sampled."""
+    """Refuse a folder that has another protocol, before anything is sampled."""
     if (draw.path / MANIFEST).exists():
         with RunWriter(draw.path, take_over=draw.settings.take_over) as writer:
             for item in draw.prepared:

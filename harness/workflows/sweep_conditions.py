@@ -1,4 +1,4 @@
-"""One value of one factor on one task: what it changes, and where its outcomes come from."""
+"""Conditions of a sweep: one value of one factor on one task, and where its outcomes come from."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ from harness.workflows.evaluate import Prepared
 from harness.workflows.run_settings import configure
 from harness.workflows.sweep_config import Variant
 
-How = Literal["base", "sampled", "extended", "first", "capped", "regraded"]
-"""Where a value's outcomes come from: the base as it is; samples of its own; the base's samples
-beyond its k; or the stored ones: the first k, cut at a lower cap, graded in another way."""
+Origin = Literal["base", "sampled", "extended", "first", "capped", "regraded"]
+"""Where the outcomes come from: `base`, the base itself; `sampled`, samples of its own; `extended`,
+further samples of the base. The others need only the base's stored samples: `first`, the first k;
+`capped`, cut at a lower cap; `regraded`, graded in another way."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Condition:
     """One value of one factor on one task."""
 
     variant: Variant
     prepared: Prepared
-    how: How
+    origin: Origin
 
     @property
     def stored(self) -> bool:
-        """Whether the base's stored samples tell its outcomes."""
-        return self.how in ("first", "capped", "regraded")
+        """Whether the base's stored samples are enough for its outcomes."""
+        return self.origin in ("first", "capped", "regraded")
 
 
-def make_cell(task: Task, base: Prepared, variant: Variant) -> Cell | None:
-    """What a value means for a task; None where it does not apply to it.
+def make_condition(task: Task, base: Prepared, variant: Variant) -> Condition | None:
+    """Apply a value to a task; None if it does not apply.
 
     Args:
-        task: as the registry has it.
-        base: the same under the base's settings.
+        task: as in the registry.
+        base: the same task under the base's settings.
         variant: the value.
 
     Raises:
-        UsageError: a value that cannot be honoured.
+        UsageError: the task does not support the value.
     """
     if variant.grader is not None:
         varied = _graded_as(base, variant.grader)
@@ -56,6 +57,8 @@ def make_cell(task: Task, base: Prepared, variant: Variant) -> Cell | None:
         return None
     varied.task.grader.ready()
     return Cell(variant, varied, _how(base, varied, variant))
+    check_ready(varied.task.grader)
+    return Condition(variant, varied, _origin(base, varied, variant))
 
 
 def _applies(factor: str, task: Task) -> bool:
@@ -83,13 +86,13 @@ def _configured(task: Task, base: Prepared, variant: Variant) -> Prepared:
         extract=settings.extract,
         source=base.protocol.source,
     )
-    # The problems are the base's: their hashes run over every test and are not computed again.
+    # The problems are the base's; hashing all their test cases again would be slow.
     protocol = replace(protocol, problems=base.protocol.problems)
     return Prepared(varied, sampling, base.problems, protocol)
 
 
 def _graded_as(base: Prepared, kind: str) -> Prepared | None:
-    """The base under the grader of another kind of answer; None where it cannot read the task."""
+    """The base with the grader of another kind of answer; None if that grader cannot grade it."""
     if any(bool(problem.choices) != (kind == "choice") for problem in base.problems):
         return None
     grader = GRADERS[kind]
@@ -99,13 +102,13 @@ def _graded_as(base: Prepared, kind: str) -> Prepared | None:
     try:
         for problem in base.problems:
             grader.grade(problem, nothing)
-    except DataError:  # a reference answer that is none of this kind
+    except DataError:  # a reference answer of another kind
         return None
     protocol = replace(base.protocol, grader=grader.version)
     return Prepared(replace(base.task, grader=grader), base.sampling, base.problems, protocol)
 
 
-def _how(base: Prepared, varied: Prepared, variant: Variant) -> How:
+def _origin(base: Prepared, varied: Prepared, variant: Variant) -> Origin:
     same_grader = variant.grader is None or varied.task.grader == base.task.grader
     if (
         varied.protocol.hash == base.protocol.hash

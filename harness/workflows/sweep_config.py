@@ -1,9 +1,9 @@
-"""What a sweep varies: a base protocol, and values of one factor at a time. Read and checked here.
+"""The configuration of a sweep: a base, and values of one factor at a time. Checked here.
 
 base: {model: .., tasks: .., k: 8}         settings of `harness run`
 vary:
   temperature: [0.3, 1.0]
-  prompt: {terse: "{statement}"}           names for values that are too long to be one
+  prompt: {terse: "{statement}"}           names for values too long for a folder name
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Factor = Literal[
     "grader",
     "k",
 ]
-"""`grader` takes a kind of answer: the samples are graded as if they were of that kind."""
+"""What can be varied. `grader` takes a kind of answer, whose grader then grades the samples."""
 
 FACTORS: tuple[Factor, ...] = get_args(Factor)
 BASE = "base"
@@ -53,7 +53,7 @@ class SweepConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The base with one value of one factor; `label` stands for the value, also in folder names."""
+    """The base with one value of one factor; `label` names the value, also in folder names."""
 
     factor: Factor
     label: str
@@ -62,34 +62,34 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """The folder and the words for it: temperature=0.3."""
+        """Its name in folders and reports: temperature=0.3."""
         return f"{self.factor}={self.label}"
 
 
 def read_sweep(
     path: Path, output: Path, options: Mapping[str, Any]
 ) -> tuple[RunSettings, list[Variant]]:
-    """The base settings and the variants of a configuration file, in its order.
+    """Read the base settings and the variants of a configuration file, in its order.
 
     Args:
         path: the file.
         output: the folder of the sweep.
-        options: settings of the base that win over the file's; None where not given.
+        options: settings that override the file's base; None if not given.
 
     Raises:
-        UsageError: an unknown name, a value that its setting cannot take, or a value given twice.
+        UsageError: an unknown name, an invalid value, or a value given twice.
         DataError: the file cannot be read.
     """
     config = check(SweepConfig, read_config(path), path)
     if "output" in config.base:
-        raise UsageError(f"{path}: base.output: -o DIR says where a sweep goes; leave it out")
+        raise UsageError(f"{path}: base.output: give the folder with -o DIR instead")
     given = {name: value for name, value in options.items() if value is not None}
     values = {**by_field(config.base), **given, "output": output / BASE}
     base = check(RunSettings, values, path, prefix="base.")
     if base.until is not None or base.base is not None:
         raise UsageError(
-            f"{path}: base.until and base.base: all values of a sweep have the same k, so that "
-            "they compare; leave them out"
+            f"{path}: base.until and base.base: all values of a sweep need the same k to be "
+            "comparable; leave these out"
         )
     variants = [
         _variant(base, factor, label, value, output, path)
@@ -99,7 +99,7 @@ def read_sweep(
     seen: set[str] = set()
     for variant in variants:
         if variant.name in seen:
-            raise UsageError(f"{path}: vary.{variant.factor} holds {variant.label} twice")
+            raise UsageError(f"{path}: vary.{variant.factor} has {variant.label} twice")
         seen.add(variant.name)
     return base, variants
 
@@ -108,13 +108,13 @@ def _labelled(
     factor: Factor, given: list[Any] | Mapping[str, Any], path: Path
 ) -> Iterator[tuple[str, Any]]:
     if not given:
-        raise UsageError(f"{path}: vary.{factor} holds no value; list some, or leave it out")
+        raise UsageError(f"{path}: vary.{factor} has no value; list some, or leave it out")
     if isinstance(given, Mapping):
         for name, value in given.items():
             if not _NAME.fullmatch(str(name)):
                 raise UsageError(
-                    f"{path}: vary.{factor} {str(name)!r}: it names a folder, so it takes letters, "
-                    "digits and . _ + - (64 at most)"
+                    f"{path}: vary.{factor} {str(name)!r}: it names a folder, so use letters, "
+                    "digits and . _ + - (at most 64)"
                 )
             yield str(name), value
         return
@@ -123,7 +123,7 @@ def _labelled(
 
 
 def _label(factor: Factor, value: Any) -> str:
-    """A value as a folder name: itself where it is short, a file's stem, or a text's hash."""
+    """A value as a folder name: the value, a file's stem, or the hash of a text."""
     text = str(value)
     if factor not in _TEXTS:
         return (
@@ -139,13 +139,13 @@ def _variant(
 ) -> Variant:
     place = f"vary.{factor}"
     if value is None:
-        raise UsageError(f"{path}: {place} has an empty value; name one, or leave it out")
+        raise UsageError(f"{path}: {place} has an empty value; give one, or leave it out")
     if factor == "grader":
         if value not in GRADERS:
             raise UsageError(f"{path}: {place} {value!r}: there are {', '.join(GRADERS)}")
         return Variant(factor, label, base, value)
     changes = {factor: value, "output": output / f"{factor}={label}"}
     if changes.get("temperature") == 0:
-        changes["k"] = 1  # greedy decoding has one sample to give
+        changes["k"] = 1  # greedy decoding gives one sample
     settings = check(RunSettings, {**base.model_dump(), **changes}, path, prefix="vary.")
     return Variant(factor, label, settings)

@@ -86,7 +86,7 @@ def test_runs_are_named_by_their_path_below_the_folder_of_runs(runs: Path) -> No
     assert entry.run == "runs/one"
     assert not (runs / LEDGER).exists()
     for elsewhere in (runs / "two", runs / "one"):
-        with pytest.raises(UsageError, match="does not lie below"):
+        with pytest.raises(UsageError, match="is not below"):
             accept(runs / "one", runs=elsewhere)
 
 

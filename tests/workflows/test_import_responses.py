@@ -126,7 +126,7 @@ def test_the_same_file_again_adds_nothing_and_another_is_refused(tmp_path: Path)
     [
         ({**ROW}, "no column holds the responses"),
         ({**ROW, "responses": "text"}, "must hold a list"),
-        ({**ROW, "responses": [1]}, "a response is no text: 1"),
+        ({**ROW, "responses": [1]}, "a response is not a string: 1"),
         ({**ROW, "responses": ["x", "y"], "finish_reason": ["stop"]}, "2 responses and 1 finish"),
         ({"id": "a", "answer": "2", "responses": ["x"]}, "no column holds the statement"),
         ({**ROW, "answer": "", "responses": ["x"]}, "'answer' .answer. is empty"),

@@ -248,7 +248,7 @@ def test_runs_of_two_checkpoints_need_two_names() -> None:
     with pytest.raises(UsageError, match="tells them apart"):
         name_runs(paths, "{checkpoint}")
     assert [c.run for c in name_runs(paths, "{parent}-{checkpoint}")] == ["a-last", "b-last"]
-    with pytest.raises(UsageError, match="no folder below runs"):
+    with pytest.raises(UsageError, match="not a folder below runs"):
         name_runs(paths, "../{parent}")
 
 

@@ -22,25 +22,30 @@ from harness.storage.run_folder import Manifest, RunFolder, RunWriter
 from harness.types import Tally
 from harness.workflows.evaluate import prepare, run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
-from harness.workflows.plan_inputs import Assumptions, Basis, bases, throughput
+from harness.workflows.plan_inputs import (
+    Assumptions,
+    PlanInputs,
+    plan_inputs,
+    throughput,
+)
 from tests.support.fakes import FakeEngine
 
 TASK = "practice_integer"
 LIMIT = 12
-FEW = (1, 4, 8)  # with the basis's own 16: quicker to compute than all steps
+FEW = (1, 4, 8)  # with the inputs's own 16: quicker to compute than all steps
 
 
-def basis(n: int = 40, k: int = 16, length: float | None = 100.0) -> Basis:
+def inputs(n: int = 40, k: int = 16, length: float | None = 100.0) -> PlanInputs:
     """Rates as many problems have them: some never right, some always, the rest between."""
     right = [round(k * min(1.0, i / (0.7 * n))) for i in range(n)]
     rates = power.posterior_rates([Tally(k, c) for c in right])
-    return Basis(task="t", rates=rates, k=k, length=length, origin="test")
+    return PlanInputs(task="t", rates=rates, k=k, length=length, origin="test")
 
 
 @cache
-def planned_basis() -> TaskPlan:
-    """The plan of that basis, with a wished-for drop of two points."""
-    return plan_task(basis(), detect=0.02, tokens_per_second=50.0, steps=FEW)
+def planned_task() -> TaskPlan:
+    """The plan of that inputs, with a wished-for drop of two points."""
+    return plan_task(inputs(), detect=0.02, tokens_per_second=50.0, steps=FEW)
 
 
 @pytest.fixture
@@ -72,7 +77,7 @@ def run(inline_grading: None, tmp_path: Path) -> Path:
 
 
 def test_cost_is_problems_times_samples_times_length() -> None:
-    planned = planned_basis()
+    planned = planned_task()
     step = planned.step(8)
     assert (step.samples, step.tokens) == (320, 32_000)
     assert step.hours == pytest.approx(32_000 / 50 / 3600)
@@ -80,13 +85,13 @@ def test_cost_is_problems_times_samples_times_length() -> None:
 
 
 def test_what_is_not_known_is_left_open() -> None:
-    assert plan_task(basis(length=None), tokens_per_second=50.0, steps=()).step(16).hours is None
-    assert plan_task(basis(), steps=()).step(16).hours is None
-    assert plan_task(basis(), steps=()).step(16).tokens == 64_000
+    assert plan_task(inputs(length=None), tokens_per_second=50.0, steps=()).step(16).hours is None
+    assert plan_task(inputs(), steps=()).step(16).hours is None
+    assert plan_task(inputs(), steps=()).step(16).tokens == 64_000
 
 
 def test_errors_and_drops_shrink_with_k_but_the_problems_error_has_a_floor() -> None:
-    steps = [s for s in planned_basis().steps if s.k > 1]
+    steps = [s for s in planned_task().steps if s.k > 1]
     for before, after in pairwise(steps):
         ratio = math.sqrt(before.k / after.k)
         assert after.se_sampling == pytest.approx(before.se_sampling * ratio)
@@ -94,7 +99,7 @@ def test_errors_and_drops_shrink_with_k_but_the_problems_error_has_a_floor() -> 
         assert after.decided_drop < before.decided_drop  # type: ignore[operator]
         assert after.decided_share < before.decided_share  # type: ignore[operator]
         assert after.margin_power >= before.margin_power
-    floor = float(basis().rates.std()) / math.sqrt(39)
+    floor = float(inputs().rates.std()) / math.sqrt(39)
     assert floor < steps[-1].se_problems < 1.05 * floor  # type: ignore[operator]
 
 
@@ -103,7 +108,7 @@ def test_the_errors_to_expect_are_those_of_simulated_runs() -> None:
 
     from harness.stats.intervals import problems_error, rate_variances, sampling_error
 
-    random, found = np.random.default_rng(3), basis(n=60)
+    random, found = np.random.default_rng(3), inputs(n=60)
     step, sampling, problems = plan_task(found, steps=(4,)).step(4), [], []
     for _ in range(200):
         column = random.integers(0, found.rates.shape[1], 60)
@@ -116,52 +121,52 @@ def test_the_errors_to_expect_are_those_of_simulated_runs() -> None:
 
 
 def test_both_gates_see_about_the_same_drop_with_the_same_most() -> None:
-    for step in planned_basis().steps:
+    for step in planned_task().steps:
         if step.k >= 8:
             assert step.decided_drop == pytest.approx(step.drop, rel=0.1)
             assert 0.4 < (step.decided_share or 0) < 0.6
 
 
 def test_one_sample_a_problem_sees_a_large_drop_and_has_no_sequential_gate() -> None:
-    step = planned_basis().step(1)
+    step = planned_task().step(1)
     assert (step.decided_drop, step.decided_share) == (None, None)
-    assert step.drop < float(basis().rates.mean())
+    assert step.drop < float(inputs().rates.mean())
 
 
 def test_the_k_that_a_drop_needs_sees_it_and_one_less_does_not() -> None:
-    found = basis()
-    wish = planned_basis().wish
-    assert wish is not None
-    assert wish.k is not None
-    assert wish.n_problems is None
-    assert power.power_at(found.rates, wish.k, wish.k, 0.02) >= power.POWER
-    assert power.power_at(found.rates, wish.k - 1, wish.k - 1, 0.02) < power.POWER
-    assert wish.step is not None
-    assert wish.step.drop <= 0.02 + 1e-6
+    found = inputs()
+    detection = planned_task().detection
+    assert detection is not None
+    assert detection.k is not None
+    assert detection.n_problems is None
+    assert power.power_at(found.rates, detection.k, detection.k, 0.02) >= power.POWER
+    assert power.power_at(found.rates, detection.k - 1, detection.k - 1, 0.02) < power.POWER
+    assert detection.step is not None
+    assert detection.step.drop <= 0.02 + 1e-6
 
 
 def test_a_base_with_few_samples_sets_a_limit_that_only_problems_lift() -> None:
-    found = basis()
-    wish = plan_task(found, detect=0.02, base_k=4, steps=()).wish
-    assert wish is not None
-    assert (wish.k, wish.step) == (None, None)
-    assert wish.n_problems is not None
-    times = wish.n_problems / found.n_problems
+    found = inputs()
+    detection = plan_task(found, detect=0.02, base_k=4, steps=()).detection
+    assert detection is not None
+    assert (detection.k, detection.step) == (None, None)
+    assert detection.n_problems is not None
+    times = detection.n_problems / found.n_problems
     assert times > 1
     more = found.rates.repeat(math.ceil(times), axis=0)
-    assert power.power_at(more, 4, wish.k_problems, 0.02) >= power.POWER - 0.02
+    assert power.power_at(more, 4, detection.k_problems, 0.02) >= power.POWER - 0.02
 
 
 def test_a_drop_below_zero_is_no_plan() -> None:
-    low = Basis(task="t", rates=power.posterior_rates([Tally(8, 0)] * 20), k=8, length=None,
+    low = PlanInputs(task="t", rates=power.posterior_rates([Tally(8, 0)] * 20), k=8, length=None,
                 origin="test")  # fmt: skip
-    wish = plan_task(low, detect=0.3, steps=()).wish
-    assert wish is not None
-    assert (wish.k, wish.n_problems) == (None, None)
+    detection = plan_task(low, detect=0.3, steps=()).detection
+    assert detection is not None
+    assert (detection.k, detection.n_problems) == (None, None)
 
 
 def test_a_runs_own_tasks_rates_and_lengths_are_taken(run: Path) -> None:
-    (found,) = bases([], task_named, run=run, data=None, stated=Assumptions())
+    (found,) = plan_inputs([], task_named, run=run, data=None, stated=Assumptions())
     assert (found.task, found.n_problems, found.k, found.length) == (TASK, LIMIT, 4, 10.0)
     scored = RunFolder(run).task(TASK).scores()["scores"][0]["value"]
     assert float(found.rates.mean()) == pytest.approx(scored, abs=0.05)
@@ -169,7 +174,7 @@ def test_a_runs_own_tasks_rates_and_lengths_are_taken(run: Path) -> None:
 
 def test_what_is_stated_goes_before_what_was_measured(run: Path) -> None:
     stated = Assumptions(rate=0.25, spread=0.2, length=5000)
-    (found,) = bases([TASK], task_named, run=run, data=None, stated=stated)
+    (found,) = plan_inputs([TASK], task_named, run=run, data=None, stated=stated)
     assert found.length == 5000
     assert float(found.rates.mean()) == pytest.approx(0.25, abs=0.01)
     assert float(found.rates.std()) == pytest.approx(0.2, abs=0.02)
@@ -177,28 +182,28 @@ def test_what_is_stated_goes_before_what_was_measured(run: Path) -> None:
 
 def test_without_a_run_the_dataset_gives_the_number_of_problems(tmp_path: Path) -> None:
     stated = Assumptions(rate=0.7)
-    (found,) = bases([TASK], task_named, run=None, data=None, stated=stated)
+    (found,) = plan_inputs([TASK], task_named, run=None, data=None, stated=stated)
     assert (found.n_problems, found.k, found.length) == (40, 16, None)
     rows = [{"id": n, "problem": f"{n}?", "answer": str(n)} for n in range(30)]
     (tmp_path / "aime24.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (found,) = bases(["aime24"], task_named, run=None, data=tmp_path, stated=stated)
+    (found,) = plan_inputs(["aime24"], task_named, run=None, data=tmp_path, stated=stated)
     assert found.n_problems == 30
 
 
 def test_a_task_without_rate_is_an_error_that_says_what_to_state(run: Path) -> None:
     nothing = Assumptions()
     with pytest.raises(UsageError, match=r"practice_math: .* holds practice_integer; state"):
-        bases(["practice_math"], task_named, run=run, data=None, stated=nothing)
+        plan_inputs(["practice_math"], task_named, run=run, data=None, stated=nothing)
     with pytest.raises(UsageError, match="there is no --from RUN; state a mean rate"):
-        bases(["practice_math"], task_named, run=None, data=None, stated=nothing)
+        plan_inputs(["practice_math"], task_named, run=None, data=None, stated=nothing)
     with pytest.raises(UsageError, match="--tasks is needed"):
-        bases([], task_named, run=None, data=None, stated=nothing)
+        plan_inputs([], task_named, run=None, data=None, stated=nothing)
 
 
-def test_a_run_without_grades_is_no_basis(run: Path) -> None:
+def test_a_run_without_grades_is_not_enough_to_plan(run: Path) -> None:
     (run / TASK / "grades.jsonl").write_text("")
     with pytest.raises(DataError, match="no graded sample"):
-        bases([], task_named, run=run, data=None, stated=Assumptions())
+        plan_inputs([], task_named, run=run, data=None, stated=Assumptions())
 
 
 def test_speed_is_that_of_the_starts_on_record(run: Path) -> None:
@@ -235,7 +240,7 @@ def test_speed_is_unknown_where_nothing_tells_it(run: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--assume", "70"), "--assume 70: a rate between 0 and 1"),
+        (("--assume", "70"), "--assume 70: give a rate between 0 and 1"),
         (("--spread", "0.2"), "--spread goes with --assume"),
         (("--assume", "0.7", "--spread", "0.6"), "--spread 0.6"),
         (("--assume", "0.7", "--length", "0"), "--length 0"),

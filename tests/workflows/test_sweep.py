@@ -311,7 +311,7 @@ def test_another_scoring_is_judged_once_and_taken_from_the_grades_that_hold_it(
 def test_choice_order_is_left_out_for_a_task_without_choices(bench: Bench) -> None:
     both = f"{TASK},practice_choice"
     planned = bench.lay_out({"choice_order": ["per-sample"], "grader": ["math"]}, tasks=both)
-    assert [(c.variant.name, c.prepared.task.name) for c in planned.cells] == [
+    assert [(c.variant.name, c.prepared.task.name) for c in planned.conditions] == [
         ("choice_order=per-sample", "practice_choice"),
         ("grader=math", TASK),
     ]
@@ -333,8 +333,8 @@ def test_choice_order_is_left_out_for_a_task_without_choices(bench: Bench) -> No
         ({"grader": ["judge"]}, "vary.grader 'judge': there are"),
         ({"extract": ["loose"]}, "vary.extract 'loose'"),
         ({"scoring": ["process"]}, "scoring=process: applies to none"),
-        ({"temperature": [1, 1.0]}, "holds 1.0 twice"),
-        ({"temperature": []}, "vary.temperature holds no value"),
+        ({"temperature": [1, 1.0]}, "has 1.0 twice"),
+        ({"temperature": []}, "vary.temperature has no value"),
         ({"temperature": [None]}, "vary.temperature has an empty value"),
         ({"temprature": [1]}, "vary.temprature 'temprature': Input should be 'temperature'"),
         ({}, "vary"),
@@ -353,7 +353,7 @@ def test_a_bad_value_is_found_before_anything_is_sampled(
     ("base", "said"),
     [
         ({"until": "decided"}, "base.until and base.base"),
-        ({"output": "there"}, "base.output: -o DIR says"),
+        ({"output": "there"}, "base.output: give the folder with -o DIR"),
         ({"temprature": 1}, "no setting 'base.temprature'"),
         ({"tasks": "practise_integer"}, "did you mean practice_integer"),
         ({"k": 0}, "k is 0"),
