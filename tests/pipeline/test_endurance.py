@@ -93,7 +93,7 @@ def test_samples_leave_memory_flat(tmp_path: Path) -> None:
     assert to_the_end < 600
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_hundred_thousand_samples_leave_memory_flat(tmp_path: Path) -> None:
     growth(tmp_path / "first", 100)
     while_sampling, to_the_end = growth(tmp_path / "run", 100_000)
