@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.data.datasets import load_problems
-from harness.data.prompts import derive_seed, render
+from harness.data.prompts import render
 from harness.engines import make_engine
 from harness.engines.repetition import SHORTEST
 from harness.engines.settings import EngineSettings
@@ -18,6 +18,7 @@ from harness.pipeline.pending import TaskRun, make_sample
 from harness.pipeline.runner import Observer
 from harness.protocol import make_protocol
 from harness.registry import tasks
+from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import RunFolder
 from harness.types import Prompt, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
