@@ -21,8 +21,9 @@ from harness.engines.settings import EngineSettings
 from harness.registry import tasks
 from harness.types import Prompt
 from tests.support.endpoint import quicken
-from tests.support.engines import VLLM_ARGS, Loop, Served, none_left
+from tests.support.engines import VLLM_ARGS, Loop, Served
 from tests.support.mock_server import Running
+from tests.support.processes import none_left
 
 # Small engines side by side on a few cores, offline; read when vLLM is imported. Without the last
 # one the CPU build starts a worker process beside each engine's own, as no GPU build does for one

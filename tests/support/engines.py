@@ -1,13 +1,11 @@
-"""What tests with real engines share: one event loop per engine, runs under control, processes."""
+"""What tests with real engines share: one event loop per engine, and runs under control."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.interfaces import Completion, Request
 from harness.types import Prompt, Sampling
+from tests.support.processes import processes
 
 # float32 for equal tokens. The CPU build draws a seeded sample only from a prompt that is prefilled
 # in one piece.
@@ -137,32 +136,3 @@ def close_scores(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two scores of one model differ by three errors at most."""
     error = (one["se_sampling"] ** 2 + other["se_sampling"] ** 2) ** 0.5
     return 0 < error < 0.1 and abs(one["value"] - other["value"]) <= 3 * error
-
-
-def processes(*parts: str) -> dict[int, str]:
-    """Process id to command line of those whose command line holds one of the parts."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:  # it has just ended
-            continue
-        if any(part in line for part in parts):
-            found[int(path.name)] = line
-    return found
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
-    """Wait until it holds; the limit is for a hang, not for a busy machine."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
-
-
-@contextmanager
-def none_left(*parts: str) -> Iterator[None]:
-    """Afterwards no process is there that holds one of the parts and was not there before."""
-    before = processes(*parts)
-    yield
-    wait_for(lambda: processes(*parts).keys() <= before.keys())

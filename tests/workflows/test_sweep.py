@@ -430,7 +430,9 @@ def test_pairing_by_sample_matches_the_spread_of_repeated_draws(times: int) -> N
             effects.compare(tallies(base), tallies(new)), base, new, "samples"
         )
         covered += interval is not None and interval.low <= truth <= interval.high
-    assert np.std(values) == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=0.1 if times < 1000 else 0.06)
+    assert np.std(values) == pytest.approx(
+        np.sqrt(np.mean(np.square(errors))), rel=0.1 if times < 1000 else 0.06
+    )
     assert 0.93 <= covered / times <= 0.99
 
 

@@ -32,7 +32,8 @@ from harness.storage.run_folder import RunFolder
 from harness.types import Grade, Prompt, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
-from tests.support.engines import Borrowed, Loop, close_scores, hold_back, none_left
+from tests.support.engines import Borrowed, Loop, close_scores, hold_back
+from tests.support.processes import none_left
 from tests.support.runs import PROBLEMS, FragileGrader
 
 pytestmark = pytest.mark.engines
