@@ -112,8 +112,7 @@ class Served(Loop):
     @property
     def url(self) -> str:
         """Base URL of the server, for further engines."""
-        words = processes("guardian.py")[self._guardian].split()
-        return f"http://127.0.0.1:{words[words.index('--port') + 1]}/v1"
+        return str(self.engine.served.url)
 
     def kill(self) -> None:
         """SIGKILL the server, which is its guardian's only child."""
