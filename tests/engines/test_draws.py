@@ -147,7 +147,7 @@ def test_a_resumed_run_draws_anew(early: str, tmp_path: Path) -> None:
     assert abs(excess(streams)) < 0.4
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("inline_grading")
 def test_sixty_four_samples_of_thirty_problems_repeat_no_more_than_chance(
     early: str, tmp_path: Path

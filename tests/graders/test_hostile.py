@@ -174,7 +174,8 @@ def test_answered_in_time(at):
     for row in ((reference, answer), (answer, reference), (answer, answer)):
         for form in ("answer", "response"):
             fields = {"id": at, "gold": row[0], "prediction": row[1], "form": form}
-            started = time.monotonic()
+            started, begun = time.process_time(), time.monotonic()
             result = match_row(fields, kind="math", extract="lenient")
-            assert time.monotonic() - started < 2
+            assert time.process_time() - started < 2
+            assert time.monotonic() - begun < 60  # a worker without a limit takes hours
             assert result["verdict"] != "error"

@@ -29,8 +29,11 @@ def stored(run: Path) -> int:
     return sum(path.stat().st_size for path in run.glob("*/samples.jsonl"))
 
 
-@pytest.mark.slow
-def test_ten_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kills",
+    [pytest.param(3, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.exhaustive)],
+)
+def test_kills_at_random_moments_lose_nothing(kills: int, tmp_path: Path) -> None:
     run = tmp_path / "run"
     command = [
         sys.executable, "-m", "harness", "run", "--model", "examples/practice-model/late",
@@ -38,7 +41,7 @@ def test_ten_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     ]  # fmt: skip
     rng = random.Random(7)
     kept: dict[str, bytes] = {}
-    for kill in range(10):
+    for kill in range(kills):
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
         before, deadline = stored(run), time.monotonic() + 60
         # Two of three kills fall into sampling and grading, the others into the start.

@@ -122,22 +122,31 @@ def test_the_window_of_the_paper_in_real_data(test_data: Path) -> None:
     assert sum(not problem.judging.decisive for problem in inside) == 30
 
 
-@pytest.mark.slow
+# The two responses on which the scorings differ, and one in twenty of the others, or all.
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(20, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.exhaustive)],
+)
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize(
     ("scoring", "due"), [("process", "process_verdict"), ("lcb-official", "official_verdict")]
 )
-def test_real_responses_are_graded_as_due(test_data: Path, scoring: str, due: str) -> None:
-    """Every row whose tests at hand decide it; the two scorings differ on two of them."""
+def test_real_responses_are_graded_as_due(
+    test_data: Path, scoring: str, due: str, step: int
+) -> None:
+    """Rows whose tests at hand decide them; the two scorings differ on two of them."""
     path = test_data / "lcb_o1_mini.jsonl"
     if not path.is_file():
         pytest.skip(f"the test data has no {path.name}")
     from harness.types import Sample
 
     grader = replace(LIVECODEBENCH.grader, scoring=scoring)  # type: ignore[type-var]
-    wrong = []
-    for place, found in read_rows(path):
-        if not found["decisive"]:
+    wrong, differing = [], 0
+    decisive = (row for row in read_rows(path) if row[1]["decisive"])
+    for number, (place, found) in enumerate(decisive):
+        differs = found["process_verdict"] is not found["official_verdict"]
+        differing += differs
+        if not differs and number % step:
             continue
         problem = parse_row(LIVECODEBENCH, place, found)
         sample = Sample(problem.id, 0, None, found["response"], "stop")
@@ -148,3 +157,4 @@ def test_real_responses_are_graded_as_due(test_data: Path, scoring: str, due: st
         if (grade.verdict == "correct") is not found[due]:
             wrong.append((problem.id, grade.verdict, grade.detail))
     assert wrong == []
+    assert differing == 2

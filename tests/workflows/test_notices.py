@@ -56,7 +56,7 @@ def test_a_model_that_loads_for_long_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluate_module, "LOADING_SECONDS", 0.05)
-    monkeypatch.setattr(evaluate_module, "load_engine", lambda *_: time.sleep(0.3))
+    monkeypatch.setattr(evaluate_module, "load_engine", lambda *_: time.sleep(1))
     settings = RunSettings(model="big", tasks="aime24", output=Path("run"), engine="vllm")
     asyncio.run(evaluate_module.open_engine(settings, 0, Notices()))
     assert "vllm is still loading big after 0 s" in capsys.readouterr().err

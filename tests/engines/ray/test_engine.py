@@ -8,9 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,14 @@ from harness.judge.sandbox import JudgeUnavailable
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.grading_ray import RayGrading, RayWorker
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer
+from harness.pipeline.runner import Observer, silent
 from harness.registry import tasks
 from harness.storage.run_folder import RunFolder
 from harness.types import Grade, Prompt, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
+from tests.support.engines import Borrowed, Loop, close_scores, hold_back
+from tests.support.processes import none_left
 from tests.support.runs import PROBLEMS, FragileGrader
 
 pytestmark = pytest.mark.engines
@@ -41,84 +42,18 @@ ROOT = Path(__file__).parents[3]
 WILD = Sampling(k=64, temperature=5.0, max_tokens=30)
 
 
-def processes(*parts: str) -> dict[int, str]:
-    """Process id to command line of those whose command line holds one of the parts."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:  # it has just ended
-            continue
-        if any(part in line for part in parts):
-            found[int(path.name)] = line
-    return found
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
-
-
-@dataclass
-class TwoNodes:
-    """A cluster of this machine's, a head and what is added to it."""
-
-    cluster: Any
-
-    @property
-    def address(self) -> str:
-        return str(self.cluster.address)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[TwoNodes]:
-    """A head with four CPUs; what the tests connect to with its address."""
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster as LocalCluster
-
-    before = processes("raylet", "gcs_server")
-    made = LocalCluster(
-        initialize_head=True, head_node_args={"num_cpus": 4, "include_dashboard": False}
-    )
-    yield TwoNodes(made)
-    made.shutdown()
-    wait_for(lambda: processes("raylet/raylet", "gcs_server").keys() <= before.keys())
-
-
 @pytest.fixture(autouse=True)
 def no_actor_is_left() -> Iterator[None]:
-    before = processes("ray::Host", "ray::GradingActor")
-    yield
-    wait_for(lambda: processes("ray::Host", "ray::GradingActor").keys() <= before.keys())
+    with none_left("ray::Host", "ray::GradingActor"):
+        yield
 
 
-def settings(late: str, cluster: TwoNodes, output: Path, **options: Any) -> RunSettings:
+def settings(late: str, cluster: Any, output: Path, **options: Any) -> RunSettings:
     values: dict[str, Any] = {
         "engine": "ray:transformers", "replicas": 2, "k": 6, "limit": 40,
         "ray_address": cluster.address, "engine_arg": {"batch_size": "16"}, **options,
     }  # fmt: skip
     return RunSettings(model=late, tasks=TASK, output=output, **values)
-
-
-def run(
-    given: RunSettings,
-    when: Callable[[], bool] = lambda: False,
-    then: Callable[[], None] = lambda: None,
-) -> dict[str, Any]:
-    """Evaluate; once, after the event at which it is due, something happens."""
-    done: list[int] = []
-
-    def observe(runs: Sequence[TaskRun]) -> Observer:
-        def event(name: str, task: str, verdict: Verdict | None) -> None:
-            if not done and when():
-                done.append(1)
-                then()
-
-        return event
-
-    return asyncio.run(evaluate([tasks()[TASK]], given, observe=observe))[0]
 
 
 def check_whole(output: Path, k: int, problems: int) -> None:
@@ -173,69 +108,46 @@ class Lives:
         monkeypatch.setattr(ray_start, "RemoteEngine", Counting)
 
 
-def test_an_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_models(
-    late: str, cluster: TwoNodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lives = Lives(monkeypatch)
-
-    def kill() -> None:
-        os.kill(lives.pids[1, 0], signal.SIGKILL)
-
-    def ready() -> bool:
-        return lives.samples[1, 0] >= 20
-
-    scores = run(settings(late, cluster, tmp_path / "ray"), ready, kill)
-    check_whole(tmp_path / "ray", k=6, problems=40)
-    assert sum(lives.samples.values()) == 240
-    assert lives.samples[0, 0] and lives.samples[1, 0]
-    manifest = RunFolder(tmp_path / "ray").manifest()
-    assert [n for n in manifest.starts[0]["notices"] if "stopped and is restarted" in n]
-    assert manifest.fingerprint["engine"] == "ray:transformers"
-    plain = settings(late, cluster, tmp_path / "plain").model_copy(
-        update={"engine": "transformers", "replicas": None, "ray_address": None}
-    )
-    here = run(plain)["scores"][0]
-    there = scores["scores"][0]
-    error = (here["se_sampling"] ** 2 + there["se_sampling"] ** 2) ** 0.5
-    assert abs(here["value"] - there["value"]) <= 3 * error
-
-
 def test_a_node_that_joins_late_gets_samples_and_its_loss_costs_none(
-    late: str, cluster: TwoNodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    late: str, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lives = Lives(monkeypatch)
     nodes: list[Any] = []
+    lost: list[int] = []
+    sampled = 0
 
     # Each takes all of a node's CPUs, so the second one waits for a node.
     given = settings(
-        late, cluster, tmp_path, k=24, engine_arg={"batch_size": "8", "cpus": "4", "gpus": "0"}
+        late, cluster, tmp_path, engine_arg={"batch_size": "8", "cpus": "4", "gpus": "0"}
     )
-    lost: list[int] = []
+
+    def go(replicas: Any) -> bool:
+        """The second replica finds work, however late its node is."""
+        return sampled < 20 or replicas.running == 2 or bool(lost)
 
     def observe(runs: Sequence[TaskRun]) -> Observer:
-        sampled = 0
-
         def event(name: str, task: str, verdict: Verdict | None) -> None:
             nonlocal sampled
             sampled += name == "sampled"
             if sampled >= 20 and not nodes:
-                nodes.append(cluster.cluster.add_node(num_cpus=4))
+                nodes.append(cluster.add_node(num_cpus=4))
             if lives.samples[1, 0] >= 24 and not lost:
                 lost.append(sampled)
-                cluster.cluster.remove_node(nodes[0])
+                cluster.remove_node(nodes[0])
 
         return event
 
+    hold_back(monkeypatch, go)
     asyncio.run(evaluate([tasks()[TASK]], given, observe=observe))
-    check_whole(tmp_path, k=24, problems=40)
-    assert lost and lost[0] < 24 * 40
+    check_whole(tmp_path, k=6, problems=40)
+    assert lost and lost[0] < 6 * 40
     notices = RunFolder(tmp_path).manifest().starts[0]["notices"]
     assert any("2 replicas are asked for and the cluster holds 1" in n for n in notices)
     assert any("engine 1 stopped" in n for n in notices)
 
 
 def test_no_two_draws_are_the_same_across_replicas_lives_and_a_resume(
-    late: str, cluster: TwoNodes
+    late: str, cluster: Any
 ) -> None:
     given = EngineSettings(
         engine="ray:transformers", model=late, replicas=2, seed=1, ray_address=cluster.address,
@@ -249,7 +161,7 @@ def test_no_two_draws_are_the_same_across_replicas_lives_and_a_resume(
     assert len(set(long)) == len(long)
 
 
-def test_a_model_that_is_not_on_the_node_is_an_error_that_names_it(cluster: TwoNodes) -> None:
+def test_a_model_that_is_not_on_the_node_is_an_error_that_names_it(cluster: Any) -> None:
     given = EngineSettings(
         engine="ray:transformers", model="/nowhere/model", ray_address=cluster.address
     )
@@ -258,20 +170,20 @@ def test_a_model_that_is_not_on_the_node_is_an_error_that_names_it(cluster: TwoN
 
 
 def grade_all(
-    cluster: TwoNodes, graders: Sequence[Any], texts: Sequence[str], told: list[str], local: int = 1
+    cluster: Any, graders: Sequence[Any], texts: Sequence[str], told: list[str], local: int = 1
 ) -> tuple[dict[str, Verdict], list[int]]:
     """Verdicts by response, and how many samples each worker on the cluster graded."""
     verdicts: dict[str, Verdict] = {}
     counts: list[int] = []
+    up: list[bool] = []
 
     async def work() -> None:
         elsewhere = RayGrading(cluster.address, graders, told.append, local=local)
         try:
             async with GradingPool(1, seconds=20, elsewhere=elsewhere) as pool:
-                deadline = time.monotonic() + 60
-                while not told and not any(w._up for w in elsewhere._workers):
-                    assert time.monotonic() < deadline
-                    await asyncio.sleep(0.05)
+                async with asyncio.timeout(300):  # for a hang: until there is a worker, or none
+                    while not (told or up):
+                        await asyncio.sleep(0.05)
                 for index, text in enumerate(texts):
                     sample = Sample("0", index, None, text, "stop")
 
@@ -283,7 +195,11 @@ def grade_all(
         finally:
             await elsewhere.close()
 
-    real = RayWorker.grade
+    ready, real = RayWorker.ready, RayWorker.grade
+
+    async def noted(self: RayWorker) -> bool:
+        up.append(await ready(self))
+        return up[-1]
 
     async def grade(self: RayWorker, chunk: Any, seconds: float) -> list[Grade]:
         grades = await real(self, chunk, seconds)
@@ -291,13 +207,14 @@ def grade_all(
         return grades
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RayWorker, "ready", noted)
         patch.setattr(RayWorker, "grade", grade)
         asyncio.run(work())
     return verdicts, counts
 
 
 def test_a_grader_that_dies_or_raises_on_the_cluster_spoils_one_sample_only(
-    cluster: TwoNodes,
+    cluster: Any,
 ) -> None:
     good = [f"fine {number}" for number in range(400)]
     texts = [*good[:200], "die", "raise", *good[200:]]
@@ -322,7 +239,7 @@ class NeedsHome(FragileGrader):
             raise JudgeUnavailable("no sandbox: bubblewrap is missing")
 
 
-def test_a_node_without_a_sandbox_grades_nothing_and_says_so(cluster: TwoNodes) -> None:
+def test_a_node_without_a_sandbox_grades_nothing_and_says_so(cluster: Any) -> None:
     texts = [f"fine {number}" for number in range(50)]
     told: list[str] = []
     verdicts, counts = grade_all(cluster, [NeedsHome(home=os.getpid())], texts, told)
@@ -332,7 +249,7 @@ def test_a_node_without_a_sandbox_grades_nothing_and_says_so(cluster: TwoNodes) 
 
 
 def test_grades_from_the_cluster_are_those_from_here(
-    late: str, cluster: TwoNodes, tmp_path: Path, sandbox: None
+    late: str, cluster: Any, tmp_path: Path, sandbox: None
 ) -> None:
     """On the run's own samples of a task that runs programs, graded in both places."""
     common = {"engine": "transformers", "replicas": None, "engine_arg": {}, "limit": 12, "k": 2}
@@ -373,19 +290,18 @@ def test_a_run_starts_a_cluster_of_its_own_and_leaves_nothing_behind(
     late: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("ray")
-    before = processes("raylet/raylet", "gcs_server")
     command = [
         sys.executable, "-m", "harness", "run", "--model", late, "--tasks", TASK, "--limit", "4",
         "--k", "2", "--engine", "ray:transformers", "--replicas", "2", "-o", str(tmp_path),
     ]  # fmt: skip
     environment = {name: v for name, v in os.environ.items() if name != "RAY_ADDRESS"}
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
-    )
+    with none_left("raylet/raylet", "gcs_server"):
+        result = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+        )
     assert result.returncode == 0, result.stderr
     assert not re.search(r"\bRay\b|Token|WARNING|raylet", result.stderr)
     check_whole(tmp_path, k=2, problems=4)
-    wait_for(lambda: processes("raylet/raylet", "gcs_server").keys() <= before.keys())
 
 
 ENDED = """
@@ -410,13 +326,13 @@ except Interrupted as error:
 """
 
 
-def test_a_run_on_a_cluster_that_gets_sigterm_ends_in_order(cluster: TwoNodes) -> None:
+def test_a_run_on_a_cluster_that_gets_sigterm_ends_in_order(cluster: Any) -> None:
     command = [sys.executable, "-c", ENDED, cluster.address]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (result.returncode, result.stderr) == (143, "")
 
 
-def test_the_connection_is_shared_and_ends_with_its_last_user(cluster: TwoNodes) -> None:
+def test_the_connection_is_shared_and_ends_with_its_last_user(cluster: Any) -> None:
     import ray
 
     with Cluster(cluster.address) as first:
@@ -427,27 +343,44 @@ def test_the_connection_is_shared_and_ends_with_its_last_user(cluster: TwoNodes)
     assert not ray.is_initialized()
 
 
-def test_vllm_in_actors_one_of_them_killed(
-    late: str, cluster: TwoNodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_vllm_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_models(
+    late: str, cluster: Any, embedded: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("vllm")
     lives = Lives(monkeypatch)
-    cores = processes("EngineCore")
+    killed: list[int] = []
 
-    def kill() -> None:
-        os.kill(lives.pids[1, 0], signal.SIGKILL)
+    def observe(runs: Sequence[TaskRun]) -> Observer:
+        def event(name: str, task: str, verdict: Verdict | None) -> None:
+            if not killed and lives.samples[1, 0] >= 20:
+                killed.append(lives.pids[1, 0])
+                os.kill(lives.pids[1, 0], signal.SIGKILL)
+
+        return event
 
     given = settings(
-        late, cluster, tmp_path, engine="ray", k=48, concurrency=64,
-        engine_arg={"enforce_eager": "true", "max_model_len": "512", "max_num_seqs": "32"},
+        late, cluster, tmp_path / "ray", engine="ray", k=8, concurrency=64,
+        engine_arg={"enforce_eager": "true", "dtype": "float32", "max_model_len": "512",
+                    "max_num_seqs": "32"},
     )  # fmt: skip
-    run(given, lambda: lives.samples[1, 0] >= 50, kill)
-    check_whole(tmp_path, k=48, problems=40)
+    with none_left("EngineCore"):
+        hold_back(monkeypatch, lambda replicas: replicas.running == 2 or bool(killed))
+        (result,) = asyncio.run(evaluate([tasks()[TASK]], given, observe=observe))
+    check_whole(tmp_path / "ray", k=8, problems=40)
+    assert killed
+    assert sum(lives.samples.values()) == 320
     assert lives.samples[0, 0] and lives.samples[1, 0]
-    manifest = RunFolder(tmp_path).manifest()
+    manifest = RunFolder(tmp_path / "ray").manifest()
     assert manifest.fingerprint["engine"] == "ray:vllm"
-    assert [n for n in manifest.starts[0]["notices"] if "engine 1 stopped" in n]
-    wait_for(lambda: processes("EngineCore").keys() <= cores.keys())
+    assert [n for n in manifest.starts[0]["notices"] if "engine 1 stopped and is restarted" in n]
+    plain = settings(late, cluster, tmp_path / "plain").model_copy(
+        update={"engine": "transformers", "k": 8, "replicas": None, "ray_address": None}
+    )
+    monkeypatch.setattr(
+        "harness.workflows.evaluate.make_engine", lambda given: Borrowed(embedded.engine)
+    )
+    (here,) = embedded.run(evaluate([tasks()[TASK]], plain, observe=lambda runs: silent))
+    assert close_scores(here["scores"][0], result["scores"][0])
 
 
 SRUN = """#!/bin/bash
@@ -461,7 +394,6 @@ wait; wait
 
 def test_the_batch_script_starts_a_head_two_nodes_and_the_run(late: str, tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    before = processes("raylet/raylet", "gcs_server")
     shims = tmp_path / "bin"
     shims.mkdir()
     for name, text in {"srun": SRUN, "scontrol": "#!/bin/sh\necho 127.0.0.1\necho other\n"}.items():
@@ -480,10 +412,10 @@ def test_the_batch_script_starts_a_head_two_nodes_and_the_run(late: str, tmp_pat
         "--k", "4", "--engine", "ray:transformers", "--engine-arg", "cpus=1", "-o",
         str(tmp_path / "run"),
     ]  # fmt: skip
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400
-    )
+    with none_left("raylet/raylet", "gcs_server"):
+        result = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+        )
     assert result.returncode == 0, result.stderr
     check_whole(tmp_path / "run", k=4, problems=10)
     assert RunFolder(tmp_path / "run").manifest().fingerprint["replicas"] == 3
-    wait_for(lambda: processes("raylet/raylet", "gcs_server").keys() <= before.keys())
