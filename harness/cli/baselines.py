@@ -62,8 +62,8 @@ def _print(known: Baselines, chosen: Sequence[Cell]) -> None:
     from rich.console import Console
 
     from harness.reports.baselines.loader import conflicts
-    from harness.reports.page.output import print_table
     from harness.reports.tables.published import listing
+    from harness.reports.tables.terminal import print_table
 
     console = Console()
     for table in listing(chosen, conflicts(known.cells)):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
 from harness.reports.baselines.loader import Cell
+from harness.reports.format import metric_label, value_text, verdict_text
 from harness.reports.observations import Classes
 from harness.reports.results import Z95, Result, Scored, by_task
-from harness.reports.tables.summary import metric_label, value_text, verdict_text
 from harness.types import Score, Verdict
 
 from .curves import budget_plot, vote_and_pass_plots

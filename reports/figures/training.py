@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, UsageError
 from harness.reports.baselines.loader import Cell
+from harness.reports.format import value_text
 from harness.reports.observations import Observations, reflection_words
 from harness.reports.results import Z95, Result, by_task
-from harness.reports.tables.summary import value_text
 from harness.storage.files import read_lines
 from harness.types import Score
 

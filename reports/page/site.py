@@ -11,7 +11,6 @@ is replaced in one step, so a reader never sees half of one; pages of runs that 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import shutil
@@ -25,9 +24,11 @@ import harness
 from harness.errors import DataError, UsageError
 from harness.protocol import differences
 from harness.reports.baselines.loader import Cell, load
+from harness.reports.documents import csp_hash, environment
 from harness.reports.figures.scores import figures, file_stem
 from harness.reports.figures.style import Plot
 from harness.reports.figures.trends import trend_plot
+from harness.reports.format import error_text, n_label, value_text
 from harness.reports.history import (
     Compare,
     Difference,
@@ -42,14 +43,14 @@ from harness.reports.history import (
     stamp,
 )
 from harness.reports.results import Result
-from harness.reports.tables.summary import error_text, n_label, value_text
 from harness.storage.files import read_json, write_json, write_text
 from harness.storage.run_folder import TaskFolder
 
-from .output import build, write_report
-from .templating import environment
+from .build import build
+from .output import write_report
 
 STATE = ".harness-site.json"
+_MAKES_PAGES = {".py", ".jinja", ".js", ".yaml", ".txt"}
 _SLUG = re.compile(r"[a-z0-9-]+")
 
 Draw = Callable[[Sequence[Result], Sequence[Cell]], Mapping[str, Sequence[Plot]]]
@@ -242,9 +243,8 @@ def _put(path: Path, template: str, **values: Any) -> int:
     jinja = environment()
     jinja.globals.update(change_text=change_text, score_of=score_of, n_label=n_label)
     style = jinja.get_template("site.css.jinja").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     text = jinja.get_template(f"{template}.html.jinja").render(
-        style=style, style_hash=f"sha256-{digest}", version=harness.__version__, **values
+        style=style, style_hash=csp_hash(style), version=harness.__version__, **values
     )
     if path.is_file() and path.read_bytes() == text.encode("utf-8", "replace"):
         return 0
@@ -294,8 +294,8 @@ def _make(folder: Path) -> None:
 def _maker(baselines: Sequence[Path]) -> str:
     """Changes with what makes pages: version, code, templates, baselines, the user's own too."""
     digest = hashlib.sha256(harness.__version__.encode())
-    here = Path(__file__).parent
-    shipped = [*here.glob("*.py"), *here.glob("templates/*"), *here.glob("baselines/*")]
+    reports = Path(__file__).parent.parent
+    shipped = [path for path in reports.rglob("*") if path.suffix in _MAKES_PAGES]
     for path in [*sorted(shipped), *baselines]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from harness.errors import UsageError
 from harness.reports.baselines.loader import Cell
+from harness.reports.baselines.protocol_differences import stated_differences
 from harness.reports.baselines.verdict import (
     CellVerdict,
     Measured,
@@ -21,7 +22,6 @@ from harness.reports.baselines.verdict import (
     published_error,
 )
 from harness.reports.results import Result
-from harness.reports.tables.published import stated_differences
 from harness.types import Score
 
 from .layouts import Heading, Layout

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.reports.baselines.loader import conflicts
-from harness.reports.tables.published import conflict_text, unstated
-from harness.reports.tables.summary import score_text
+from harness.reports.baselines.protocol_differences import unstated
+from harness.reports.format import score_text
+from harness.reports.tables.published import conflict_text
 
 from .grid import PaperTable
 from .layouts import Heading

@@ -8,17 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from harness.reports.baselines.loader import conflicts
-from harness.reports.baselines.verdict import CellVerdict, points
-from harness.reports.tables.published import unstated
-from harness.reports.tables.summary import (
-    Column,
-    Row,
-    Table,
-    error_text,
-    n_text,
-    score_text,
-    value_text,
-)
+from harness.reports.baselines.protocol_differences import unstated
+from harness.reports.baselines.verdict import CellVerdict
+from harness.reports.format import error_text, n_text, score_text, signed_points, value_text
+from harness.reports.tables.model import Column, Row, Table
 
 from .grid import Entry, Line, PaperTable
 
@@ -212,11 +205,11 @@ def judged(table: PaperTable) -> Iterator[tuple[Line, Entry, CellVerdict]]:
 def _difference_text(verdict: CellVerdict) -> str:
     if verdict.low is None or verdict.difference is None:
         return "–"
-    return f"{points(verdict.difference)} {_interval_text(verdict)}"
+    return f"{signed_points(verdict.difference)} {_interval_text(verdict)}"
 
 
 def _interval_text(verdict: CellVerdict) -> str:
-    return f"[{points(verdict.low or 0)}, {points(verdict.high or 0)}]"
+    return f"[{signed_points(verdict.low or 0)}, {signed_points(verdict.high or 0)}]"
 
 
 def _published_text(entry: Entry) -> str:

@@ -14,7 +14,9 @@ from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.graders.integer import Integer
 from harness.reports.baselines.loader import load
-from harness.reports.page.output import build, render_html, render_markdown
+from harness.reports.page.build import build
+from harness.reports.page.html import render_html
+from harness.reports.page.output import render_markdown
 from harness.reports.results import read_results
 from harness.stats.metrics import pass_at
 from harness.task import Task

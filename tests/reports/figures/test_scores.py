@@ -23,7 +23,8 @@ from harness.reports.figures.scores import figures
 from harness.reports.figures.style import SERIES, VERDICTS, Plot, label
 from harness.reports.figures.training import parse_steps, read_log, step_of, training_figures
 from harness.reports.observations import Length, Observations, count_words
-from harness.reports.page.output import build, render_html
+from harness.reports.page.build import build
+from harness.reports.page.html import render_html
 from harness.reports.results import read_results
 from harness.stats.breakdown import breakdown
 from harness.stats.curves import cons_curve, pass_curve
@@ -69,7 +70,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_every_colour_stands_out_on_light_and_dark_paper() -> None:
-    style = (ROOT / "reports" / "page" / "templates" / "style.css.jinja").read_text()
+    style = (ROOT / "reports" / "templates" / "style.css.jinja").read_text()
     papers = re.findall(r"#[0-9a-f]{6}", next(re.finditer(r"--paper: .*?;", style)).group())
     assert len(papers) == 2
     for color in (*SERIES, *VERDICTS.values()):

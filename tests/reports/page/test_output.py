@@ -19,7 +19,9 @@ from harness.cli.baselines import baselines
 from harness.cli.report import report
 from harness.errors import DataError, HarnessError, UsageError
 from harness.reports.baselines.loader import load
-from harness.reports.page.output import build, print_report, render_html, render_markdown
+from harness.reports.page.build import build
+from harness.reports.page.html import render_html
+from harness.reports.page.output import print_report, render_markdown
 from harness.reports.results import read_results
 from harness.types import Problem, Verdict
 from tests.support.html import Page

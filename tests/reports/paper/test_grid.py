@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from harness.cli.report import check_margin, layout_named
 from harness.errors import UsageError
 from harness.reports.baselines.loader import load
 from harness.reports.paper.grid import Entry, PaperTable, lay_out
-from harness.reports.paper.layouts import LAYOUTS, check_margin, layout_named
+from harness.reports.paper.layouts import LAYOUTS
 from harness.reports.paper.notes import alerts, notes
 from harness.reports.paper.text import grid, records, verdict_table
 from harness.reports.results import read_results, stand_for

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from harness.reports.baselines.loader import load
+from harness.reports.format import value_text
 from harness.reports.results import Result, by_task, read_results
+from harness.reports.tables.model import Table
 from harness.reports.tables.protocol import protocol_table, runs_table
 from harness.reports.tables.published import beside, conflict_text, listing
-from harness.reports.tables.summary import Table, outcomes, problems, summary, value_text
+from harness.reports.tables.summary import outcomes, problems, summary
 from harness.types import Problem, Verdict
 
 C, W, T, U, E = (
