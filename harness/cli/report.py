@@ -13,7 +13,7 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.reports.baselines.loader import Cell
+    from harness.reports.baselines.loader import PublishedScore
     from harness.reports.figures.style import Plot
     from harness.reports.paper.layouts import Layout
     from harness.reports.results import Result
@@ -112,20 +112,20 @@ def report(
     if output is not None:
         check_format(output, paper_output.FORMATS if layout else page.FORMATS)
     months = Window.parse(window) if window else None
-    cells = load(extra).cells
+    published = load(extra).scores
     results = read_results(runs, months, lambda path, w: scores_in_window(path, task_named, w))
-    results = stand_for(results, claims, {cell.model for cell in cells})
+    results = stand_for(results, claims, {cell.model for cell in published})
     if layout is not None:
-        laid_out = lay_out(layout, results, cells, margin=share)
+        laid_out = lay_out(layout, results, published, margin=share)
         _deliver(output, laid_out, paper_output.write_paper_table, paper_output.print_paper_table)
     else:
         figures: dict[str, tuple[Plot, ...]] = {}
         if figures_dir is not None or (output is not None and output.suffix.lower() == ".html"):
-            figures = drawn(results, cells, cutoff=cutoff, training=training, steps=steps)
+            figures = drawn(results, published, cutoff=cutoff, training=training, steps=steps)
         if figures_dir is not None:
             _write_figures(figures, figures_dir)
         if output is not None or figures_dir is None:
-            built = build(results, cells, show_masked=show_masked, figures=figures)
+            built = build(results, published, show_masked=show_masked, figures=figures)
             _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
         for result in results:
@@ -178,7 +178,7 @@ def _write_figures(figures: Mapping[str, Sequence[Plot]], folder: Path) -> None:
 
 def drawn(
     results: Sequence[Result],
-    cells: Sequence[Cell],
+    published: Sequence[PublishedScore],
     *,
     cutoff: str | None = None,
     training: Path | None = None,
@@ -189,8 +189,8 @@ def drawn(
     from harness.reports.figures.training import parse_steps, read_log, training_figures
 
     log = read_log(training) if training else []
-    over_steps = training_figures(results, cells, log, parse_steps(steps))
-    plots = figures(results, cells, classes=answer_classes, cutoff=cutoff)
+    over_steps = training_figures(results, published, log, parse_steps(steps))
+    plots = figures(results, published, classes=answer_classes, cutoff=cutoff)
     return {task: (*over_steps.get(task, ()), *plots[task]) for task in plots}
 
 

@@ -7,15 +7,15 @@ from harness.errors import UsageError
 from harness.protocol import Protocol
 from harness.reports.results import Result
 
-from .loader import Cell
+from .loader import PublishedScore
 
 
-def stated_differences(result: Result, cell: Cell) -> list[str]:
+def stated_differences(result: Result, cell: PublishedScore) -> list[str]:
     """The parts stated both by a figure's source and by a run in which the two differ."""
     return [*_protocol_differences(result.protocol, cell), *_window_differences(result, cell)]
 
 
-def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
+def unstated(result: Result, cell: PublishedScore) -> tuple[list[str], list[str]]:
     """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
     stated, protocol = cell.protocol, result.protocol
     dated = any(problem.provenance.date for problem in result.problems.values())
@@ -33,7 +33,7 @@ def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
     return theirs, [name for name, stated, ours in parts if stated is not None and ours is None]
 
 
-def _protocol_differences(protocol: Protocol, cell: Cell) -> list[str]:
+def _protocol_differences(protocol: Protocol, cell: PublishedScore) -> list[str]:
     stated = cell.protocol
     pairs = (
         ("temperature", protocol.temperature, stated.temperature),
@@ -53,7 +53,7 @@ def _protocol_differences(protocol: Protocol, cell: Cell) -> list[str]:
     return found
 
 
-def _window_differences(result: Result, cell: Cell) -> list[str]:
+def _window_differences(result: Result, cell: PublishedScore) -> list[str]:
     """The months of a run's problems, where they are not those of the window that is stated."""
     months = sorted(
         month for problem in result.problems.values() if (month := problem.provenance.month)

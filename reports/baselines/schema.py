@@ -73,8 +73,8 @@ class StatedProtocol(_Checked):
         return "; ".join(filter(None, [", ".join(parts), self.note]))
 
 
-class Column(_Checked):
-    """A benchmark and metric, shared by the cells below it."""
+class PublishedColumn(_Checked):
+    """A benchmark and metric, shared by the values below it."""
 
     task: str
     metric: Annotated[str, AfterValidator(_known_metric)]
@@ -84,7 +84,7 @@ class Column(_Checked):
     k: int | None = Field(default=None, ge=1)
 
 
-class Row(_Checked):
+class PublishedRow(_Checked):
     """One model's values; its protocol and availability stand in for the columns'."""
 
     model: str
@@ -94,13 +94,13 @@ class Row(_Checked):
     note: str | None = None
 
 
-class Table(_Checked):
+class PublishedTable(_Checked):
     """One table of a source, or a part of one."""
 
     printed: str
     kind: Kind = "published"
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PublishedRow, ...]
 
 
 class SourceFile(_Checked):
@@ -112,8 +112,8 @@ class SourceFile(_Checked):
     url: str | None = None
     date: datetime.date | None = None
     protocols: dict[str, StatedProtocol]
-    columns: dict[str, Column]
-    tables: tuple[Table, ...]
+    columns: dict[str, PublishedColumn]
+    tables: tuple[PublishedTable, ...]
 
     @model_validator(mode="after")
     def _names_and_widths(self) -> SourceFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.reports.baselines.loader import Cell
+from harness.reports.baselines.loader import PublishedScore
 from harness.reports.figures.style import Plot
 from harness.reports.results import Rate, Result, by_task
 from harness.reports.tables.model import Table
@@ -87,7 +87,7 @@ class Report:
 
 def build(
     results: Sequence[Result],
-    cells: Sequence[Cell],
+    published: Sequence[PublishedScore],
     *,
     show_masked: bool = False,
     figures: Mapping[str, Sequence[Plot]] | None = None,
@@ -97,7 +97,7 @@ def build(
 
     Args:
         results: what was read from the run folders.
-        cells: the baselines to set beside them.
+        published: the baselines to set beside them.
         show_masked: show statements and answers of tasks that ask to hide them.
         figures: by task, those to draw on the page.
         home: address of the page that lists all runs, where there is one.
@@ -111,7 +111,7 @@ def build(
         summary=summary(groups),
         sections=tuple(
             replace(
-                _section(group, cells, show_masked),
+                _section(group, published, show_masked),
                 figures=tuple(plot for plot in drawn.get(task, ()) if plot.on_page),
             )
             for task, group in groups.items()
@@ -123,11 +123,13 @@ def build(
     )
 
 
-def _section(group: Sequence[Result], cells: Sequence[Cell], show_masked: bool) -> Section:
+def _section(
+    group: Sequence[Result], published: Sequence[PublishedScore], show_masked: bool
+) -> Section:
     return Section(
         task=group[0].task,
         summary=summary({group[0].task: group}),
-        beside=beside(group, cells),
+        beside=beside(group, published),
         outcomes=outcomes(group),
         breakdown=breakdowns(group),
         problems=problems(group, show_masked=show_masked),

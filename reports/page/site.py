@@ -23,7 +23,7 @@ from typing import Any
 import harness
 from harness.errors import DataError, UsageError
 from harness.protocol import differences
-from harness.reports.baselines.loader import Cell, load
+from harness.reports.baselines.loader import PublishedScore, load
 from harness.reports.documents import csp_hash, environment
 from harness.reports.figures.scores import figures, file_stem
 from harness.reports.figures.style import Plot
@@ -53,7 +53,7 @@ STATE = ".harness-site.json"
 _MAKES_PAGES = {".py", ".jinja", ".js", ".yaml", ".txt"}
 _SLUG = re.compile(r"[a-z0-9-]+")
 
-Draw = Callable[[Sequence[Result], Sequence[Cell]], Mapping[str, Sequence[Plot]]]
+Draw = Callable[[Sequence[Result], Sequence[PublishedScore]], Mapping[str, Sequence[Plot]]]
 """The figures of a run's page, by task."""
 
 
@@ -102,7 +102,7 @@ def build_site(
         raise UsageError(f"{runs_dir} is not a folder of runs")
     accepted, acceptances = read_accepted(runs_dir)
     before = _read_state(output)
-    cells, maker = load(baselines).cells, _maker(baselines)
+    published, maker = load(baselines).scores, _maker(baselines)
     known = {} if rebuild or before.get("maker") != maker else before.get("runs", {})
     runs: list[RunFacts] = []
     state: dict[str, Any] = {}
@@ -112,7 +112,7 @@ def build_site(
         facts = _unchanged(known.get(path), mark, output)
         if facts is None:
             facts, results = read_run(folder, runs_dir)
-            written += _write_run(facts, results, cells, output, draw)
+            written += _write_run(facts, results, published, output, draw)
         runs.append(facts)
         state[path] = {"stamp": mark, "facts": facts.to_json()}
     views = [
@@ -140,14 +140,14 @@ def _unchanged(known: Any, mark: str, output: Path) -> RunFacts | None:
 def _write_run(
     facts: RunFacts,
     results: Sequence[Result],
-    cells: Sequence[Cell],
+    published: Sequence[PublishedScore],
     output: Path,
     draw: Draw,
 ) -> int:
     """The report of one run with whatever files it needs, put in place file by file, page last."""
     if not results:
         return 0
-    report = build(results, cells, figures=draw(results, cells), home="../../index.html")
+    report = build(results, published, figures=draw(results, published), home="../../index.html")
     place = output / _run_page(facts).parent
     _make(place)
     with tempfile.TemporaryDirectory(dir=output, prefix=".new-") as temporary:

@@ -29,7 +29,7 @@ class Heading:
 class Layout:
     """One table of the paper. `transposed`: a row a benchmark and a column a model.
 
-    `fallback` (source, printed) gives the cells that the paper's own file does not hold.
+    `fallback` (source, printed) gives the scores that the paper's own file does not hold.
     """
 
     name: str

@@ -39,7 +39,7 @@ def alerts(table: PaperTable) -> list[str]:
             "--as RUN=MODEL says which model a run reproduces."
         )
     subjects = {e.cell.subject for line in table.lines for e in line.entries if e.cell}
-    disputed = [group for group in conflicts(table.cells) if group[0].subject in subjects]
+    disputed = [group for group in conflicts(table.published) if group[0].subject in subjects]
     return lines + [f"† Sources disagree on {conflict_text(group)}." for group in disputed]
 
 
@@ -110,9 +110,11 @@ def _availability(table: PaperTable) -> Iterator[str]:
     for kind in ("data gated", "protocol not public"):
         whole, models = [], []
         for number, heading in enumerate(table.layout.headings):
-            cells = [c for line in table.lines if not line.run and (c := line.entries[number].cell)]
-            found = [cell.model for cell in cells if cell.availability == kind]
-            if 2 * len(found) > len(cells):
+            figures = [
+                c for line in table.lines if not line.run and (c := line.entries[number].cell)
+            ]
+            found = [cell.model for cell in figures if cell.availability == kind]
+            if 2 * len(found) > len(figures):
                 whole.append(heading)
             else:
                 models += found

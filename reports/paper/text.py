@@ -58,7 +58,7 @@ class Grid:
 def grid(table: PaperTable, *, transposed: bool) -> Grid:
     """The paper's layout, or the same with a row per model where `transposed` is not its own."""
     headings = table.layout.headings
-    doubtful = {cell.subject for group in conflicts(table.cells) for cell in group}
+    doubtful = {cell.subject for group in conflicts(table.published) for cell in group}
     slots = [[_slot(entry, line.run, doubtful) for entry in line.entries] for line in table.lines]
     names = [_label(line) for line in table.lines]
     if transposed:

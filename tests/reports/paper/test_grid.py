@@ -37,7 +37,7 @@ def aime(right: int, k: int = 64, problems: int = 30) -> list[list[Verdict]]:
 def table_of(
     *runs: Path, name: str = "r1-table5", margin: float = 0.04, claims: Sequence[str] = ()
 ) -> PaperTable:
-    cells = load().cells
+    cells = load().scores
     results = stand_for(read_results(runs), claims, {cell.model for cell in cells})
     return lay_out(layout_named(name), results, cells, margin=margin)
 
