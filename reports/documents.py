@@ -36,7 +36,11 @@ def markdown_page(template: str, **values: object) -> str:
 
 
 def check_format(path: Path, formats: Iterable[str]) -> None:
-    """Refuse a file name whose ending stands for no format, before any work is done."""
+    """Refuse a file name whose ending stands for no format, before any work is done.
+
+    Raises:
+        UsageError: names the ending, and those that there are.
+    """
     if path.suffix.lower() not in formats:
         table_only = " (.tex with --table)" * (path.suffix.lower() == ".tex")
         raise UsageError(

@@ -98,13 +98,14 @@ def report(
     """
     from harness.cli.task_lookup import task_named
     from harness.data.selection import Window
+    from harness.reports.baselines.claims import stand_for
     from harness.reports.baselines.loader import load
     from harness.reports.documents import check_format
     from harness.reports.page import output as page
     from harness.reports.page.build import build
     from harness.reports.paper import output as paper_output
     from harness.reports.paper.grid import lay_out
-    from harness.reports.results import read_results, stand_for
+    from harness.reports.results import read_results
     from harness.workflows.regrade import scores_in_window
 
     layout = layout_named(table) if table else None

@@ -100,7 +100,13 @@ def select(
     model: str | None = None,
     source: str | None = None,
 ) -> list[PublishedScore]:
-    """Pick the scores of a task, of models whose name contains `model` (any case), of a source.
+    """Pick the scores that pass every filter that is given.
+
+    Args:
+        scores: those to pick from.
+        task: only this task.
+        model: only models whose name contains this, in any case.
+        source: only this source.
 
     Raises:
         UsageError: a filter that no score passes on its own; the message lists what there is.

@@ -60,7 +60,7 @@ def _window_differences(result: Result, cell: PublishedScore) -> list[str]:
     )
     try:
         window = Window.parse(cell.protocol.window or "")
-    except UsageError:  # no window, or one told in words
+    except UsageError:  # no window, or one described in words
         return []
     if not months or (months[0], months[-1]) == (window.first, window.last):
         return []

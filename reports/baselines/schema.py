@@ -44,7 +44,7 @@ class _Checked(BaseModel):
 class StatedProtocol(_Checked):
     """How a source says that it measured; None where it does not say.
 
-    `prompt` is told in words; `prompt_holds` is a phrase by which a prompt is known to be that one.
+    `prompt` is a description; `prompt_holds` is a phrase by which a prompt is known to be that one.
     """
 
     temperature: float | None = None
@@ -162,10 +162,10 @@ def read_source(path: Path) -> SourceFile:
         problem = getattr(error, "problem", None) or "no YAML"
         raise DataError(f"{path}{line}: not valid YAML ({problem})") from error
     except ValidationError as error:
-        raise DataError(f"{path}: {_first_fault(error)}") from error
+        raise DataError(f"{path}: {_first_error(error)}") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> str:
     first, *others = error.errors(include_url=False)
     place = "".join(f"{part}." for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")

@@ -19,7 +19,15 @@ _MOST_PANELS = 3  # beside each other
 
 
 def write_figures(effects: Sequence[Effect], paths: Sequence[Path]) -> None:
-    """Draw every value's difference to the base, a panel per task; the ending names the format."""
+    """Draw every value's difference to the base, a panel per task; the ending names the format.
+
+    Args:
+        effects: of all tasks; a base without a difference is not drawn.
+        paths: where to write, each .svg or .pdf.
+
+    Raises:
+        DataError: a file that cannot be written.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 

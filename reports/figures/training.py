@@ -155,7 +155,14 @@ def accuracy_over_steps(
     lines: Sequence[tuple[int, Mapping[str, float]]],
     published: Iterable[PublishedScore],
 ) -> Plot | None:
-    """Figure 2: pass@1 and cons@k over steps, the reference's scores across."""
+    """Figure 2: pass@1 and cons@k over steps, the reference's scores across.
+
+    Args:
+        task: its name.
+        points: the runs by step.
+        lines: (step, values by name) of the training log; shares from 0 to 1.
+        published: baselines, of which the reference model's are drawn.
+    """
     ours = {(p.step, s.metric): s for p in points for s in _main(p.result)}
     logged = {name for _, values in lines for name in values if "@" in name}
     metrics = sorted(logged | {metric for _, metric in ours}, reverse=True)[:3]

@@ -121,7 +121,7 @@ def build_site(
     written += _write_task_pages(views, output)
     written += _write_index(runs, views, runs_dir, output)
     stems = [view.stem for view in views]
-    _remove_gone(before, {run.slug for run in runs if not run.fault}, set(stems), output)
+    _remove_gone(before, {run.slug for run in runs if not run.error}, set(stems), output)
     write_json(output / STATE, {"maker": maker, "runs": state, "tasks": stems})
     return written
 
@@ -134,7 +134,7 @@ def _unchanged(known: Any, mark: str, output: Path) -> RunFacts | None:
         facts = RunFacts.from_json(known["facts"])
     except (KeyError, TypeError):
         return None
-    return facts if facts.fault or (output / _run_page(facts)).is_file() else None
+    return facts if facts.error or (output / _run_page(facts)).is_file() else None
 
 
 def _write_run(
@@ -186,7 +186,7 @@ def _write_index(
 
 
 def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tuple[str, str]]:
-    """What a reader should look at first: its kind, and a line."""
+    """What a reader should read first: its kind, and a line."""
     for view in views:
         latest = view.latest
         if latest is None:
@@ -202,8 +202,8 @@ def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tup
                 yield way, f"{view.history.task}: {latest.run.name} is {size} {way} {other}."
                 break
     for run in runs:
-        if run.fault:
-            yield "fault", f"{run.path}: {run.fault}"
+        if run.error:
+            yield "unreadable", f"{run.path}: {run.error}"
         elif run.open_tasks:
             yield "open", f"{run.path} is not complete: {run.open_tasks}."
 

@@ -169,7 +169,7 @@ def _run_line(
 def _judged(entry: Entry, result: Result, stated: PublishedScore | None, margin: float) -> Entry:
     """The entry of a run with its score and verdict.
 
-    `stated` is a figure of the heading by which to tell, without one of the same model, whether
+    `stated` is a figure of the heading that says, without one of the same model, whether
     the run was drawn under the table's protocol and so may be its best.
     """
     score = result.scored.main.get(entry.heading.metric) if result.scored else None
@@ -218,7 +218,7 @@ def votes_of(metric: str) -> int | None:
 
 
 def stated_k(cell: PublishedScore) -> int | None:
-    """The samples per problem behind a figure: stated, or told by a metric such as cons@64."""
+    """The samples per problem behind a figure: stated, or part of a metric such as cons@64."""
     return cell.k or votes_of(cell.metric)
 
 

@@ -27,7 +27,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One table of the paper. `transposed`: a row a benchmark and a column a model.
+    """One table of the paper. `transposed`: a row per benchmark and a column per model.
 
     `fallback` (source, printed) gives the scores that the paper's own file does not hold.
     """

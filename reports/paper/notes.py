@@ -93,7 +93,7 @@ def _scorings(table: PaperTable) -> Iterator[str]:
 
 
 def _uncompared(table: PaperTable) -> Iterator[str]:
-    """The parts that a verdict could not look at, by who does not state them."""
+    """The parts that a verdict could not compare, by who does not state them."""
     silent: dict[tuple[str, str], list[Heading]] = {}
     for line, entry, _ in judged(table):
         if entry.result and entry.cell:

@@ -127,12 +127,12 @@ def _verdicts(found: Comparison) -> Table:
     )
     alerts = [*found.incomplete, *found.notes]
     for task in found.tasks:
-        told = (line for line in sentences(task.ruling)[1:] if not line.startswith("smallest"))
-        alerts += [f"{task.ruling.task}: {line}" for line in (*task.notes, *told)]
+        further = (line for line in sentences(task.ruling)[1:] if not line.startswith("smallest"))
+        alerts += [f"{task.ruling.task}: {line}" for line in (*task.notes, *further)]
         if task.ruling.verdict == "underpowered":
             alerts.append(f"{task.ruling.task}: {power_text(task.ruling)}")
     note = (
-        "In points. 95 %: of the change, by the sampling error (by problems with one sample a "
+        "In points. 95 %: of the change, by the sampling error (by problems with one sample per "
         "problem). p drop: one-sided, Holm-adjusted over the tasks; p sign-flip: two-sided, over "
         "problems. Detects: the smallest drop seen with power 0.8; power: at a drop of "
         f"{points(found.margin, sign=False)}."

@@ -12,7 +12,7 @@ from .comparison import sentences
 
 
 def comparison_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
-    """One test case a task: a regression fails, an underpowered one is skipped with its reason."""
+    """One test case per task: a regression fails, an underpowered one is skipped with its reason."""
     return written(comparison_suite(found, fail_on_rise=fail_on_rise))
 
 
@@ -43,7 +43,7 @@ def junit_error(message: str) -> str:
 
 
 def nightly_junit(outcomes: Sequence[Outcome]) -> str:
-    """One test suite a checkpoint, named as its run; one test case a task that has a baseline."""
+    """One test suite per checkpoint, named as its run; one test case per task that has a baseline."""
     root = ElementTree.Element("testsuites", name="harness nightly")
     for outcome in outcomes:
         suite = new_suite()

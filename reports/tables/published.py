@@ -78,8 +78,8 @@ def source_text(line: Sequence[PublishedScore]) -> str:
     numbers = [place.removeprefix("table ") for place in places]
     if len(places) > 1 and all(number.isdecimal() for number in numbers):
         places = [f"tables {', '.join(numbers)}"]
-    told = {"quoted": ", quoted", "reproduction": ", measured again"}.get(line[0].kind, "")
-    return f"{line[0].source} {', '.join(places)}{told}"
+    kind = {"quoted": ", quoted", "reproduction": ", measured again"}.get(line[0].kind, "")
+    return f"{line[0].source} {', '.join(places)}{kind}"
 
 
 def _table(

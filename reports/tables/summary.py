@@ -21,7 +21,7 @@ from harness.types import Verdict
 from .model import Column, Row, Table
 
 SHOWN_PROBLEMS = 10
-SHOWN_FAULTS = 5  # different messages, the most frequent first
+SHOWN_ERRORS = 5  # different messages, the most frequent first
 
 
 def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
@@ -155,7 +155,7 @@ def _group_text(row: Mapping[str, Any] | None) -> str:
 
 
 def outcomes(group: Sequence[Result]) -> Table:
-    """How the samples of one task ended, by verdict, with the faults that are still open."""
+    """How the samples of one task ended, by verdict, with the internal errors that are still open."""
     scored = [(result.run, result.scored) for result in group if result.scored]
     totals = [sum(found.verdicts.values()) for _, found in scored]
     rows = [Row(("Samples", *(f"{total:,}" for total in totals)))]
@@ -169,13 +169,13 @@ def outcomes(group: Sequence[Result]) -> Table:
     ):
         rows += [Row((name, *(f"{count:,}" for count in counts)))] * any(counts)
     columns = (Column("Outcome", "name"), *(Column(run) for run, _ in scored))
-    faults = [
+    errors = [
         f"{result.run}: {excerpt(message)} (samples: {count:,})"
         for result in group
-        for message, count in Counter(result.internal_errors).most_common(SHOWN_FAULTS)
+        for message, count in Counter(result.internal_errors).most_common(SHOWN_ERRORS)
     ]
     title = "How the samples ended"
-    return Table(title, columns, tuple(rows) if scored else (), tuple(faults))
+    return Table(title, columns, tuple(rows) if scored else (), tuple(errors))
 
 
 def _share_text(count: int, total: int) -> str:

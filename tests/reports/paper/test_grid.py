@@ -13,12 +13,13 @@ import pytest
 
 from harness.cli.report import check_margin, layout_named
 from harness.errors import UsageError
+from harness.reports.baselines.claims import stand_for
 from harness.reports.baselines.loader import load
 from harness.reports.paper.grid import Entry, PaperTable, lay_out
 from harness.reports.paper.layouts import LAYOUTS
 from harness.reports.paper.notes import alerts, notes
 from harness.reports.paper.text import grid, records, verdict_table
-from harness.reports.results import read_results, stand_for
+from harness.reports.results import read_results
 from harness.types import Problem, Provenance, Verdict
 
 C, W, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.ERROR
