@@ -1,9 +1,14 @@
 """A report over many long samples: seconds and memory to build it, seconds until it opens.
 
     python benchmarks/report.py [--problems 500] [--k 64] [--bytes 20000] [--keep FOLDER]
+                                [--against CHECKOUT [--pairs 5]]
 
 Writes a run of made-up samples, builds its page on one core with `harness report`, and, where
 Playwright and Chromium are installed, opens the page, its list of samples, and one sample.
+
+--against measures another checkout beside this one, whose environment is in its .venv: each writes
+the same samples with its own code, and the two build their pages by turns, in the order new, old,
+old, new. What counts is the CPU, user and system, and the bytes that are written.
 """
 
 from __future__ import annotations
@@ -11,14 +16,15 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from harness.data.datasets import PackagedDataset
 from harness.graders.integer import Integer
@@ -92,16 +98,54 @@ def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
                    score_task(protocol, k, grader, metrics, grades, set(), statistics))  # fmt: skip
 
 
-def build(run: Path, page: Path) -> tuple[float, float, float]:
-    """(seconds, CPU seconds, peak memory in MB) of `harness report` on one core."""
-    command = [sys.executable, "-m", "harness", "report", str(run), "-o", str(page)]
+@dataclass(frozen=True)
+class Cost:
+    """What one build took, and the bytes of its page with the files beside it."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    written: int
+
+
+def build(python: Path, run: Path, page: Path) -> Cost:
+    """The cost of `harness report` on one core, by the package that `python` has installed."""
+    command = [str(python), "-m", "harness", "report", str(run), "-o", str(page)]
     core = {min(os.sched_getaffinity(0))}
     started = time.perf_counter()
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL,
-                   preexec_fn=lambda: os.sched_setaffinity(0, core))  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=page.parent,
+                               preexec_fn=lambda: os.sched_setaffinity(0, core))  # fmt: skip
+    _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
+    files = [page, *page.with_name(f"{page.stem}_files").glob("*.js")]
+    size = sum(path.stat().st_size for path in files)
+    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6, size)
+
+
+def compare(folder: Path, checkout: Path, options: argparse.Namespace) -> None:
+    """Build by turns with this checkout and another one, and print each pair and the medians."""
+    pythons = {"new": Path(sys.executable), "old": checkout / ".venv" / "bin" / "python"}
+    pages = {name: folder / name / "report.html" for name in pythons}
+    pages["old"].parent.mkdir(parents=True, exist_ok=True)
+    if not (run := folder / "old" / "run").exists():
+        write = "from pathlib import Path; import report; report.write_run(Path({!r}), {}, {}, {})"
+        code = write.format(str(run), options.problems, options.k, options.bytes)
+        subprocess.run([pythons["old"], "-c", code], cwd=checkout / "benchmarks", check=True)
+    costs: dict[str, list[Cost]] = {"new": [], "old": []}
+    for pair in range(options.pairs):
+        for name in ("new", "old") if pair % 2 == 0 else ("old", "new"):
+            costs[name].append(build(pythons[name], pages[name].with_name("run"), pages[name]))
+        new, old = costs["new"][-1], costs["old"][-1]
+        print(f"CPU: new {new.cpu_seconds:.2f} s, old {old.cpu_seconds:.2f} s, "
+              f"new over old {new.cpu_seconds / old.cpu_seconds:.3f}", flush=True)  # fmt: skip
+    ratios = [n.cpu_seconds / o.cpu_seconds for n, o in zip(*costs.values(), strict=True)]
+    for name, found in costs.items():
+        print(f"{name}: median CPU {median(c.cpu_seconds for c in found):.2f} s, peak memory "
+              f"{max(c.peak_mb for c in found):,.0f} MB, {found[-1].written / 1e6:,.1f} MB written")  # fmt: skip
+    print(f"new over old, median: {median(ratios):.3f}")
 
 
 def opened(page: Path) -> dict[str, float] | None:
@@ -138,29 +182,31 @@ def main() -> None:
     parser.add_argument("--k", type=int, default=64)
     parser.add_argument("--bytes", type=int, default=20_000)
     parser.add_argument("--keep", type=Path, help="keep the run and its page in this folder")
+    parser.add_argument("--against", type=Path, help="a checkout to measure beside this one")
+    parser.add_argument("--pairs", type=int, default=5, help="with --against: builds of each")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = options.keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        run, page = folder.resolve() / "run", folder.resolve() / "report.html"
+        folder = (options.keep or Path(temporary)).resolve()
+        run, page = folder / "new" / "run", folder / "new" / "report.html"
+        run.parent.mkdir(parents=True, exist_ok=True)
         if not run.exists():
             write_run(run, options.problems, options.k, options.bytes)
         total = (run / "made_up" / "samples.jsonl").stat().st_size
-        print(f"{options.problems * options.k:,} samples, {total / 1e6:,.0f} MB")
-        seconds, cpu, memory = build(run, page)
-        print(f"built in {seconds:.1f} s on one core ({cpu:.1f} s of CPU), "
-              f"peak memory {memory:,.0f} MB")  # fmt: skip
-        beside = list(page.with_name("report_files").glob("*.js"))
-        size = sum(path.stat().st_size for path in beside)
-        print(
-            f"page {page.stat().st_size / 1e6:.1f} MB, {len(beside)} files beside it {size / 1e6:,.0f} MB"
-        )
+        print(f"{options.problems * options.k:,} samples, {total / 1e6:,.0f} MB", flush=True)
+        if options.against:
+            compare(folder, options.against.resolve(), options)
+            return
+        cost = build(Path(sys.executable), run, page)
+        print(f"built in {cost.seconds:.1f} s on one core ({cost.cpu_seconds:.1f} s of CPU), "
+              f"peak memory {cost.peak_mb:,.0f} MB")  # fmt: skip
+        beside = len(list(page.with_name("report_files").glob("*.js")))
+        print(f"{cost.written / 1e6:,.1f} MB: a page and {beside} files beside it")
         times = opened(page)
         for name, value in (times or {}).items():
             print(f"{name} opens in {value:.2f} s in Chromium")
         if times is None:
             print("no browser: Playwright or Chromium is missing")
-    missed = [seconds > BARS["build"], memory > BARS["memory"],
+    missed = [cost.seconds > BARS["build"], cost.peak_mb > BARS["memory"],
               max((times or {"": 0}).values()) > BARS["open"]]  # fmt: skip
     sys.exit(int(any(missed)))
 

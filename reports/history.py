@@ -59,13 +59,13 @@ class TaskFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """One run: `path` below the folder of all runs, `fault` why it cannot be read (else "")."""
+    """One run: `path` below the folder of all runs, `error` why it cannot be read (else "")."""
 
     path: str
     model: str
     time: str
     tasks: tuple[TaskFacts, ...]
-    fault: str = ""
+    error: str = ""
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ class RunFacts:
 
     @property
     def slug(self) -> str:
-        """Its name in addresses: letters, digits and hyphens, one a path."""
+        """Its name in addresses: letters, digits and hyphens, one per path."""
         plain = re.sub(r"[^a-z0-9]+", "-", self.path.lower()).strip("-")[:60]
         return f"{plain}-{hashlib.sha256(self.path.encode()).hexdigest()[:8]}"
 
@@ -86,7 +86,7 @@ class RunFacts:
     @property
     def complete(self) -> bool:
         """Whether every sample of every task is graded and scored."""
-        return not self.fault and all(task.status == "complete" for task in self.tasks)
+        return not self.error and all(task.status == "complete" for task in self.tasks)
 
     def to_json(self) -> dict[str, Any]:
         """As kept between two builds."""
@@ -206,6 +206,12 @@ def histories(
     """Each task's runs, newest first, each beside the run before it of the same protocol.
 
     Those that began after the accepted baseline are compared with it too.
+
+    Args:
+        runs: in any order.
+        accepted: by task, the path or name of the run that is its baseline.
+        acceptances: every one on record.
+        compare: from two results of the same protocol to their difference.
     """
     by_task: dict[str, list[tuple[RunFacts, TaskFacts]]] = {}
     for run in sorted(runs, key=lambda run: (run.time, run.path)):
@@ -232,8 +238,8 @@ def histories(
             )  # fmt: skip
             before[key] = (run, facts)
             accepted_seen |= base is facts
-        told = tuple(a for a in acceptances if a.task == task)
-        found.append(History(task, tuple(reversed(entries)), told))
+        of_task = tuple(a for a in acceptances if a.task == task)
+        found.append(History(task, tuple(reversed(entries)), of_task))
     return found
 
 

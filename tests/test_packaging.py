@@ -107,7 +107,7 @@ def test_the_wheel_holds_one_top_level_name(wheel: Path) -> None:
         "harness/py.typed",
         "harness/tasks/aime.py",
         "harness/tasks/data/practice_integer.jsonl",
-        "harness/reports/page/templates/report.html.jinja",
+        "harness/reports/templates/report.html.jinja",
         "harness/reports/page/static/browser.js",
     ):
         assert needed in names

@@ -11,7 +11,7 @@ import click
 from harness.cli.report import own_baselines
 
 if TYPE_CHECKING:
-    from harness.reports.baselines.loader import Baselines, Cell
+    from harness.reports.baselines.loader import Baselines, PublishedScore
 
 
 @click.command()
@@ -31,19 +31,19 @@ def baselines(
     from harness.reports.baselines.loader import load, select
 
     known = load(extra)
-    chosen = select(known.cells, task=task, model=model, source=source)
+    chosen = select(known.scores, task=task, model=model, source=source)
     if as_json:
         click.echo(_json(known, chosen))
         return
     _print(known, chosen)
 
 
-def _json(known: Baselines, chosen: Sequence[Cell]) -> str:
+def _json(known: Baselines, chosen: Sequence[PublishedScore]) -> str:
     import orjson
 
     from harness.reports.baselines.loader import conflicts
 
-    doubtful = {cell.subject for group in conflicts(known.cells) for cell in group}
+    doubtful = {cell.subject for group in conflicts(known.scores) for cell in group}
     document = {
         "sources": [known.sources[name] for name in dict.fromkeys(c.source for c in chosen)],
         "baselines": [
@@ -58,15 +58,15 @@ def _json(known: Baselines, chosen: Sequence[Cell]) -> str:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 
 
-def _print(known: Baselines, chosen: Sequence[Cell]) -> None:
+def _print(known: Baselines, chosen: Sequence[PublishedScore]) -> None:
     from rich.console import Console
 
     from harness.reports.baselines.loader import conflicts
-    from harness.reports.page.output import print_table
     from harness.reports.tables.published import listing
+    from harness.reports.tables.terminal import print_table
 
     console = Console()
-    for table in listing(chosen, conflicts(known.cells)):
+    for table in listing(chosen, conflicts(known.scores)):
         print_table(table, console)
     for name in dict.fromkeys(cell.source for cell in chosen):
         source = known.sources[name]

@@ -105,11 +105,12 @@ def write_comparison(
     Raises:
         DataError: a file cannot be written.
     """
-    from harness.reports.tables.comparison import to_junit, to_markdown
+    from harness.reports.tables.comparison import to_markdown
+    from harness.reports.tables.junit import comparison_junit
     from harness.storage.files import write_json, write_text
 
     if junit is not None:
-        write_text(junit, to_junit(found, fail_on_rise=fail_on_rise))
+        write_text(junit, comparison_junit(found, fail_on_rise=fail_on_rise))
     if markdown is not None:
         write_text(markdown, to_markdown(found))
     if json_file is not None:
@@ -121,7 +122,7 @@ def write_mismatch(
     error: HarnessError, *, junit: Path | None, markdown: Path | None, json_file: Path | None
 ) -> None:
     """Write the reports of a comparison that could not be made."""
-    from harness.reports.tables.comparison import junit_error
+    from harness.reports.tables.junit import junit_error
     from harness.storage.files import write_json, write_text
 
     if junit is not None:

@@ -133,7 +133,8 @@ def _reports(
     junit: Path | None,
 ) -> Iterator[None]:
     """Write the requested reports at the end, also after an interruption."""
-    from harness.reports.tables.nightly import headline, to_junit, to_markdown
+    from harness.reports.tables.junit import nightly_junit
+    from harness.reports.tables.nightly import headline, to_markdown
     from harness.storage.files import write_json, write_text
     from harness.storage.nights import worst
 
@@ -147,7 +148,7 @@ def _reports(
         if markdown is not None:
             write_text(markdown, to_markdown(outcomes, runs))
         if junit is not None:
-            write_text(junit, to_junit(outcomes))
+            write_text(junit, nightly_junit(outcomes))
         if len(outcomes) > 1:
             click.echo(f"\n{headline(outcomes)}")
 

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.reports.tables.summary import Table
+    from harness.reports.tables.model import Table
     from harness.workflows.plan import Step, TaskPlan
 
 _PATH = click.Path(path_type=Path)
@@ -93,7 +93,7 @@ def plan(
 def _print(plans: Sequence[TaskPlan], k: int | None) -> None:
     from rich.console import Console
 
-    from harness.reports.page.output import print_tables
+    from harness.reports.tables.terminal import print_tables
 
     console = Console()
     print_tables([_table(planned, k or planned.inputs.k) for planned in plans], console)
@@ -104,7 +104,7 @@ def _print(plans: Sequence[TaskPlan], k: int | None) -> None:
 
 def _table(planned: TaskPlan, k: int) -> Table:
     """One row per k, with the conclusions as sentences below."""
-    from harness.reports.tables.summary import Column, Row, Table
+    from harness.reports.tables.model import Column, Row, Table
 
     inputs = planned.inputs
     columns = (

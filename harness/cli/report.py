@@ -13,11 +13,13 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.reports.baselines.loader import Cell
+    from harness.reports.baselines.loader import PublishedScore
     from harness.reports.figures.style import Plot
+    from harness.reports.paper.layouts import Layout
     from harness.reports.results import Result
 
 Document = TypeVar("Document")
+MARGIN = 3.0  # points
 _FILE = click.Path(path_type=Path)
 own_baselines = click.option(
     "--baselines",
@@ -96,39 +98,61 @@ def report(
     """
     from harness.cli.task_lookup import task_named
     from harness.data.selection import Window
+    from harness.reports.baselines.claims import stand_for
     from harness.reports.baselines.loader import load
+    from harness.reports.documents import check_format
     from harness.reports.page import output as page
+    from harness.reports.page.build import build
     from harness.reports.paper import output as paper_output
     from harness.reports.paper.grid import lay_out
-    from harness.reports.paper.layouts import check_margin, layout_named
-    from harness.reports.results import read_results, stand_for
+    from harness.reports.results import read_results
     from harness.workflows.regrade import scores_in_window
 
     layout = layout_named(table) if table else None
     share = check_margin(margin, table)
     if output is not None:
-        page.check_format(output, paper_output.FORMATS if layout else page.FORMATS)
+        check_format(output, paper_output.FORMATS if layout else page.FORMATS)
     months = Window.parse(window) if window else None
-    cells = load(extra).cells
+    published = load(extra).scores
     results = read_results(runs, months, lambda path, w: scores_in_window(path, task_named, w))
-    results = stand_for(results, claims, {cell.model for cell in cells})
+    results = stand_for(results, claims, {cell.model for cell in published})
     if layout is not None:
-        laid_out = lay_out(layout, results, cells, margin=share)
+        laid_out = lay_out(layout, results, published, margin=share)
         _deliver(output, laid_out, paper_output.write_paper_table, paper_output.print_paper_table)
     else:
         figures: dict[str, tuple[Plot, ...]] = {}
         if figures_dir is not None or (output is not None and output.suffix.lower() == ".html"):
-            figures = drawn(results, cells, cutoff=cutoff, training=training, steps=steps)
+            figures = drawn(results, published, cutoff=cutoff, training=training, steps=steps)
         if figures_dir is not None:
             _write_figures(figures, figures_dir)
         if output is not None or figures_dir is None:
-            built = page.build(results, cells, show_masked=show_masked, figures=figures)
+            built = build(results, published, show_masked=show_masked, figures=figures)
             _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
         for result in results:
             if not result.complete:
                 click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
         click.echo(f"wrote {output}", err=True)
+
+
+def layout_named(name: str) -> Layout:
+    """A layout by its name. UsageError lists those there are."""
+    from harness.reports.paper.layouts import LAYOUTS
+
+    if name not in LAYOUTS:
+        raise UsageError(f"--table {name}: the tables are {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def check_margin(points: float | None, table: str | None) -> float:
+    """The share that `--margin` asks for. UsageError without a table, or outside 0 to 100."""
+    if points is None:
+        return MARGIN / 100
+    if table is None:
+        raise UsageError(f"--margin {points:g}: it goes with --table")
+    if not 0 < points <= 100:
+        raise UsageError(f"--margin {points:g}: points above 0, up to 100")
+    return points / 100
 
 
 def _deliver(
@@ -155,7 +179,7 @@ def _write_figures(figures: Mapping[str, Sequence[Plot]], folder: Path) -> None:
 
 def drawn(
     results: Sequence[Result],
-    cells: Sequence[Cell],
+    published: Sequence[PublishedScore],
     *,
     cutoff: str | None = None,
     training: Path | None = None,
@@ -166,8 +190,8 @@ def drawn(
     from harness.reports.figures.training import parse_steps, read_log, training_figures
 
     log = read_log(training) if training else []
-    over_steps = training_figures(results, cells, log, parse_steps(steps))
-    plots = figures(results, cells, classes=answer_classes, cutoff=cutoff)
+    over_steps = training_figures(results, published, log, parse_steps(steps))
+    plots = figures(results, published, classes=answer_classes, cutoff=cutoff)
     return {task: (*over_steps.get(task, ()), *plots[task]) for task in plots}
 
 

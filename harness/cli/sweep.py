@@ -105,8 +105,9 @@ def _in_words(planned: Sweep) -> str:
 def _write(planned: Sweep, effects: Sequence[Effect], output: Path) -> None:
     from rich.console import Console
 
-    from harness.reports.page.output import print_tables
-    from harness.reports.tables.sweep import effect_tables, render_markdown, write_figures
+    from harness.reports.figures.sweep import write_figures
+    from harness.reports.tables.sweep import effect_tables, render_markdown
+    from harness.reports.tables.terminal import print_tables
     from harness.storage.files import write_json, write_text
 
     tables = effect_tables(effects, {item.task.name: item.protocol for item in planned.base})

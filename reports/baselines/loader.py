@@ -12,7 +12,16 @@ from pathlib import Path
 
 from harness.errors import DataError, UsageError
 
-from .schema import Availability, Column, Kind, Row, SourceFile, StatedProtocol, Table, read_source
+from .schema import (
+    Availability,
+    Kind,
+    PublishedColumn,
+    PublishedRow,
+    PublishedTable,
+    SourceFile,
+    StatedProtocol,
+    read_source,
+)
 
 SHIPPED = Path(__file__).parent / "data"
 
@@ -28,7 +37,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class PublishedScore:
     """One published figure. `value` is 0 to 1 for pass@k and cons@k, else as printed.
 
     `n` is the number of problems and `k` the samples per problem, None where not stated.
@@ -55,10 +64,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Baselines:
-    """The sources read and all of their cells, in the order of the files."""
+    """The sources read and all of their scores, in the order of the files."""
 
     sources: dict[str, Source] = field(default_factory=dict)
-    cells: tuple[Cell, ...] = ()
+    scores: tuple[PublishedScore, ...] = ()
 
 
 def load(extra: Sequence[Path] = ()) -> Baselines:
@@ -70,7 +79,7 @@ def load(extra: Sequence[Path] = ()) -> Baselines:
     """
     sources: dict[str, Source] = {}
     origin: dict[str, Path] = {}
-    cells: list[Cell] = []
+    scores: list[PublishedScore] = []
     for path in [*sorted(SHIPPED.glob("*.yaml")), *extra]:
         file = read_source(path)
         if file.source in sources:
@@ -80,27 +89,33 @@ def load(extra: Sequence[Path] = ()) -> Baselines:
             )
         origin[file.source] = path
         sources[file.source] = Source(file.source, file.title, file.url, file.date)
-        cells += _cells(file, path)
-    return Baselines(sources, tuple(cells))
+        scores += _scores_of(file, path)
+    return Baselines(sources, tuple(scores))
 
 
 def select(
-    cells: Iterable[Cell],
+    scores: Iterable[PublishedScore],
     *,
     task: str | None = None,
     model: str | None = None,
     source: str | None = None,
-) -> list[Cell]:
-    """Pick the cells of a task, of models whose name contains `model` (any case), of a source.
+) -> list[PublishedScore]:
+    """Pick the scores that pass every filter that is given.
+
+    Args:
+        scores: those to pick from.
+        task: only this task.
+        model: only models whose name contains this, in any case.
+        source: only this source.
 
     Raises:
-        UsageError: a filter that no cell passes on its own; the message lists what there is.
+        UsageError: a filter that no score passes on its own; the message lists what there is.
     """
-    chosen = list(cells)
+    chosen = list(scores)
     for what, wanted in (("task", task), ("model", model), ("source", source)):
         if wanted is None:
             continue
-        names = {getattr(cell, what) for cell in chosen}
+        names = {getattr(score, what) for score in chosen}
         found = {wanted} & names
         if what == "model":
             found = {name for name in names if wanted.lower() in name.lower()}
@@ -108,48 +123,54 @@ def select(
             raise UsageError(
                 f"no baseline for {what} {wanted!r}; there are: {', '.join(sorted(names))}"
             )
-        chosen = [cell for cell in chosen if getattr(cell, what) in found]
+        chosen = [score for score in chosen if getattr(score, what) in found]
     return chosen
 
 
-def conflicts(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
-    """Figures that are stated with different values, each group in the order of the cells.
+def conflicts(scores: Iterable[PublishedScore]) -> list[tuple[PublishedScore, ...]]:
+    """Figures that are stated with different values, each group in the order of the scores.
 
     A reproduction is another measurement, so it never conflicts with what it reproduces. Figures
     that a source only quotes come last in their group.
     """
-    stated: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in cells:
-        if cell.kind != "reproduction":
-            stated.setdefault(cell.subject, []).append(cell)
+    stated: dict[tuple[str, str, str], list[PublishedScore]] = {}
+    for score in scores:
+        if score.kind != "reproduction":
+            stated.setdefault(score.subject, []).append(score)
     return [
-        tuple(sorted(group, key=lambda cell: cell.kind == "quoted"))
+        tuple(sorted(group, key=lambda score: score.kind == "quoted"))
         for group in stated.values()
-        if len({cell.value for cell in group}) > 1
+        if len({score.value for score in group}) > 1
     ]
 
 
-def _cells(file: SourceFile, path: Path) -> list[Cell]:
-    cells: dict[tuple[object, ...], Cell] = {}
+def _scores_of(file: SourceFile, path: Path) -> list[PublishedScore]:
+    scores: dict[tuple[object, ...], PublishedScore] = {}
     for table in file.tables:
         for row in table.rows:
             for name, value in zip(table.columns, row.values, strict=True):
                 if value is None:
                     continue
-                cell = _cell(file, table, row, file.columns[name], value)
-                place = (*cell.subject, table.printed, table.kind)
-                if place in cells:
+                score = _score(file, table, row, file.columns[name], value)
+                place = (*score.subject, table.printed, table.kind)
+                if place in scores:
                     raise DataError(
-                        f"{path}: {table.printed} gives {cell.metric} of {row.model} on "
-                        f"{cell.task} twice; keep one, or name another place under 'printed'"
+                        f"{path}: {table.printed} gives {score.metric} of {row.model} on "
+                        f"{score.task} twice; keep one, or name another place under 'printed'"
                     )
-                cells[place] = cell
-    return list(cells.values())
+                scores[place] = score
+    return list(scores.values())
 
 
-def _cell(file: SourceFile, table: Table, row: Row, column: Column, value: float) -> Cell:
+def _score(
+    file: SourceFile,
+    table: PublishedTable,
+    row: PublishedRow,
+    column: PublishedColumn,
+    value: float,
+) -> PublishedScore:
     share = "@" in column.metric and file.scale == "percent"
-    return Cell(
+    return PublishedScore(
         model=row.model,
         task=column.task,
         metric=column.metric,

@@ -44,7 +44,7 @@ class _Checked(BaseModel):
 class StatedProtocol(_Checked):
     """How a source says that it measured; None where it does not say.
 
-    `prompt` is told in words; `prompt_holds` is a phrase by which a prompt is known to be that one.
+    `prompt` is a description; `prompt_holds` is a phrase by which a prompt is known to be that one.
     """
 
     temperature: float | None = None
@@ -73,8 +73,8 @@ class StatedProtocol(_Checked):
         return "; ".join(filter(None, [", ".join(parts), self.note]))
 
 
-class Column(_Checked):
-    """A benchmark and metric, shared by the cells below it."""
+class PublishedColumn(_Checked):
+    """A benchmark and metric, shared by the values below it."""
 
     task: str
     metric: Annotated[str, AfterValidator(_known_metric)]
@@ -84,7 +84,7 @@ class Column(_Checked):
     k: int | None = Field(default=None, ge=1)
 
 
-class Row(_Checked):
+class PublishedRow(_Checked):
     """One model's values; its protocol and availability stand in for the columns'."""
 
     model: str
@@ -94,13 +94,13 @@ class Row(_Checked):
     note: str | None = None
 
 
-class Table(_Checked):
+class PublishedTable(_Checked):
     """One table of a source, or a part of one."""
 
     printed: str
     kind: Kind = "published"
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PublishedRow, ...]
 
 
 class SourceFile(_Checked):
@@ -112,8 +112,8 @@ class SourceFile(_Checked):
     url: str | None = None
     date: datetime.date | None = None
     protocols: dict[str, StatedProtocol]
-    columns: dict[str, Column]
-    tables: tuple[Table, ...]
+    columns: dict[str, PublishedColumn]
+    tables: tuple[PublishedTable, ...]
 
     @model_validator(mode="after")
     def _names_and_widths(self) -> SourceFile:
@@ -162,10 +162,10 @@ def read_source(path: Path) -> SourceFile:
         problem = getattr(error, "problem", None) or "no YAML"
         raise DataError(f"{path}{line}: not valid YAML ({problem})") from error
     except ValidationError as error:
-        raise DataError(f"{path}: {_first_fault(error)}") from error
+        raise DataError(f"{path}: {_first_error(error)}") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> str:
     first, *others = error.errors(include_url=False)
     place = "".join(f"{part}." for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")

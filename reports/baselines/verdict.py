@@ -15,12 +15,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from harness.reports.format import signed_points
+from harness.reports.results import Rate
 from harness.types import Score
-
-if TYPE_CHECKING:
-    from harness.reports.results import Rate
 
 Word = Literal["reproduced", "differs", "underpowered", "not comparable"]
 
@@ -135,7 +134,7 @@ def judge_cell(
     needed = None
     word: Word
     if not low <= 0 <= high:
-        word, why = "differs", f"by {points(difference)} points"
+        word, why = "differs", f"by {signed_points(difference)} points"
     elif half <= margin:
         word, why = "reproduced", f"the interval holds 0 and reaches ±{half * 100:.1f} points"
     else:
@@ -164,11 +163,6 @@ def k_needed(draw: float, margin: float, stated_k: int | None) -> int | None:
         return None
     k = max(2, math.ceil(draw * (1 if stated_k else 2) / room))
     return k + wide(k)  # where rounding of the quotient left it a hair too wide
-
-
-def points(share: float) -> str:
-    """A difference in percentage points, with its sign: +1.2, −6.5."""
-    return f"{share * 100:+.1f}".replace("-", "−")
 
 
 def _half_width(error: float) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.reports.format import value_text
 from harness.reports.observations import Length, Observations
 from harness.reports.results import Z95, Result
-from harness.reports.tables.summary import value_text
 from harness.stats.curves import Point as PointOverK
 from harness.stats.curves import cons_curve, pass_curve
 from harness.stats.intervals import mean, sampling_error

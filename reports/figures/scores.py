@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
-from harness.reports.baselines.loader import Cell
+from harness.reports.baselines.loader import PublishedScore
+from harness.reports.format import metric_label, value_text, verdict_text
 from harness.reports.observations import Classes
 from harness.reports.results import Z95, Result, Scored, by_task
-from harness.reports.tables.summary import metric_label, value_text, verdict_text
 from harness.types import Score, Verdict
 
 from .curves import budget_plot, vote_and_pass_plots
@@ -45,7 +45,7 @@ _ROW = 0.19  # inches a row of names
 
 def figures(
     results: Sequence[Result],
-    cells: Sequence[Cell],
+    published: Sequence[PublishedScore],
     *,
     classes: Classes = lambda task: None,
     cutoff: str | None = None,
@@ -54,7 +54,7 @@ def figures(
 
     Args:
         results: what was read from the run folders; their samples are read once more, in one pass.
-        cells: the baselines to set beside the scores.
+        published: the baselines to set beside the scores.
         classes: the graders' equivalence classes; without them there are no cons@k curves.
         cutoff: the last month that the model knows, marked in the figure of months.
 
@@ -68,7 +68,7 @@ def figures(
         for task, group in by_task(results).items():
             stem = file_stem(task)
             plots = [
-                *score_plots(group, cells, stem),
+                *score_plots(group, published, stem),
                 *_sample_plots(group, classes, stem),
                 verdict_plot(group, stem),
                 month_plot(group, stem, cutoff),
@@ -85,11 +85,13 @@ def file_stem(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "task"
 
 
-def score_plots(group: Sequence[Result], cells: Iterable[Cell], stem: str) -> list[Plot]:
+def score_plots(
+    group: Sequence[Result], published: Iterable[PublishedScore], stem: str
+) -> list[Plot]:
     """One figure per metric: the runs with intervals among the published scores, best on top."""
     scored = [(result, result.scored) for result in group if result.scored]
     metrics = dict.fromkeys(s.metric for _, found in scored for s in _main(found))
-    published = [c for c in cells if c.task == group[0].task and c.kind != "quoted"]
+    published = [c for c in published if c.task == group[0].task and c.kind != "quoted"]
     return [
         _score_plot(
             group[0].task,
@@ -203,14 +205,14 @@ def _main(scored: Scored) -> list[Score]:
 def _score_plot(
     task: str,
     ours: Sequence[tuple[Result, Score]],
-    published: Sequence[Cell],
+    published: Sequence[PublishedScore],
     stem: str,
 ) -> Plot:
     metric = ours[0][1].metric
-    by_model: dict[str, list[Cell]] = {}
+    by_model: dict[str, list[PublishedScore]] = {}
     for cell in published:
         by_model.setdefault(cell.model, []).append(cell)
-    rows: list[tuple[float, str, Score | list[Cell]]] = [
+    rows: list[tuple[float, str, Score | list[PublishedScore]]] = [
         (score.value, label(result.run, 30), score) for result, score in ours
     ]
     rows += [(max(c.value for c in found), label(model), found)
@@ -241,13 +243,13 @@ def _score_plot(
     return Plot(name, title, f"{task}, {title}. {words}.", note, figure)
 
 
-def _published(axes: Axes, cells: Sequence[Cell], y: float) -> None:
+def _published(axes: Axes, published: Sequence[PublishedScore], y: float) -> None:
     """One model's published values, joined by a hair line where sources say different things."""
     for kind, marker in (("published", "o"), ("reproduction", "x")):
-        values = sorted({cell.value for cell in cells if cell.kind == kind})
+        values = sorted({cell.value for cell in published if cell.kind == kind})
         axes.plot(values, [y] * len(values), marker, color=INK, markersize=4, alpha=0.65,
                   markerfacecolor="none", markeredgewidth=0.8)  # fmt: skip
-    ends = [cell.value for cell in cells]
+    ends = [cell.value for cell in published]
     axes.plot([min(ends), max(ends)], [y, y], color=INK, linewidth=0.5, alpha=0.4)
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, UsageError
-from harness.reports.baselines.loader import Cell
+from harness.reports.baselines.loader import PublishedScore
+from harness.reports.format import value_text
 from harness.reports.observations import Observations, reflection_words
 from harness.reports.results import Z95, Result, by_task
-from harness.reports.tables.summary import value_text
 from harness.storage.files import read_lines
 from harness.types import Score
 
@@ -109,7 +109,7 @@ def step_of(result: Result, log: Sequence[LogLine], given: Mapping[str, int]) ->
 
 def training_figures(
     results: Sequence[Result],
-    cells: Sequence[Cell],
+    published: Sequence[PublishedScore],
     log: Sequence[LogLine],
     given: Mapping[str, int],
 ) -> dict[str, tuple[Plot, ...]]:
@@ -117,7 +117,7 @@ def training_figures(
 
     Args:
         results: runs of checkpoints; those without a step are left out.
-        cells: baselines, for the lines across that the paper draws.
+        published: baselines, for the lines across that the paper draws.
         log: a training log, empty where there is none.
         given: steps by the name of the run.
 
@@ -141,7 +141,7 @@ def training_figures(
                 )
                 points = sorted(measured, key=lambda point: point.step)
                 plots = (
-                    accuracy_over_steps(task, points, lines, cells),
+                    accuracy_over_steps(task, points, lines, published),
                     length_over_steps(task, points, lines),
                     words_over_steps(task, points),
                 )
@@ -153,15 +153,24 @@ def accuracy_over_steps(
     task: str,
     points: Sequence[Measured],
     lines: Sequence[tuple[int, Mapping[str, float]]],
-    cells: Iterable[Cell],
+    published: Iterable[PublishedScore],
 ) -> Plot | None:
-    """Figure 2: pass@1 and cons@k over steps, the reference's scores across."""
+    """Figure 2: pass@1 and cons@k over steps, the reference's scores across.
+
+    Args:
+        task: its name.
+        points: the runs by step.
+        lines: (step, values by name) of the training log; shares from 0 to 1.
+        published: baselines, of which the reference model's are drawn.
+    """
     ours = {(p.step, s.metric): s for p in points for s in _main(p.result)}
     logged = {name for _, values in lines for name in values if "@" in name}
     metrics = sorted(logged | {metric for _, metric in ours}, reverse=True)[:3]
     if not metrics:
         return None
-    across = [c for c in cells if c.task == task and c.model == PAPER_LINE and c.kind != "quoted"]
+    across = [
+        c for c in published if c.task == task and c.model == PAPER_LINE and c.kind != "quoted"
+    ]
     figure, axes = panel(2.9)
     for color, metric in zip((SERIES[4], SERIES[3], SERIES[5]), metrics, strict=False):
         _line(axes, [(step, values[metric]) for step, values in lines if metric in values],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.reports.format import value_text
 from harness.reports.history import Entry, History
 from harness.reports.results import Z95
-from harness.reports.tables.summary import value_text
 
 from .style import INK, SERIES, WRONG, Plot, house_style, panel, percent_axis
 

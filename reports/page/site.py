@@ -11,7 +11,6 @@ is replaced in one step, so a reader never sees half of one; pages of runs that 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import shutil
@@ -24,10 +23,12 @@ from typing import Any
 import harness
 from harness.errors import DataError, UsageError
 from harness.protocol import differences
-from harness.reports.baselines.loader import Cell, load
+from harness.reports.baselines.loader import PublishedScore, load
+from harness.reports.documents import csp_hash, environment
 from harness.reports.figures.scores import figures, file_stem
 from harness.reports.figures.style import Plot
 from harness.reports.figures.trends import trend_plot
+from harness.reports.format import error_text, n_label, value_text
 from harness.reports.history import (
     Compare,
     Difference,
@@ -42,17 +43,17 @@ from harness.reports.history import (
     stamp,
 )
 from harness.reports.results import Result
-from harness.reports.tables.summary import error_text, n_label, value_text
 from harness.storage.files import read_json, write_json, write_text
 from harness.storage.run_folder import TaskFolder
 
-from .output import build, write_report
-from .templating import environment
+from .build import build
+from .output import write_report
 
 STATE = ".harness-site.json"
+_MAKES_PAGES = {".py", ".jinja", ".js", ".yaml", ".txt"}
 _SLUG = re.compile(r"[a-z0-9-]+")
 
-Draw = Callable[[Sequence[Result], Sequence[Cell]], Mapping[str, Sequence[Plot]]]
+Draw = Callable[[Sequence[Result], Sequence[PublishedScore]], Mapping[str, Sequence[Plot]]]
 """The figures of a run's page, by task."""
 
 
@@ -101,7 +102,7 @@ def build_site(
         raise UsageError(f"{runs_dir} is not a folder of runs")
     accepted, acceptances = read_accepted(runs_dir)
     before = _read_state(output)
-    cells, maker = load(baselines).cells, _maker(baselines)
+    published, maker = load(baselines).scores, _maker(baselines)
     known = {} if rebuild or before.get("maker") != maker else before.get("runs", {})
     runs: list[RunFacts] = []
     state: dict[str, Any] = {}
@@ -111,7 +112,7 @@ def build_site(
         facts = _unchanged(known.get(path), mark, output)
         if facts is None:
             facts, results = read_run(folder, runs_dir)
-            written += _write_run(facts, results, cells, output, draw)
+            written += _write_run(facts, results, published, output, draw)
         runs.append(facts)
         state[path] = {"stamp": mark, "facts": facts.to_json()}
     views = [
@@ -120,7 +121,7 @@ def build_site(
     written += _write_task_pages(views, output)
     written += _write_index(runs, views, runs_dir, output)
     stems = [view.stem for view in views]
-    _remove_gone(before, {run.slug for run in runs if not run.fault}, set(stems), output)
+    _remove_gone(before, {run.slug for run in runs if not run.error}, set(stems), output)
     write_json(output / STATE, {"maker": maker, "runs": state, "tasks": stems})
     return written
 
@@ -133,20 +134,20 @@ def _unchanged(known: Any, mark: str, output: Path) -> RunFacts | None:
         facts = RunFacts.from_json(known["facts"])
     except (KeyError, TypeError):
         return None
-    return facts if facts.fault or (output / _run_page(facts)).is_file() else None
+    return facts if facts.error or (output / _run_page(facts)).is_file() else None
 
 
 def _write_run(
     facts: RunFacts,
     results: Sequence[Result],
-    cells: Sequence[Cell],
+    published: Sequence[PublishedScore],
     output: Path,
     draw: Draw,
 ) -> int:
     """The report of one run with whatever files it needs, put in place file by file, page last."""
     if not results:
         return 0
-    report = build(results, cells, figures=draw(results, cells), home="../../index.html")
+    report = build(results, published, figures=draw(results, published), home="../../index.html")
     place = output / _run_page(facts).parent
     _make(place)
     with tempfile.TemporaryDirectory(dir=output, prefix=".new-") as temporary:
@@ -185,7 +186,7 @@ def _write_index(
 
 
 def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tuple[str, str]]:
-    """What a reader should look at first: its kind, and a line."""
+    """What a reader should read first: its kind, and a line."""
     for view in views:
         latest = view.latest
         if latest is None:
@@ -201,8 +202,8 @@ def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tup
                 yield way, f"{view.history.task}: {latest.run.name} is {size} {way} {other}."
                 break
     for run in runs:
-        if run.fault:
-            yield "fault", f"{run.path}: {run.fault}"
+        if run.error:
+            yield "unreadable", f"{run.path}: {run.error}"
         elif run.open_tasks:
             yield "open", f"{run.path} is not complete: {run.open_tasks}."
 
@@ -242,9 +243,8 @@ def _put(path: Path, template: str, **values: Any) -> int:
     jinja = environment()
     jinja.globals.update(change_text=change_text, score_of=score_of, n_label=n_label)
     style = jinja.get_template("site.css.jinja").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     text = jinja.get_template(f"{template}.html.jinja").render(
-        style=style, style_hash=f"sha256-{digest}", version=harness.__version__, **values
+        style=style, style_hash=csp_hash(style), version=harness.__version__, **values
     )
     if path.is_file() and path.read_bytes() == text.encode("utf-8", "replace"):
         return 0
@@ -294,8 +294,8 @@ def _make(folder: Path) -> None:
 def _maker(baselines: Sequence[Path]) -> str:
     """Changes with what makes pages: version, code, templates, baselines, the user's own too."""
     digest = hashlib.sha256(harness.__version__.encode())
-    here = Path(__file__).parent
-    shipped = [*here.glob("*.py"), *here.glob("templates/*"), *here.glob("baselines/*")]
+    reports = Path(__file__).parent.parent
+    shipped = [path for path in reports.rglob("*") if path.suffix in _MAKES_PAGES]
     for path in [*sorted(shipped), *baselines]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import UsageError
-from harness.reports.baselines.loader import Cell
+from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.protocol_differences import stated_differences
 from harness.reports.baselines.verdict import (
     CellVerdict,
     Measured,
@@ -21,7 +22,6 @@ from harness.reports.baselines.verdict import (
     published_error,
 )
 from harness.reports.results import Result
-from harness.reports.tables.published import stated_differences
 from harness.types import Score
 
 from .layouts import Heading, Layout
@@ -38,7 +38,7 @@ class Entry:
     """
 
     heading: Heading
-    cell: Cell | None
+    cell: PublishedScore | None
     borrowed: bool = False
     result: Result | None = None
     score: Score | None = None
@@ -74,18 +74,18 @@ class PaperTable:
     lines: tuple[Line, ...]
     undecided: Mapping[Heading, tuple[str, str]]
     absent: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    published: tuple[PublishedScore, ...]
 
 
 def lay_out(
-    layout: Layout, results: Sequence[Result], cells: Sequence[Cell], *, margin: float
+    layout: Layout, results: Sequence[Result], published: Sequence[PublishedScore], *, margin: float
 ) -> PaperTable:
     """Set runs into a table of the paper and judge each cell that has a published figure.
 
     Args:
         layout: the table.
         results: what was read from the run folders.
-        cells: every baseline there is.
+        published: every baseline there is.
         margin: see `harness.reports.baselines.verdict.judge_cell`; a share from 0 to 1.
 
     Raises:
@@ -101,27 +101,27 @@ def lay_out(
             f"--table {layout.name}: no run holds a task of it ({', '.join(tasks)}); the runs "
             f"hold {', '.join(dict.fromkeys(result.task for result in results))}"
         )
-    published = _published(layout, cells)
+    figures = _published(layout, published)
     models = dict.fromkeys(
-        cell.model for cell in cells if (cell.source, cell.printed) == _place(layout)
+        cell.model for cell in published if (cell.source, cell.printed) == _place(layout)
     )
     lines: list[Line] = []
     own = {
         run: next((m for m in models if found[0].is_of(m)), None) for run, found in shown.items()
     }
     for model in models:
-        row = tuple(Entry(h, *published.get((model, h), (None, False))) for h in layout.headings)
+        row = tuple(Entry(h, *figures.get((model, h), (None, False))) for h in layout.headings)
         lines.append(Line(model, None, row))
         for run in (run for run, stands_for in own.items() if stands_for == model):
-            lines.append(_run_line(shown[run], model, published, layout, margin))
+            lines.append(_run_line(shown[run], model, figures, layout, margin))
     for run in (run for run, stands_for in own.items() if stands_for is None):
-        line = _run_line(shown[run], shown[run][0].model, published, layout, margin)
+        line = _run_line(shown[run], shown[run][0].model, figures, layout, margin)
         lines.append(replace(line, known=False))
     best, undecided = _with_best(lines, layout)
     absent = tuple(
         f"{run} ({', '.join(r.task for r in runs[run])})" for run in runs if run not in shown
     )
-    return PaperTable(layout, margin, best, undecided, absent, tuple(cells))
+    return PaperTable(layout, margin, best, undecided, absent, tuple(published))
 
 
 def _place(layout: Layout) -> tuple[str, str]:
@@ -129,13 +129,13 @@ def _place(layout: Layout) -> tuple[str, str]:
 
 
 def _published(
-    layout: Layout, cells: Iterable[Cell]
-) -> dict[tuple[str, Heading], tuple[Cell, bool]]:
+    layout: Layout, published: Iterable[PublishedScore]
+) -> dict[tuple[str, Heading], tuple[PublishedScore, bool]]:
     """By model and heading, the figure that the table prints and whether it is borrowed."""
-    found: dict[tuple[str, Heading], tuple[Cell, bool]] = {}
+    found: dict[tuple[str, Heading], tuple[PublishedScore, bool]] = {}
     headings = {(heading.task, heading.metric): heading for heading in layout.headings}
     ours = {_place(layout): False, **({layout.fallback: True} if layout.fallback else {})}
-    for cell in cells:
+    for cell in published:
         heading = headings.get((cell.task, cell.metric))
         borrowed = ours.get((cell.source, cell.printed))
         if heading is not None and borrowed is not None:
@@ -149,27 +149,27 @@ def _published(
 def _run_line(
     results: Sequence[Result],
     model: str,
-    published: Mapping[tuple[str, Heading], tuple[Cell, bool]],
+    figures: Mapping[tuple[str, Heading], tuple[PublishedScore, bool]],
     layout: Layout,
     margin: float,
 ) -> Line:
     by_task = {result.task: result for result in results}
     entries = []
     for heading in layout.headings:
-        cell, borrowed = published.get((model, heading), (None, False))
+        cell, borrowed = figures.get((model, heading), (None, False))
         result = by_task.get(heading.task)
         if result is None or result.scored is None:
             entries.append(Entry(heading, None, result=result))
             continue
-        stated = cell or next((c for (_, h), (c, _) in published.items() if h == heading), None)
+        stated = cell or next((c for (_, h), (c, _) in figures.items() if h == heading), None)
         entries.append(_judged(Entry(heading, cell, borrowed, result), result, stated, margin))
     return Line(model, results[0].run, tuple(entries))
 
 
-def _judged(entry: Entry, result: Result, stated: Cell | None, margin: float) -> Entry:
+def _judged(entry: Entry, result: Result, stated: PublishedScore | None, margin: float) -> Entry:
     """The entry of a run with its score and verdict.
 
-    `stated` is a figure of the heading by which to tell, without one of the same model, whether
+    `stated` is a figure of the heading that says, without one of the same model, whether
     the run was drawn under the table's protocol and so may be its best.
     """
     score = result.scored.main.get(entry.heading.metric) if result.scored else None
@@ -217,8 +217,8 @@ def votes_of(metric: str) -> int | None:
     return int(metric.removeprefix("cons@")) if metric.startswith("cons@") else None
 
 
-def stated_k(cell: Cell) -> int | None:
-    """The samples per problem behind a figure: stated, or told by a metric such as cons@64."""
+def stated_k(cell: PublishedScore) -> int | None:
+    """The samples per problem behind a figure: stated, or part of a metric such as cons@64."""
     return cell.k or votes_of(cell.metric)
 
 

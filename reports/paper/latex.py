@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.reports.page.templating import environment
+from harness.reports.documents import environment
 
 from .text import GridRow
 

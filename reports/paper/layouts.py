@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.errors import UsageError
-
-MARGIN = 3.0  # points
-
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -31,9 +27,9 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One table of the paper. `transposed`: a row a benchmark and a column a model.
+    """One table of the paper. `transposed`: a row per benchmark and a column per model.
 
-    `fallback` (source, printed) gives the cells that the paper's own file does not hold.
+    `fallback` (source, printed) gives the scores that the paper's own file does not hold.
     """
 
     name: str
@@ -80,21 +76,3 @@ LAYOUTS = {
                "table 6", _COLUMNS[:5]),
     )
 }  # fmt: skip
-
-
-def layout_named(name: str) -> Layout:
-    """A layout by its name. UsageError lists those there are."""
-    if name not in LAYOUTS:
-        raise UsageError(f"--table {name}: the tables are {', '.join(LAYOUTS)}")
-    return LAYOUTS[name]
-
-
-def check_margin(points: float | None, table: str | None) -> float:
-    """The share that `--margin` asks for. UsageError without a table, or outside 0 to 100."""
-    if points is None:
-        return MARGIN / 100
-    if table is None:
-        raise UsageError(f"--margin {points:g}: it goes with --table")
-    if not 0 < points <= 100:
-        raise UsageError(f"--margin {points:g}: points above 0, up to 100")
-    return points / 100

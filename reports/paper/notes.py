@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.reports.baselines.loader import conflicts
-from harness.reports.tables.published import conflict_text, unstated
-from harness.reports.tables.summary import score_text
+from harness.reports.baselines.protocol_differences import unstated
+from harness.reports.format import score_text
+from harness.reports.tables.published import conflict_text
 
 from .grid import PaperTable
 from .layouts import Heading
@@ -38,7 +39,7 @@ def alerts(table: PaperTable) -> list[str]:
             "--as RUN=MODEL says which model a run reproduces."
         )
     subjects = {e.cell.subject for line in table.lines for e in line.entries if e.cell}
-    disputed = [group for group in conflicts(table.cells) if group[0].subject in subjects]
+    disputed = [group for group in conflicts(table.published) if group[0].subject in subjects]
     return lines + [f"† Sources disagree on {conflict_text(group)}." for group in disputed]
 
 
@@ -92,7 +93,7 @@ def _scorings(table: PaperTable) -> Iterator[str]:
 
 
 def _uncompared(table: PaperTable) -> Iterator[str]:
-    """The parts that a verdict could not look at, by who does not state them."""
+    """The parts that a verdict could not compare, by who does not state them."""
     silent: dict[tuple[str, str], list[Heading]] = {}
     for line, entry, _ in judged(table):
         if entry.result and entry.cell:
@@ -109,9 +110,11 @@ def _availability(table: PaperTable) -> Iterator[str]:
     for kind in ("data gated", "protocol not public"):
         whole, models = [], []
         for number, heading in enumerate(table.layout.headings):
-            cells = [c for line in table.lines if not line.run and (c := line.entries[number].cell)]
-            found = [cell.model for cell in cells if cell.availability == kind]
-            if 2 * len(found) > len(cells):
+            figures = [
+                c for line in table.lines if not line.run and (c := line.entries[number].cell)
+            ]
+            found = [cell.model for cell in figures if cell.availability == kind]
+            if 2 * len(found) > len(figures):
                 whole.append(heading)
             else:
                 models += found

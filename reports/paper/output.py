@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 import harness
-from harness.reports.page.output import check_format, print_table
-from harness.reports.page.templating import csp_hash, environment
+from harness.reports.documents import check_format, csp_hash, environment
+from harness.reports.tables.terminal import print_table
 from harness.storage.files import write_text
 
 from . import latex

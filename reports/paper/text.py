@@ -8,17 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from harness.reports.baselines.loader import conflicts
-from harness.reports.baselines.verdict import CellVerdict, points
-from harness.reports.tables.published import unstated
-from harness.reports.tables.summary import (
-    Column,
-    Row,
-    Table,
-    error_text,
-    n_text,
-    score_text,
-    value_text,
-)
+from harness.reports.baselines.protocol_differences import unstated
+from harness.reports.baselines.verdict import CellVerdict
+from harness.reports.format import error_text, n_text, score_text, signed_points, value_text
+from harness.reports.tables.model import Column, Row, Table
 
 from .grid import Entry, Line, PaperTable
 
@@ -65,7 +58,7 @@ class Grid:
 def grid(table: PaperTable, *, transposed: bool) -> Grid:
     """The paper's layout, or the same with a row per model where `transposed` is not its own."""
     headings = table.layout.headings
-    doubtful = {cell.subject for group in conflicts(table.cells) for cell in group}
+    doubtful = {cell.subject for group in conflicts(table.published) for cell in group}
     slots = [[_slot(entry, line.run, doubtful) for entry in line.entries] for line in table.lines]
     names = [_label(line) for line in table.lines]
     if transposed:
@@ -212,11 +205,11 @@ def judged(table: PaperTable) -> Iterator[tuple[Line, Entry, CellVerdict]]:
 def _difference_text(verdict: CellVerdict) -> str:
     if verdict.low is None or verdict.difference is None:
         return "–"
-    return f"{points(verdict.difference)} {_interval_text(verdict)}"
+    return f"{signed_points(verdict.difference)} {_interval_text(verdict)}"
 
 
 def _interval_text(verdict: CellVerdict) -> str:
-    return f"[{points(verdict.low or 0)}, {points(verdict.high or 0)}]"
+    return f"[{signed_points(verdict.low or 0)}, {signed_points(verdict.high or 0)}]"
 
 
 def _published_text(entry: Entry) -> str:

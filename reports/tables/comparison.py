@@ -1,18 +1,17 @@
-"""A comparison of two runs as tables, Markdown for a CI summary, JUnit, or in the terminal."""
+"""A comparison of two runs as tables, as Markdown for a CI summary, or in the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
-from harness.reports.page.output import print_table
-from harness.reports.page.templating import markdown_page
+from harness.reports.documents import markdown_page
+from harness.reports.format import points, range_text
 from harness.stats.gate import Change, Comparison, Ruling, TaskComparison
-from harness.stats.intervals import Interval
 
-from .summary import Column, Row, Table
+from .model import Column, Row, Table
+from .terminal import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,37 +46,6 @@ def headline(found: Comparison) -> str:
 def to_markdown(found: Comparison) -> str:
     """For a CI summary: the verdicts, with the details folded."""
     return markdown_page("compare.md.jinja", shown=lay_out(found))
-
-
-def to_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
-    """One test case a task: a regression fails, an underpowered one is skipped with its reason."""
-    return written(comparison_suite(found, fail_on_rise=fail_on_rise))
-
-
-def comparison_suite(found: Comparison, *, fail_on_rise: bool = False) -> ElementTree.Element:
-    """The test suite of one comparison."""
-    suite = new_suite()
-    for task in found.tasks:
-        ruling = task.ruling
-        case = ElementTree.SubElement(
-            suite, "testcase", classname="harness.compare", name=ruling.task
-        )
-        text = "; ".join(sentences(ruling))
-        if ruling.verdict == "regression" or (ruling.rise and fail_on_rise):
-            ElementTree.SubElement(case, "failure", message=_clean(text)).text = _clean(text)
-        elif ruling.verdict == "underpowered":
-            ElementTree.SubElement(case, "skipped", message=_clean(text))
-        ElementTree.SubElement(case, "system-out").text = _clean(text)
-    for line in found.incomplete:
-        add_error(suite, "complete", line)
-    return suite
-
-
-def junit_error(message: str) -> str:
-    """A report of a comparison that could not be made."""
-    suite = new_suite()
-    add_error(suite, "same protocol", message)
-    return written(suite)
 
 
 def print_comparison(found: Comparison, console: Console) -> None:
@@ -118,21 +86,9 @@ def sentences(ruling: Ruling) -> list[str]:
     return lines
 
 
-def points(value: float | None, *, sign: bool = True) -> str:
-    """A share in points: +1.2; a dash where there is none."""
-    if value is None:
-        return "–"
-    return f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
-
-
 def rise_text(ruling: Ruling) -> str:
     """What to think of when a score has risen."""
     return f"a significant rise (p {_p_text(ruling.p_rise)}): is the extraction the same?"
-
-
-def range_text(interval: Interval) -> str:
-    """An interval in points."""
-    return f"{points(interval.low)} to {points(interval.high)}"
 
 
 def power_text(ruling: Ruling) -> str:
@@ -171,12 +127,12 @@ def _verdicts(found: Comparison) -> Table:
     )
     alerts = [*found.incomplete, *found.notes]
     for task in found.tasks:
-        told = (line for line in sentences(task.ruling)[1:] if not line.startswith("smallest"))
-        alerts += [f"{task.ruling.task}: {line}" for line in (*task.notes, *told)]
+        further = (line for line in sentences(task.ruling)[1:] if not line.startswith("smallest"))
+        alerts += [f"{task.ruling.task}: {line}" for line in (*task.notes, *further)]
         if task.ruling.verdict == "underpowered":
             alerts.append(f"{task.ruling.task}: {power_text(task.ruling)}")
     note = (
-        "In points. 95 %: of the change, by the sampling error (by problems with one sample a "
+        "In points. 95 %: of the change, by the sampling error (by problems with one sample per "
         "problem). p drop: one-sided, Holm-adjusted over the tasks; p sign-flip: two-sided, over "
         "problems. Detects: the smallest drop seen with power 0.8; power: at a drop of "
         f"{points(found.margin, sign=False)}."
@@ -256,29 +212,3 @@ def _problems(tasks: Sequence[TaskComparison]) -> Table:
     columns = (Column("Task", "name"), Column("Problem", "name"), Column("Base"), Column("New"),
                Column("Change"))  # fmt: skip
     return Table("Problems with the largest changes", columns, tuple(rows), notes=tuple(notes))
-
-
-def new_suite(name: str = "harness compare") -> ElementTree.Element:
-    """A test suite without any case yet."""
-    return ElementTree.Element("testsuite", name=name)
-
-
-def add_error(suite: ElementTree.Element, name: str, message: str) -> None:
-    """Add a test case that could not be decided."""
-    case = ElementTree.SubElement(suite, "testcase", classname="harness.compare", name=name)
-    ElementTree.SubElement(case, "error", message=_clean(message))
-
-
-def written(root: ElementTree.Element) -> str:
-    """A test suite, or several in one element, as a JUnit file with its counts."""
-    for suite in root.iter("testsuite"):
-        suite.set("tests", str(len(suite.findall("testcase"))))
-        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            suite.set(name, str(len(suite.findall(f"*/{tag}"))))
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _clean(text: str) -> str:
-    """Without the control characters that XML has no way to write."""
-    return "".join(c for c in text if c in "\t\n" or " " <= c <= "\ud7ff" or c >= "\ue000")

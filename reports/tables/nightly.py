@@ -1,4 +1,4 @@
-"""A night over checkpoints: a table each that is read in seconds, Markdown for a CI, JUnit."""
+"""A night over checkpoints: a table for each, as Markdown for a CI, or in the terminal."""
 
 from __future__ import annotations
 
@@ -6,24 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
-from harness.reports.page.output import print_table
-from harness.reports.page.templating import environment
+from harness.reports.documents import markdown_page
+from harness.reports.format import points
 from harness.storage.nights import Outcome, TaskOutcome
 
-from .comparison import (
-    add_error,
-    comparison_suite,
-    lay_out,
-    new_suite,
-    points,
-    power_text,
-    rise_text,
-    verdict_cells,
-    written,
-)
-from .summary import Column, Row, Table
+from .comparison import lay_out, power_text, rise_text, verdict_cells
+from .model import Column, Row, Table
+from .terminal import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,27 +75,7 @@ def print_outcome(outcome: Outcome, runs: Path, console: Console) -> None:
 def to_markdown(outcomes: Sequence[Outcome], runs: Path) -> str:
     """For a CI summary: the verdicts, with the details folded."""
     shown = [Shown(to_table(outcome, runs), _details(outcome)) for outcome in outcomes]
-    template = environment().get_template("nights.md.jinja")
-    return template.render(headline=headline(outcomes), shown=shown).strip() + "\n"
-
-
-def to_junit(outcomes: Sequence[Outcome]) -> str:
-    """One test suite a checkpoint, named as its run; one test case a task that has a baseline."""
-    root = ElementTree.Element("testsuites", name="harness nightly")
-    for outcome in outcomes:
-        suite = new_suite()
-        if outcome.comparison is not None:
-            suite = comparison_suite(outcome.comparison, fail_on_rise=outcome.fail_on_rise)
-        suite.set("name", outcome.checkpoint.run)
-        if outcome.failure is not None:
-            add_error(suite, "evaluate", str(outcome.failure))
-        elif not outcome.complete and outcome.comparison is None:
-            add_error(suite, "complete", "samples are missing or ended in error; run it again")
-        for task in outcome.tasks:
-            if task.why:
-                add_error(suite, task.task, task.why)
-        root.append(suite)
-    return written(root)
+    return markdown_page("nights.md.jinja", headline=headline(outcomes), shown=shown)
 
 
 def _details(outcome: Outcome) -> tuple[Table, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from harness.protocol import Protocol, differences
 from harness.reports.results import Result
 
-from .summary import Column, Row, Table
+from .model import Column, Row, Table
 
 
 def protocol_table(group: Sequence[Result]) -> Table:

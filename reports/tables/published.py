@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.data.selection import Window
-from harness.errors import UsageError
-from harness.protocol import Protocol
-from harness.reports.baselines.loader import Cell, conflicts
+from harness.reports.baselines.loader import PublishedScore, conflicts
+from harness.reports.baselines.protocol_differences import stated_differences
+from harness.reports.format import n_text, score_text, value_text
 from harness.reports.results import Result
 
-from .summary import Column, Row, Table, n_text, score_text, value_text
+from .model import Column, Row, Table
 
 TITLE = "Beside published scores"
 
 
-def beside(group: Sequence[Result], cells: Sequence[Cell]) -> Table:
+def beside(group: Sequence[Result], published: Sequence[PublishedScore]) -> Table:
     """The runs of one task among the published figures of that task, with provenance.
 
     Figures that a source only quotes are shown where they disagree with the origin. Without any
@@ -23,14 +22,14 @@ def beside(group: Sequence[Result], cells: Sequence[Cell]) -> Table:
 
     Args:
         group: one task's results.
-        cells: every baseline there is.
+        published: every baseline there is.
     """
     task = group[0].task
-    found = [cell for cell in cells if cell.task == task]
+    found = [cell for cell in published if cell.task == task]
     if not found:
         return Table(TITLE, (), (), notes=(f"There are no published scores for {task}.",))
     disputed = conflicts(found)
-    doubtful = {cell.subject for cells in disputed for cell in cells}
+    doubtful = {cell.subject for same in disputed for cell in same}
     shown = [cell for cell in found if cell.kind != "quoted" or cell.subject in doubtful]
     notes = [
         *_protocols(shown),
@@ -40,15 +39,17 @@ def beside(group: Sequence[Result], cells: Sequence[Cell]) -> Table:
     return _table(TITLE, shown, disputed, group, notes)
 
 
-def listing(cells: Iterable[Cell], disputed: Sequence[Sequence[Cell]]) -> list[Table]:
+def listing(
+    published: Iterable[PublishedScore], disputed: Sequence[Sequence[PublishedScore]]
+) -> list[Table]:
     """Published scores, one table per task.
 
     Args:
-        cells: those to list.
+        published: those to list.
         disputed: the conflicts among all baselines, so that a filter hides no disagreement.
     """
-    tasks: dict[str, list[Cell]] = {}
-    for cell in cells:
+    tasks: dict[str, list[PublishedScore]] = {}
+    for cell in published:
         tasks.setdefault(cell.task, []).append(cell)
     tables = []
     for task, found in tasks.items():
@@ -58,11 +59,11 @@ def listing(cells: Iterable[Cell], disputed: Sequence[Sequence[Cell]]) -> list[T
     return tables
 
 
-def conflict_text(cells: Sequence[Cell]) -> str:
+def conflict_text(published: Sequence[PublishedScore]) -> str:
     """Each value of one disputed figure with everyone who states it."""
-    first = cells[0]
-    stated: dict[float, dict[str, list[Cell]]] = {}
-    for cell in cells:
+    first = published[0]
+    stated: dict[float, dict[str, list[PublishedScore]]] = {}
+    for cell in published:
         stated.setdefault(cell.value, {}).setdefault(cell.source, []).append(cell)
     values = "; ".join(
         f"{value_text(first.metric, value)} ({', '.join(map(source_text, by_source.values()))})"
@@ -71,71 +72,28 @@ def conflict_text(cells: Sequence[Cell]) -> str:
     return f"{first.model}, {first.task} {first.metric}: {values}"
 
 
-def source_text(line: Sequence[Cell]) -> str:
+def source_text(line: Sequence[PublishedScore]) -> str:
     """Where figures of one source stand: r1-paper tables 2, 4."""
     places = list(dict.fromkeys(cell.printed for cell in line))
     numbers = [place.removeprefix("table ") for place in places]
     if len(places) > 1 and all(number.isdecimal() for number in numbers):
         places = [f"tables {', '.join(numbers)}"]
-    told = {"quoted": ", quoted", "reproduction": ", measured again"}.get(line[0].kind, "")
-    return f"{line[0].source} {', '.join(places)}{told}"
-
-
-def stated_differences(result: Result, cell: Cell) -> list[str]:
-    """The parts stated both by a figure's source and by a run in which the two differ."""
-    return [*_protocol_differences(result.protocol, cell), *_window_differences(result, cell)]
-
-
-def unstated(result: Result, cell: Cell) -> tuple[list[str], list[str]]:
-    """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
-    stated, protocol = cell.protocol, result.protocol
-    dated = any(problem.provenance.date for problem in result.problems.values())
-    wording = "prompt" if stated.prompt is None else "wording of the prompt"
-    parts: tuple[tuple[str, object, object], ...] = (
-        ("temperature", stated.temperature, protocol.temperature),
-        ("top-p", stated.top_p, protocol.top_p),
-        ("cap", stated.max_tokens, protocol.max_tokens),
-        ("window", stated.window, dated or None),
-        (wording, stated.prompt_holds, protocol.prompt or None),
-    )
-    theirs = [name for name, stated, ours in parts if stated is None and ours is not None]
-    theirs += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)
-    theirs += ["extraction"] * (stated.extraction is None)
-    return theirs, [name for name, stated, ours in parts if stated is not None and ours is None]
-
-
-def _protocol_differences(protocol: Protocol, cell: Cell) -> list[str]:
-    stated = cell.protocol
-    pairs = (
-        ("temperature", protocol.temperature, stated.temperature),
-        ("top-p", protocol.top_p, stated.top_p),
-        ("cap", protocol.max_tokens, stated.max_tokens),
-        ("problems", len(protocol.problems), cell.n),
-    )
-    found = [
-        f"{name} {ours:,} against {theirs:,}"
-        for name, ours, theirs in pairs
-        if ours is not None and theirs is not None and ours != theirs
-    ]
-    if protocol.repetition_guard:
-        found.append(f"a repetition guard of {protocol.repetition_guard} against none")
-    if stated.prompt_holds and protocol.prompt and stated.prompt_holds not in protocol.prompt:
-        found.append(f"a prompt of its own against {stated.prompt}")
-    return found
+    kind = {"quoted": ", quoted", "reproduction": ", measured again"}.get(line[0].kind, "")
+    return f"{line[0].source} {', '.join(places)}{kind}"
 
 
 def _table(
     title: str,
-    shown: Sequence[Cell],
-    disputed: Sequence[Sequence[Cell]],
+    shown: Sequence[PublishedScore],
+    disputed: Sequence[Sequence[PublishedScore]],
     group: Sequence[Result],
     notes: Sequence[str],
 ) -> Table:
     """Runs and figures in the order of the headline metric, one row per model and source."""
     metrics = list(dict.fromkeys(cell.metric for cell in shown))
     headline = "pass@1" if "pass@1" in metrics else metrics[0]
-    doubtful = {cell.subject for cells in disputed for cell in cells}
-    lines: dict[tuple[str, str, str], list[Cell]] = {}
+    doubtful = {cell.subject for same in disputed for cell in same}
+    lines: dict[tuple[str, str, str], list[PublishedScore]] = {}
     for cell in shown:
         lines.setdefault((cell.model, cell.source, cell.kind), []).append(cell)
     ranked = [_run_row(result, metrics, headline) for result in group]
@@ -157,7 +115,7 @@ def _table(
         Column("Availability", "text"),
     )
     alerts = _deviations(group, shown)
-    alerts += [f"† Sources disagree on {conflict_text(cells)}." for cells in disputed]
+    alerts += [f"† Sources disagree on {conflict_text(same)}." for same in disputed]
     return Table(title, columns, tuple(rows), tuple(alerts), tuple(notes))
 
 
@@ -173,7 +131,7 @@ def _run_row(result: Result, metrics: Sequence[str], headline: str) -> tuple[flo
 
 
 def _cell_row(
-    line: Sequence[Cell],
+    line: Sequence[PublishedScore],
     metrics: Sequence[str],
     headline: str,
     doubtful: set[tuple[str, str, str]],
@@ -201,7 +159,7 @@ def _cell_row(
     return Row(cells, "same" if same else "")
 
 
-def _deviations(group: Sequence[Result], shown: Sequence[Cell]) -> list[str]:
+def _deviations(group: Sequence[Result], shown: Sequence[PublishedScore]) -> list[str]:
     """Where each run's protocol differs from what the sources state, one line per difference."""
     lines = []
     for result in group:
@@ -217,23 +175,7 @@ def _deviations(group: Sequence[Result], shown: Sequence[Cell]) -> list[str]:
     return lines
 
 
-def _window_differences(result: Result, cell: Cell) -> list[str]:
-    """The months of a run's problems, where they are not those of the window that is stated."""
-    months = sorted(
-        month for problem in result.problems.values() if (month := problem.provenance.month)
-    )
-    try:
-        window = Window.parse(cell.protocol.window or "")
-    except UsageError:  # no window, or one told in words
-        return []
-    if not months or (months[0], months[-1]) == (window.first, window.last):
-        return []
-    beyond = months[0] < window.first or months[-1] > window.last
-    hint = " (see --window)" * beyond
-    return [f"problems of {months[0]}..{months[-1]} against the window {window}{hint}"]
-
-
-def _protocols(shown: Sequence[Cell]) -> list[str]:
+def _protocols(shown: Sequence[PublishedScore]) -> list[str]:
     """What each source states of its protocol; rows that differ from the source's rest by name."""
     stated: dict[str, dict[str, list[str]]] = {}
     remarks: dict[str, list[str]] = {}

@@ -1,63 +1,27 @@
-"""The tables of a report as rows of text; page, Markdown and terminal draw the same ones."""
+"""A report's tables of one task: summary, groups of problems, outcomes, hardest problems."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from harness.reports.format import (
+    error_text,
+    excerpt,
+    metric_label,
+    score_text,
+    tokens_text,
+    value_text,
+    verdict_text,
+)
 from harness.reports.results import Result
-from harness.types import Score, Verdict
+from harness.types import Verdict
 
-Role = Literal["name", "number", "text"]
+from .model import Column, Row, Table
+
 SHOWN_PROBLEMS = 10
-SHOWN_FAULTS = 5  # different messages, the most frequent first
-_EXCERPT = 160  # characters of a statement in the list of problems
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The head of a column and what stands in it; a detail is left out where room is short."""
-
-    head: str
-    role: Role = "number"
-    detail: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row. `kind` is a style: run, same, conflict, weak, differs or none; `bar` 0 to 1."""
-
-    cells: tuple[str, ...]
-    kind: str = ""
-    bar: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A titled table; without rows only its lines of text are shown.
-
-    `alerts` are what a reader must know before believing a row, `notes` explain the rest.
-    """
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    alerts: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def value_text(metric: str, value: float) -> str:
-    """As papers print it: shares in percent, ratings whole, percentiles with one decimal."""
-    if metric == "rating":
-        return f"{value:.0f}"
-    return f"{value * 100:.1f}" if "@" in metric else f"{value:.1f}"
-
-
-def error_text(metric: str, error: float | None) -> str:
-    """A standard error in the unit of `value_text`; empty where it cannot be estimated."""
-    return "" if error is None else f"±{value_text(metric, error)}"
+SHOWN_ERRORS = 5  # different messages, the most frequent first
 
 
 def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
@@ -83,30 +47,6 @@ def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
         "and contains it. Reasoning and response: mean tokens."
     )
     return Table("Summary", columns, tuple(rows), tuple(alerts), (note,))
-
-
-def metric_label(score: Score, *, several: bool = False) -> str:
-    """The metric with its samples per problem: pass@1 (n=64), or n≤64 where some are missing.
-
-    Names the scoring too where there are several.
-    """
-    return f"{score.metric} ({n_text(score)})" + (f" {score.scoring}" if several else "")
-
-
-def n_text(score: Score) -> str:
-    """Samples per problem: n=64, or n≤64 where some are missing."""
-    return n_label(score.k, score.complete)
-
-
-def n_label(k: int, complete: bool) -> str:
-    """n=64, or n≤64 where some samples are missing."""
-    return f"n={k}" if complete else f"n≤{k}"
-
-
-def score_text(score: Score) -> str:
-    """The value with its sampling error: 79.8 ±0.9."""
-    value = value_text(score.metric, score.value)
-    return f"{value} {error_text(score.metric, score.se_sampling)}".rstrip()
 
 
 def _summary_rows(result: Result) -> list[Row]:
@@ -136,11 +76,6 @@ def _summary_rows(result: Result) -> list[Row]:
         )
         for number, score in enumerate(scored.scores)
     ]
-
-
-def tokens_text(count: float | None) -> str:
-    """A mean number of tokens; a dash where the engine has no count."""
-    return "–" if count is None else f"{count:,.0f}"
 
 
 def _caveats(result: Result) -> list[str]:
@@ -220,7 +155,7 @@ def _group_text(row: Mapping[str, Any] | None) -> str:
 
 
 def outcomes(group: Sequence[Result]) -> Table:
-    """How the samples of one task ended, by verdict, with the faults that are still open."""
+    """How the samples of one task ended, by verdict, with the internal errors that are still open."""
     scored = [(result.run, result.scored) for result in group if result.scored]
     totals = [sum(found.verdicts.values()) for _, found in scored]
     rows = [Row(("Samples", *(f"{total:,}" for total in totals)))]
@@ -234,18 +169,13 @@ def outcomes(group: Sequence[Result]) -> Table:
     ):
         rows += [Row((name, *(f"{count:,}" for count in counts)))] * any(counts)
     columns = (Column("Outcome", "name"), *(Column(run) for run, _ in scored))
-    faults = [
+    errors = [
         f"{result.run}: {excerpt(message)} (samples: {count:,})"
         for result in group
-        for message, count in Counter(result.internal_errors).most_common(SHOWN_FAULTS)
+        for message, count in Counter(result.internal_errors).most_common(SHOWN_ERRORS)
     ]
     title = "How the samples ended"
-    return Table(title, columns, tuple(rows) if scored else (), tuple(faults))
-
-
-def verdict_text(verdict: Verdict) -> str:
-    """As a heading: Wrong answer."""
-    return verdict.replace("_", " ").capitalize()
+    return Table(title, columns, tuple(rows) if scored else (), tuple(errors))
 
 
 def _share_text(count: int, total: int) -> str:
@@ -281,9 +211,3 @@ def problems(group: Sequence[Result], *, show_masked: bool) -> Table:
 def _rate_text(result: Result, id: str) -> str:
     rate = result.rates.get(id)
     return "–" if rate is None else f"{rate.correct}/{rate.graded}"
-
-
-def excerpt(text: str) -> str:
-    """The beginning of a text on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= _EXCERPT else line[:_EXCERPT].rsplit(" ", 1)[0] + " …"

@@ -1,26 +1,16 @@
-"""The effects of a sweep as tables (terminal, Markdown) and as a figure (SVG, PDF)."""
+"""The effects of a sweep as tables, for the terminal and as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from harness.errors import DataError
 from harness.protocol import Protocol
-from harness.reports.page.output import render_tables
+from harness.reports.documents import markdown_page
+from harness.reports.format import error_text, points, tokens_text, value_text
 from harness.stats.effects import Effect
 from harness.stats.intervals import Interval
 
-from .comparison import points
-from .summary import Column, Row, Table, error_text, tokens_text, value_text
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_INK, _SOFT, _ACCENT, _LINE = "#1d2126", "#5c6269", "#0d6a6b", "#c9c3b6"
-_ROW_INCHES, _PANEL_INCHES = 0.27, 3.6
-_MOST_PANELS = 3  # beside each other
+from .model import Column, Row, Table
 
 
 def effect_tables(effects: Sequence[Effect], protocols: Mapping[str, Protocol]) -> list[Table]:
@@ -30,54 +20,16 @@ def effect_tables(effects: Sequence[Effect], protocols: Mapping[str, Protocol]) 
         effects: of all tasks; each task's base comes before its values.
         protocols: of the base, by task.
     """
-    return [_table(rows, protocols[task]) for task, rows in _by_task(effects).items()]
+    return [_table(rows, protocols[task]) for task, rows in by_task(effects).items()]
 
 
 def render_markdown(tables: Sequence[Table]) -> str:
     """The tables under one heading, GitHub-flavoured."""
-    return render_tables("One factor at a time", tables)
+    return markdown_page("tables.md.jinja", title="One factor at a time", tables=tables)
 
 
-def write_figures(effects: Sequence[Effect], paths: Sequence[Path]) -> None:
-    """Draw every value's difference to the base, a panel per task; the ending names the format."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    groups = {
-        task: [effect for effect in rows if effect.difference is not None]
-        for task, rows in _by_task(effects).items()
-    }
-    groups = {task: rows for task, rows in groups.items() if rows}
-    columns = max(1, min(_MOST_PANELS, len(groups)))
-    lines = max(1, -(-len(groups) // columns))
-    longest = max((len(rows) + _n_factors(rows) for rows in groups.values()), default=1)
-    size = (_PANEL_INCHES * columns + 0.4, (longest * _ROW_INCHES + 1.0) * lines + 0.5)
-    settings = {"svg.hashsalt": "sweep", "svg.fonttype": "none", "font.size": 8}
-    with matplotlib.rc_context(settings):  # type: ignore[arg-type]
-        figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(lines, columns, squeeze=False)
-        for number, panel in enumerate(panels.flat):
-            if number < len(groups):
-                task, rows = list(groups.items())[number]
-                _draw_panel(panel, task, rows)
-            else:
-                panel.set_axis_off()
-        figure.supxlabel(
-            "pass@1 against the base, points. Thick: 95 % over the same problems again; "
-            "thin: over other problems like these.\nFilled: sampled; hollow: from the base's "
-            "stored samples.",
-            fontsize=7,
-            color=_SOFT,
-        )
-        for path in paths:
-            try:
-                date = "Date" if path.suffix == ".svg" else "CreationDate"
-                figure.savefig(path, metadata={date: None})
-            except OSError as error:
-                raise DataError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def _by_task(effects: Sequence[Effect]) -> dict[str, list[Effect]]:
+def by_task(effects: Sequence[Effect]) -> dict[str, list[Effect]]:
+    """The effects grouped by task, both in the order in which they come."""
     groups: dict[str, list[Effect]] = {}
     for effect in effects:
         groups.setdefault(effect.task, []).append(effect)
@@ -169,61 +121,3 @@ def _alerts(rows: Sequence[Effect]) -> tuple[str, ...]:
         if effect.se_sampling is None:
             lines.append(f"{place}: no sampling error: one sample per problem.")
     return tuple(lines)
-
-
-# The figure
-
-
-def _n_factors(rows: Sequence[Effect]) -> int:
-    return len({effect.factor for effect in rows})
-
-
-def _draw_panel(panel: Axes, task: str, rows: Sequence[Effect]) -> None:
-    places: list[float] = []
-    place, last = 0.0, ""
-    for effect in rows:
-        if effect.factor != last:
-            place += 1 if not last else 1.3
-            panel.annotate(
-                effect.factor, (0, place - 0.1), xycoords=("axes fraction", "data"),
-                xytext=(-4, 0), textcoords="offset points", ha="right", va="center",
-                fontweight="bold", color=_INK,
-            )  # fmt: skip
-        place, last = place + 1, effect.factor
-        places.append(place)
-        _draw_effect(panel, place, effect)
-    panel.axvline(0, color=_SOFT, linewidth=0.8, zorder=1)
-    panel.set_yticks(places, [effect.value for effect in rows])
-    panel.set_ylim(place + 0.7, 0.3)
-    panel.tick_params(length=0, colors=_INK)
-    panel.grid(axis="x", color=_LINE, linewidth=0.4)
-    panel.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        panel.spines[side].set_visible(False)
-    panel.spines["bottom"].set_color(_LINE)
-    panel.set_title(task, loc="left", fontsize=9, color=_INK)
-    panel.annotate(
-        "pass@1", (1, 0.4), xycoords=("axes fraction", "data"), xytext=(3, 0),
-        textcoords="offset points", va="center", fontsize=7, color=_SOFT,
-    )  # fmt: skip
-
-
-def _draw_effect(panel: Axes, place: float, effect: Effect) -> None:
-    widths = ((effect.difference_interval_problems, 0.9), (effect.difference_interval_sampling, 3))
-    for interval, width in widths:
-        if interval is not None:
-            ends = [100 * interval.low, 100 * interval.high]
-            panel.plot(ends, [place, place], color=_ACCENT, linewidth=width,
-                       alpha=0.55 if width > 1 else 1, solid_capstyle="butt")  # fmt: skip
-    panel.plot(
-        [100 * (effect.difference or 0.0)],
-        [place],
-        marker="o",
-        markersize=5,
-        color=_ACCENT,
-        markerfacecolor=_ACCENT if effect.source == "sampled" else "white",
-    )
-    panel.annotate(
-        f"{100 * effect.score:.1f}", (1, place), xycoords=("axes fraction", "data"),
-        xytext=(3, 0), textcoords="offset points", va="center", fontsize=7, color=_SOFT,
-    )  # fmt: skip

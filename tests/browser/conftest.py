@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.reports.page.output import build, write_report
+from harness.reports.page.build import build
+from harness.reports.page.output import write_report
 from harness.reports.results import read_results
 from tests.support.browser import MakePage, Open
 

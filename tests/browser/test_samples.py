@@ -351,7 +351,7 @@ def test_a_long_text_of_one_mark_does_not_hang_the_page(
 def test_without_the_renderer_mathematics_stays_as_written(
     two_runs: list[Path], make_page: MakePage, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.reports.page.build.TEMML", "absent.js")
+    monkeypatch.setattr("harness.reports.page.html.TEMML", "absent.js")
     page = opened(make_page(*two_runs) + sample("late", practice(TASK, 1)[0], 0))
     shown(page)
     assert page.locator("section.part .prose").last.inner_text() == "\\boxed{1}"
@@ -372,7 +372,7 @@ def test_a_masked_task_shows_how_samples_ended_alone(
 def test_texts_beside_the_page_are_loaded_when_they_are_needed(
     two_runs: list[Path], make_page: MakePage, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.reports.page.build.PAGE_BYTES", 1000)
+    monkeypatch.setattr("harness.reports.page.html.PAGE_BYTES", 1000)
     monkeypatch.setattr("harness.reports.page.sample_index.RAW_BYTES", 1000)
     address = make_page(*two_runs)
     folder = Path(address.removeprefix("file://")).with_name("report_files")

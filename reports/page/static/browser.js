@@ -152,7 +152,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || by("browser").hidden || by("help").open) return;
   if (typing(event.target)) {
     if (event.key === "Escape") event.target.blur();
-    if (event.key === "Enter" && event.target === by("query")) lookInTexts();
+    if (event.key === "Enter" && event.target === by("query")) searchInTexts();
     return;
   }
   const action = Object.hasOwn(KEYS, event.key) ? KEYS[event.key] : null;
@@ -204,7 +204,7 @@ for (const name of ["run", "task", "verdict", "problem", "split", "order"]) {
   by(`f-${name}`).addEventListener("change", (event) => change(name, event.target.value));
 }
 by("query").addEventListener("input", (event) => change("q", event.target.value.trim()));
-by("in-texts").addEventListener("click", lookInTexts);
+by("in-texts").addEventListener("click", searchInTexts);
 by("clear").addEventListener("click", () => {
   state.filters = { ...NO_FILTERS };
   offerProblems();

@@ -53,10 +53,10 @@ function showList() {
   by("later").disabled = state.page === last;
   by("pages").querySelector("span").textContent =
     `${number(Math.min(from + 1, found.length))}–${number(Math.min(from + PAGE, found.length))}`;
-  tellCount();
+  showCount();
 }
 
-function tellCount() {
+function showCount() {
   const of = new Set(state.found.map((n) => samples.problem[n])).size;
   const found = state.found.length === 0 ? "No sample matches"
     : `${plural(state.found.length, "sample")} of ${plural(of, "problem")}`;
@@ -108,7 +108,7 @@ function change(name, value) {
   forgetTexts();
   apply();
   turnTo(state.current);
-  if (searchAgain) lookInTexts();
+  if (searchAgain) searchInTexts();
   if (state.current === null) history.replaceState(null, "", listAddress());
 }
 
@@ -135,7 +135,7 @@ function offerProblems() {
   offer("f-problem", [...new Set(ids)]);
 }
 
-async function lookInTexts() {
+async function searchInTexts() {
   if (state.filters.q === "") return;
   forgetTexts();
   const turn = state.searching;

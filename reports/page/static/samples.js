@@ -162,8 +162,8 @@ function select(filters, inTexts) {
   return found;
 }
 
-// The numbers of the samples whose texts hold the query; `tell` hears of progress and may stop it.
-async function searchTexts(filters, tell) {
+// The numbers of the samples whose texts hold the query; `proceed` is called with the progress and may stop it.
+async function searchTexts(filters, proceed) {
   const passing = passes(filters);
   const wanted = new Map();
   for (const n of natural) {
@@ -177,7 +177,7 @@ async function searchTexts(filters, tell) {
   const hits = new Set();
   let done = 0;
   for (const [number, numbers] of [...wanted].sort((a, b) => a[0] - b[0])) {
-    if (!tell(done++, wanted.size, hits.size)) return null;
+    if (!proceed(done++, wanted.size, hits.size)) return null;
     const rows = await piece(number);
     for (const n of numbers) {
       const { reasoning, response } = rows[n - starts[number]];

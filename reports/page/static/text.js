@@ -76,7 +76,7 @@ function* pieces(text) {
 function fenceAt(text, at) {
   const mark = text[at];
   if (mark !== "`" && mark !== "~") return null;
-  // At most three blanks before it on its line; never more than those are looked at.
+  // At most three blanks before it on its line; never more than those are read.
   let first = at;
   while (first > 0 && at - first < 4 && text[first - 1] === " ") first--;
   if (at - first > 3 || (first > 0 && text[first - 1] !== "\n")) return null;

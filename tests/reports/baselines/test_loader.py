@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness.errors import DataError, UsageError
-from harness.reports.baselines.loader import Cell, conflicts, load, select
+from harness.reports.baselines.loader import PublishedScore, conflicts, load, select
 
 AIME, CONS = ("aime24", "pass@1"), ("aime24", "cons@64")
 MATH, GPQA = ("math500", "pass@1"), ("gpqa_diamond", "pass@1")
@@ -79,12 +79,12 @@ OPENAI = {
 }
 
 
-def printed(cell: Cell) -> float:
+def printed(cell: PublishedScore) -> float:
     return round(cell.value * 100, 4) if "@" in cell.metric else cell.value
 
 
-def of_source(source: str) -> list[Cell]:
-    return [cell for cell in load().cells if cell.source == source]
+def of_source(source: str) -> list[PublishedScore]:
+    return [cell for cell in load().scores if cell.source == source]
 
 
 @pytest.mark.parametrize("table", PAPER)
@@ -102,7 +102,7 @@ def test_paper_tables_equal_the_printed_figures(table: str) -> None:
 
 def test_paper_has_no_other_tables_and_one_cell_of_a_set_that_is_not_public() -> None:
     assert {cell.printed for cell in of_source("r1-paper")} == set(PAPER)
-    (cell,) = select(load().cells, task="cnmo24", source="r1-paper")
+    (cell,) = select(load().scores, task="cnmo24", source="r1-paper")
     assert (cell.subject, printed(cell)) == (("DeepSeek-R1", *CNMO), 78.8)
     assert cell.availability == "protocol not public"
 
@@ -149,7 +149,7 @@ def test_open_r1_equals_the_printed_figures(kind: str, side: int) -> None:
 def test_every_disagreement_between_sources_shows() -> None:
     found = {
         group[0].subject: {(printed(cell), cell.source) for cell in group}
-        for group in conflicts(load().cells)
+        for group in conflicts(load().scores)
     }
     paper, readme = "r1-paper", "r1-readme"
     assert found == {
@@ -198,11 +198,11 @@ def test_protocol_is_what_the_source_states(
 
 
 def test_every_cell_says_something_of_its_protocol() -> None:
-    assert all(cell.protocol.words() for cell in load().cells)
+    assert all(cell.protocol.words() for cell in load().scores)
 
 
 def test_select_filters_and_names_what_there_is() -> None:
-    cells = load().cells
+    cells = load().scores
     found = select(cells, task="aime24", model="CLAUDE", source="r1-paper")
     assert {cell.metric for cell in found} == {"pass@1", "cons@64"}
     with pytest.raises(UsageError, match="no baseline for task 'aime'; there are: aime24, cnmo24"):
@@ -237,7 +237,7 @@ def write(path: Path, **changes: Any) -> Path:
 
 def test_a_file_of_the_user_is_added(tmp_path: Path) -> None:
     own = write(tmp_path / "own.yaml")
-    (cell,) = select(load([own]).cells, source="ours")
+    (cell,) = select(load([own]).scores, source="ours")
     assert (cell.value, cell.k, cell.protocol.temperature) == (0.5, None, 0.7)
     assert load([own]).sources["ours"].title == "An internal report"
 

@@ -15,9 +15,9 @@ from harness.reports.baselines.verdict import (
     judge_cell,
     k_needed,
     measured,
-    points,
     published_error,
 )
+from harness.reports.format import signed_points
 from harness.reports.results import Rate
 from harness.stats.intervals import sampling_error
 from harness.stats.metrics import cons_at
@@ -154,7 +154,11 @@ def test_a_lead_is_real_where_the_interval_lacks_0() -> None:
 
 
 def test_differences_have_a_sign() -> None:
-    assert [points(0.0651), points(-0.0651), points(0.0)] == ["+6.5", "−6.5", "+0.0"]
+    assert [signed_points(0.0651), signed_points(-0.0651), signed_points(0.0)] == [
+        "+6.5",
+        "−6.5",
+        "+0.0",
+    ]
 
 
 def test_a_model_against_itself_differs_in_about_one_case_of_twenty() -> None:

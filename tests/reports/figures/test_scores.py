@@ -23,7 +23,8 @@ from harness.reports.figures.scores import figures
 from harness.reports.figures.style import SERIES, VERDICTS, Plot, label
 from harness.reports.figures.training import parse_steps, read_log, step_of, training_figures
 from harness.reports.observations import Length, Observations, count_words
-from harness.reports.page.output import build, render_html
+from harness.reports.page.build import build
+from harness.reports.page.html import render_html
 from harness.reports.results import read_results
 from harness.stats.breakdown import breakdown
 from harness.stats.curves import cons_curve, pass_curve
@@ -41,7 +42,7 @@ HOSTILE = "<script>alert(1)</script> $x_1$ \x1b[31m\x00 & \u202e"
 def plots_of(*runs: Path, task: str = "practice_integer", **options: Any) -> dict[str, Plot]:
     """The figures of a task by the end of their name."""
     found = figures(
-        read_results(runs), load().cells, classes=lambda _: Integer(0, 999).classes, **options
+        read_results(runs), load().scores, classes=lambda _: Integer(0, 999).classes, **options
     )
     return {plot.name.removeprefix(f"{task.replace('_', '-')}-"): plot for plot in found[task]}
 
@@ -69,7 +70,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_every_colour_stands_out_on_light_and_dark_paper() -> None:
-    style = (ROOT / "reports" / "page" / "templates" / "style.css.jinja").read_text()
+    style = (ROOT / "reports" / "templates" / "style.css.jinja").read_text()
     papers = re.findall(r"#[0-9a-f]{6}", next(re.finditer(r"--paper: .*?;", style)).group())
     assert len(papers) == 2
     for color in (*SERIES, *VERDICTS.values()):
@@ -144,7 +145,7 @@ def test_scores_stand_beside_the_published_ones(write_run: WriteRun) -> None:
     assert f"late: 75.0 ({low:.1f} to {high:.1f})" in plot.alt
     (axes,) = plot.figure.axes
     rows = {text.get_text(): text.get_position()[1] for text in axes.get_yticklabels()}
-    published = {cell.model: cell.value for cell in load().cells
+    published = {cell.model: cell.value for cell in load().scores
                  if cell.task == "aime24" and cell.metric == "pass@1" and cell.kind == "published"}  # fmt: skip
     assert {"o1-mini", "DeepSeek-R1", "DeepSeek-R1-Distill-Qwen-32B"} <= rows.keys()
     dots = {
@@ -252,7 +253,7 @@ def test_checkpoints_stand_at_their_steps_on_the_line_of_the_log(write_run: Writ
 
 def test_figure_2_is_crossed_by_the_scores_that_the_paper_draws(write_run: WriteRun) -> None:
     runs = [write_run([[C, W]] * 30, task="aime24", name=f"zero-step-{n}") for n in (1000, 2000)]
-    (accuracy, *_) = training_figures(read_results(runs), load().cells, [], {})["aime24"]
+    (accuracy, *_) = training_figures(read_results(runs), load().scores, [], {})["aime24"]
     lines = lines_of(accuracy)
     assert [y for _, y in lines["o1-0912 pass@1"]] == [0.744, 0.744]
     assert lines["pass@1"] == [(1000, 0.5), (2000, 0.5)]

@@ -19,7 +19,9 @@ from harness.cli.baselines import baselines
 from harness.cli.report import report
 from harness.errors import DataError, HarnessError, UsageError
 from harness.reports.baselines.loader import load
-from harness.reports.page.output import build, print_report, render_html, render_markdown
+from harness.reports.page.build import build
+from harness.reports.page.html import render_html
+from harness.reports.page.output import print_report, render_markdown
 from harness.reports.results import read_results
 from harness.types import Problem, Verdict
 from tests.support.html import Page
@@ -30,7 +32,7 @@ HOSTILE = "</style><script>alert(1)</script> <img src=x onerror=y> a|b `c` **d**
 
 
 def page_of(*runs: Path, show_masked: bool = False) -> str:
-    return render_html(build(read_results(runs), load().cells, show_masked=show_masked))
+    return render_html(build(read_results(runs), load().scores, show_masked=show_masked))
 
 
 def texts_of(html: str) -> str:
@@ -105,7 +107,7 @@ def test_hostile_text_stays_text(write_run: WriteRun) -> None:
 
 def test_hostile_text_breaks_no_markdown_table(write_run: WriteRun) -> None:
     run = write_run([[C, W]], problems=[Problem("p|q", HOSTILE, answer="1\n2")])
-    markdown = render_markdown(build(read_results([run]), load().cells))
+    markdown = render_markdown(build(read_results([run]), load().scores))
     (row,) = [line for line in markdown.splitlines() if line.startswith(r"| p\|q ")]
     assert len(re.findall(r"(?<!\\)\|", row)) == 5  # four cells
     assert r"\<script\>" in row
@@ -115,7 +117,7 @@ def test_hostile_text_breaks_no_markdown_table(write_run: WriteRun) -> None:
 
 def test_markdown_holds_the_same_tables(write_run: WriteRun) -> None:
     run = write_run([[C, W]] * 30, task="aime24")
-    markdown = render_markdown(build(read_results([run]), load().cells))
+    markdown = render_markdown(build(read_results([run]), load().scores))
     assert "| aime24 | late | pass@1 (n=2) | 50.0 ±9.1 |" in markdown
     assert "| QwQ-32B-Preview | 44.0 † |  | 64 | r1-readme distilled models |" in markdown
     assert "\n\n\n" not in markdown
@@ -150,7 +152,7 @@ def test_the_terminal_prints_whole_numbers_at_80_columns(write_run: WriteRun) ->
     out = io.StringIO()
     run = write_run([[C, W, C, C]] * 30, task="aime24", name="[red]late")
     print_report(
-        build(read_results([run]), load().cells), Console(file=out, width=80, no_color=True)
+        build(read_results([run]), load().scores), Console(file=out, width=80, no_color=True)
     )
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 80

@@ -14,8 +14,10 @@ import pytest
 
 from harness.errors import DataError
 from harness.reports.page import chunks as pieces
+from harness.reports.page.build import build
 from harness.reports.page.chunks import Chunks
-from harness.reports.page.output import build, render_html, write_report
+from harness.reports.page.html import render_html
+from harness.reports.page.output import write_report
 from harness.reports.page.sample_index import Browser, gather
 from harness.reports.results import read_results
 from harness.types import Problem, TestCase, Verdict
@@ -177,7 +179,7 @@ def test_a_small_page_holds_its_texts(write_run: WriteRun, tmp_path: Path) -> No
     assert not (tmp_path / "r_files").exists()
 
 
-@pytest.mark.parametrize("where", ["harness.reports.page.build.PAGE_BYTES", "limit"])
+@pytest.mark.parametrize("where", ["harness.reports.page.html.PAGE_BYTES", "limit"])
 def test_texts_go_beside_a_page_that_would_be_too_large(
     write_run: WriteRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -208,7 +210,7 @@ def test_a_new_report_removes_what_an_earlier_one_left(
 ) -> None:
     page, folder = tmp_path / "r.html", tmp_path / "r_files"
     report = build(read_results([write_run([[C, W]])]), ())
-    monkeypatch.setattr("harness.reports.page.build.PAGE_BYTES", 1000)
+    monkeypatch.setattr("harness.reports.page.html.PAGE_BYTES", 1000)
     folder.mkdir()
     (folder / "0099-0123456789ab.js").write_text("old")
     (folder / "notes.txt").write_text("mine")

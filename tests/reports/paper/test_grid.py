@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from harness.cli.report import check_margin, layout_named
 from harness.errors import UsageError
+from harness.reports.baselines.claims import stand_for
 from harness.reports.baselines.loader import load
 from harness.reports.paper.grid import Entry, PaperTable, lay_out
-from harness.reports.paper.layouts import LAYOUTS, check_margin, layout_named
+from harness.reports.paper.layouts import LAYOUTS
 from harness.reports.paper.notes import alerts, notes
 from harness.reports.paper.text import grid, records, verdict_table
-from harness.reports.results import read_results, stand_for
+from harness.reports.results import read_results
 from harness.types import Problem, Provenance, Verdict
 
 C, W, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.ERROR
@@ -36,7 +38,7 @@ def aime(right: int, k: int = 64, problems: int = 30) -> list[list[Verdict]]:
 def table_of(
     *runs: Path, name: str = "r1-table5", margin: float = 0.04, claims: Sequence[str] = ()
 ) -> PaperTable:
-    cells = load().cells
+    cells = load().scores
     results = stand_for(read_results(runs), claims, {cell.model for cell in cells})
     return lay_out(layout_named(name), results, cells, margin=margin)
 

@@ -44,7 +44,7 @@ def aime(right: int, k: int = 64) -> list[list[Verdict]]:
 
 
 def table_of(*runs: Path, name: str = "r1-table5") -> PaperTable:
-    return lay_out(LAYOUTS[name], read_results(runs), load().cells, margin=0.04)
+    return lay_out(LAYOUTS[name], read_results(runs), load().scores, margin=0.04)
 
 
 @pytest.fixture

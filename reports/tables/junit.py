@@ -1,0 +1,87 @@
+"""Comparisons and nights as JUnit files, for a CI that shows test cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from harness.stats.gate import Comparison
+from harness.storage.nights import Outcome
+
+from .comparison import sentences
+
+
+def comparison_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
+    """One test case per task: a regression fails, an underpowered one is skipped with its reason."""
+    return written(comparison_suite(found, fail_on_rise=fail_on_rise))
+
+
+def comparison_suite(found: Comparison, *, fail_on_rise: bool = False) -> ElementTree.Element:
+    """The test suite of one comparison."""
+    suite = new_suite()
+    for task in found.tasks:
+        ruling = task.ruling
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="harness.compare", name=ruling.task
+        )
+        text = "; ".join(sentences(ruling))
+        if ruling.verdict == "regression" or (ruling.rise and fail_on_rise):
+            ElementTree.SubElement(case, "failure", message=_clean(text)).text = _clean(text)
+        elif ruling.verdict == "underpowered":
+            ElementTree.SubElement(case, "skipped", message=_clean(text))
+        ElementTree.SubElement(case, "system-out").text = _clean(text)
+    for line in found.incomplete:
+        add_error(suite, "complete", line)
+    return suite
+
+
+def junit_error(message: str) -> str:
+    """A report of a comparison that could not be made."""
+    suite = new_suite()
+    add_error(suite, "same protocol", message)
+    return written(suite)
+
+
+def nightly_junit(outcomes: Sequence[Outcome]) -> str:
+    """One test suite per checkpoint, named as its run; one test case per task that has a baseline."""
+    root = ElementTree.Element("testsuites", name="harness nightly")
+    for outcome in outcomes:
+        suite = new_suite()
+        if outcome.comparison is not None:
+            suite = comparison_suite(outcome.comparison, fail_on_rise=outcome.fail_on_rise)
+        suite.set("name", outcome.checkpoint.run)
+        if outcome.failure is not None:
+            add_error(suite, "evaluate", str(outcome.failure))
+        elif not outcome.complete and outcome.comparison is None:
+            add_error(suite, "complete", "samples are missing or ended in error; run it again")
+        for task in outcome.tasks:
+            if task.why:
+                add_error(suite, task.task, task.why)
+        root.append(suite)
+    return written(root)
+
+
+def new_suite(name: str = "harness compare") -> ElementTree.Element:
+    """A test suite without any case yet."""
+    return ElementTree.Element("testsuite", name=name)
+
+
+def add_error(suite: ElementTree.Element, name: str, message: str) -> None:
+    """Add a test case that could not be decided."""
+    case = ElementTree.SubElement(suite, "testcase", classname="harness.compare", name=name)
+    ElementTree.SubElement(case, "error", message=_clean(message))
+
+
+def written(root: ElementTree.Element) -> str:
+    """A test suite, or several in one element, as a JUnit file with its counts."""
+    for suite in root.iter("testsuite"):
+        suite.set("tests", str(len(suite.findall("testcase"))))
+        for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            suite.set(name, str(len(suite.findall(f"*/{tag}"))))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _clean(text: str) -> str:
+    """Without the control characters that XML has no way to write."""
+    return "".join(c for c in text if c in "\t\n" or " " <= c <= "\ud7ff" or c >= "\ue000")
