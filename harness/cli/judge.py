@@ -55,6 +55,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--unsafe-judge", is_flag=True,
               help="Run without a sandbox, with resource limits only; only for programs you trust.")  # fmt: skip
 def judge(
+    *,
     program: Path | None,
     tests: Path | None,
     language: str | None,

@@ -74,6 +74,7 @@ own_baselines = click.option(
               help="The training step of a run, if neither the log nor its name says it; "
               "repeatable.")  # fmt: skip
 def report(
+    *,
     runs: tuple[Path, ...],
     output: Path | None,
     table: str | None,
@@ -129,9 +130,8 @@ def report(
             built = build(results, published, show_masked=show_masked, figures=figures)
             _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
-        for result in results:
-            if not result.complete:
-                click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
+        for result in (result for result in results if not result.complete):
+            click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
         click.echo(f"wrote {output}", err=True)
 
 

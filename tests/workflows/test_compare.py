@@ -174,8 +174,8 @@ def test_reports_for_ci_say_the_same(write_run: WriteRun, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (("--margin", "5"), "--margin 5.0: a share"),
-        (("--allow", "colour"), "--allow colour: there is no such part"),
+        (("--margin", "5"), "--margin 5.0: give a share"),
+        (("--allow", "colour"), "--allow colour: no such part"),
         (("--tasks", ""), "'' names no task"),
         (("--tasks", "aime24"), "the base has no task aime24; it has practice_integer"),
     ],
@@ -245,7 +245,7 @@ def test_a_failure_to_grade_again_is_no_pass(
 
     monkeypatch.setattr("harness.workflows.compare.grade_again", failing)
     assert compare(base, new) == 4
-    assert "grading again failed on 320 samples" in said(capsys)
+    assert "grading again failed for 320 samples" in said(capsys)
 
 
 @pytest.mark.parametrize(("right", "k"), [((1, 0), 1), ((0, 0), 1)])

@@ -122,6 +122,6 @@ def test_the_run_to_be_held_against_tells_the_lengths_of_rounds(bench: Bench) ->
 
 def test_a_run_of_other_tasks_is_refused(bench: Bench) -> None:
     bench.run("old", tasks="practice_math")
-    with pytest.raises(UsageError, match="old: that run holds none of practice_integer"):
+    with pytest.raises(UsageError, match="old: that run has none of practice_integer"):
         bench.run("new", tasks="practice_integer", lengths=bench.folder / "old")
     assert not (bench.folder / "new").exists()

@@ -202,7 +202,7 @@ def test_an_accepted_run_that_is_gone_is_named_before_anything_is_sampled() -> N
     accept(Path("runs/step-1"))
     Path("runs/step-1").rename("runs/moved")
     with pytest.raises(
-        DataError, match="the accepted run of practice_integer, runs/step-1, is not"
+        DataError, match="the accepted run of practice_integer, runs/step-1, is missing"
     ):
         plan(settings(), [INTEGER])
 
@@ -294,7 +294,7 @@ def test_a_configuration_is_read_as_runs_spell_it() -> None:
         (GOOD + "  k: many\n", "run: k 'many'"),
         (GOOD + "  kk: 3\n", "kk"),
         (GOOD + "  model: x\n", "model does not belong here"),
-        (GOOD + "  margin: 0.1\n", "margin does not belong here, it is a setting beside run"),
+        (GOOD + "  margin: 0.1\n", "margin does not belong here: it is a setting beside run"),
         ("checkpoints: out\nrun: {k: 3}\n", "run: tasks is needed"),
         ("checkpoints: out\nrun: aime24\n", "run 'aime24'"),
     ],

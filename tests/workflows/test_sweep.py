@@ -147,7 +147,7 @@ def test_an_earlier_run_tells_a_sweep_its_lengths(bench: Bench) -> None:
     for name in ("base", "temperature=0.3"):
         (start,) = RunFolder(bench.folder / "sweep" / name).manifest().starts
         assert start["plan"]["tasks"][TASK]["lengths_from"] == str(old)
-    with pytest.raises(UsageError, match="that run holds none of practice_math"):
+    with pytest.raises(UsageError, match="that run has none of practice_math"):
         bench.lay_out({"k": [1]}, lengths=str(old), tasks="practice_math")
 
 
@@ -315,7 +315,7 @@ def test_choice_order_is_left_out_for_a_task_without_choices(bench: Bench) -> No
         ("choice_order=per-sample", "practice_choice"),
         ("grader=math", TASK),
     ]
-    with pytest.raises(UsageError, match="choice_order=per-sample: applies to none of"):
+    with pytest.raises(UsageError, match="choice_order=per-sample: it applies to none of"):
         bench.lay_out({"choice_order": ["per-sample"]})
 
 
@@ -332,7 +332,7 @@ def test_choice_order_is_left_out_for_a_task_without_choices(bench: Bench) -> No
         ({"prompt": {"a/b": "{statement}"}}, "vary.prompt 'a/b'"),
         ({"grader": ["judge"]}, "vary.grader 'judge': there are"),
         ({"extract": ["loose"]}, "vary.extract 'loose'"),
-        ({"scoring": ["process"]}, "scoring=process: applies to none"),
+        ({"scoring": ["process"]}, "scoring=process: it applies to none"),
         ({"temperature": [1, 1.0]}, "has 1.0 twice"),
         ({"temperature": []}, "vary.temperature has no value"),
         ({"temperature": [None]}, "vary.temperature has an empty value"),
