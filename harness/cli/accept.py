@@ -26,7 +26,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
               help="The folder of runs whose baseline is set; by default the one above RUN, "
               "or `runs` with --list.")  # fmt: skip
 def accept(
-    run: Path | None, tasks: str | None, note: str, force: bool, show: bool, runs: Path | None
+    *, run: Path | None, tasks: str | None, note: str, force: bool, show: bool, runs: Path | None
 ) -> None:
     """Make RUN the baseline that `harness nightly` compares new checkpoints with.
 

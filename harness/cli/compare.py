@@ -48,6 +48,7 @@ def names(value: str | None) -> list[str] | None:
 @click.option("--json", "json_file", type=_FILE, metavar="FILE",
               help="Write the comparison as JSON, with every problem.")  # fmt: skip
 def compare(
+    *,
     base: Path,
     new: Path,
     margin: float,

@@ -65,7 +65,13 @@ def export() -> None:
 @click.option("--think-end", metavar="TAG", default="</think>",
               help="The tag that ends reasoning; </think> by default.")  # fmt: skip
 def lm_eval_tasks(
-    output: Path, tasks: str | None, k: int | None, data: Path | None, thinking: str, think_end: str
+    *,
+    output: Path,
+    tasks: str | None,
+    k: int | None,
+    data: Path | None,
+    thinking: str,
+    think_end: str,
 ) -> None:
     """Write tasks as lm-eval task files, graded by the harness.
 

@@ -38,6 +38,7 @@ from harness.cli.score_table import finish
 @click.option("--take-over", is_flag=True,
               help="Take over a folder whose lock was left by a process on another host.")  # fmt: skip
 def import_(
+    *,
     file: Path,
     task_name: str,
     columns: Sequence[str],

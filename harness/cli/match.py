@@ -65,6 +65,7 @@ class _TextsMayBeginWithMinus(click.Command):
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="F.jsonl",
               help="File for the verdicts of the batch, one line per row.")  # fmt: skip
 def match(
+    *,
     gold: str | None,
     prediction: str | None,
     kind: Kind,

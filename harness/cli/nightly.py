@@ -35,6 +35,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--markdown", type=_FILE, metavar="FILE", help="Write Markdown, for a CI summary.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
 def nightly(
+    *,
     config: Path,
     chosen: Sequence[str],
     full: bool,

@@ -45,6 +45,7 @@ _PATH = click.Path(path_type=Path)
     "--json", "document", type=_PATH, metavar="FILE", help="Write the plan as JSON as well."
 )
 def plan(
+    *,
     tasks: str,
     run: Path | None,
     rate: float | None,

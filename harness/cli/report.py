@@ -74,6 +74,7 @@ own_baselines = click.option(
               help="The training step of a run, if neither the log nor its name says it; "
               "repeatable.")  # fmt: skip
 def report(
+    *,
     runs: tuple[Path, ...],
     output: Path | None,
     table: str | None,
