@@ -94,7 +94,9 @@ def judge(
     items = [_with(one, language, checker) for one in _items(batch)]
     count = workers or max(1, len(os.sched_getaffinity(0)))
     with Judge(workers=count, python=judge_python, unsafe=unsafe_judge) as running:
-        errors = _judge_batch(running, items, limits, scoring, output, count, unsafe_judge)
+        errors = _judge_batch(
+            running, items, limits, scoring, output=output, workers=count, unsafe=unsafe_judge
+        )
     if errors:
         raise Incomplete(f"{errors} of {len(items)} rows of {batch} ended in error, see {output}")
 
@@ -150,6 +152,7 @@ def _judge_batch(
     items: Sequence[BatchRow],
     limits: Limits,
     scoring: Scoring,
+    *,
     output: Path,
     workers: int,
     unsafe: bool,

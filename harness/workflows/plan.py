@@ -126,7 +126,7 @@ def plan_task(
     planned = sorted({*steps, inputs.k, *([k] if k else [])})
 
     def step(at: int) -> Step:
-        return _step(inputs, at, base_k or at, margin, tokens_per_second, alpha)
+        return _step(inputs, at, base_k or at, margin=margin, speed=tokens_per_second, alpha=alpha)
 
     return TaskPlan(
         inputs=inputs,
@@ -140,7 +140,7 @@ def plan_task(
 
 
 def _step(
-    inputs: PlanInputs, k: int, base_k: int, margin: float, speed: float | None, alpha: float
+    inputs: PlanInputs, k: int, base_k: int, *, margin: float, speed: float | None, alpha: float
 ) -> Step:
     rates, m = inputs.rates, inputs.n_problems
     tokens = None if inputs.length is None else m * k * inputs.length

@@ -155,13 +155,16 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
         stack.push_async_callback(engine.close)
         start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
         for draw in waiting:
-            await _draw(draw, sweep.draws[0].path, engine, start, observe, notices)
+            await _draw(
+                draw, sweep.draws[0].path, engine, start=start, observe=observe, notices=notices
+            )
 
 
 async def _draw(
     draw: Draw,
     base: Path,
     engine: Engine,
+    *,
     start: Mapping[str, Any],
     observe: Observe,
     notices: Notices,

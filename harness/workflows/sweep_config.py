@@ -92,7 +92,7 @@ def read_sweep(
             "comparable; leave these out"
         )
     variants = [
-        _variant(base, factor, label, value, output, path)
+        _variant(base, factor, label, value, output=output, path=path)
         for factor, given in config.vary.items()
         for label, value in _labelled(factor, given, path)
     ]
@@ -135,7 +135,7 @@ def _label(factor: Factor, value: Any) -> str:
 
 
 def _variant(
-    base: RunSettings, factor: Factor, label: str, value: Any, output: Path, path: Path
+    base: RunSettings, factor: Factor, label: str, value: Any, *, output: Path, path: Path
 ) -> Variant:
     place = f"vary.{factor}"
     if value is None:
