@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from harness.errors import UsageError
 from harness.judge import Judge, ProgramChecker, Submission, check
 from harness.judge.sandbox import JudgeUnavailable
 from harness.types import Limits, TestCase, Verdict
+from tests.support.processes import children
 from tests.support.programs import ACCEPTED, FAILED, SUM
 
 TESTS = [TestCase("1 2 3\n", "6\n")]
@@ -193,10 +195,13 @@ def test_many_threads_share_the_judge(judge: Judge) -> None:
 
 
 def test_a_killed_sandbox_is_restarted_and_changes_no_verdict(judge: Judge) -> None:
+    before = children()
     with Judge() as own:
         for _ in range(2):
-            own._workers[0].start().process.kill()
             assert own.judge(Submission(SUM), TESTS).verdict is Verdict.CORRECT
+            (sandbox,) = children() - before
+            os.kill(sandbox, signal.SIGKILL)
+        assert own.judge(Submission(SUM), TESTS).verdict is Verdict.CORRECT
 
 
 def test_a_judge_that_keeps_failing_is_an_error(

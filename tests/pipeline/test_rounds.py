@@ -36,10 +36,10 @@ class SlowEngine(FakeEngine):
         super().__init__(right, concurrency=concurrency)
         self.release = asyncio.Event()
         self.called_off: list[tuple[str, int]] = []
-        self._slow = slow
+        self.slow = slow
 
     async def generate(self, request: Request) -> Completion:
-        if (request.problem_id, request.index) in self._slow:
+        if (request.problem_id, request.index) in self.slow:
             self.requests.append(request)
             try:
                 await self.release.wait()
@@ -98,7 +98,7 @@ def test_a_decision_calls_off_what_is_in_flight_and_keeps_its_rounds_alone(tmp_p
         await settle()
         assert any(index > 1 for rows in indices(run).values() for index in rows)
         asyncio.get_running_loop().call_soon(engine.release.set)
-        engine._slow.discard(("0", 1))
+        engine.slow.discard(("0", 1))
         return (await running)[0]
 
     result = asyncio.run(work())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,14 @@ def processes(*parts: str) -> dict[int, str]:
             continue
         if any(part in line for part in parts):
             found[int(path.name)] = line
+    return found
+
+
+def children(pid: int | None = None) -> set[int]:
+    """Ids of the children of a process, by default of this one, whichever thread started them."""
+    found: set[int] = set()
+    for thread in Path(f"/proc/{pid or os.getpid()}/task").iterdir():
+        found |= {int(child) for child in (thread / "children").read_text().split()}
     return found
 
 

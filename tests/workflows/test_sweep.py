@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,13 @@ from harness.cli import run_command
 from harness.data.datasets import load_problems
 from harness.errors import DataError, EngineError, ProtocolMismatch, UsageError
 from harness.interfaces import Completion, Request
+from harness.pipeline.grading_pool import Job
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.stats import effects
 from harness.stats.effects import Effect
 from harness.stats.intervals import Interval
-from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
 from harness.types import Verdict
 from harness.workflows.sweep import Sweep, draw_samples, lay_out, measure_effects
@@ -97,44 +98,45 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(tmp_path, monkeypatch)
 
 
-def test_a_sweep_grades_on_the_cluster_and_keeps_what_was_said(
+def test_a_sweep_grades_on_the_cluster_and_keeps_the_notices(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log: list[str] = []
+    held: list[object] = []  # what is connected to the cluster
+    graded: Counter[tuple[str, str]] = Counter()  # samples by cluster and grader
 
     class Connection:
         def __init__(self, address: str | None) -> None:
-            log.append(f"connect {address}")
+            held.append(self)
 
         def close(self) -> None:
-            log.append("disconnect")
+            held.remove(self)
 
     class Graders:
-        def __init__(self, address: str, graders: Sequence[Any], tell: Any) -> None:
-            log.append(f"graders at {address}: {', '.join(g.version for g in graders)}")
-            tell("node b grades nothing: it has no sandbox")
+        def __init__(self, address: str, graders: Sequence[Any], notify: Any) -> None:
+            self.address, self.versions = address, {grader.version for grader in graders}
+            held.append(self)
+            notify("node b grades nothing: it has no sandbox")
 
         async def close(self) -> None:
-            log.append("graders go")
-
-    pools: list[object] = []
+            held.remove(self)
 
     class Pool(InlinePool):
-        def __init__(self, workers: int | None = None, elsewhere: object = None) -> None:
-            pools.append(elsewhere)
+        def __init__(self, workers: int | None = None, elsewhere: Any = None) -> None:
+            self.elsewhere = elsewhere
+
+        def offer(self, job: Job) -> bool:
+            assert self.elsewhere in held
+            assert job.grader.version in self.elsewhere.versions
+            graded[self.elsewhere.address, job.grader.version] += 1
+            return super().offer(job)
 
     monkeypatch.setattr(sweep_module, "Cluster", Connection)
     monkeypatch.setattr(evaluate_module, "RayGrading", Graders)
     monkeypatch.setattr(evaluate_module, "GradingPool", Pool)
     bench.run({"temperature": [0.3], "grader": ["math"]}, grade_on="ray", ray_address="head:6379")
-    version = find_tasks(TASK)[0].grader.version
-    assert log[:2] == ["connect head:6379", f"graders at head:6379: {version}"]
-    assert log[2:6] == ["graders go", log[1], "graders go", "disconnect"]
-    assert [line.partition("/")[0] for line in log[6:]] == [
-        "graders at head:6379: math",
-        "graders go",
-    ]
-    assert [type(elsewhere) for elsewhere in pools] == [Graders] * 3
+    own, other = find_tasks(TASK)[0].grader.version, find_tasks("practice_math")[0].grader.version
+    assert graded == {("head:6379", own): 2 * 8 * 6, ("head:6379", other): 8 * 6}
+    assert held == []
     for name in ("base", "temperature=0.3"):
         (start,) = RunFolder(bench.folder / "sweep" / name).manifest().starts
         assert start["notices"] == ["node b grades nothing: it has no sandbox"]
@@ -421,12 +423,11 @@ def test_pairing_by_sample_matches_the_spread_of_repeated_draws(times: int) -> N
         lost = right & (random.random((20, k)) < 0.2)
         base = [outcome(i, j, bool(right[i, j])) for i in range(20) for j in range(k)]
         new = [outcome(i, j, bool(right[i, j] & ~lost[i, j])) for i in range(20) for j in range(k)]
-        found = effects._changes(base, new)
-        values.append(-float(lost.mean()))
-        errors.append(sum(found[0]) ** 0.5 / 20)
-        _, interval = effects._sampling(
-            effects.compare(tallies(base), tallies(new)), base, new, "samples"
-        )
+        found = effect_of(base, new, "samples")
+        assert found.difference == pytest.approx(-float(lost.mean()))
+        values.append(found.difference)
+        errors.append(found.difference_se_sampling)
+        interval = found.difference_interval_sampling
         covered += interval is not None and interval.low <= truth <= interval.high
     assert np.std(values) == pytest.approx(
         np.sqrt(np.mean(np.square(errors))), rel=0.1 if times < 1000 else 0.06
@@ -443,9 +444,10 @@ def test_a_nested_k_has_the_error_of_the_samples_that_it_lacks() -> None:
     for _ in range(2000):
         right = random.random((20, 12)) < rates[:, None]
         base = [outcome(i, j, bool(right[i, j])) for i in range(20) for j in range(12)]
-        found = effects._nested(tallies(effects.first(base, 3)), tallies(base))
-        values.append(right[:, :3].mean() - right.mean())
-        squares.append(sum(found[0]) / 400)
+        found = effect_of(base, effects.first(base, 3), "nested")
+        assert found.difference == pytest.approx(right[:, :3].mean() - right.mean())
+        values.append(found.difference)
+        squares.append((found.difference_se_sampling or 0) ** 2)
     assert np.std(values) == pytest.approx(np.sqrt(np.mean(squares)), rel=0.06)
 
 

@@ -281,7 +281,11 @@ def test_a_head_node_that_is_gone_ends_the_process_with_exit_code_4(
     assert f"the Ray head node at {address} does not answer any more" in capsys.readouterr().err
 
 
-def test_a_connection_that_ends_is_watched_no_more() -> None:
+def test_a_connection_that_ends_is_watched_no_more(capsys: pytest.CaptureFixture[str]) -> None:
     ended = threading.Event()
-    ended.set()
-    cluster.watch_head("127.0.0.1:1", ended)
+    with ThreadPoolExecutor() as pool:
+        watching = pool.submit(cluster.watch_head, "127.0.0.1:1", ended)  # nobody answers there
+        assert not watching.done()
+        ended.set()
+        assert watching.result(20) is None
+    assert capsys.readouterr().err == ""
