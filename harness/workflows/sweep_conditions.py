@@ -56,8 +56,6 @@ def make_condition(task: Task, base: Prepared, variant: Variant) -> Condition | 
     if varied is None:
         return None
     varied.task.grader.ready()
-    return Cell(variant, varied, _how(base, varied, variant))
-    check_ready(varied.task.grader)
     return Condition(variant, varied, _origin(base, varied, variant))
 
 

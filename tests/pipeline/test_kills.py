@@ -58,5 +58,5 @@ def test_ten_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
             assert set(rows) == due
             assert Counter(rows).most_common(1)[0][1] == 1
         assert (folder.path / "samples.jsonl").read_bytes().startswith(kept.get(folder.name, b""))
-        assert folder.scores()["complete"]
+        assert folder.scores().complete
     assert sum(map(len, kept.values())) > 0

@@ -159,8 +159,8 @@ def serve_arguments() -> list[str]:
 
 
 def score(output: Path) -> dict[str, float]:
-    scores = RunFolder(output).task("practice_integer").scores()["scores"]
-    return next(row for row in scores if row["metric"] == "pass@1")
+    scores = RunFolder(output).task("practice_integer").scores().scores
+    return next(row for row in scores if row.metric == "pass@1")
 
 
 def test_a_served_run_agrees_with_transformers_though_its_server_is_killed(tmp_path: Path) -> None:
@@ -182,8 +182,8 @@ def test_a_served_run_agrees_with_transformers_though_its_server_is_killed(tmp_p
     finished = run(plain)
     assert finished.communicate(timeout=400) and finished.returncode == 0
     ours, theirs = score(served), score(plain)
-    allowed = 3 * (ours["se_sampling"] ** 2 + theirs["se_sampling"] ** 2) ** 0.5
-    assert abs(ours["value"] - theirs["value"]) <= allowed, (ours, theirs)
+    allowed = 3 * (ours.se_sampling**2 + theirs.se_sampling**2) ** 0.5
+    assert abs(ours.value - theirs.value) <= allowed, (ours, theirs)
     fingerprint = RunFolder(served).manifest().fingerprint
     assert fingerprint["versions"]["vllm"] and fingerprint["max_model_len"] == 512
 

@@ -29,6 +29,7 @@ from harness.pipeline.grading_ray import RayGrading, RayWorker
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import tasks
+from harness.stats.scores import TaskScores
 from harness.storage.run_folder import RunFolder
 from harness.types import Grade, Prompt, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
@@ -106,7 +107,7 @@ def run(
     given: RunSettings,
     when: Callable[[], bool] = lambda: False,
     then: Callable[[], None] = lambda: None,
-) -> dict[str, Any]:
+) -> TaskScores:
     """Evaluate; once, after the event at which it is due, something happens."""
     done: list[int] = []
 
@@ -127,7 +128,7 @@ def check_whole(output: Path, k: int, problems: int) -> None:
     for rows in ([s.key for s in folder.samples()], [g.key for g in folder.grades()]):
         assert len(rows) == k * problems
         assert Counter(rows).most_common(1)[0][1] == 1
-    assert folder.scores()["complete"]
+    assert folder.scores().complete
     assert folder.errors() == []
 
 
@@ -189,15 +190,15 @@ def test_an_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_models(
     assert sum(lives.samples.values()) == 240
     assert lives.samples[0, 0] and lives.samples[1, 0]
     manifest = RunFolder(tmp_path / "ray").manifest()
-    assert [n for n in manifest.starts[0]["notices"] if "stopped and is restarted" in n]
+    assert [n for n in manifest.starts[0].notices if "stopped and is restarted" in n]
     assert manifest.fingerprint["engine"] == "ray:transformers"
     plain = settings(late, cluster, tmp_path / "plain").model_copy(
         update={"engine": "transformers", "replicas": None, "ray_address": None}
     )
-    here = run(plain)["scores"][0]
-    there = scores["scores"][0]
-    error = (here["se_sampling"] ** 2 + there["se_sampling"] ** 2) ** 0.5
-    assert abs(here["value"] - there["value"]) <= 3 * error
+    here = run(plain).scores[0]
+    there = scores.scores[0]
+    error = (here.se_sampling**2 + there.se_sampling**2) ** 0.5
+    assert abs(here.value - there.value) <= 3 * error
 
 
 def test_a_node_that_joins_late_gets_samples_and_its_loss_costs_none(
@@ -229,7 +230,7 @@ def test_a_node_that_joins_late_gets_samples_and_its_loss_costs_none(
     asyncio.run(evaluate([tasks()[TASK]], given, observe=observe))
     check_whole(tmp_path, k=24, problems=40)
     assert lost and lost[0] < 24 * 40
-    notices = RunFolder(tmp_path).manifest().starts[0]["notices"]
+    notices = RunFolder(tmp_path).manifest().starts[0].notices
     assert any("2 replicas are asked for and the cluster holds 1" in n for n in notices)
     assert any("engine 1 stopped" in n for n in notices)
 
@@ -446,7 +447,7 @@ def test_vllm_in_actors_one_of_them_killed(
     assert lives.samples[0, 0] and lives.samples[1, 0]
     manifest = RunFolder(tmp_path).manifest()
     assert manifest.fingerprint["engine"] == "ray:vllm"
-    assert [n for n in manifest.starts[0]["notices"] if "engine 1 stopped" in n]
+    assert [n for n in manifest.starts[0].notices if "engine 1 stopped" in n]
     wait_for(lambda: processes("EngineCore").keys() <= cores.keys())
 
 

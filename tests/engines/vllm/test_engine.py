@@ -289,13 +289,13 @@ def test_a_killed_replica_costs_nothing_and_no_draw_comes_twice(
         return killer[0].observe
 
     (score,) = asyncio.run(evaluate([task], run, observe=observe))
-    assert score["complete"]
+    assert score.complete
     assert len(cores()) == others
     assert killer[0].replicas._replicas[0].restart == 1
     # Those in flight there when its death was noticed, and nothing else, were asked for again.
     assert killer[0].lost <= sum(asked.values()) - 360 <= 48
     assert max(asked.values()) == 2
-    notices = RunFolder(run.output).manifest().starts[0]["notices"]
+    notices = RunFolder(run.output).manifest().starts[0].notices
     assert [n for n in notices if "engine 0 stopped and is restarted" in n]
     (folder,) = RunFolder(run.output).tasks()
     samples = list(folder.samples())
@@ -339,12 +339,12 @@ def test_pass_at_1_agrees_with_the_transformers_engine(
         )
         work = evaluate([tasks()["practice_integer"]], run, observe=lambda runs: silent)
         (result,) = loop.run(work)
-        found.append(result["scores"][0])
+        found.append(result.scores[0])
     ours, theirs = found
-    assert (ours["metric"], ours["k"]) == ("pass@1", 8)
-    error = (ours["se_sampling"] ** 2 + theirs["se_sampling"] ** 2) ** 0.5
+    assert (ours.metric, ours.k) == ("pass@1", 8)
+    error = (ours.se_sampling**2 + theirs.se_sampling**2) ** 0.5
     assert 0 < error < 0.05
-    assert abs(ours["value"] - theirs["value"]) <= 3 * error
+    assert abs(ours.value - theirs.value) <= 3 * error
 
 
 def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
