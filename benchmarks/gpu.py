@@ -35,7 +35,8 @@ from harness.interfaces import Request
 from harness.pipeline.pending import make_plan, make_request, units
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
-from harness.storage.run_folder import Manifest, RunFolder, RunWriter
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import RunFolder, RunWriter
 from harness.workflows.evaluate import Prepared, prepare, run_engine
 from harness.workflows.run_settings import RunSettings
 
@@ -107,7 +108,7 @@ class Harness:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run"
             with RunWriter(path) as writer:
-                writer.begin(Manifest(model="none", fingerprint={}), {})
+                writer.begin(Manifest(model="none", fingerprint={}), Start())
                 runs = [item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
                         for item in self._prepare(path)]  # fmt: skip
                 schedule = make_plan(runs).schedule()

@@ -31,8 +31,10 @@ from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
 from harness.stats.metrics import pass_at
-from harness.storage.files import Appender, write_json
-from harness.storage.run_folder import Manifest, RunWriter
+from harness.storage.files import Appender
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import RunWriter
+from harness.storage.scores import write_scores
 from harness.task import Task
 from harness.types import Grade, Problem, Sample, Sampling, Verdict
 
@@ -83,7 +85,7 @@ def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
                              n_tokens=n_bytes // 4 + 8, seconds=60.0)  # fmt: skip
 
     with RunWriter(path) as run:
-        run.begin(Manifest("made-up-model", {"engine": "recorded"}, harness="0"), {"command": []})
+        run.begin(Manifest("made-up-model", {"engine": "recorded"}, harness="0"), Start())
         protocol = make_protocol(task, problems, task.sampling, source="made up")
         folder = run.add_task(protocol, problems, k)
         file = Appender(folder.path / "samples.jsonl")
@@ -94,8 +96,9 @@ def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
         file = Appender(folder.path / "grades.jsonl")
         file.append(grades)
         file.close()
-        write_json(folder.path / "scores.json",
-                   score_task(protocol, k, grader, metrics, grades, set(), statistics))  # fmt: skip
+        write_scores(
+            folder.path, score_task(protocol, k, grader, metrics, grades, set(), statistics)
+        )
 
 
 @dataclass(frozen=True)

@@ -100,12 +100,13 @@ async def harness_run(engine: Any, tasks: Sequence[str], options: argparse.Names
     from harness.pipeline.drawing import Drawing
     from harness.pipeline.grading_pool import GradingPool
     from harness.pipeline.runner import Runner
-    from harness.storage.run_folder import Manifest, RunWriter
+    from harness.storage.manifest import Manifest, Start
+    from harness.storage.run_folder import RunWriter
 
     meter = Meter()
     with tempfile.TemporaryDirectory() as folder, RunWriter(Path(folder) / "run") as writer:
         prepared = prepare_tasks(tasks, options, Path(folder) / "run")
-        writer.begin(Manifest(options.model, {}), {})
+        writer.begin(Manifest(options.model, {}), Start())
         runs = [p.run(writer.add_task(p.protocol, p.problems, p.sampling.k)) for p in prepared]
         drawing = Drawing(concurrency=options.concurrency)
         runner = Runner(runs, Counted(engine, meter), GradingPool(), drawing=drawing)

@@ -24,6 +24,9 @@ from harness.stats.metrics import tally_problem
 from harness.task import Task
 from harness.types import Problem, Sample, Thinking, Verdict
 
+Document = Mapping[str, Any]
+"""One document of lm-eval's: the fields of a problem as `load` laid them out."""
+
 
 def load(*, harness_task: str, harness_data: str | None = None, **settings: Any) -> dict[str, Any]:
     """The problems of a task as lm-eval's `custom_dataset` returns them, under the split `test`.
@@ -59,7 +62,7 @@ def load(*, harness_task: str, harness_data: str | None = None, **settings: Any)
     return {"test": datasets.Dataset.from_list(rows)}
 
 
-def process_results(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Any]:
+def process_results(document: Document, results: Sequence[Any]) -> dict[str, Any]:
     """Grade all repeats of a problem.
 
     Args:
@@ -114,7 +117,7 @@ def _order(task: Task, problem: Problem) -> tuple[int, ...] | None:
                         seed=task.sampling.choice_seed)  # fmt: skip
 
 
-def _sample(document: Mapping[str, Any], index: int, text: str) -> Sample:
+def _sample(document: Document, index: int, text: str) -> Sample:
     thinking: Thinking = document["thinking"]
     reasoning, response = split_reasoning(text, think_end=document["think_end"], thinking=thinking)
     order = tuple(document["order"]) or None

@@ -12,6 +12,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from harness.types import FinishReason, Grade, Problem, Prompt, Row, Sample, Sampling, Tally
 
+Fingerprint = Mapping[str, Any]
+"""What an engine says of itself: engine, revision, dtype, versions, under keys of its own."""
+
 
 class Dataset(Protocol):
     """Where the rows of a task come from."""
@@ -145,7 +148,7 @@ class Engine(Protocol):
         """
         ...
 
-    def fingerprint(self) -> Mapping[str, Any]:
+    def fingerprint(self) -> Fingerprint:
         """Engine, revision, dtype, chat template, versions: compare prints where they differ."""
         ...
 

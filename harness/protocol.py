@@ -55,7 +55,7 @@ class Protocol:
             del parts["repetition_guard"]
         return _digest(parts)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The protocol as written to protocol.json, its hash first."""
         return {"hash": self.hash, **asdict(self)}
 

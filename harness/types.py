@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -316,5 +316,5 @@ class Score:
     k: int
     verdicts: Mapping[str, int]
     complete: bool = True
-    interval_sampling: Sequence[float] | None = None
-    interval_problems: Sequence[float] | None = None
+    interval_sampling: tuple[float, float] | None = None
+    interval_problems: tuple[float, float] | None = None

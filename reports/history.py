@@ -184,7 +184,7 @@ def read_run(folder: Path, root: Path) -> tuple[RunFacts, list[Result]]:
     path = folder.relative_to(root).as_posix()
     try:
         manifest = RunFolder(folder).manifest()
-        time = _time(manifest.starts[0].get("time") if manifest.starts else None, folder)
+        time = _time(manifest.starts[0].time if manifest.starts else None, folder)
         model = manifest.model.rstrip("/").rpartition("/")[2]
     except (HarnessError, AttributeError) as error:
         return RunFacts(path, "", _time(None, folder), (), str(error)), []

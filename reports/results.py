@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from harness.data.selection import Window
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.protocol import Protocol, narrowed
-from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
+from harness.stats.scores import TaskScores
+from harness.storage.manifest import Manifest
+from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Problem, Score, Verdict
 
 from .observations import Key, Observations, observe
@@ -20,7 +22,6 @@ Z95 = 1.96
 """Standard errors to either side of a 95 % interval."""
 
 _SCORE_FIELDS = tuple(field.name for field in fields(Score))
-_NEEDED = {field.name for field in fields(Score) if field.default is MISSING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,65 +35,6 @@ class Rate:
     def share(self) -> float:
         """Between 0 and 1."""
         return self.correct / self.graded
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What scores.json holds; see `harness.pipeline.scoring`. Shares lie between 0 and 1."""
-
-    protocol: str
-    scoring: str
-    scores: tuple[Score, ...]
-    skipped: Mapping[str, str]
-    truncated_share: float
-    duplicates: int
-    pending: int
-    complete: bool
-    tokens: Mapping[str, Mapping[str, float] | None]
-    verdicts: Mapping[str, int]
-    breakdown: Sequence[Mapping[str, Any]] = ()
-    range: Mapping[str, Any] | None = None
-    stopped: Mapping[str, Any] | None = None
-    looped: int = 0
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Scored:
-        """Read the value of scores.json. KeyError or TypeError on anything else."""
-        scores = tuple(
-            Score(**{name: row[name] for name in _SCORE_FIELDS if name in row or name in _NEEDED})
-            for row in data["scores"]
-        )
-        return cls(
-            protocol=data["protocol"],
-            scoring=data["scoring"],
-            scores=scores,
-            skipped={row["metric"]: row["why"] for row in data["skipped"]},
-            truncated_share=data["truncated_share"],
-            duplicates=data["duplicates"],
-            pending=data["pending"],
-            complete=data["complete"],
-            tokens=data["tokens"],
-            verdicts=scores[0].verdicts if scores else {},
-            breakdown=data.get("breakdown", ()),
-            range=data.get("range"),
-            stopped=data.get("stopped"),
-            looped=data.get("looped", 0),
-        )
-
-    @property
-    def several(self) -> bool:
-        """Whether the same samples were scored in several ways."""
-        return len({score.scoring for score in self.scores}) > 1
-
-    @property
-    def main(self) -> dict[str, Score]:
-        """The scores under the task's own scoring, by metric."""
-        return {score.metric: score for score in self.scores if score.scoring == self.scoring}
-
-    def mean_tokens(self, part: str) -> float | None:
-        """Mean length of reasoning or responses in tokens; None where the engine has no count."""
-        counts = self.tokens.get(part)
-        return None if counts is None else counts["mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +53,7 @@ class Result:
     k: int
     problems: Mapping[str, Problem]
     rates: Mapping[str, Rate]
-    scored: Scored | None
+    scored: TaskScores | None
     status: str
     internal_errors: Mapping[str, int] = field(default_factory=dict)
     stands_for: str | None = None
@@ -157,8 +99,8 @@ class Result:
         return self._observed[counted]
 
 
-Rescore = Callable[[Path, Window], Mapping[str, Mapping[str, Any]]]
-"""By task, the scores of a run over the problems of a window, as scores.json holds them."""
+Rescore = Callable[[Path, Window], Mapping[str, TaskScores]]
+"""By task, the scores of a run over the problems of a window."""
 
 
 def read_results(
@@ -224,7 +166,7 @@ def _result(
     manifest: Manifest,
     folder: TaskFolder,
     window: Window | None,
-    inside: Mapping[str, Any] | None,
+    inside: TaskScores | None,
 ) -> Result:
     protocol, problems = folder.protocol(), folder.problems()
     if window and inside:
@@ -234,13 +176,11 @@ def _result(
         )
     grades = _last_grades(folder, problems)
     graded = {key for key, grade in grades.items() if grade.verdict is not Verdict.ERROR}
-    last_errors = {(row.get("problem_id"), row.get("index")): row for row in folder.errors()}
+    last_errors = {row.key: row for row in folder.errors()}
     internal_errors = Counter(
-        str(row.get("message", "no message"))
-        for key, row in last_errors.items()
-        if key not in graded and key[0] in problems
+        row.message for key, row in last_errors.items() if key not in graded and key[0] in problems
     )
-    scored = Scored.from_json(inside) if inside else _scored(folder)
+    scored = inside or (folder.scores() if folder.has_scores() else None)
     return Result(
         run=run,
         manifest=manifest,
@@ -267,21 +207,8 @@ def _last_grades(folder: TaskFolder, problems: Container[str]) -> dict[Key, Grad
     return grades
 
 
-def _scored(folder: TaskFolder) -> Scored | None:
-    if not folder.has_scores():
-        return None
-    data = folder.scores()
-    try:
-        return Scored.from_json(data)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{folder.path / 'scores.json'}: not what the harness writes ({error!r}); "
-            f"run: harness score {folder.path.parent}"
-        ) from error
-
-
 def _status(
-    folder: TaskFolder, protocol: Protocol, scored: Scored | None, graded: int, failed: int
+    folder: TaskFolder, protocol: Protocol, scored: TaskScores | None, graded: int, failed: int
 ) -> str:
     """Whether the result is "complete", else what is missing and the command that mends it."""
     again = f"run harness score {folder.path.parent}"

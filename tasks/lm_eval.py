@@ -22,9 +22,9 @@ from harness.graders.lm_eval import (
     LmEval,
     binary,
     documents,
+    metric_values,
     need_lm_eval,
     open_task,
-    outcomes,
     scoring,
 )
 from harness.stats.metrics import pass_at
@@ -186,7 +186,7 @@ def _decides(name: str, task: Any, path: str, wanted: str) -> list[tuple[str, st
         right = str(target[0] if isinstance(target, list) and target else target)
         try:
             for response in (right, f"{right} or {_OTHER}", _OTHER):
-                tried.append(outcomes(task, document, response)[0])
+                tried.append(metric_values(task, document, response)[0])
         except Exception as error:  # whatever filters and metrics raise
             raise UsageError(
                 f"lm_eval:{name}: its filters and metrics fail on a single response ({error!r}); "

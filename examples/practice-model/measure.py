@@ -14,6 +14,7 @@ from harness.data.prompts import choice_order, render
 from harness.data.reasoning import split_reasoning
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
+from harness.stats.scores import mean_length
 from harness.task import Task
 from harness.types import Problem, Sample
 
@@ -61,11 +62,9 @@ def _measure_task(
         statistics.add(sample)
     protocol = make_protocol(task, problems, task.sampling)
     result = score_task(protocol, k, task.grader, task.metrics, grades, set(), statistics)
-    tokens = result["tokens"]
-    scores = {score["metric"]: round(score["value"], 4) for score in result["scores"]}
-    lengths = {
-        f"{part}_tokens": round(tokens[part]["mean"], 1) for part in ("reasoning", "response")
-    }
+    scores = {score.metric: round(score.value, 4) for score in result.scores}
+    parts = {"reasoning": result.tokens.reasoning, "response": result.tokens.response}
+    lengths = {f"{part}_tokens": round(mean_length(of) or 0, 1) for part, of in parts.items()}
     return {**scores, **lengths}
 
 

@@ -151,7 +151,7 @@ def definition(task: Any, k: int | None, settings: dict[str, str]) -> str:
     return yaml.dump(definition, Dumper=_dumper(), sort_keys=False, allow_unicode=True)
 
 
-def _metric(name: str, aggregation: str, higher: bool) -> dict[str, Any]:
+def _metric(name: str, aggregation: str, higher: bool) -> dict[str, object]:
     return {"metric": name, "aggregation": aggregation, "higher_is_better": higher}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -18,7 +18,7 @@ from harness.judge import Judge, Result, Scoring, Submission
 from harness.judge.checkers import checker as named_checker
 from harness.judge.formats import BatchRow, batch_row
 from harness.judge.languages import LANGUAGES
-from harness.types import Limits, TestCase, Verdict
+from harness.types import Limits, Row, TestCase, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,7 +133,7 @@ def _with(one: BatchRow, language: str | None, checker: str | None) -> BatchRow:
     return BatchRow(one.id, submission, one.tests, checker or one.checker)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[str, Row]]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -192,7 +192,7 @@ def _judged(running: Judge, one: BatchRow, limits: Limits, scoring: Scoring) -> 
         return Result(Verdict.ERROR, detail=str(error))
 
 
-def _line(one: BatchRow, result: Result, scoring: str) -> dict[str, Any]:
+def _line(one: BatchRow, result: Result, scoring: str) -> dict[str, object]:
     return {
         "id": one.id,
         "verdict": result.verdict.value,

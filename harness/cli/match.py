@@ -6,8 +6,9 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, Literal, get_args
 
 import click
 
@@ -17,7 +18,7 @@ from harness.graders.choice import Choice
 from harness.graders.extraction import Policy
 from harness.graders.integer import Integer
 from harness.graders.math import Math
-from harness.types import Problem, Sample, Verdict
+from harness.types import Problem, Row, Sample, Verdict
 
 Kind = Literal["math", "integer", "choice"]
 
@@ -90,35 +91,42 @@ def match(
         raise UsageError("harness match needs GOLD and PREDICTION, or --batch F.jsonl -o F.jsonl")
     row = {"id": "match", "gold": gold, "prediction": prediction}
     result = match_row(row, kind=kind, extract=extract)
-    click.echo(f"{result['verdict']} (stage: {result['stage']}; extracted: {result['extracted']})")
-    if result["verdict"] != Verdict.CORRECT:
+    click.echo(f"{result.verdict} (stage: {result.stage}; extracted: {result.extracted})")
+    if result.verdict is not Verdict.CORRECT:
         click.get_current_context().exit(1)
 
 
-def match_row(row: Mapping[str, Any], *, kind: Kind, extract: Policy) -> dict[str, Any]:
-    """Compare one row.
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What one comparison found; times are CPU and wall time of this process in milliseconds."""
 
-    Returns:
-        id, verdict, stage, extracted, and the CPU and wall time of this process in milliseconds.
+    id: object
+    verdict: Verdict
+    cpu_ms: float
+    wall_ms: float
+    stage: str
+    extracted: str | None
+
+
+def match_row(row: Row, *, kind: Kind, extract: Policy) -> Match:
+    """Compare one row.
 
     Raises:
         DataError: the reference answer is not one of its kind.
     """
     cpu, wall = time.process_time(), time.perf_counter()
     verdict, stage, answer = _compare(row, _ROW_KINDS.get(str(row.get("task_kind")), kind), extract)
-    return {
-        "id": next((row[name] for name in ("id", "name", "question_id") if name in row), None),
-        "verdict": verdict.value,
-        "cpu_ms": round((time.process_time() - cpu) * 1000, 3),
-        "wall_ms": round((time.perf_counter() - wall) * 1000, 3),
-        "stage": stage,
-        "extracted": answer,
-    }
+    return Match(
+        id=next((row[name] for name in ("id", "name", "question_id") if name in row), None),
+        verdict=verdict,
+        cpu_ms=round((time.process_time() - cpu) * 1000, 3),
+        wall_ms=round((time.perf_counter() - wall) * 1000, 3),
+        stage=stage,
+        extracted=answer,
+    )
 
 
-def _compare(
-    row: Mapping[str, Any], kind: Kind, extract: Policy
-) -> tuple[Verdict, str, str | None]:
+def _compare(row: Row, kind: Kind, extract: Policy) -> tuple[Verdict, str, str | None]:
     graders: dict[Kind, Math | Integer | Choice] = {
         "math": Math(extract),
         "integer": Integer(-_ANY_INTEGER, _ANY_INTEGER, extract),
@@ -153,17 +161,17 @@ def _match_batch(batch: Path, output: Path, kind: Kind, extract: Policy) -> None
         raise Incomplete(f"{errors} of {len(rows)} rows of {batch} ended in error, see {output}")
 
 
-def _write(lines: IO[str], row: Mapping[str, Any], kind: Kind, extract: Policy) -> bool:
+def _write(lines: IO[str], row: Row, kind: Kind, extract: Policy) -> bool:
     """Write one row's verdict; True where it ended in error."""
     try:
-        result = match_row(row, kind=kind, extract=extract)
+        line = asdict(match_row(row, kind=kind, extract=extract))
     except Exception as error:  # an internal error: the batch continues and reports it at its end
-        result = {"id": row.get("id"), "verdict": Verdict.ERROR.value, "stage": repr(error)}
-    lines.write(json.dumps(result) + "\n")
-    return bool(result["verdict"] == Verdict.ERROR)
+        line = {"id": row.get("id"), "verdict": Verdict.ERROR, "stage": repr(error)}
+    lines.write(json.dumps(line) + "\n")
+    return line["verdict"] is Verdict.ERROR
 
 
-def _rows(batch: Path) -> Iterator[Mapping[str, Any]]:
+def _rows(batch: Path) -> Iterator[Row]:
     with batch.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -182,7 +190,7 @@ def _rows(batch: Path) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _with_progress(rows: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _with_progress(rows: list[Row]) -> Iterator[Row]:
     if len(rows) < _SHOW_PROGRESS or not sys.stderr.isatty():
         yield from rows
         return

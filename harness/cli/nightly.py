@@ -14,7 +14,7 @@ from harness.cli.progress import task_progress
 from harness.errors import DataError, HarnessError
 
 if TYPE_CHECKING:
-    from harness.storage.nights import Outcome
+    from harness.storage.nights import CheckpointResult
     from harness.workflows.nightly import NightSettings, Plan
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -73,16 +73,16 @@ def nightly(
         return
     if not found.due:
         click.echo("no new checkpoint")
-    outcomes: list[Outcome] = []
+    results: list[CheckpointResult] = []
     codes: list[int] = []
     try:
-        with _reports(outcomes, settings.runs, json_file, markdown, junit):
-            for outcome in _outcomes(found, full):
-                outcomes.append(outcome)
+        with _reports(results, settings.runs, json_file, markdown, junit):
+            for result in _results(found, full):
+                results.append(result)
     except DataError as error:  # a report cannot be written: it must not hide a regression
         click.echo(f"error: {error}", err=True)
         codes.append(error.exit_code)
-    codes += [outcome.exit_code for outcome in outcomes]
+    codes += [result.exit_code for result in results]
     if settings.site is not None and settings.runs.is_dir():
         codes.append(_rebuild(settings.runs, settings.site))
     click.get_current_context().exit(worst(codes))
@@ -107,12 +107,12 @@ def _print_plan(found: Plan) -> None:
     click.echo(f"{len(found.due)} to be evaluated; {'; '.join(held)}")
 
 
-def _outcomes(found: Plan, full: bool) -> Iterator[Outcome]:
-    """Each checkpoint's outcome, printed at once: a later one may be interrupted."""
+def _results(found: Plan, full: bool) -> Iterator[CheckpointResult]:
+    """Each checkpoint's result, printed at once: a later one may be interrupted."""
     from rich.console import Console
 
     from harness.cli.task_lookup import task_named
-    from harness.reports.tables.nightly import print_outcome
+    from harness.reports.tables.nightly import print_result
     from harness.workflows.nightly import hold
 
     runs = found.settings.runs
@@ -120,14 +120,14 @@ def _outcomes(found: Plan, full: bool) -> Iterator[Outcome]:
         click.echo(f"{number}/{len(found.due)} {checkpoint.path} -> {runs / checkpoint.run}",
                    err=True)  # fmt: skip
         with task_progress(sampling=True) as observe:
-            outcome = run_async(hold(found, checkpoint, task_named, observe=observe, full=full))
-        print_outcome(outcome, runs, Console())
-        yield outcome
+            result = run_async(hold(found, checkpoint, task_named, observe=observe, full=full))
+        print_result(result, runs, Console())
+        yield result
 
 
 @contextmanager
 def _reports(
-    outcomes: list[Outcome],
+    results: list[CheckpointResult],
     runs: Path,
     json_file: Path | None,
     markdown: Path | None,
@@ -143,15 +143,15 @@ def _reports(
         yield
     finally:
         if json_file is not None:
-            code = worst([outcome.exit_code for outcome in outcomes])
-            rows = [outcome.to_json() for outcome in outcomes]
+            code = worst([result.exit_code for result in results])
+            rows = [result.to_json() for result in results]
             write_json(json_file, {"exit_code": code, "checkpoints": rows})
         if markdown is not None:
-            write_text(markdown, to_markdown(outcomes, runs))
+            write_text(markdown, to_markdown(results, runs))
         if junit is not None:
-            write_text(junit, nightly_junit(outcomes))
-        if len(outcomes) > 1:
-            click.echo(f"\n{headline(outcomes)}")
+            write_text(junit, nightly_junit(results))
+        if len(results) > 1:
+            click.echo(f"\n{headline(results)}")
 
 
 def _rebuild(runs: Path, site: Path) -> int:

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from harness.errors import Incomplete
+from harness.stats.scores import OpenRange, TaskScores
 from harness.types import Verdict
 from harness.workflows.early_stopping import in_words as stopped_text
 
 
-def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
+def finish(path: Path, tasks: Sequence[str], results: Sequence[TaskScores]) -> None:
     """Print the scores of a run; Incomplete when some samples ended in `error`."""
     console = Console()
     console.print(score_table(tasks, results))
     for task, result in zip(tasks, results, strict=True):
-        if result["pending"]:
+        if result.pending:
             console.print(
-                f"{task}: incomplete: {result['pending']:,} pending; the run's own command resumes it",
+                f"{task}: incomplete: {result.pending:,} pending; the run's own command resumes it",
                 highlight=False,
             )
-        for skipped in result["skipped"]:
-            console.print(f"{task}: no {skipped['metric']}, it {skipped['why']}", style="dim")
-        if result["range"]:
-            console.print(range_text(task, result["range"]), highlight=False)
-        stopped = result.get("stopped")
-        if stopped and stopped["decision"]:
-            console.print(stopped_text(task, stopped), highlight=False)
-        if result["duplicates"]:
+        for skipped in result.skipped:
+            console.print(f"{task}: no {skipped.metric}, it {skipped.why}", style="dim")
+        if result.range:
+            console.print(range_text(task, result.range), highlight=False)
+        stopped = stopped_text(task, result.stopped) if result.stopped else None
+        if stopped:
+            console.print(stopped, highlight=False)
+        if result.duplicates:
             console.print(
-                f"{task}: {result['duplicates']} long samples repeat another one word for word"
+                f"{task}: {result.duplicates} long samples repeat another one word for word"
             )
-    errors = sum(result["errors"] for result in results)
+    errors = sum(result.errors for result in results)
     if errors:
         raise Incomplete(
             f"{errors} samples ended in error, see {path}/*/errors.jsonl; the same command "
@@ -43,7 +43,7 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[Mapping[str, Any]
         )
 
 
-def score_table(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> Table:
+def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
     """One line per task and metric: value, its sampling and problems error, what went wrong.
 
     The column of undecided samples is there where some are.
@@ -51,37 +51,34 @@ def score_table(tasks: Sequence[str], results: Sequence[Mapping[str, Any]]) -> T
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("task", "metric"):
         table.add_column(name, no_wrap=True)
-    scores = [score for result in results for score in result["scores"]]
-    undecided = any(score["verdicts"].get(Verdict.UNDECIDED) for score in scores)
+    scores = [score for result in results for score in result.scores]
+    undecided = any(score.verdicts.get(Verdict.UNDECIDED) for score in scores)
     names = ("%", "sampling", "problems", "cut", *(["undecided"] if undecided else []), "errors")
     for name in names:
         table.add_column(name, justify="right")
     for task, result in zip(tasks, results, strict=True):
-        several = len({score["scoring"] for score in result["scores"]}) > 1
-        for score in result["scores"]:
-            scoring = f" {score['scoring']}" if several else ""
+        for score in result.scores:
+            scoring = f" {score.scoring}" if result.several else ""
             table.add_row(
                 task,
-                f"{score['metric']} (n{'≤' if result['pending'] else '='}{result['k']}){scoring}",
-                f"{100 * score['value']:.1f}",
-                _error(score["se_sampling"]),
-                _error(score["se_problems"]),
-                f"{result['truncated_share']:.0%}",
-                *([str(score["verdicts"].get(Verdict.UNDECIDED, 0))] if undecided else []),
-                str(result["errors"]),
+                f"{score.metric} (n{'≤' if result.pending else '='}{result.k}){scoring}",
+                f"{100 * score.value:.1f}",
+                _error(score.se_sampling),
+                _error(score.se_problems),
+                f"{result.truncated_share:.0%}",
+                *([str(score.verdicts.get(Verdict.UNDECIDED, 0))] if undecided else []),
+                str(result.errors),
             )
     return table
 
 
-def range_text(task: str, found: Mapping[str, Any]) -> str:
+def range_text(task: str, found: OpenRange) -> str:
     """Between what pass@1 lies where some problems lack the tests that decide."""
-    ends = [
-        f"{100 * found[end]:.1f} ({_error(found[f'{end}_se_problems'])} problems)"
-        for end in ("low", "high")
-    ]
+    low = f"{100 * found.low:.1f} ({_error(found.low_se_problems)} problems)"
+    high = f"{100 * found.high:.1f} ({_error(found.high_se_problems)} problems)"
     return (
-        f"{task}: problems that lack the deciding tests: {found['n_open']:,}; pass@1 lies between "
-        f"{ends[0]} with those all wrong and {ends[1]} as the tests at hand say"
+        f"{task}: problems that lack the deciding tests: {found.n_open:,}; pass@1 lies between "
+        f"{low} with those all wrong and {high} as the tests at hand say"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import EngineError
-from harness.interfaces import Completion, Request
+from harness.interfaces import Completion, Fingerprint, Request
 from harness.types import FinishReason
 
 
@@ -43,7 +43,7 @@ class RecordedEngine:
         """False: a published text shows by itself whether it holds reasoning."""
         return False
 
-    def fingerprint(self) -> Mapping[str, Any]:
+    def fingerprint(self) -> Fingerprint:
         """Where the recordings came from."""
         return {"engine": "recorded", **self._fingerprint}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import DataError, EngineDown, EngineError, HarnessError, UsageError
-from harness.interfaces import Completion, Engine, Request
+from harness.interfaces import Completion, Engine, Fingerprint, Request
 
 _MAX_FAILURES = 3  # of one replica in a row, starts included, without a sample in between
 _MAX_LOSSES = 3  # replicas lost with one sample in flight before it is taken for the cause
@@ -93,7 +93,7 @@ class Replicas:
         """Whether the prompt as rendered opens reasoning."""
         return self._opens_reasoning
 
-    def fingerprint(self) -> Mapping[str, Any]:
+    def fingerprint(self) -> Fingerprint:
         """The fingerprint of one replica, and their number."""
         return {**self._fingerprint, "replicas": len(self._replicas)}
 

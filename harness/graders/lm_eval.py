@@ -23,7 +23,7 @@ from harness.graders.base import make_grade, no_answer
 from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
-Outcome = Mapping[tuple[str, str], Any]
+MetricValues = Mapping[tuple[str, str], Any]
 """By (filter, metric), what lm-eval makes of one response."""
 
 _SEED, _FEWSHOT_SEED = 0, 1234  # lm-eval's own: of Python's generator, and of all others
@@ -68,11 +68,11 @@ class LmEval(Grader):
         document = documents(self.path).get(problem.id)
         if document is None:
             raise DataError(f"problem {problem.id} is none of {self.path}: its data has changed")
-        outcome, filtered = outcomes(open_task(self.path), document, sample.response)
-        verdict = _verdict(outcome.get((self.filter, self.metric)))
-        beside = {key: _verdict(outcome.get(key)) for key in self.beside}
+        values, filtered = metric_values(open_task(self.path), document, sample.response)
+        verdict = _verdict(values.get((self.filter, self.metric)))
+        beside = {key: _verdict(values.get(key)) for key in self.beside}
         if verdict is None:
-            raise DataError(f"{self.metric} is {outcome.get((self.filter, self.metric))!r} for "
+            raise DataError(f"{self.metric} is {values.get((self.filter, self.metric))!r} for "
                             f"sample {sample.index}: only 0 or 1 is a verdict")  # fmt: skip
         said = filtered[self.filter]
         nothing = not said or (isinstance(said, str) and said.strip() in ("", _NOTHING))
@@ -192,7 +192,9 @@ def documents(path: str) -> dict[str, Any]:
     return by_id
 
 
-def outcomes(task: Any, document: Any, response: str) -> tuple[Outcome, Mapping[str, Any]]:
+def metric_values(
+    task: Any, document: Any, response: str
+) -> tuple[MetricValues, Mapping[str, Any]]:
     """What the task's filters and metrics make of one response, and the filtered responses."""
     from lm_eval.api.instance import Instance
 
@@ -214,7 +216,7 @@ def _verdict(value: Any) -> Verdict | None:
     return Verdict.CORRECT if value else Verdict.WRONG_ANSWER
 
 
-def binary(tried: Sequence[Outcome]) -> list[tuple[str, str]]:
+def binary(tried: Sequence[MetricValues]) -> list[tuple[str, str]]:
     """The (filter, metric) pairs whose value is 0 or 1 in each of these, in lm-eval's order."""
     return [key for key in tried[0] if all(_verdict(one.get(key)) is not None for one in tried)]
 

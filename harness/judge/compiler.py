@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.judge.languages import HEADER_SOURCE, SOURCE, Cpp
 from harness.judge.run_case import PROCESSES, wall_limit
-from harness.judge.worker import Job, Outcome, Worker, encoded, sealed, sealed_fd
+from harness.judge.worker import Job, JobResult, Worker, encoded, sealed, sealed_fd
 from harness.types import Limits
 
 COMPILER = Limits(cpu_seconds=20.0, memory_mib=2048)
@@ -61,12 +61,12 @@ class Compiler:
                 self._binaries.move_to_end(key)
                 return os.dup(known)
             header = self._header(worker, language)
-        outcome = _compile(worker, language.command(), text, "program", header)
-        if outcome.status != 0 or not outcome.output:
-            raise CannotCompile(_compiler_says(outcome))
+        result = _compile(worker, language.command(), text, "program", header)
+        if result.status != 0 or not result.output:
+            raise CannotCompile(_compiler_says(result))
         with self._lock:
             if key not in self._binaries:
-                self._binaries[key] = sealed_fd(outcome.output)
+                self._binaries[key] = sealed_fd(result.output)
             while len(self._binaries) > _BINARIES:
                 os.close(self._binaries.popitem(last=False)[1])
             return os.dup(self._binaries[key])
@@ -84,17 +84,17 @@ class Compiler:
         with suppress(OSError):
             self._headers[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         if key not in self._headers:
-            outcome = _compile(worker, language.header_command(), HEADER_SOURCE, "header", None)
-            if outcome.status != 0 or not outcome.output:
-                raise HarnessError(f"g++ cannot compile its headers: {_compiler_says(outcome)}")
-            self._headers[key] = sealed_fd(outcome.output)
-            _store(path, outcome.output)
+            result = _compile(worker, language.header_command(), HEADER_SOURCE, "header", None)
+            if result.status != 0 or not result.output:
+                raise HarnessError(f"g++ cannot compile its headers: {_compiler_says(result)}")
+            self._headers[key] = sealed_fd(result.output)
+            _store(path, result.output)
         return self._headers[key]
 
 
 def _compile(
     worker: Worker, command: Sequence[str], source: bytes, product: str, header: int | None
-) -> Outcome:
+) -> JobResult:
     with sealed(source) as stdin:
         return worker.run(
             Job(
@@ -106,12 +106,12 @@ def _compile(
         )  # fmt: skip
 
 
-def _compiler_says(outcome: Outcome) -> str:
-    if outcome.ended != "exit":
+def _compiler_says(result: JobResult) -> str:
+    if result.ended != "exit":
         return (
             f"the compiler used more than {COMPILER.cpu_seconds:g} s or {COMPILER.memory_mib} MiB"
         )
-    lines = outcome.stderr.decode(errors="replace").splitlines()
+    lines = result.stderr.decode(errors="replace").splitlines()
     errors = [line for line in lines if "error" in line] or lines
     return (errors[0] if errors else "the compiler failed")[:_DETAIL]
 

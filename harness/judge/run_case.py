@@ -11,7 +11,7 @@ from typing import Literal
 from harness.judge import checkers
 from harness.judge.languages import language
 from harness.judge.submission import Submission
-from harness.judge.worker import Job, Outcome, Worker, encoded, last_line, sealed
+from harness.judge.worker import Job, JobResult, Worker, encoded, last_line, sealed
 from harness.types import Limits, TestCase, Verdict
 
 Scoring = Literal["process", "lcb-official"]
@@ -97,18 +97,18 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
     for number, test in enumerate(case.tests, 1):
         last = number == len(case.tests) or isinstance(case.checker, ProgramChecker)
         with sealed(encoded(test.input)) as stdin:
-            outcome = worker.run(_job(case, test, program, stdin, last=last))
-        cpu, wall = cpu + outcome.cpu * 1000, wall + outcome.wall * 1000
-        peak = max(peak, outcome.peak_kib)
-        if not case.alone and _starved(outcome, case.limits):
+            result = worker.run(_job(case, test, program, stdin, last=last))
+        cpu, wall = cpu + result.cpu * 1000, wall + result.wall * 1000
+        peak = max(peak, result.peak_kib)
+        if not case.alone and _starved(result, case.limits):
             if not last:
                 worker.end_submission()
             raise Starved
-        verdict, detail = _verdict(outcome, case)
+        verdict, detail = _verdict(result, case)
         if verdict is None:
-            verdict = _checked(worker, case, test, outcome.output)
+            verdict = _checked(worker, case, test, result.output)
             if verdict is Verdict.WRONG_ANSWER and not isinstance(case.checker, ProgramChecker):
-                detail = checkers.first_difference(outcome.output, encoded(test.output))
+                detail = checkers.first_difference(result.output, encoded(test.output))
         if verdict is not Verdict.CORRECT:
             if not last:
                 worker.end_submission()
@@ -140,44 +140,44 @@ def _job(case: Case, test: TestCase, program: int, stdin: int, *, last: bool) ->
     )
 
 
-def _starved(outcome: Outcome, limits: Limits) -> bool:
+def _starved(result: JobResult, limits: Limits) -> bool:
     """Whether a test reached a time limit while the machine was busy with other work.
 
     CPU time counts as well: on a core that shares its units and caches with other work a program
     needs up to twice its own. One that used its CPU time without waiting has met no such work.
     """
-    if outcome.ended == "cpu" or outcome.cpu > limits.cpu_seconds:
-        return outcome.wall > _BUSY * outcome.cpu
-    if outcome.ended != "wall":
+    if result.ended == "cpu" or result.cpu > limits.cpu_seconds:
+        return result.wall > _BUSY * result.cpu
+    if result.ended != "wall":
         return False
-    return outcome.delay is None or outcome.delay > _STARVED * outcome.wall
+    return result.delay is None or result.delay > _STARVED * result.wall
 
 
-def _verdict(outcome: Outcome, case: Case) -> tuple[Verdict | None, str]:
+def _verdict(result: JobResult, case: Case) -> tuple[Verdict | None, str]:
     """(verdict, detail) of a process that failed; (None, "") where its output is to be checked."""
-    message = last_line(outcome.stderr)
+    message = last_line(result.stderr)
     limit = case.limits
-    if outcome.ended in ("cpu", "wall") or outcome.cpu > limit.cpu_seconds:
-        used = f"{outcome.cpu:.2f} s of CPU in {outcome.wall:.2f} s"
+    if result.ended in ("cpu", "wall") or result.cpu > limit.cpu_seconds:
+        used = f"{result.cpu:.2f} s of CPU in {result.wall:.2f} s"
         return Verdict.TIME_LIMIT, f"{used}, where {limit.cpu_seconds:g} s are allowed"
-    if outcome.ended == "memory" or outcome.peak_kib > limit.memory_mib << 10:
+    if result.ended == "memory" or result.peak_kib > limit.memory_mib << 10:
         return Verdict.MEMORY_LIMIT, f"more than {limit.memory_mib} MiB"
-    if outcome.ended == "stopped" or outcome.status is None:
+    if result.ended == "stopped" or result.status is None:
         return Verdict.RUNTIME_ERROR, "stopped itself"
-    killed = os.WTERMSIG(outcome.status) if os.WIFSIGNALED(outcome.status) else None
+    killed = os.WTERMSIG(result.status) if os.WIFSIGNALED(result.status) else None
     if killed == signal.SIGXCPU:
         return Verdict.TIME_LIMIT, f"more than {limit.cpu_seconds:g} s of CPU"
-    if killed == signal.SIGXFSZ or len(outcome.output) >= OUTPUT_BYTES:
+    if killed == signal.SIGXFSZ or len(result.output) >= OUTPUT_BYTES:
         return Verdict.OUTPUT_LIMIT, f"more than {OUTPUT_BYTES >> 20} MiB of output"
-    if outcome.status == 0:
+    if result.status == 0:
         return None, ""
-    if b"MemoryError" in outcome.stderr or b"std::bad_alloc" in outcome.stderr:
+    if b"MemoryError" in result.stderr or b"std::bad_alloc" in result.stderr:
         return Verdict.MEMORY_LIMIT, message
-    if not outcome.compiled and not language(case.submission.language).compiled:
+    if not result.compiled and not language(case.submission.language).compiled:
         return Verdict.COMPILE_ERROR, message
     if killed is not None:
         return Verdict.RUNTIME_ERROR, f"killed by {_signal_name(killed)} {message}".strip()
-    status = os.waitstatus_to_exitcode(outcome.status)
+    status = os.waitstatus_to_exitcode(result.status)
     return Verdict.RUNTIME_ERROR, f"exit status {status} {message}".strip()
 
 
@@ -207,7 +207,7 @@ def _run_checker(
         contents = [held.enter_context(sealed(content)) for content in (given, expected, output)]
         program = held.enter_context(sealed(encoded(checker.source)))
         stdin = held.enter_context(sealed(b""))
-        outcome = worker.run(
+        result = worker.run(
             Job(
                 mode="script", program=program, stdin=stdin, cpu=_CHECKER.cpu_seconds,
                 wall=wall_limit(_CHECKER), memory=_CHECKER.memory_mib << 20, output=OUTPUT_BYTES,
@@ -215,13 +215,13 @@ def _run_checker(
                 files=tuple(zip(names, contents, strict=True)),
             )
         )  # fmt: skip
-    status = os.waitstatus_to_exitcode(outcome.status) if outcome.status is not None else None
+    status = os.waitstatus_to_exitcode(result.status) if result.status is not None else None
     if checker.convention == "exits" and status in (0, 1, 2):
         return status == 0
     if checker.convention == "prints" and status == 0:
         try:
-            return float(outcome.output.split(maxsplit=1)[0]) >= 1
+            return float(result.output.split(maxsplit=1)[0]) >= 1
         except (IndexError, ValueError):
             pass
-    message = last_line(outcome.stderr) or outcome.output[:_DETAIL].decode(errors="replace")
+    message = last_line(result.stderr) or result.output[:_DETAIL].decode(errors="replace")
     raise CheckerFailed(f"the checker program gave no decision (status {status}): {message}")

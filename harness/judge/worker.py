@@ -73,7 +73,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobResult:
     """What came of a job.
 
     `delay` is how long it waited for a core, where that was measured; `compiled` whether a
@@ -131,7 +131,7 @@ class Worker:
         self._sandboxes.clear()
         self._current = None
 
-    def run(self, job: Job) -> Outcome:
+    def run(self, job: Job) -> JobResult:
         """Run one job to its end.
 
         Raises:
@@ -146,7 +146,7 @@ class Worker:
             self._send(_message(job), fds)
             answer = self._receive(deadline(job.wall))
             size = os.fstat(stderr).st_size
-            return Outcome(
+            return JobResult(
                 status=answer["status"],
                 ended=answer["ended"],
                 cpu=answer["cpu"],

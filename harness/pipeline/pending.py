@@ -6,7 +6,6 @@ from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.data.prompts import choice_order, render
 from harness.data.reasoning import split_reasoning
@@ -14,6 +13,7 @@ from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
 from harness.stats.seeds import derive_seed
+from harness.storage.manifest import ExpectedSamples, PlanRecord
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.task import Task
@@ -96,28 +96,27 @@ class Plan:
         """All of it, in order."""
         return Schedule(self.missing, self.lengths)
 
-    def to_json(self) -> dict[str, Any]:
+    def record(self) -> PlanRecord:
         """As written to the manifest: by task, the samples to draw and the tokens to expect."""
         tasks: dict[str, list[tuple[int, float | None]]] = {}
         for place, rows in self.missing.items():
             tasks.setdefault(place[0], []).append((len(rows), self.lengths.expected(place)))
-        return {"order": ORDER, "tasks": {task: self._expected(task, found)
-                                          for task, found in tasks.items()}}  # fmt: skip
+        return PlanRecord(ORDER, {task: self._expected(task, due) for task, due in tasks.items()})
 
-    def _expected(self, task: str, due: Sequence[tuple[int, float | None]]) -> dict[str, Any]:
+    def _expected(self, task: str, due: Sequence[tuple[int, float | None]]) -> ExpectedSamples:
         samples = sum(n for n, _ in due)
         known = [(n, length) for n, length in due if length is not None]
-        facts: dict[str, Any] = {"samples": samples, "lengths_from": None}
-        if known:
-            mean = sum(n * length for n, length in known) / sum(n for n, _ in known)
-            facts |= {
-                "lengths_from": self.sources[task],
-                "problems_known": f"{len(known)} of {len(due)}",
-                "mean_tokens": round(mean),
-                "longest_tokens": round(max(length for _, length in known)),
-                "tokens": round(mean * samples),
-            }
-        return facts
+        if not known:
+            return ExpectedSamples(samples=samples)
+        mean = sum(n * length for n, length in known) / sum(n for n, _ in known)
+        return ExpectedSamples(
+            samples=samples,
+            lengths_from=self.sources[task],
+            problems_known=f"{len(known)} of {len(due)}",
+            mean_tokens=round(mean),
+            longest_tokens=round(max(length for _, length in known)),
+            tokens=round(mean * samples),
+        )
 
 
 def make_plan(runs: Sequence[TaskRun], earlier: Mapping[str, Path] | None = None) -> Plan:

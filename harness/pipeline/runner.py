@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Literal
 
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Engine
@@ -38,9 +38,11 @@ from harness.pipeline.schedule import Schedule
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.stats.breakdown import breakdown, open_range
 from harness.stats.metrics import tallies
-from harness.storage.files import Appender, read_lines, write_json, write_lines
-from harness.storage.run_folder import TaskFolder
+from harness.stats.scores import TaskScores
+from harness.storage.files import Appender, read_lines, write_lines
+from harness.storage.run_folder import ErrorRow, TaskFolder
 from harness.storage.sample_set import SampleSet
+from harness.storage.scores import write_scores
 from harness.types import Grade, Sample, Verdict
 
 _SYNC_SECONDS = 5.0
@@ -71,10 +73,11 @@ class _Files:
         return self.samples, self.grades, self.errors
 
 
-def record_error(errors: Appender, stage: str, key: tuple[str, int], message: str) -> None:
+def record_error(
+    errors: Appender, stage: Literal["engine", "grader"], key: tuple[str, int], message: str
+) -> None:
     """Record an internal error: the stage that failed, the sample and what happened."""
-    row = {"stage": stage, "problem_id": key[0], "index": key[1], "message": message}
-    errors.append([{**row, "time": time.time()}])
+    errors.append([ErrorRow(stage, key[0], key[1], message, time.time())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Runner:
         """What is left to draw, read from the folders when it is first asked for."""
         return make_plan(self._runs if self._engine else (), self._drawing.lengths)
 
-    async def run(self) -> list[dict[str, Any]]:
+    async def run(self) -> list[TaskScores]:
         """Sample, grade and score; returns what each scores.json holds, in the tasks' order.
 
         Raises:
@@ -149,7 +152,7 @@ class Runner:
         if rule is not None:
             for run in runs:
                 cut(run.folder, run.sampling.k)
-        return [write_scores(run) for run in runs]
+        return [score(run) for run in runs]
 
     async def _draw_rounds(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:
         """Sample in rounds until each task is decided; the tasks, each with the k it came to."""
@@ -254,7 +257,7 @@ def cut(folder: TaskFolder, k: int) -> None:
             write_lines(path, (row for _, row in read_lines(path) if row["index"] < k))
 
 
-def compute_scores(run: TaskRun) -> dict[str, Any]:
+def compute_scores(run: TaskRun) -> TaskScores:
     """The scores of a task from its folder, over the problems of its protocol."""
     statistics = SampleStatistics()
     for sample in run.folder.samples():
@@ -266,25 +269,20 @@ def compute_scores(run: TaskRun) -> dict[str, Any]:
         run.task.grader,
         run.task.metrics,
         run.folder.grades(),
-        {key for key in failed_keys(run.folder.errors()) if key[0] in run.protocol.problems},
+        {row.key for row in run.folder.errors() if row.problem_id in run.protocol.problems},
         statistics,
     )
     found = tallies(run.folder.grades())
-    return {
-        **scores,
-        "stopped": run.folder.stopping(),
-        "breakdown": breakdown(run.problems, found),
-        "range": open_range(run.problems, found),
-    }
+    return replace(
+        scores,
+        stopped=run.folder.stopping(),
+        breakdown=breakdown(run.problems, found),
+        range=open_range(run.problems, found),
+    )
 
 
-def write_scores(run: TaskRun) -> dict[str, Any]:
+def score(run: TaskRun) -> TaskScores:
     """Compute the scores of a task from its folder and write scores.json."""
     scores = compute_scores(run)
-    write_json(run.folder.path / "scores.json", scores)
+    write_scores(run.folder.path, scores)
     return scores
-
-
-def failed_keys(errors: Iterable[Mapping[str, object]]) -> set[tuple[str, int]]:
-    """(problem id, index) of every recorded error, also of samples that were graded later."""
-    return {(str(e["problem_id"]), int(str(e["index"]))) for e in errors}

@@ -1,12 +1,4 @@
-"""From a task's grades to its scores, as written to scores.json. Pure.
-
-{"protocol": "9f..", "k": 64, "scoring": "integer", "complete": true, "pending": 0, "errors": 0,
-"scores": [one `Score` a metric], "skipped": [{"metric", "why"}],
-"truncated_share": 0.02, "looped": 0, "duplicates": 0,
-"tokens": {"prompt"|"reasoning"|"response"|"total": {"mean", "median", "max"} or null},
-"breakdown", "range": see `harness.stats.breakdown`,
-"stopped": see `harness.workflows.early_stopping`, null where the number of samples was fixed}
-"""
+"""From a task's grades to its scores. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +6,7 @@ import statistics
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from harness.interfaces import Grader, Metric
 from harness.protocol import Protocol
@@ -28,6 +19,7 @@ from harness.stats.intervals import (
     sampling_interval,
 )
 from harness.stats.metrics import tally_problem
+from harness.stats.scores import LengthSummary, SkippedMetric, TaskScores, TokenLengths
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Score, Tally, Verdict
 
@@ -68,14 +60,15 @@ class SampleStatistics:
         """Samples whose long text another sample of the same problem has already."""
         return len(self._long) - len(set(self._long))
 
-    def tokens(self) -> dict[str, dict[str, float] | None]:
-        """Mean, median and maximum of each kind of length; None where no engine counted."""
-        return {
-            name: {"mean": mean(values), "median": statistics.median(values), "max": max(values)}
-            if values
-            else None
-            for name, values in self.lengths.items()
-        }
+    def tokens(self) -> TokenLengths:
+        """The lengths, summarised; None where no engine counted."""
+        return TokenLengths(
+            **{
+                name: LengthSummary(mean(values), statistics.median(values), max(values))
+                for name, values in self.lengths.items()
+                if values
+            }
+        )
 
 
 def score_task(
@@ -86,8 +79,8 @@ def score_task(
     grades: Iterable[Grade],
     failed: set[tuple[str, int]],
     samples: SampleStatistics,
-) -> dict[str, Any]:
-    """Everything that scores.json holds.
+) -> TaskScores:
+    """The scores of a task, without its breakdown and what may have stopped its sampling.
 
     Args:
         protocol: whose problems count, also those without any grade.
@@ -95,7 +88,7 @@ def score_task(
         grader: numbers the equivalence classes of answers for cons@k.
         metrics: those of the task; one that needs more samples than there are is skipped by name.
         grades: one a graded sample, in any order.
-        failed: (problem id, index) of samples that ended in a fault of ours.
+        failed: (problem id, index) of samples that ended in an internal error.
         samples: their lengths and duplicates.
     """
     name = grader.scoring
@@ -104,9 +97,9 @@ def score_task(
     n_errors = lost.total()
     # A problem with more samples than k makes up for none that has fewer.
     pending = sum(max(0, k - len(row) - lost[id]) for id, row in by_problem.items())
-    scores: list[dict[str, Any]] = []
+    scores: list[Score] = []
     further, partial = _further(by_problem)
-    skipped = [{"metric": other, "why": "gives some samples no verdict"} for other in partial]
+    skipped = [SkippedMetric(other, "gives some samples no verdict") for other in partial]
     for scoring, found in {name: by_problem, **further}.items():
         verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
         verdicts[str(Verdict.ERROR)] += n_errors
@@ -114,23 +107,23 @@ def score_task(
         for metric in metrics:
             score = _score(metric, scoring, tallies, k, +verdicts)
             if isinstance(score, Score):
-                scores.append(asdict(score))
+                scores.append(score)
             elif scoring == name:
-                skipped.append({"metric": metric.name, "why": score})
-    return {
-        "protocol": protocol.hash,
-        "k": k,
-        "scoring": name,
-        "complete": not pending and not n_errors,
-        "pending": pending,
-        "errors": n_errors,
-        "scores": scores,
-        "skipped": skipped,
-        "truncated_share": samples.capped / samples.n if samples.n else 0.0,
-        "looped": samples.looped,
-        "duplicates": samples.duplicates,
-        "tokens": samples.tokens(),
-    }
+                skipped.append(SkippedMetric(metric.name, score))
+    return TaskScores(
+        protocol=protocol.hash,
+        k=k,
+        scoring=name,
+        complete=not pending and not n_errors,
+        pending=pending,
+        errors=n_errors,
+        scores=tuple(scores),
+        skipped=tuple(skipped),
+        truncated_share=samples.capped / samples.n if samples.n else 0.0,
+        looped=samples.looped,
+        duplicates=samples.duplicates,
+        tokens=samples.tokens(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +140,7 @@ def _decisions(
 ) -> tuple[dict[str, list[_Decision]], SampleSet]:
     """By problem what was decided, in the order of the samples' index, and which samples those are.
 
-    The last grade of a sample counts; faults of ours and other problems are left out.
+    The last grade of a sample counts; internal errors and other problems are left out.
     """
     shared: dict[_Decision, _Decision] = {}
     rows: dict[str, list[_Decision | None]] = {id: [] for id in problems}
@@ -219,6 +212,5 @@ def _score(
     )
 
 
-def _ends(interval: Interval | None) -> list[float] | None:
-    """As JSON has it."""
-    return None if interval is None else list(interval)
+def _ends(interval: Interval | None) -> tuple[float, float] | None:
+    return None if interval is None else (interval.low, interval.high)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
+from harness.stats.scores import BreakdownRow, OpenRange
 from harness.types import Problem, Tally
 
+_PASS = pass_at(1)
 _BY: Mapping[str, Callable[[Problem], object]] = {
     "month": lambda problem: problem.provenance.month,
     "platform": lambda problem: problem.provenance.platform,
@@ -18,7 +19,9 @@ _BY: Mapping[str, Callable[[Problem], object]] = {
 }
 
 
-def breakdown(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> list[dict[str, Any]]:
+def breakdown(
+    problems: Mapping[str, Problem], found: Mapping[str, Tally]
+) -> tuple[BreakdownRow, ...]:
     """pass@1 of every group of problems, one row each, in the order of the groups' names.
 
     Args:
@@ -26,11 +29,10 @@ def breakdown(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> li
         found: what came of each, see `harness.stats.metrics.tallies`.
 
     Returns:
-        Rows {by, group, n_problems, value, se_sampling, se_problems}; a property that not every
-        problem has, or that all share, makes no rows.
+        Rows; a property that not every problem has, or that all share, makes none.
     """
     tallies = _in_order(problems, found)
-    rows = []
+    rows: list[BreakdownRow] = []
     for by, read in _BY.items():
         groups: dict[str, list[Tally]] = {}
         named = {id: read(problems[id]) for id in tallies}
@@ -39,37 +41,29 @@ def breakdown(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> li
         for id, tally in tallies.items():
             groups.setdefault(str(named[id]), []).append(tally)
         if len(groups) > 1:
-            rows += [
-                {"by": by, "group": name, **_summary(groups[name])} for name in _ordered(groups)
-            ]
-    return rows
+            rows += [_row(by, name, groups[name]) for name in _ordered(groups)]
+    return tuple(rows)
 
 
-def open_range(
-    problems: Mapping[str, Problem], found: Mapping[str, Tally]
-) -> dict[str, int | float | None] | None:
+def open_range(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> OpenRange | None:
     """Between what pass@1 lies where the tests at hand do not decide every problem.
 
-    `low` counts each sample of such a problem as wrong, `high` believes the tests at hand, which
-    refuse wrong programs and may accept too many. None where every problem's tests are all there.
-
-    Returns:
-        {n_open, low, low_se_problems, high, high_se_problems}.
+    None where every problem's tests are all there.
     """
     tallies = _in_order(problems, found)
     undecided = [id for id in tallies if not problems[id].judging.decisive]
     if not undecided:
         return None
-    high = _summary(list(tallies.values()))
+    high = _values(tallies.values())
     worst = tallies | {id: Tally(tallies[id].n, 0) for id in undecided}
-    low = _summary(list(worst.values()))
-    return {
-        "n_open": len(undecided),
-        "low": low["value"],
-        "low_se_problems": low["se_problems"],
-        "high": high["value"],
-        "high_se_problems": high["se_problems"],
-    }
+    low = _values(worst.values())
+    return OpenRange(
+        n_open=len(undecided),
+        low=mean(low),
+        low_se_problems=problems_error(low),
+        high=mean(high),
+        high_se_problems=problems_error(high),
+    )
 
 
 def _in_order(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> dict[str, Tally]:
@@ -77,15 +71,20 @@ def _in_order(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> di
     return {id: found[id] for id in problems if id in found}
 
 
-def _summary(tallies: Sequence[Tally]) -> dict[str, Any]:
-    metric = pass_at(1)
-    values = [metric.value(found) for found in tallies]
-    return {
-        "n_problems": len(values),
-        "value": mean(values),
-        "se_sampling": sampling_error([metric.variance(found) for found in tallies]),
-        "se_problems": problems_error(values),
-    }
+def _row(by: str, group: str, tallies: Sequence[Tally]) -> BreakdownRow:
+    values = _values(tallies)
+    return BreakdownRow(
+        by=by,
+        group=group,
+        n_problems=len(values),
+        value=mean(values),
+        se_sampling=sampling_error([_PASS.variance(found) for found in tallies]),
+        se_problems=problems_error(values),
+    )
+
+
+def _values(tallies: Iterable[Tally]) -> list[float]:
+    return [_PASS.value(found) for found in tallies]
 
 
 def _ordered(names: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from harness.errors import DataError
 from harness.stats.intervals import (
@@ -38,7 +38,7 @@ Pairing = Literal["problems", "samples", "nested"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SampleOutcome:
     """How one sample ended and how long it was; `capped` when the length cap stopped it."""
 
     problem_id: str
@@ -87,7 +87,7 @@ class Effect:
     difference_interval_sampling: Interval | None = None
     difference_interval_problems: Interval | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """All fields by name; an interval is the pair of its ends."""
         return {
             name: list(value) if isinstance(value, Interval) else value
@@ -98,7 +98,7 @@ class Effect:
 
 def outcomes(
     samples: Iterable[Sample], grades: Iterable[Grade], *, k: int | None = None
-) -> list[Outcome]:
+) -> list[SampleOutcome]:
     """Join samples with their grades; a sample without a grade ended in `error`.
 
     Args:
@@ -108,7 +108,7 @@ def outcomes(
     """
     verdicts = {grade.key: grade.verdict for grade in grades}
     return [
-        Outcome(
+        SampleOutcome(
             sample.problem_id,
             sample.index,
             verdicts.get(sample.key, Verdict.ERROR),
@@ -121,12 +121,12 @@ def outcomes(
     ]
 
 
-def first(found: Iterable[Outcome], k: int) -> list[Outcome]:
+def first(found: Iterable[SampleOutcome], k: int) -> list[SampleOutcome]:
     """The first k samples of each problem."""
     return [outcome for outcome in found if outcome.index < k]
 
 
-def capped(found: Iterable[Outcome], cap: int) -> list[Outcome]:
+def capped(found: Iterable[SampleOutcome], cap: int) -> list[SampleOutcome]:
     """The outcomes under a lower length cap: a longer sample is truncated at it.
 
     A sample longer than the cap counts as truncated wherever the cut falls. That is exact inside
@@ -156,7 +156,7 @@ def capped(found: Iterable[Outcome], cap: int) -> list[Outcome]:
     return result
 
 
-def cut_responses(found: Iterable[Outcome], cap: int) -> int:
+def cut_responses(found: Iterable[SampleOutcome], cap: int) -> int:
     """How many right samples a cap cuts after their reasoning, where the answer may already be."""
     return sum(
         outcome.verdict is Verdict.CORRECT
@@ -166,7 +166,7 @@ def cut_responses(found: Iterable[Outcome], cap: int) -> int:
 
 
 def measure(
-    found: Sequence[Outcome],
+    found: Sequence[SampleOutcome],
     *,
     task: str,
     factor: str,
@@ -216,7 +216,7 @@ def measure(
 
 
 def against(
-    effect: Effect, base: Sequence[Outcome], new: Sequence[Outcome], pairing: Pairing
+    effect: Effect, base: Sequence[SampleOutcome], new: Sequence[SampleOutcome], pairing: Pairing
 ) -> Effect:
     """The effect with its difference to the base, over the problems that both have graded.
 
@@ -244,7 +244,7 @@ def against(
 
 
 def _sampling(
-    found: Difference, base: Sequence[Outcome], new: Sequence[Outcome], pairing: Pairing
+    found: Difference, base: Sequence[SampleOutcome], new: Sequence[SampleOutcome], pairing: Pairing
 ) -> tuple[float | None, Interval | None]:
     """The sampling error of a difference and its interval, by what the two sides share."""
     if pairing == "problems":
@@ -264,7 +264,9 @@ def _sampling(
     return error, Interval(low, high)
 
 
-def _changes(base: Sequence[Outcome], new: Sequence[Outcome]) -> tuple[list[float], list[int]]:
+def _changes(
+    base: Sequence[SampleOutcome], new: Sequence[SampleOutcome]
+) -> tuple[list[float], list[int]]:
     """Per problem, the variance of its mean change per sample, and its samples; empty for one."""
     verdicts = {outcome.key: outcome.verdict is Verdict.CORRECT for outcome in base}
     changes: dict[str, list[int]] = {}

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
 
 from harness.errors import Incomplete
 from harness.stats.intervals import rate
@@ -31,22 +30,11 @@ from harness.stats.power import (
     problems_needed,
     samples_per_problem,
 )
-from harness.stats.sequential import Design, InterimAnalysis, analyse
+from harness.stats.sequential import Decision, Design, InterimAnalysis, Stopping, analyse
 from harness.types import Tally
 
-Outcome = Literal["regression", "no regression", "underpowered"]
-EXIT_CODES: Mapping[Outcome, int] = {"regression": 1, "no regression": 0, "underpowered": 5}
-_ORDER: tuple[Outcome, ...] = ("regression", "underpowered", "no regression")
-
-
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """What a run that stopped early was to be held to: its cap, margin and level, and the round."""
-
-    k: int
-    margin: float
-    alpha: float
-    round: int
+EXIT_CODES: Mapping[Decision, int] = {"regression": 1, "no regression": 0, "underpowered": 5}
+_ORDER: tuple[Decision, ...] = ("regression", "underpowered", "no regression")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +60,7 @@ class Ruling:
 
     task: str
     difference: Difference
-    verdict: Outcome
+    verdict: Decision
     rise: bool
     p_drop: float
     p_rise: float
@@ -86,7 +74,7 @@ class Ruling:
     problems_needed: int | None
     analysis: InterimAnalysis | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As plain values; intervals become pairs."""
         return asdict(self)
 
@@ -138,7 +126,7 @@ class Comparison:
     incomplete: tuple[str, ...] = field(default=())
 
     @property
-    def verdict(self) -> Outcome:
+    def verdict(self) -> Decision:
         """The worst verdict of the tasks."""
         return overall([task.ruling for task in self.tasks])
 
@@ -154,7 +142,7 @@ class Comparison:
             return 1
         return Incomplete.exit_code if self.incomplete else code
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Everything, as `harness compare --json` writes it."""
         return {
             "base": self.base,
@@ -203,10 +191,10 @@ def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -
     ]  # fmt: skip
 
 
-def overall(rulings: Sequence[Ruling]) -> Outcome:
+def overall(rulings: Sequence[Ruling]) -> Decision:
     """The worst verdict of all tasks: regression, then underpowered, then no regression."""
     found = {ruling.verdict for ruling in rulings}
-    return next(outcome for outcome in _ORDER if outcome in found)
+    return next(decision for decision in _ORDER if decision in found)
 
 
 def _deciding_analysis(case: Case, margin: float) -> InterimAnalysis | None:
@@ -241,7 +229,7 @@ def _ruling(
     level = alpha / n_tasks
     power = power_at(rates, k_base, k_new, margin, alpha=level)
     lower = difference.lower if analysis is None else analysis.low
-    verdict: Outcome = "underpowered"
+    verdict: Decision = "underpowered"
     if p_drop <= alpha:
         verdict = "regression"
     elif analysis is not None:

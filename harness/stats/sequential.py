@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -121,6 +121,42 @@ class InterimAnalysis:
     decision: Decision | None
     score: float
     interval: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """A sequential test of one task, as far as it went: what stopping.json holds.
+
+    Args:
+        base: path of the run that the task is held against.
+        k: cap of the rounds, one sample of every problem each.
+        margin: the drop that "no regression" must exclude, as a share.
+        alpha: chance of a false alarm over all analyses of this task.
+        round: the round that decided; 0 before a decision.
+        decision: None where sampling goes on.
+        score: the plain mean after that round.
+        interval: its confidence sequence.
+        analyses: one per round, in order.
+    """
+
+    base: str
+    k: int
+    margin: float
+    alpha: float
+    round: int = 0
+    decision: Decision | None = None
+    score: float | None = None
+    interval: Interval | None = None
+    analyses: tuple[InterimAnalysis, ...] = ()
+
+    def after(self, found: InterimAnalysis) -> Stopping:
+        """The same test with one more analysis, in place of those from its round on."""
+        kept = tuple(old for old in self.analyses if old.round < found.round)
+        now = replace(self, analyses=(*kept, found))
+        if found.decision is None:
+            return now
+        return replace(now, round=found.round, decision=found.decision, score=found.score,
+                       interval=found.interval)  # fmt: skip
 
 
 def analyse(

@@ -17,6 +17,9 @@ import orjson
 
 from harness.errors import DataError
 
+Json = dict[str, Any]
+"""A JSON object as it was decoded, before a reader makes a typed value of it."""
+
 
 class Appender:
     """Appends JSON lines to one file. Opening it cuts off a line torn by a kill.
@@ -88,7 +91,7 @@ def dump(row: object, option: int = 0) -> bytes:
     """
     try:
         return orjson.dumps(row, option=option)
-    except TypeError:  # a lone surrogate, or a mapping that is not a dict
+    except TypeError:  # a lone surrogate, a named tuple, or a mapping that is not a dict
         return orjson.dumps(_clean(row), option=option)
 
 

@@ -10,17 +10,17 @@ import os
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from harness.errors import DataError
 from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
+from harness.storage.files import Json
 from harness.storage.lock import holder
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
@@ -51,7 +51,7 @@ class Tail:
         """Read from the start again."""
         self._offset = self._inode = 0
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[Json]:
         """Every complete line that was added since the last call; a torn last one is read later.
 
         Raises:
@@ -193,7 +193,7 @@ class TaskProgress:
         ):
             self._past.popleft()
 
-    def _add_grade(self, row: dict[str, Any]) -> None:
+    def _add_grade(self, row: Json) -> None:
         key, verdict = _key(row), row.get("verdict", "")
         if verdict == Verdict.ERROR or key in self._graded:
             return
@@ -241,7 +241,7 @@ class RunProgress:
         self.model = manifest.model.rstrip("/").rpartition("/")[2]
         self.engine = str(manifest.fingerprint.get("engine", ""))
         starts = manifest.starts
-        self.since = _seconds(starts[-1].get("time")) if starts else None
+        self.since = _seconds(starts[-1].time) if starts else None
         for task in folder.tasks():
             k = manifest.k.get(task.name, 1)
             if task.name not in self.tasks:
@@ -280,14 +280,14 @@ class RunProgress:
         A lock of another host counts as held: whether its process still runs cannot be seen here.
         """
         found = holder(self.path)
-        if not isinstance(found.get("pid"), int):
+        if found is None or found.pid is None:
             return None
-        if found.get("host") != socket.gethostname():
-            return f"process {found['pid']} on {found.get('host', 'another host')}"
-        return f"process {found['pid']}" if _is_running(found["pid"]) else None
+        if found.host != socket.gethostname():
+            return f"process {found.pid} on {found.host or 'another host'}"
+        return f"process {found.pid}" if _is_running(found.pid) else None
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, int]:
+def _key(row: Json) -> tuple[str, int]:
     return row.get("problem_id", ""), row.get("index", 0)
 
 
@@ -301,9 +301,9 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def _seconds(text: object) -> float | None:
+def _seconds(text: str) -> float | None:
     """A time of a manifest as seconds since 1970."""
     try:
-        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%S%z").timestamp()
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
     except ValueError:
         return None

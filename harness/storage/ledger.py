@@ -8,7 +8,7 @@ RUNS/accepted.json, written by `harness accept`
 what an incomplete run lacked when it was accepted, or "". The history is in chronological order.
 
 RUNS/history.jsonl, written by `harness nightly`: one line per evaluation of a checkpoint, see
-`harness.storage.nights.Outcome.line`.
+`harness.storage.nights.HistoryLine`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.errors import DataError
 from harness.storage.files import Appender, read_json, read_lines, write_json
+from harness.storage.nights import HistoryLine
 
 LEDGER = "accepted.json"
 HISTORY = "history.jsonl"
@@ -78,7 +78,7 @@ def write_ledger(runs: Path, before: Ledger, entries: Sequence[Acceptance]) -> N
     write_json(runs / LEDGER, {"accepted": present, "history": history})
 
 
-def read_history(runs: Path) -> dict[str, dict[str, Any]]:
+def read_history(runs: Path) -> dict[str, HistoryLine]:
     """The last complete line of the history about each run, by the run's name.
 
     Raises:
@@ -88,12 +88,13 @@ def read_history(runs: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     try:
-        return {line["run"]: line for _, line in read_lines(path) if line["complete"]}
-    except (TypeError, KeyError) as error:
+        lines = [HistoryLine.from_json(row) for _, row in read_lines(path)]
+    except (TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{path}: not what harness nightly writes ({error!r})") from error
+    return {line.run: line for line in lines if line.complete}
 
 
-def append_history(runs: Path, line: Mapping[str, Any]) -> None:
+def append_history(runs: Path, line: HistoryLine) -> None:
     """Add the line of one evaluation to the history.
 
     Raises:

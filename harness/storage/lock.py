@@ -7,8 +7,8 @@ import os
 import socket
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -16,6 +16,17 @@ from harness.errors import UsageError
 from harness.storage.files import dump
 
 LOCK = ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that a lock file names; what is damaged there is None."""
+
+    pid: int | None
+    host: str | None
+
+    def __str__(self) -> str:
+        return f"process {self.pid or '?'} on host {self.host or '?'}"
 
 
 class FolderLock:
@@ -62,8 +73,8 @@ class FolderLock:
         except BlockingIOError as error:
             holder = _holder(os.pread(self._fd, 4096, 0))
             raise UsageError(
-                f"{self._folder} is being written by process {holder.get('pid', '?')} on host "
-                f"{holder.get('host', '?')}; wait for it, or use another -o folder"
+                f"{self._folder} is being written by {holder or 'another process'}; wait for it, or "
+                "use another -o folder"
             ) from error
         except OSError as error:
             raise UsageError(
@@ -73,26 +84,29 @@ class FolderLock:
         if not os.fstat(self._fd).st_nlink:  # its holder has just released it and deleted the file
             raise UsageError(f"{self._folder} was released this moment: run the same command again")
         holder = _holder(os.pread(self._fd, 4096, 0))
-        if holder and holder.get("host") != here["host"] and not take_over:
+        if holder and holder.host != here["host"] and not take_over:
             raise UsageError(
-                f"{self._folder} was left locked by process {holder.get('pid')} on host "
-                f"{holder.get('host')}; if that process has ended, add --take-over"
+                f"{self._folder} was left locked by {holder}; if that process has ended, add "
+                "--take-over"
             )
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, dump(here), 0)
 
 
-def holder(folder: Path) -> dict[str, Any]:
-    """The holder that a folder's lock names: pid, host, since; empty where there is none."""
+def holder(folder: Path) -> Holder | None:
+    """Who holds the lock of a folder; None where nobody does, or the file cannot be read."""
     try:
         return _holder((folder / LOCK).read_bytes())
     except OSError:
-        return {}
+        return None
 
 
-def _holder(data: bytes) -> dict[str, Any]:
+def _holder(data: bytes) -> Holder | None:
     try:
         found = orjson.loads(data or b"{}")
     except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    if not isinstance(found, dict) or not found:
+        return None
+    pid, host = found.get("pid"), found.get("host")
+    return Holder(pid if isinstance(pid, int) else None, host if isinstance(host, str) else None)

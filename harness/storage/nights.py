@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from harness.errors import HarnessError, Incomplete, ProtocolMismatch
-from harness.stats import gate
 from harness.stats.gate import Comparison, TaskComparison
+from harness.stats.scores import TaskScores
+from harness.stats.sequential import Decision
+from harness.storage.files import Json
 
 WithoutComparison = Literal["no baseline", "is the baseline", "not graded"]
-Verdict = gate.Outcome | Literal["not the same protocol"] | WithoutComparison
+TaskVerdict = Decision | Literal["not the same protocol"] | WithoutComparison
 
 _WORST_FIRST = (1, 70, 2, 3, 4, 5, 0)
 _VERDICTS = {3: "not the same protocol", 4: "incomplete", 5: "underpowered"}
@@ -27,15 +29,70 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOutcome:
+class TaskLine:
+    """One task in a line of the history. What there is not is None: a score, a comparison."""
+
+    metric: str | None = None
+    score: float | None = None
+    se_sampling: float | None = None
+    se_problems: float | None = None
+    n_problems: int | None = None
+    k: int
+    pending: int
+    errors: int
+    verdict: TaskVerdict
+    base: str | None
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    p_drop: float | None = None
+    rise: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """One line of history.jsonl: a checkpoint that was evaluated.
+
+    Args:
+        time: when, as in accepted.json.
+        run: the run's name.
+        checkpoint: the model folder.
+        content: digest over its files.
+        complete: nothing is left to be done for it.
+        verdict: the worst of the tasks'.
+        exit_code: that goes with the verdict.
+        failure: why it could not be evaluated.
+        tasks: by name.
+        fingerprint: by property, that of the base and of this run, where they differ.
+    """
+
+    time: str
+    run: str
+    checkpoint: str
+    content: str
+    complete: bool
+    verdict: str
+    exit_code: int
+    failure: str | None
+    tasks: Mapping[str, TaskLine]
+    fingerprint: Mapping[str, tuple[str, str]]
+
+    @classmethod
+    def from_json(cls, data: Json) -> HistoryLine:
+        """Decode a line. TypeError, KeyError or AttributeError on anything else."""
+        tasks = {name: TaskLine(**row) for name, row in data["tasks"].items()}
+        return cls(**{**data, "tasks": tasks})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
     """One task of a checkpoint: its scores.json, the run it was held against, and the verdict.
 
     `why` says more where there is no comparison.
     """
 
     task: str
-    scores: Mapping[str, Any]
-    verdict: Verdict
+    scores: TaskScores
+    verdict: TaskVerdict
     base: str | None = None
     comparison: TaskComparison | None = None
     why: str = ""
@@ -43,39 +100,49 @@ class TaskOutcome:
     @property
     def complete(self) -> bool:
         """Whether every sample was drawn and graded."""
-        return bool(self.scores["complete"])
+        return self.scores.complete
 
-    def line(self) -> dict[str, Any]:
+    def line(self) -> TaskLine:
         """Its part of the history's line; the score is that of the task's first metric."""
-        first: Mapping[str, Any] = next(iter(self.scores["scores"]), {})
-        found: dict[str, Any] = {
-            "metric": first.get("metric"),
-            "score": first.get("value"),
-            **{name: first.get(name) for name in ("se_sampling", "se_problems", "n_problems")},
-            **{name: self.scores[name] for name in ("k", "pending", "errors")},
-            "verdict": self.verdict,
-            "base": self.base,
-        }
-        if self.comparison is not None:
-            ruling = self.comparison.ruling
-            found |= {
-                "difference": ruling.difference.value,
-                "interval": list(ruling.difference.interval),
-                "p_drop": ruling.p_drop,
-                "rise": ruling.rise,
-            }
-        return found
+        first = next(iter(self.scores.scores), None)
+        found = TaskLine(
+            k=self.scores.k,
+            pending=self.scores.pending,
+            errors=self.scores.errors,
+            verdict=self.verdict,
+            base=self.base,
+        )
+        if first is not None:
+            found = replace(
+                found,
+                metric=first.metric,
+                score=first.value,
+                se_sampling=first.se_sampling,
+                se_problems=first.se_problems,
+                n_problems=first.n_problems,
+            )
+        if self.comparison is None:
+            return found
+        ruling = self.comparison.ruling
+        low, high = ruling.difference.interval
+        return replace(
+            found,
+            difference=ruling.difference.value,
+            interval=(low, high),
+            p_drop=ruling.p_drop,
+            rise=ruling.rise,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CheckpointResult:
     """What the night found out about one checkpoint; `failure` where it could not be evaluated."""
 
     checkpoint: Checkpoint
     time: str
     content: str
     fail_on_rise: bool = False
-    tasks: tuple[TaskOutcome, ...] = ()
+    tasks: tuple[TaskResult, ...] = ()
     comparison: Comparison | None = None
     failure: HarnessError | None = None
 
@@ -113,25 +180,25 @@ class Outcome:
         """What made the base and this run, where it differs."""
         return self.comparison.fingerprint if self.comparison is not None else {}
 
-    def line(self) -> dict[str, Any]:
-        """As it stands in the history; `content` is over the checkpoint's files."""
-        return {
-            "time": self.time,
-            "run": self.checkpoint.run,
-            "checkpoint": str(self.checkpoint.path),
-            "content": self.content,
-            "complete": self.complete,
-            "verdict": self.verdict,
-            "exit_code": self.exit_code,
-            "failure": None if self.failure is None else str(self.failure),
-            "tasks": {task.task: task.line() for task in self.tasks},
-            "fingerprint": {name: list(pair) for name, pair in self.fingerprint.items()},
-        }
+    def line(self) -> HistoryLine:
+        """As it stands in the history."""
+        return HistoryLine(
+            time=self.time,
+            run=self.checkpoint.run,
+            checkpoint=str(self.checkpoint.path),
+            content=self.content,
+            complete=self.complete,
+            verdict=self.verdict,
+            exit_code=self.exit_code,
+            failure=None if self.failure is None else str(self.failure),
+            tasks={task.task: task.line() for task in self.tasks},
+            fingerprint=self.fingerprint,
+        )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The history's line, with the comparison in full."""
         comparison = None if self.comparison is None else self.comparison.to_json()
-        return {**self.line(), "comparison": comparison}
+        return {**asdict(self.line()), "comparison": comparison}
 
 
 def worst(codes: Sequence[int]) -> int:

@@ -13,36 +13,43 @@ RUN/<task>/stopping.json       only with `--until decided`: the gate, its interi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, differences
-from harness.storage.files import read_json, read_lines, write_json, write_lines
+from harness.stats.scores import TaskScores
+from harness.stats.sequential import Stopping
+from harness.storage.files import Json, read_json, read_lines, write_json, write_lines
 from harness.storage.lock import FolderLock
+from harness.storage.manifest import Manifest, Start
+from harness.storage.scores import SCORES, read_scores, read_stopping
 from harness.types import Grade, Judging, Limits, Problem, Provenance, Sample, TestCase, Verdict
 
 MANIFEST = "manifest.json"
-STOPPING = "stopping.json"
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Manifest:
-    """What made a run: the model, the engine's fingerprint, k per task, and every start.
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One line of errors.jsonl: the sample, the stage that failed on it, what happened and when.
 
-    `starts` has one entry per process that worked on the run: time, host, pid, command, versions,
-    the engine seed that it drew with.
+    `time` is in seconds since 1970.
     """
 
-    model: str
-    fingerprint: Mapping[str, Any]
-    k: dict[str, int] = field(default_factory=dict)
-    starts: list[dict[str, Any]] = field(default_factory=list)
-    harness: str = ""
+    stage: Literal["engine", "grader"]
+    problem_id: str
+    index: int
+    message: str
+    time: float
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """The unit of work: (problem id, index)."""
+        return self.problem_id, self.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +81,21 @@ class TaskFolder:
         """The grades, one per graded sample; read lazily, they can be many."""
         return self._rows("grades.jsonl", _grade)
 
-    def errors(self) -> list[dict[str, Any]]:
+    def errors(self) -> list[ErrorRow]:
         """Every recorded internal error, those of samples that later succeeded included."""
-        return list(self._rows("errors.jsonl", dict))
+        return list(self._rows("errors.jsonl", lambda row: ErrorRow(**row)))
 
-    def scores(self) -> dict[str, Any]:
-        """What `harness score` wrote; see `harness.pipeline.scoring`."""
-        return _decode(self.path / "scores.json", dict, read_json(self.path / "scores.json"))
+    def scores(self) -> TaskScores:
+        """What `harness score` wrote; DataError where it is missing or damaged."""
+        return read_scores(self.path)
 
-    def stopping(self) -> dict[str, Any] | None:
-        """What stopped the sampling before its cap, as `harness.workflows.early_stopping` writes it."""
-        path = self.path / STOPPING
-        return _decode(path, dict, read_json(path)) if path.exists() else None
+    def stopping(self) -> Stopping | None:
+        """The sequential test that may stop the sampling; None where k is fixed."""
+        return read_stopping(self.path)
 
     def has_scores(self) -> bool:
         """Whether the task was scored."""
-        return (self.path / "scores.json").exists()
+        return (self.path / SCORES).exists()
 
     def _rows(self, name: str, build: Callable[[Any], T]) -> Iterator[T]:
         path = self.path / name
@@ -122,7 +128,7 @@ class RunFolder:
     def manifest(self) -> Manifest:
         """The manifest; DataError when it is damaged."""
         path = self.path / MANIFEST
-        return _decode(path, lambda row: Manifest(**row), read_json(path))
+        return _decode(path, Manifest.from_json, read_json(path))
 
     def tasks(self) -> list[TaskFolder]:
         """The tasks of this run that hold a protocol, in the order in which they were added."""
@@ -154,8 +160,11 @@ class RunWriter:
     def __exit__(self, *_: object) -> None:
         self._lock.release(leave=(self.path / MANIFEST).exists())  # else nothing was written
 
-    def begin(self, manifest: Manifest, start: Mapping[str, Any]) -> Manifest:
-        """Record a start; the manifest of a new folder, or the stored one with this start added.
+    def begin(self, manifest: Manifest, start: Start) -> Start:
+        """Record a start in the manifest of a new folder, or in the stored one.
+
+        Returns:
+            The start with its number.
 
         Raises:
             ProtocolMismatch: the folder holds samples of another model or engine.
@@ -166,20 +175,18 @@ class RunWriter:
             self._check_same_model(stored, manifest)
         else:
             stored = manifest
-        number = len(stored.starts)
-        stored = replace(stored, starts=[*stored.starts, {"number": number, **start}])
+        stored = stored.started(start)
         self.write_manifest(stored)
-        return stored
+        return stored.starts[-1]
 
-    def add_to_start(self, facts: Mapping[str, Any]) -> None:
-        """Add to the record of the last start what is known only after it."""
-        manifest = RunFolder(self.path).manifest()
-        manifest.starts[-1].update(facts)
-        self.write_manifest(manifest)
+    def update_start(self, start: Start) -> Start:
+        """Record what is known of a start by now, in place of what was; returns it."""
+        self.write_manifest(RunFolder(self.path).manifest().updated(start))
+        return start
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manifest.json in one step."""
-        write_json(self.path / MANIFEST, asdict(manifest))
+        write_json(self.path / MANIFEST, manifest)
 
     def check_task(self, protocol: Protocol, k: int) -> bool:
         """Whether the folder holds this task already; it must then be the same protocol.
@@ -237,8 +244,7 @@ class RunWriter:
         """Record how many samples per problem a task has, or is to have."""
         manifest = RunFolder(self.path).manifest()
         if k != manifest.k.get(task):
-            manifest.k[task] = k
-            self.write_manifest(manifest)
+            self.write_manifest(replace(manifest, k={**manifest.k, task: k}))
 
     def _check_same_model(self, stored: Manifest, now: Manifest) -> None:
         fixed = (
@@ -267,7 +273,7 @@ def _decode(place: object, build: Callable[[Any], T], row: Any) -> T:
         raise DataError(f"{place}: not what the harness writes ({error!r})") from error
 
 
-def _problem(row: dict[str, Any]) -> Problem:
+def _problem(row: Json) -> Problem:
     return Problem(
         **{
             **row,
@@ -280,15 +286,15 @@ def _problem(row: dict[str, Any]) -> Problem:
     )
 
 
-def _provenance(row: dict[str, Any]) -> Provenance:
+def _provenance(row: Json) -> Provenance:
     day = row["date"]
     return Provenance(**{**row, "date": None if day is None else date.fromisoformat(day)})
 
 
-def _sample(row: dict[str, Any]) -> Sample:
+def _sample(row: Json) -> Sample:
     order = row.get("choice_order")
     return Sample(**{**row, "choice_order": None if order is None else tuple(order)})
 
 
-def _grade(row: dict[str, Any]) -> Grade:
+def _grade(row: Json) -> Grade:
     return Grade(**{**row, "verdict": Verdict(row["verdict"])})

@@ -7,15 +7,14 @@ for its run; that line also shows whether the folder's files are still those tha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from harness.engines.checkpoint import digest, weights_hash
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.storage.ledger import CLOCK
-from harness.storage.nights import Checkpoint
+from harness.storage.nights import Checkpoint, HistoryLine
 
 NAME_FIELDS = ("checkpoint", "parent", "content")
 _SMALL = ("*.json", "*.jinja", "*.model", "*.txt")  # what stands beside the weights
@@ -109,7 +108,7 @@ def content(folder: Path) -> str:
     return digest("\0".join(parts).encode())
 
 
-def is_new(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> bool:
+def is_new(checkpoint: Checkpoint, line: HistoryLine | None) -> bool:
     """Whether this checkpoint, with its present files, still has to be evaluated.
 
     Args:
@@ -119,7 +118,7 @@ def is_new(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> bool:
     return line is None or _changed(checkpoint.path, line) is not None
 
 
-def check_unchanged(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> None:
+def check_unchanged(checkpoint: Checkpoint, line: HistoryLine | None) -> None:
     """Refuse a finished run whose checkpoint folder has changed since.
 
     Raises:
@@ -129,17 +128,17 @@ def check_unchanged(checkpoint: Checkpoint, line: Mapping[str, Any] | None) -> N
     if line is not None and now is not None:
         raise ProtocolMismatch(
             f"{checkpoint.path} no longer has the files that the run {checkpoint.run!r} "
-            f"evaluated ({line['content']} against {now}); '{{content}}' in the name pattern gives "
+            f"evaluated ({line.content} against {now}); '{{content}}' in the name pattern gives "
             "each state a run of its own"
         )
 
 
-def _changed(folder: Path, line: Mapping[str, Any]) -> str | None:
+def _changed(folder: Path, line: HistoryLine) -> str | None:
     """The new content of a changed folder; None if it has not changed."""
-    if _untouched_since(folder, str(line["time"])):
+    if _untouched_since(folder, line.time):
         return None
     now = content(folder)
-    return None if now == line["content"] else now
+    return None if now == line.content else now
 
 
 def _untouched_since(folder: Path, moment: str) -> bool:

@@ -16,12 +16,13 @@ from harness.stats.gate import (
     Comparison,
     ProblemChange,
     Ruling,
-    Stopping,
     TaskComparison,
     rule,
 )
 from harness.stats.metrics import tallies
-from harness.storage.run_folder import Manifest, RunFolder, TaskFolder
+from harness.stats.scores import TaskScores, mean_length
+from harness.storage.manifest import Manifest
+from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Verdict
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
 
@@ -161,11 +162,11 @@ def _stored(path: Path, name: str, task_named: TaskNamed) -> TaskRun:
 
 
 def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
-    record = new.stopping()
-    stopping = None
+    stopping = new.stopping()
     base, now = sides
-    if record is not None and record["decision"] is not None:
-        stopping = Stopping(record["k"], record["margin"], record["alpha"], record["round"])
+    if stopping is not None and stopping.decision is None:
+        stopping = None
+    if stopping is not None:
         now = [grade for grade in now if grade.index < stopping.round]
     case = Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
     if not case.base.keys() & case.new.keys():
@@ -190,10 +191,10 @@ def _task(
             f"{case.stopping.k}; its test and bound hold at any round"
         )
     stopped = pair[0].stopping()
-    if stopped is not None and stopped["decision"] is not None:
+    if stopped is not None and stopped.decision is not None:
         notes.append(
-            f"sampling of the base stopped early, after round {stopped['round']} of "
-            f"{stopped['k']}: its mean is biased towards the result that stopped it"
+            f"sampling of the base stopped early, after round {stopped.round} of "
+            f"{stopped.k}: its mean is biased towards the result that stopped it"
         )
     allowed = differences(*(folder.protocol() for folder in pair))
     for part, words in allowed.items():
@@ -210,29 +211,23 @@ def _task(
     )
 
 
-def _changes(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+def _changes(base: TaskScores, new: TaskScores) -> tuple[Change, ...]:
     """Shares and lengths that may explain a change of the score."""
 
-    def share(scores: Mapping[str, Any], verdict: Verdict) -> float:
-        verdicts = scores["scores"][0]["verdicts"] if scores["scores"] else {}
-        total = sum(verdicts.values())
-        return verdicts.get(verdict, 0) / total if total else 0.0
+    def share(scores: TaskScores, verdict: Verdict) -> float:
+        total = sum(scores.verdicts.values())
+        return scores.verdicts.get(verdict, 0) / total if total else 0.0
 
-    def length(scores: Mapping[str, Any], part: str) -> float | None:
-        counts = scores["tokens"].get(part)
-        return None if counts is None else counts["mean"]
-
+    old, now = base.tokens, new.tokens
     return (
-        Change("truncated share", base["truncated_share"], new["truncated_share"]),
+        Change("truncated share", base.truncated_share, new.truncated_share),
         *(
             Change(f"{str(verdict).replace('_', ' ')} share", share(base, verdict),
                    share(new, verdict))
             for verdict in (Verdict.NO_ANSWER, Verdict.UNDECIDED)
         ),
-        *(
-            Change(f"mean {part} tokens", length(base, part), length(new, part))
-            for part in ("reasoning", "response")
-        ),
+        Change("mean reasoning tokens", mean_length(old.reasoning), mean_length(now.reasoning)),
+        Change("mean response tokens", mean_length(old.response), mean_length(now.response)),
     )  # fmt: skip
 
 
@@ -250,13 +245,19 @@ def _fingerprints(base: Any, new: RunFolder) -> dict[str, tuple[str, str]]:
 
 
 def _flat(manifest: Manifest) -> dict[str, str]:
-    values: dict[str, Any] = {"model": manifest.model, **manifest.fingerprint,
-                              "harness": manifest.harness}  # fmt: skip
-    versions = values.pop("versions", {})
-    last = manifest.starts[-1] if manifest.starts else {}
-    values |= {f"{name} version": found for name, found in dict(versions).items()}
-    values |= {f"k of {task}": k for task, k in manifest.k.items()}
-    values |= {name: last[name] for name in ("seed", "python") if name in last}
+    made = dict(manifest.fingerprint)
+    versions = dict(made.pop("versions", {}))
+    values = {
+        "model": manifest.model,
+        **made,
+        "harness": manifest.harness,
+        **{f"{name} version": found for name, found in versions.items()},
+        **{f"k of {task}": k for task, k in manifest.k.items()},
+    }
+    if manifest.starts:
+        last = manifest.starts[-1]
+        values |= {"seed": last.seed} if last.seed is not None else {}
+        values |= {"python": last.python} if last.python else {}
     return {name: "none" if value is None else str(value) for name, value in values.items()}
 
 
@@ -271,10 +272,10 @@ def _incomplete(
             run = folder.path.parent
             scores, recorded = folder.scores(), RunFolder(run).manifest().fingerprint
             failed = sum(grade.verdict is Verdict.ERROR for grade in grades)
-            pending = 0 if recorded.get("engine") == "recorded" else scores["pending"]
-            if pending or scores["errors"]:
+            pending = 0 if recorded.get("engine") == "recorded" else scores.pending
+            if pending or scores.errors:
                 lines.append(
-                    f"{name}, {run}: {pending} samples pending, {scores['errors']} ended in error; "
+                    f"{name}, {run}: {pending} samples pending, {scores.errors} ended in error; "
                     "the run's own command completes it"
                 )
             elif failed:

@@ -3,11 +3,7 @@
 The question is that of `harness compare`: is this run worse than its base by the sampling error, or
 is a drop of the margin excluded? `harness.stats.sequential` has the boundaries. The question and every
 interim analysis are recorded in TASK/stopping.json, so that a comparison or a report of the run knows that its
-number of samples was not fixed beforehand:
-
-{"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05, "round": 5,
- "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
- "analyses": [{"round", "difference", "low", "p_drop", "decision"}]}
+number of samples was not fixed beforehand.
 """
 
 from __future__ import annotations
@@ -15,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.errors import ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
 from harness.protocol import Protocol, differences
 from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA
-from harness.stats.sequential import Design, InterimAnalysis, analyse
-from harness.storage.files import write_json
-from harness.storage.run_folder import STOPPING, RunFolder, TaskFolder
+from harness.stats.sequential import Design, Stopping, analyse
+from harness.storage.run_folder import RunFolder, TaskFolder
+from harness.storage.scores import STOPPING, write_stopping
 from harness.types import Tally
 from harness.workflows.run_settings import RunSettings
 
@@ -84,7 +79,7 @@ class Gate:
         if record is None:
             return
         asked = {"base": base.path.parent.resolve(), "k": k, "margin": self.margin}
-        begun = {**record, "base": Path(record["base"]).resolve()}
+        begun = {"base": Path(record.base).resolve(), "k": record.k, "margin": record.margin}
         changed = [f"{part} {begun[part]} against {now}" for part, now in asked.items()
                    if begun[part] != now]  # fmt: skip
         if changed:
@@ -138,21 +133,20 @@ class Rounds:
         held = [run for run in runs if run.task.name in gate.bases]
         self._designs: dict[str, Design] = {}
         self._bases: dict[str, Mapping[str, Tally]] = {}
-        self._records: dict[str, dict[str, Any]] = {}
+        self._records: dict[str, Stopping] = {}
         for run in held:
             name, base = run.task.name, gate.bases[run.task.name]
             self._bases[name] = tallies(RunFolder(base).task(name).grades())
             # Bonferroni over the tasks: each stops by itself, at a time of its own. A task that
             # comes to be held later leaves the level of those that were begun as it was.
-            record = run.folder.stopping() or {
-                "base": str(base), "k": run.sampling.k, "margin": gate.margin,
-                "alpha": ALPHA / len(held), "round": 0, "decision": None, "analyses": [],
-            }  # fmt: skip
+            record = run.folder.stopping() or Stopping(
+                base=str(base), k=run.sampling.k, margin=gate.margin, alpha=ALPHA / len(held)
+            )
             self._designs[name] = Design.against(
-                self._bases[name], record["k"], margin=record["margin"], alpha=record["alpha"]
+                self._bases[name], record.k, margin=record.margin, alpha=record.alpha
             )
             self._records[name] = record
-            write_json(run.folder.path / STOPPING, record)
+            write_stopping(run.folder.path, record)
 
     def __call__(self, run: TaskRun, number: int) -> bool:
         """Analyse a task after a round; True when it is decided or at its cap."""
@@ -164,36 +158,28 @@ class Rounds:
         if not base:  # every sample of every problem failed: nothing to analyse
             return number >= run.sampling.k
         found = analyse(self._designs[name], base, now, number)
-        record = self._records[name]
-        record["analyses"] = [old for old in record["analyses"] if old["round"] < number]
-        record["analyses"].append(_row(found))
-        if found.decision is not None:
-            record |= {"round": number, "decision": found.decision, "score": found.score,
-                       "interval": list(found.interval)}  # fmt: skip
-        write_json(run.folder.path / STOPPING, record)
+        self._records[name] = self._records[name].after(found)
+        write_stopping(run.folder.path, self._records[name])
         return found.decision is not None
 
 
 def forget(folder: TaskFolder, k: int) -> None:
     """Remove the record of a task that now gets a fixed number of samples, more than it had."""
     record = folder.stopping()
-    if record is not None and k > record["round"]:
+    if record is not None and k > record.round:
         (folder.path / STOPPING).unlink()
 
 
-def in_words(task: str, record: Mapping[str, Any]) -> str:
-    """How the sampling of a task ended, on one line."""
-    last = record["analyses"][-1]
-    low, high = record["interval"]
+def in_words(task: str, record: Stopping) -> str | None:
+    """How the sampling of a task ended, on one line; None where it was not decided."""
+    if record.decision is None or record.score is None or record.interval is None:
+        return None
+    last = record.analyses[-1]
+    low, high = record.interval
     return (
-        f"{task}: {record['decision']} after round {record['round']} of {record['k']} "
-        f"({100 * last['difference']:+.1f} points against {record['base']}, at least "
-        f"{100 * last['low']:+.1f} by a bound that holds at any round); the plain mean "
-        f"{100 * record['score']:.1f} stopped early: {100 * low:.1f} to {100 * high:.1f} holds at "
+        f"{task}: {record.decision} after round {record.round} of {record.k} "
+        f"({100 * last.difference:+.1f} points against {record.base}, at least "
+        f"{100 * last.low:+.1f} by a bound that holds at any round); the plain mean "
+        f"{100 * record.score:.1f} stopped early: {100 * low:.1f} to {100 * high:.1f} holds at "
         "any round"
     )
-
-
-def _row(found: InterimAnalysis) -> dict[str, Any]:
-    names = ("round", "difference", "low", "p_drop", "decision")
-    return {name: getattr(found, name) for name in names}

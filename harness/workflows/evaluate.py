@@ -8,9 +8,8 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import harness
 from harness.data.datasets import select_problems
@@ -25,8 +24,10 @@ from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, Runner
 from harness.protocol import Protocol, make_protocol
+from harness.stats.scores import TaskScores
 from harness.stats.seeds import derive_seed
-from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Problem, Sampling
 from harness.workflows.early_stopping import forget, make_gate
@@ -98,7 +99,7 @@ async def evaluate(
     bases: Mapping[str, Path] | None = None,
     allow: Sequence[str] = (),
     lengths: Mapping[str, Path] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[TaskScores]:
     """Complete a run: create it, or continue where it stopped.
 
     Args:
@@ -113,7 +114,7 @@ async def evaluate(
             otherwise `settings.base`.
 
     Returns:
-        What each task's scores.json holds, in the order of `tasks`.
+        The scores of each task, in the order of `tasks`.
 
     Raises:
         UsageError: a setting that a task or the engine does not support; nothing was changed.
@@ -138,17 +139,10 @@ async def evaluate(
             pool = await stack.enter_async_context(open_pool(settings, graders, notices))
             engine = await open_engine(settings, seed, notices)
             stack.push_async_callback(engine.close)
-            start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
-            return await run_engine(
-                writer,
-                settings.model,
-                engine,
-                prepared,
-                observe=observe,
-                start=start,
-                drawing=Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier),
-                pool=pool,
-            )
+            drawing = Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier)
+            start = start_record(seed=settings.seed, engine_seed=seed)
+            return await run_engine(writer, settings.model, engine, prepared, observe=observe,
+                                    start=start, notices=notices, drawing=drawing, pool=pool)  # fmt: skip
 
 
 def length_sources(
@@ -278,10 +272,11 @@ async def run_engine(
     prepared: Sequence[Prepared],
     *,
     observe: Callable[[Sequence[TaskRun]], Observer],
-    start: Mapping[str, Any] | None = None,
+    start: Start | None = None,
+    notices: Notices | None = None,
     drawing: Drawing | None = None,
     pool: GradingPool | None = None,
-) -> list[dict[str, Any]]:
+) -> list[TaskScores]:
     """Record the start and its plan, lay out the task folders, and run the pipeline.
 
     Args:
@@ -290,41 +285,37 @@ async def run_engine(
         engine: draws the samples.
         prepared: the tasks.
         observe: given the tasks about to be worked on, returns who is notified of every event.
-        start: facts about this start for the manifest, beyond those of `start_record`.
+        start: what is recorded of this process; `start_record()` by default.
+        notices: those of this start, complete when the run has ended.
         drawing: how samples are drawn.
         pool: grades; processes on this machine by default.
 
     Returns:
-        What each task's scores.json holds, in the order of `prepared`.
+        The scores of each task, in the order of `prepared`.
 
     Raises:
         UsageError, DataError, ProtocolMismatch: nothing was changed.
         EngineDown: the engine cannot go on; every finished sample is kept.
     """
-    drawing, start = drawing or Drawing(), start or {}
-    rule = drawing.rule
+    drawing = drawing or Drawing()
     for item in prepared:
         writer.check_task(item.protocol, item.sampling.k)
     fingerprint = engine.fingerprint()
-    writer.begin(
-        Manifest(model=model, fingerprint=fingerprint, harness=harness.__version__),
-        {**start_record(), **start, "versions": fingerprint.get("versions", {})},
-    )
-    runs = [
-        item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
-        for item in prepared
-    ]
+    start = replace(start or start_record(), versions=fingerprint.get("versions", {}))
+    start = writer.begin(Manifest(model, fingerprint, harness=harness.__version__), start)
+    runs = [item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
+            for item in prepared]  # fmt: skip
     for run in runs:
-        if rule is None or run.task.name not in rule.bases:
+        if drawing.rule is None or run.task.name not in drawing.rule.bases:
             forget(run.folder, run.sampling.k)
     runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=observe(runs))
-    writer.add_to_start({"plan": runner.plan.to_json()})
+    start = writer.update_start(replace(start, plan=runner.plan.record()))
     began = time.monotonic()
     try:
         results = await runner.run()
     finally:  # what was said of stored samples holds of a run that ended early, too
-        facts = {"seconds": time.monotonic() - began, "notices": start.get("notices", [])}
-        writer.add_to_start(facts)
+        seconds, said = time.monotonic() - began, notices.texts if notices else ()
+        writer.update_start(replace(start, seconds=seconds, notices=tuple(said)))
     for run, result in zip(runs, results, strict=True):
-        writer.set_k(run.task.name, result["k"])
+        writer.set_k(run.task.name, result.k)
     return results

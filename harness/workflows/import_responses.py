@@ -17,6 +17,7 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import content_hash, make_protocol
 from harness.stats.metrics import cons_at, pass_at
+from harness.stats.scores import TaskScores
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
 from harness.tasks.kinds import KINDS
@@ -57,7 +58,7 @@ async def import_responses(
     observe: Callable[[Sequence[TaskRun]], Observer],
     selection: Selection | None = None,
     take_over: bool = False,
-) -> list[dict[str, Any]]:
+) -> list[TaskScores]:
     """Read published responses, grade and score them.
 
     Args:

@@ -2,7 +2,7 @@
 
     checkpoint -> run folder -> comparison with the accepted run of each task -> history.jsonl
 
-RUNS/history.jsonl gets a line per evaluated checkpoint, see `harness.storage.nights.Outcome.line`.
+RUNS/history.jsonl gets a line per evaluated checkpoint, see `harness.storage.nights.HistoryLine`.
 Nothing here changes the baseline: `harness.workflows.accept` does.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -21,8 +21,16 @@ from harness.errors import DataError, HarnessError, ProtocolMismatch
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.stats.gate import Comparison
+from harness.stats.scores import TaskScores
 from harness.storage.ledger import CLOCK, LEDGER, append_history, read_history, read_ledger
-from harness.storage.nights import Checkpoint, Outcome, TaskOutcome, Verdict, WithoutComparison
+from harness.storage.nights import (
+    Checkpoint,
+    CheckpointResult,
+    HistoryLine,
+    TaskResult,
+    TaskVerdict,
+    WithoutComparison,
+)
 from harness.storage.run_folder import MANIFEST, RunFolder
 from harness.task import Task
 from harness.workflows.checkpoints import (
@@ -35,7 +43,14 @@ from harness.workflows.checkpoints import (
 )
 from harness.workflows.compare import compare_runs
 from harness.workflows.evaluate import evaluate
-from harness.workflows.run_settings import RunSettings, by_field, check, configure, read_config
+from harness.workflows.run_settings import (
+    Options,
+    RunSettings,
+    by_field,
+    check,
+    configure,
+    read_config,
+)
 
 _ITS_OWN = ("model", "output", "until", "base", "margin")
 
@@ -46,7 +61,7 @@ class NightSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     checkpoints: tuple[str, ...] = Field(min_length=1)
-    run: dict[str, Any]
+    run: Options
     runs: Path = Path("runs")
     name: str = "{checkpoint}"
     margin: float = Field(0.05, gt=0, lt=1)
@@ -62,7 +77,7 @@ class NightSettings(BaseModel):
 
     @field_validator("run")
     @classmethod
-    def _not_what_the_night_sets(cls, value: dict[str, Any]) -> dict[str, Any]:
+    def _not_what_the_night_sets(cls, value: Options) -> Options:
         value = by_field(value)
         for name in _ITS_OWN:
             if name in value:
@@ -113,7 +128,7 @@ class Plan:
     tasks: Sequence[Task]
     due: Sequence[Checkpoint]
     bases: Mapping[str, str]
-    history: Mapping[str, Mapping[str, Any]]
+    history: Mapping[str, HistoryLine]
 
 
 def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] = ()) -> Plan:
@@ -152,7 +167,7 @@ async def hold(
     *,
     observe: Callable[[Sequence[TaskRun]], Observer],
     full: bool = False,
-) -> Outcome:
+) -> CheckpointResult:
     """Evaluate one checkpoint, compare it with the accepted runs, and append to the history.
 
     An error that concerns this checkpoint becomes its result, so that the night continues.
@@ -165,20 +180,23 @@ async def hold(
         full: draw every sample even if the configuration says `until: decided`.
     """
     settings = plan.settings
-    known: dict[str, Any] = {"checkpoint": checkpoint, "time": time.strftime(CLOCK),
-                             "fail_on_rise": settings.fail_on_rise}  # fmt: skip
-    mark = ""
+    result = CheckpointResult(
+        checkpoint=checkpoint,
+        time=time.strftime(CLOCK),
+        content="",
+        fail_on_rise=settings.fail_on_rise,
+    )
     try:
-        mark = content(checkpoint.path)
+        result = replace(result, content=content(checkpoint.path))
         check_unchanged(checkpoint, plan.history.get(checkpoint.run))
         results = await _evaluate(plan, checkpoint, observe, full)
         scores = dict(zip((task.name for task in plan.tasks), results, strict=True))
         tasks, comparison = await _compare(plan, checkpoint.run, scores, task_named)
-        outcome = Outcome(**known, content=mark, tasks=tasks, comparison=comparison)
+        result = replace(result, tasks=tasks, comparison=comparison)
     except HarnessError as error:
-        outcome = Outcome(**known, content=mark, failure=error)
-    append_history(settings.runs, outcome.line())
-    return outcome
+        result = replace(result, failure=error)
+    append_history(settings.runs, result.line())
+    return result
 
 
 async def _evaluate(
@@ -186,15 +204,16 @@ async def _evaluate(
     checkpoint: Checkpoint,
     observe: Callable[[Sequence[TaskRun]], Observer],
     full: bool,
-) -> list[dict[str, Any]]:
+) -> list[TaskScores]:
     settings = run_settings(plan.settings, checkpoint)
     bases = {
         task: plan.settings.runs / run for task, run in plan.bases.items() if run != checkpoint.run
     }
     if plan.settings.until is None or full:
         return await evaluate(plan.tasks, settings, observe=observe, lengths=bases)
-    stored = plan.history.get(checkpoint.run, {"tasks": ()})["tasks"]
-    if all(task.name in stored for task in plan.tasks):  # decided, perhaps with another base
+    stored = plan.history.get(checkpoint.run)
+    # Decided already, perhaps with another base.
+    if stored and all(task.name in stored.tasks for task in plan.tasks):
         run = RunFolder(settings.output)
         return [run.task(task.name).scores() for task in plan.tasks]
     gated = settings.model_copy(update={"until": "decided", "margin": plan.settings.margin})
@@ -204,14 +223,14 @@ async def _evaluate(
 
 
 async def _compare(
-    plan: Plan, run: str, scores: Mapping[str, Mapping[str, Any]], task_named: Callable[[str], Task]
-) -> tuple[tuple[TaskOutcome, ...], Comparison | None]:
+    plan: Plan, run: str, scores: Mapping[str, TaskScores], task_named: Callable[[str], Task]
+) -> tuple[tuple[TaskResult, ...], Comparison | None]:
     """The verdict of every task, and the comparison of those that have a baseline."""
     runs, settings = plan.settings.runs, plan.settings
     held = {
         task: runs / plan.bases[task]
         for task in scores
-        if plan.bases.get(task, run) != run and scores[task]["scores"]
+        if plan.bases.get(task, run) != run and scores[task].scores
     }
 
     async def compared(bases: Mapping[str, Path]) -> Comparison:
@@ -231,18 +250,18 @@ async def _compare(
         same = {task: base for task, base in held.items() if task not in other}
         found = await compared(same) if same else None
     compared_tasks = {task.ruling.task: task for task in found.tasks} if found is not None else {}
-    outcomes = []
+    results = []
     for task, result in scores.items():
-        verdict: Verdict = _without_comparison(task, run, plan.bases)
+        verdict: TaskVerdict = _without_comparison(task, run, plan.bases)
         if task in compared_tasks:
             verdict = compared_tasks[task].ruling.verdict
         elif task in other:
             verdict = "not the same protocol"
-        outcomes.append(
-            TaskOutcome(task=task, scores=result, verdict=verdict, base=plan.bases.get(task),
+        results.append(
+            TaskResult(task=task, scores=result, verdict=verdict, base=plan.bases.get(task),
                         comparison=compared_tasks.get(task), why=other.get(task, ""))
         )  # fmt: skip
-    return tuple(outcomes), found
+    return tuple(results), found
 
 
 def _without_comparison(task: str, run: str, bases: Mapping[str, str]) -> WithoutComparison:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from harness.errors import UsageError
 from harness.stats import power, sequential
@@ -69,7 +68,7 @@ class TaskPlan:
         """The step of a k that was planned."""
         return next(step for step in self.steps if step.k == k)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The plan as plain values, without the rates of single problems."""
         inputs = self.inputs
         return {

@@ -126,7 +126,7 @@ def throughput(run: Path) -> float | None:
             tokens, n = tokens + sample.n_tokens, n + 1
             batches.add(sample.seconds)
     starts = folder.manifest().starts
-    recorded = [float(start["seconds"]) for start in starts if start.get("seconds")]
+    recorded = [start.seconds for start in starts if start.seconds]
     if recorded and len(recorded) == len(starts):
         seconds = math.fsum(recorded)
     else:

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import harness
 from harness.engines.settings import without_secrets
 from harness.errors import DataError
+from harness.storage.manifest import Start
 from harness.storage.run_folder import MANIFEST, RunFolder
 
 
@@ -28,17 +28,19 @@ def next_start(path: Path) -> int:
     return len(RunFolder(path).manifest().starts)
 
 
-def start_record() -> dict[str, Any]:
-    """Describe this process start: time, host, command, versions, commit."""
-    return {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "host": socket.gethostname(),
-        "command": without_secrets(sys.argv[1:]),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "harness": harness.__version__,
-        "git": _git_revision(),
-    }
+def start_record(*, seed: int | None = None, engine_seed: int | None = None) -> Start:
+    """Describe this process start: time, host, command, versions, commit; and its seeds."""
+    return Start(
+        time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        host=socket.gethostname(),
+        command=tuple(without_secrets(sys.argv[1:])),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        harness=harness.__version__,
+        git=_git_revision(),
+        seed=seed,
+        engine_seed=engine_seed,
+    )
 
 
 def _git_revision() -> str | None:

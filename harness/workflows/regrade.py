@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.data.selection import Window
 from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer, compute_scores, record_error, silent, write_scores
+from harness.pipeline.runner import Observer, compute_scores, record_error, score, silent
 from harness.protocol import narrowed
+from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
@@ -124,7 +124,7 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
             record_error(errors, "grader", grade.key, grade.detail)
         errors.close()
     write_json(run.folder.path / "protocol.json", run.protocol.to_json())
-    write_scores(run)
+    score(run)
     return sorted(changes, key=lambda change: change.after.key)
 
 
@@ -170,17 +170,15 @@ async def _grade_stored(
     await pool.drain()
 
 
-def rescore(path: Path, task_named: TaskNamed) -> list[dict[str, Any]]:
+def rescore(path: Path, task_named: TaskNamed) -> list[TaskScores]:
     """Compute the scores of every task of a run again, and return them."""
     RunFolder(path)
     with RunWriter(path):
         runs = stored_runs(path, task_named)
-        return [write_scores(replace(run, protocol=run.folder.protocol())) for run in runs]
+        return [score(replace(run, protocol=run.folder.protocol())) for run in runs]
 
 
-def scores_in_window(
-    path: Path, task_named: TaskNamed, window: Window
-) -> dict[str, dict[str, Any]]:
+def scores_in_window(path: Path, task_named: TaskNamed, window: Window) -> dict[str, TaskScores]:
     """Compute the scores over the problems of a window, by task; nothing is written.
 
     Tasks whose problems have no dates are left out.

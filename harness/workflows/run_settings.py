@@ -21,6 +21,10 @@ from harness.types import ChoiceOrdering, Sampling
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
+Options = dict[str, Any]
+"""Settings by field name, as a command line or a YAML file gives them: not checked yet."""
+
+
 class RunSettings(BaseModel):
     """All options of `harness run`. None means the task's default."""
 
@@ -83,7 +87,7 @@ R1_PAPER = Sampling(temperature=0.6, top_p=0.95, max_tokens=32768)
 R1_PAPER_K = {"aime24": 64, "aime25": 64, "math500": 4, "gpqa_diamond": 8, "livecodebench": 16}
 
 
-def make_settings(options: Mapping[str, Any], config: Path | None = None) -> RunSettings:
+def make_settings(options: Options, config: Path | None = None) -> RunSettings:
     """Merge the command line over a configuration file.
 
     Args:
@@ -100,7 +104,7 @@ def make_settings(options: Mapping[str, Any], config: Path | None = None) -> Run
 
 
 def check(
-    model: type[Checked], values: Mapping[str, Any], config: Path | None, *, prefix: str = ""
+    model: type[Checked], values: Options, config: Path | None, *, prefix: str = ""
 ) -> Checked:
     """Check values and return them as a settings model.
 
@@ -175,7 +179,7 @@ def _prompt(text: str, task: Task) -> str:
     return text
 
 
-def read_config(path: Path, option: str = "") -> dict[str, Any]:
+def read_config(path: Path, option: str = "") -> Options:
     """Read the settings in a YAML file, by field name.
 
     Args:
@@ -203,7 +207,7 @@ def _yaml_problem(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
-def by_field(values: Mapping[Any, Any]) -> dict[str, Any]:
+def by_field(values: Mapping[Any, Any]) -> Options:
     """Settings by field name; YAML may write hyphens, and tasks as a list."""
     found = {str(name).replace("-", "_"): value for name, value in values.items()}
     if isinstance(found.get("tasks"), list):

@@ -11,11 +11,10 @@ same command completes an interrupted sweep.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.engines.ray.cluster import Cluster
 from harness.errors import UsageError
@@ -24,7 +23,7 @@ from harness.pipeline.drawing import Drawing
 from harness.pipeline.pending import TaskRun, missing
 from harness.pipeline.runner import Observer
 from harness.stats import effects
-from harness.stats.effects import Effect, Outcome, Pairing, Source
+from harness.stats.effects import Effect, Pairing, SampleOutcome, Source
 from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.task import Task
@@ -38,7 +37,7 @@ from harness.workflows.evaluate import (
     run_engine,
 )
 from harness.workflows.notices import Notices
-from harness.workflows.provenance import next_start
+from harness.workflows.provenance import next_start, start_record
 from harness.workflows.regrade import grade_again
 from harness.workflows.run_settings import RunSettings
 from harness.workflows.sweep_conditions import Condition, make_condition
@@ -85,7 +84,7 @@ class Sweep:
     conditions: Sequence[Condition]
     draws: Sequence[Draw]
 
-    def to_json(self, effects: Sequence[Effect]) -> dict[str, Any]:
+    def to_json(self, effects: Sequence[Effect]) -> dict[str, object]:
         """The base's protocols, k and every effect, as written to sweep.json."""
         bases = {}
         for item in self.base:
@@ -153,10 +152,9 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
             stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
         engine = await open_engine(settings, seed, notices)
         stack.push_async_callback(engine.close)
-        start = {"seed": settings.seed, "engine_seed": seed, "notices": notices.texts}
         for draw in waiting:
             await _draw(
-                draw, sweep.draws[0].path, engine, start=start, observe=observe, notices=notices
+                draw, sweep.draws[0].path, engine, seed=seed, observe=observe, notices=notices
             )
 
 
@@ -165,7 +163,7 @@ async def _draw(
     base: Path,
     engine: Engine,
     *,
-    start: Mapping[str, Any],
+    seed: int,
     observe: Observe,
     notices: Notices,
 ) -> None:
@@ -181,7 +179,8 @@ async def _draw(
                 engine,
                 draw.prepared,
                 observe=observe,
-                start=start,
+                start=start_record(seed=settings.seed, engine_seed=seed),
+                notices=notices,
                 drawing=Drawing(concurrency=settings.concurrency, lengths=earlier),
                 pool=pool,
             )
@@ -207,8 +206,8 @@ async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
 async def _effect(
     condition: Condition,
     run: TaskRun,
-    base: Sequence[Outcome],
-    drawn: Sequence[Outcome],
+    base: Sequence[SampleOutcome],
+    drawn: Sequence[SampleOutcome],
     observe: Observe,
 ) -> Effect:
     """One condition's score and its difference to the base; `drawn` is `base` and what lies beyond k."""
@@ -255,7 +254,7 @@ def _graded_before(run: TaskRun, variant: Variant) -> list[Grade] | None:
 
 
 def _measure(
-    item: Prepared, found: Sequence[Outcome], *, factor: str, value: str, source: Source
+    item: Prepared, found: Sequence[SampleOutcome], *, factor: str, value: str, source: Source
 ) -> Effect:
     k = item.sampling.k
     n = k * len(item.problems)

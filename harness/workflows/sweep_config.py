@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import UsageError
 from harness.tasks.kinds import GRADERS
-from harness.workflows.run_settings import RunSettings, by_field, check, read_config
+from harness.workflows.run_settings import Options, RunSettings, by_field, check, read_config
 
 Factor = Literal[
     "temperature",
@@ -47,8 +47,8 @@ class SweepConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base: dict[str, Any]
-    vary: dict[Factor, list[Any] | dict[str, Any]] = Field(min_length=1)
+    base: Options
+    vary: dict[Factor, list[Any] | Options] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,7 @@ class Variant:
         return f"{self.factor}={self.label}"
 
 
-def read_sweep(
-    path: Path, output: Path, options: Mapping[str, Any]
-) -> tuple[RunSettings, list[Variant]]:
+def read_sweep(path: Path, output: Path, options: Options) -> tuple[RunSettings, list[Variant]]:
     """Read the base settings and the variants of a configuration file, in its order.
 
     Args:
@@ -104,9 +102,7 @@ def read_sweep(
     return base, variants
 
 
-def _labelled(
-    factor: Factor, given: list[Any] | Mapping[str, Any], path: Path
-) -> Iterator[tuple[str, Any]]:
+def _labelled(factor: Factor, given: list[Any] | Options, path: Path) -> Iterator[tuple[str, Any]]:
     if not given:
         raise UsageError(f"{path}: vary.{factor} has no value; list some, or leave it out")
     if isinstance(given, Mapping):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
 from harness.reports.baselines.loader import PublishedScore
 from harness.reports.format import metric_label, value_text, verdict_text
 from harness.reports.observations import Classes
-from harness.reports.results import Z95, Result, Scored, by_task
+from harness.reports.results import Z95, Result, by_task
+from harness.stats.scores import BreakdownRow, TaskScores
 from harness.types import Score, Verdict
 
 from .curves import budget_plot, vote_and_pass_plots
@@ -133,7 +134,7 @@ def verdict_plot(group: Sequence[Result], stem: str) -> Plot | None:
 def month_plot(group: Sequence[Result], stem: str, cutoff: str | None) -> Plot | None:
     """pass@1 by the month of the problems, with the model's cutoff marked."""
     known = {
-        result.run: {row["group"]: row for row in result.scored.breakdown if row["by"] == "month"}
+        result.run: {row.group: row for row in result.scored.breakdown if row.by == "month"}
         for result in group[:MOST_SERIES]
         if result.scored
     }
@@ -145,8 +146,8 @@ def month_plot(group: Sequence[Result], stem: str, cutoff: str | None) -> Plot |
     for number, (run, rows) in enumerate(known.items()):
         shift = (number - (len(known) - 1) / 2) * 0.12
         at = [place[month] + shift for month in rows]
-        values = [row["value"] for row in rows.values()]
-        errors = [Z95 * (row["se_problems"] or 0.0) for row in rows.values()]
+        values = [row.value for row in rows.values()]
+        errors = [Z95 * (row.se_problems or 0.0) for row in rows.values()]
         axes.errorbar(at, values, errors, fmt="o", color=SERIES[number], label=label(run),
                       elinewidth=0.9, markersize=4)  # fmt: skip
         if cutoff:
@@ -165,7 +166,7 @@ def month_plot(group: Sequence[Result], stem: str, cutoff: str | None) -> Plot |
                  "problems on either side of it.")  # fmt: skip
     title = "pass@1 by month"
     words = "; ".join(
-        f"{run}: " + ", ".join(f"{m} {value_text('pass@1', row['value'])}"
+        f"{run}: " + ", ".join(f"{m} {value_text('pass@1', row.value)}"
                                for m, row in rows.items()) for run, rows in known.items()
     )  # fmt: skip
     marked = f" The cutoff after {cutoff} is marked." if cutoff else ""
@@ -181,7 +182,10 @@ def _sample_plots(
         name.startswith("cons@")
         for result in group
         if result.scored
-        for name in (*(score.metric for score in result.scored.scores), *result.scored.skipped)
+        for name in (
+            *(score.metric for score in result.scored.scores),
+            *(s.metric for s in result.scored.skipped),
+        )
     )
     number = classes(group[0].task) if votes else None
     return [
@@ -198,7 +202,7 @@ def _of_the_first(plot: Plot, count: int) -> Plot:
     return replace(plot, note=f"{plot.note} The first {MOST_SERIES} of {count} runs.".strip())
 
 
-def _main(scored: Scored) -> list[Score]:
+def _main(scored: TaskScores) -> list[Score]:
     return [score for score in scored.scores if score.scoring == scored.scoring]
 
 
@@ -305,7 +309,7 @@ def _after(months: Sequence[str], cutoff: str) -> int:
 
 def _sides(
     axes: Axes,
-    rows: Mapping[str, Mapping[str, Any]],
+    rows: Mapping[str, BreakdownRow],
     place: Mapping[str, int],
     cutoff: str,
     color: str,
@@ -313,8 +317,8 @@ def _sides(
     """The mean over the problems up to the cutoff, and over those after it."""
     for side in (True, False):
         found = {month: row for month, row in rows.items() if (month <= cutoff) is side}
-        count = sum(row["n_problems"] for row in found.values())
+        count = sum(row.n_problems for row in found.values())
         if count:
-            value = sum(row["n_problems"] * row["value"] for row in found.values()) / count
+            value = sum(row.n_problems * row.value for row in found.values()) / count
             ends = [min(place[m] for m in found) - 0.4, max(place[m] for m in found) + 0.4]
             axes.plot(ends, [value, value], color=color, linewidth=1.2, alpha=0.8)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from harness.stats.gate import Comparison
-from harness.storage.nights import Outcome
+from harness.storage.nights import CheckpointResult
 
 from .comparison import sentences
 
@@ -42,19 +42,19 @@ def junit_error(message: str) -> str:
     return written(suite)
 
 
-def nightly_junit(outcomes: Sequence[Outcome]) -> str:
+def nightly_junit(results: Sequence[CheckpointResult]) -> str:
     """One test suite per checkpoint, named as its run; one test case per task that has a baseline."""
     root = ElementTree.Element("testsuites", name="harness nightly")
-    for outcome in outcomes:
+    for result in results:
         suite = new_suite()
-        if outcome.comparison is not None:
-            suite = comparison_suite(outcome.comparison, fail_on_rise=outcome.fail_on_rise)
-        suite.set("name", outcome.checkpoint.run)
-        if outcome.failure is not None:
-            add_error(suite, "evaluate", str(outcome.failure))
-        elif not outcome.complete and outcome.comparison is None:
+        if result.comparison is not None:
+            suite = comparison_suite(result.comparison, fail_on_rise=result.fail_on_rise)
+        suite.set("name", result.checkpoint.run)
+        if result.failure is not None:
+            add_error(suite, "evaluate", str(result.failure))
+        elif not result.complete and result.comparison is None:
             add_error(suite, "complete", "samples are missing or ended in error; run it again")
-        for task in outcome.tasks:
+        for task in result.tasks:
             if task.why:
                 add_error(suite, task.task, task.why)
         root.append(suite)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.reports.documents import markdown_page
 from harness.reports.format import points
-from harness.storage.nights import Outcome, TaskOutcome
+from harness.storage.nights import CheckpointResult, TaskResult
 
 from .comparison import lay_out, power_text, rise_text, verdict_cells
 from .model import Column, Row, Table
@@ -30,22 +30,22 @@ class Shown:
     details: tuple[Table, ...]
 
 
-def headline(outcomes: Sequence[Outcome]) -> str:
+def headline(results: Sequence[CheckpointResult]) -> str:
     """The night in one line: what is wrong, of how many."""
-    if not outcomes:
+    if not results:
         return "no new checkpoint"
     found: dict[str, list[str]] = {}
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.exit_code == 0):
-        found.setdefault(outcome.verdict, []).append(outcome.checkpoint.run)
+    for result in sorted(results, key=lambda result: result.exit_code == 0):
+        found.setdefault(result.verdict, []).append(result.checkpoint.run)
     parts = (f"{verdict}: {', '.join(runs)}" for verdict, runs in found.items())
-    return f"{len(outcomes)} checkpoints; {'; '.join(parts)}"
+    return f"{len(results)} checkpoints; {'; '.join(parts)}"
 
 
-def to_table(outcome: Outcome, runs: Path) -> Table:
+def to_table(result: CheckpointResult, runs: Path) -> Table:
     """The verdicts on one checkpoint, under a line that says the worst.
 
     Args:
-        outcome: of the night.
+        result: of the night.
         runs: the folder of runs, for the commands that a reader may want to give.
     """
     columns = (
@@ -57,47 +57,47 @@ def to_table(outcome: Outcome, runs: Path) -> Table:
         Column("95 %"),
         Column("Held against", "text", detail=True),
     )
-    rows = tuple(_row(task) for task in outcome.tasks)
-    return Table(_title(outcome), columns, rows, tuple(_alerts(outcome)),
-                 tuple(_next_steps(outcome, runs)))  # fmt: skip
+    rows = tuple(_row(task) for task in result.tasks)
+    return Table(_title(result), columns, rows, tuple(_alerts(result)),
+                 tuple(_next_steps(result, runs)))  # fmt: skip
 
 
-def print_outcome(outcome: Outcome, runs: Path, console: Console) -> None:
+def print_result(result: CheckpointResult, runs: Path, console: Console) -> None:
     """One checkpoint in the terminal."""
     from rich.text import Text
 
-    table = to_table(outcome, runs)
+    table = to_table(result, runs)
     console.print()
-    console.print(Text(table.title, _STYLES.get(outcome.exit_code, "bold red")))
+    console.print(Text(table.title, _STYLES.get(result.exit_code, "bold red")))
     print_table(Table("", table.columns, table.rows, table.alerts, table.notes), console)
 
 
-def to_markdown(outcomes: Sequence[Outcome], runs: Path) -> str:
+def to_markdown(results: Sequence[CheckpointResult], runs: Path) -> str:
     """For a CI summary: the verdicts, with the details folded."""
-    shown = [Shown(to_table(outcome, runs), _details(outcome)) for outcome in outcomes]
-    return markdown_page("nights.md.jinja", headline=headline(outcomes), shown=shown)
+    shown = [Shown(to_table(result, runs), _details(result)) for result in results]
+    return markdown_page("nights.md.jinja", headline=headline(results), shown=shown)
 
 
-def _details(outcome: Outcome) -> tuple[Table, ...]:
-    if outcome.comparison is None:
+def _details(result: CheckpointResult) -> tuple[Table, ...]:
+    if result.comparison is None:
         return ()
-    shown = lay_out(outcome.comparison)
+    shown = lay_out(result.comparison)
     return shown.verdicts, *shown.details
 
 
-def _title(outcome: Outcome) -> str:
-    bad = [task.task for task in outcome.tasks if task.verdict == outcome.verdict]
-    where = f" on {', '.join(bad)}" if outcome.exit_code and len(bad) < len(outcome.tasks) else ""
-    bases = sorted({task.base for task in outcome.tasks if task.base and task.comparison})
+def _title(result: CheckpointResult) -> str:
+    bad = [task.task for task in result.tasks if task.verdict == result.verdict]
+    where = f" on {', '.join(bad)}" if result.exit_code and len(bad) < len(result.tasks) else ""
+    bases = sorted({task.base for task in result.tasks if task.base and task.comparison})
     against = f" against {', '.join(bases)}" if bases else ""
-    rises = outcome.comparison.rises if outcome.comparison is not None else ()
-    rise = f"; a rise on {', '.join(rises)}" if rises and outcome.verdict != "rise" else ""
-    return f"{outcome.checkpoint.run}: {outcome.verdict}{where}{against}{rise}"
+    rises = result.comparison.rises if result.comparison is not None else ()
+    rise = f"; a rise on {', '.join(rises)}" if rises and result.verdict != "rise" else ""
+    return f"{result.checkpoint.run}: {result.verdict}{where}{against}{rise}"
 
 
-def _row(task: TaskOutcome) -> Row:
+def _row(task: TaskResult) -> Row:
     if task.comparison is None:
-        score = next((score["value"] for score in task.scores["scores"]), None)
+        score = next((score.value for score in task.scores.scores), None)
         figures = "–", points(score, sign=False), "–", "–"
         return Row((task.task, task.verdict, *figures, task.base or "–"))
     ruling = task.comparison.ruling
@@ -105,25 +105,25 @@ def _row(task: TaskOutcome) -> Row:
     return Row((*verdict_cells(ruling), task.base or "–"), kind)
 
 
-def _alerts(outcome: Outcome) -> Iterator[str]:
+def _alerts(result: CheckpointResult) -> Iterator[str]:
     """What a reader must know before believing the verdict."""
-    if outcome.failure is not None:
-        yield str(outcome.failure)
-    if outcome.comparison is not None:
-        yield from outcome.comparison.incomplete
-    for task in outcome.tasks:
+    if result.failure is not None:
+        yield str(result.failure)
+    if result.comparison is not None:
+        yield from result.comparison.incomplete
+    for task in result.tasks:
         for line in _task_alerts(task):
             yield f"{task.task}: {line}"
-    for name, (base, new) in outcome.fingerprint.items():
+    for name, (base, new) in result.fingerprint.items():
         if name not in _ALWAYS_DIFFER and not name.startswith("k of "):  # that is n=.. below
             yield f"made in another way: {name} {base} against {new}"
 
 
-def _task_alerts(task: TaskOutcome) -> Iterator[str]:
+def _task_alerts(task: TaskResult) -> Iterator[str]:
     if task.why:
         yield task.why
     if task.comparison is None:
-        lacking = {"pending": task.scores["pending"], "ended in error": task.scores["errors"]}
+        lacking = {"pending": task.scores.pending, "ended in error": task.scores.errors}
         for what, count in lacking.items():
             if count:
                 yield f"{count:,} samples {what}; the same command completes them"
@@ -136,16 +136,16 @@ def _task_alerts(task: TaskOutcome) -> Iterator[str]:
         yield power_text(ruling)
 
 
-def _next_steps(outcome: Outcome, runs: Path) -> Iterator[str]:
+def _next_steps(result: CheckpointResult, runs: Path) -> Iterator[str]:
     """The commands that a person may want to give now."""
-    run = runs / outcome.checkpoint.run
-    free = [task.task for task in outcome.tasks if task.verdict == "no baseline"]
-    other = [task.task for task in outcome.tasks if task.why]
+    run = runs / result.checkpoint.run
+    free = [task.task for task in result.tasks if task.verdict == "no baseline"]
+    other = [task.task for task in result.tasks if task.why]
     for tasks, what in ((free, "no baseline yet"), (other, "a new protocol needs a new baseline")):
         if tasks:
-            only = "" if len(tasks) == len(outcome.tasks) else f" --task {','.join(tasks)}"
+            only = "" if len(tasks) == len(result.tasks) else f" --task {','.join(tasks)}"
             yield f"{what} for {', '.join(tasks)}: harness accept {run}{only}"
-    compared = [task for task in outcome.tasks if task.comparison is not None]
+    compared = [task for task in result.tasks if task.comparison is not None]
     if compared:
         sizes = {(t.comparison.ruling.k_base, t.comparison.ruling.k_new) for t in compared
                  if t.comparison is not None}  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from harness.protocol import Protocol, differences
 from harness.reports.results import Result
+from harness.storage.manifest import Start
 
 from .model import Column, Row, Table
 
@@ -108,5 +111,10 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def _start_text(start: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in _flat(start).items())
+def _start_text(start: Start) -> str:
+    """What is known of a start, its parts named with dots."""
+    known = {**asdict(start), "command": shlex.join(start.command)}
+    known["notices"] = "; ".join(start.notices)
+    return ", ".join(
+        f"{name} {value}" for name, value in _flat(known).items() if value not in ("", "not stated")
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from harness.reports.format import (
     error_text,
@@ -16,6 +15,9 @@ from harness.reports.format import (
     verdict_text,
 )
 from harness.reports.results import Result
+from harness.stats.intervals import Interval
+from harness.stats.scores import BreakdownRow, OpenRange, mean_length
+from harness.stats.sequential import Stopping
 from harness.types import Verdict
 
 from .model import Column, Row, Table
@@ -58,8 +60,8 @@ def _summary_rows(result: Result) -> list[Row]:
         f"{scored.truncated_share:.1%}",
         f"{verdicts.get(Verdict.ERROR, 0):,}",
         f"{verdicts.get(Verdict.UNDECIDED, 0):,}",
-        tokens_text(scored.mean_tokens("reasoning")),
-        tokens_text(scored.mean_tokens("response")),
+        tokens_text(mean_length(scored.tokens.reasoning)),
+        tokens_text(mean_length(scored.tokens.response)),
     )
     return [
         Row(
@@ -90,9 +92,10 @@ def _caveats(result: Result) -> list[str]:
             lines.append(f"{place}, {score.metric}: no sampling error: {why}.")
     if result.scored.range is not None:
         lines.append(f"{place}: {_range_text(result.scored.range)}")
-    if result.scored.stopped is not None and result.scored.stopped["decision"]:
-        lines.append(f"{place}: {_stopped_text(result.scored.stopped)}")
-    lines += [f"{place}: {metric} {why}." for metric, why in result.scored.skipped.items()]
+    stopped = result.scored.stopped
+    if stopped is not None and stopped.interval is not None:
+        lines.append(f"{place}: {_stopped_text(stopped, stopped.interval)}")
+    lines += [f"{place}: {skipped.metric} {skipped.why}." for skipped in result.scored.skipped]
     if result.scored.looped:
         lines.append(
             f"{place}: {result.scored.looped:,} samples were cut by the repetition guard; they "
@@ -106,23 +109,25 @@ def _caveats(result: Result) -> list[str]:
     return lines
 
 
-def _stopped_text(record: Mapping[str, Any]) -> str:
-    low, high = (value_text("pass@1", end) for end in record["interval"])
+def _stopped_text(stopping: Stopping, interval: Interval) -> str:
+    low, high = (value_text("pass@1", end) for end in interval)
     return (
-        f"stopped early, after round {record['round']} of {record['k']} against {record['base']} "
-        f"({record['decision']}): the plain mean leans towards what stopped it; {low} to {high} "
+        f"stopped early, after round {stopping.round} of {stopping.k} against {stopping.base} "
+        f"({stopping.decision}): the plain mean leans towards what stopped it; {low} to {high} "
         "holds at any round (95 %)."
     )
 
 
-def _range_text(found: Mapping[str, Any]) -> str:
+def _range_text(found: OpenRange) -> str:
     low, high = (
-        f"{value_text('pass@1', found[end])} "
-        f"{error_text('pass@1', found[f'{end}_se_problems'])}".rstrip()
-        for end in ("low", "high")
+        f"{value_text('pass@1', value)} {error_text('pass@1', error)}".rstrip()
+        for value, error in (
+            (found.low, found.low_se_problems),
+            (found.high, found.high_se_problems),
+        )
     )
     return (
-        f"problems that lack the deciding tests: {found['n_open']:,}. pass@1 lies between {low} "
+        f"problems that lack the deciding tests: {found.n_open:,}. pass@1 lies between {low} "
         f"(those all wrong) and {high} (as the tests at hand say); ± is the problems error."
     )
 
@@ -130,7 +135,7 @@ def _range_text(found: Mapping[str, Any]) -> str:
 def breakdowns(group: Sequence[Result]) -> Table:
     """pass@1 by month, platform, difficulty and the like, with its problems error, one row each."""
     known = {
-        result.run: {(row["by"], row["group"]): row for row in result.scored.breakdown}
+        result.run: {(row.by, row.group): row for row in result.scored.breakdown}
         for result in group
         if result.scored
     }
@@ -138,7 +143,7 @@ def breakdowns(group: Sequence[Result]) -> Table:
     rows = []
     for number, (by, name) in enumerate(names):
         found = [rows_of.get((by, name)) for rows_of in known.values()]
-        count = max(row["n_problems"] for row in found if row)
+        count = max(row.n_problems for row in found if row)
         first = not number or names[number - 1][0] != by
         rows.append(Row((by if first else "", name, f"{count:,}", *map(_group_text, found))))
     columns = (Column("By", "name"), Column("Group", "name"), Column("Problems", detail=True),
@@ -147,11 +152,11 @@ def breakdowns(group: Sequence[Result]) -> Table:
     return Table("By group", columns if rows else (), tuple(rows), notes=(note,) if rows else ())
 
 
-def _group_text(row: Mapping[str, Any] | None) -> str:
+def _group_text(row: BreakdownRow | None) -> str:
     if row is None:
         return "–"
-    error = error_text("pass@1", row["se_problems"])
-    return f"{value_text('pass@1', row['value'])} {error}".rstrip()
+    error = error_text("pass@1", row.se_problems)
+    return f"{value_text('pass@1', row.value)} {error}".rstrip()
 
 
 def outcomes(group: Sequence[Result]) -> Table:

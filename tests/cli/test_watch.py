@@ -21,6 +21,7 @@ from harness.cli.watch import line, view, watch
 from harness.errors import DataError
 from harness.storage.files import Appender, write_json
 from harness.storage.follow import RunProgress, Tail
+from harness.storage.manifest import Manifest, Start
 from harness.types import Grade, Sample, Verdict
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
@@ -32,9 +33,8 @@ class FakeRun:
     def __init__(self, path: Path, problems: int = 2, k: int = 4) -> None:
         self.path, self.task = path, path / "aime24"
         self.task.mkdir(parents=True)
-        start = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
-        manifest = {"model": "x/small", "fingerprint": {"engine": "vllm"}, "k": {"aime24": k},
-                    "starts": [start], "harness": "0"}  # fmt: skip
+        start = Start(time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        manifest = Manifest("x/small", {"engine": "vllm"}, {"aime24": k}, (start,))
         write_json(path / "manifest.json", manifest)
         hashes = {f"p{i}": "0" for i in range(problems)}
         write_json(

@@ -130,7 +130,7 @@ def test_shared_pairs(test_data):
 
     for line in (test_data / "math_pairs.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        verdict = match_row(row, kind="math", extract="lenient")["verdict"]
+        verdict = match_row(row, kind="math", extract="lenient").verdict
         total += 1
         if (verdict == "correct") != row["expected"]:
             (missed if row["expected"] else wrong).append(row["id"])

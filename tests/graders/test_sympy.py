@@ -161,5 +161,5 @@ def test_hostile_answers(test_data, tmp_path, monkeypatch):
         result = match_row(row, kind="math", extract="lenient")
         assert time.process_time() - started < 2, row["id"]
         if row["expected"] != "ambiguous":
-            assert (result["verdict"] == "correct") is row["expected"], row["id"]
+            assert (result.verdict == "correct") is row["expected"], row["id"]
     assert list(tmp_path.iterdir()) == []

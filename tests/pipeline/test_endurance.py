@@ -19,7 +19,8 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
-from harness.storage.run_folder import Manifest, RunWriter
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import RunWriter
 from harness.tasks.kinds import KINDS
 from harness.types import Grade, Problem, Sample, Sampling, Verdict
 
@@ -33,7 +34,7 @@ def make_run(path: Path, k: int, grader: Grader | None = None) -> TaskRun:
     sampling = Sampling(k=k, temperature=0.6)
     protocol = make_protocol(task, PROBLEMS, sampling)
     with RunWriter(path) as writer:
-        writer.begin(Manifest(model="m", fingerprint={"engine": "quick"}), {})
+        writer.begin(Manifest(model="m", fingerprint={"engine": "quick"}), Start())
         folder = writer.add_task(protocol, PROBLEMS, k)
     return TaskRun(task, protocol, {p.id: p for p in PROBLEMS}, sampling, folder)
 
@@ -81,8 +82,8 @@ def growth(path: Path, n: int) -> tuple[float, float]:
 
     run = make_run(path, n // len(PROBLEMS))
     (result,) = asyncio.run(Runner([run], QuickEngine(), GradingPool(), observe=observe).run())
-    assert result["complete"] and result["scores"][0]["n"] == n
-    assert result["duplicates"] == 0
+    assert result.complete and result.scores[0].n == n
+    assert result.duplicates == 0
     start = marks[n // 5]
     return (marks[n] - start) / (0.8 * n), (resident() - start) / (0.8 * n)
 
@@ -131,4 +132,4 @@ def test_a_grader_that_is_far_behind_does_not_hold_up_the_engine(tmp_path: Path)
     run = make_run(tmp_path, 6, SlowGrader(0.005))
     (result,) = asyncio.run(Runner([run], QuickEngine(), GradingPool(1), observe=observe).run())
     assert 0 <= graded_then < 300
-    assert result["complete"] and counts == {"sampled": 600, "graded": 600}
+    assert result.complete and counts == {"sampled": 600, "graded": 600}

@@ -61,5 +61,5 @@ def test_kills_at_random_moments_lose_nothing(kills: int, tmp_path: Path) -> Non
             assert set(rows) == due
             assert Counter(rows).most_common(1)[0][1] == 1
         assert (folder.path / "samples.jsonl").read_bytes().startswith(kept.get(folder.name, b""))
-        assert folder.scores()["complete"]
+        assert folder.scores().complete
     assert sum(map(len, kept.values())) > 0

@@ -102,8 +102,8 @@ def test_a_decision_calls_off_what_is_in_flight_and_keeps_its_rounds_alone(tmp_p
         return (await running)[0]
 
     result = asyncio.run(work())
-    assert result["k"] == 2
-    assert result["complete"] is True
+    assert result.k == 2
+    assert result.complete is True
     assert set(map(tuple, indices(run).values())) == {(0, 1)}
     assert {grade.index for grade in run.folder.grades()} == {0, 1}
 
@@ -148,7 +148,7 @@ def test_a_resumed_run_looks_at_the_stored_rounds_before_it_draws(tmp_path: Path
         return number == 3
 
     (result,) = asyncio.run(in_rounds(larger, engine, decided))
-    assert (looks, engine.requests, result["k"]) == ([1, 2, 3], [], 3)
+    assert (looks, engine.requests, result.k) == ([1, 2, 3], [], 3)
 
 
 def test_a_failed_sample_ends_with_its_round(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_failed_sample_ends_with_its_round(tmp_path: Path) -> None:
         return right(request)
 
     (result,) = asyncio.run(in_rounds(run, FakeEngine(reply), lambda *_: False))
-    assert (result["errors"], result["k"], result["pending"]) == (1, 3, 0)
+    assert (result.errors, result.k, result.pending) == (1, 3, 0)
 
 
 def test_a_fault_of_the_grading_ends_rounds_that_wait_for_it(
@@ -239,5 +239,5 @@ def test_a_kill_while_the_rest_is_thrown_away_leaves_no_grade_without_its_sample
     sampled = {sample.key for sample in run.folder.samples()}
     assert {grade.key for grade in run.folder.grades()} <= sampled
     (result,) = asyncio.run(Runner([run], FakeEngine(right), InlinePool()).run())
-    assert (result["complete"], result["scores"][0]["n"]) == (True, 5 * 8)
+    assert (result.complete, result.scores[0].n) == (True, 5 * 8)
     assert sum(1 for _ in run.folder.grades()) == 5 * 8

@@ -46,8 +46,8 @@ def test_a_run_samples_grades_and_scores_everything_once(tmp_path: Path) -> None
     assert sorted(keys(run.folder)) == sorted(ALL)
     assert {grade.key for grade in run.folder.grades()} == ALL
     assert result == run.folder.scores()
-    assert result["scores"][0]["value"] == 1.0  # type: ignore[index]
-    assert result["complete"] is True
+    assert result.scores[0].value == 1.0
+    assert result.complete is True
     assert engine.most_in_flight == 6
 
 
@@ -87,14 +87,14 @@ def test_an_engine_error_is_recorded_and_mended_by_the_next_run(tmp_path: Path) 
 
     run = make_run(tmp_path)
     result = complete_inline(run, FakeEngine(fail))
-    score = result["scores"][0]  # type: ignore[index]
-    assert score["verdicts"] == {"correct": 16, "error": 4}
-    assert (score["value"], score["n"], score["n_problems"]) == (1.0, 20, 4)
-    assert (score["complete"], result["complete"]) == (False, False)
-    assert run.folder.errors()[0]["message"] == "no luck"
+    score = result.scores[0]
+    assert score.verdicts == {"correct": 16, "error": 4}
+    assert (score.value, score.n, score.n_problems) == (1.0, 20, 4)
+    assert (score.complete, result.complete) == (False, False)
+    assert run.folder.errors()[0].message == "no luck"
     mended = complete_inline(run, FakeEngine(right))
-    assert mended["scores"][0]["verdicts"] == {"correct": 20}  # type: ignore[index]
-    assert mended["complete"] is True
+    assert mended.scores[0].verdicts == {"correct": 20}
+    assert mended.complete is True
 
 
 def test_an_engine_that_is_down_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_full_queue_refuses_and_the_rest_is_graded_from_disk(tmp_path: Path) -
     run = make_run(tmp_path, k=200)
     result = complete(run, FakeEngine(right, concurrency=1000))
     assert Counter(grade.key for grade in run.folder.grades()).most_common(1)[0][1] == 1
-    assert result["scores"][0]["verdicts"] == {"correct": 1000}  # type: ignore[index]
+    assert result.scores[0].verdicts == {"correct": 1000}
 
 
 def test_a_full_disk_ends_the_run_with_whole_lines(tmp_path: Path) -> None:

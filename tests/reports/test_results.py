@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import DataError, UsageError
 from harness.reports.results import Rate, read_results, scores_json
+from harness.stats.scores import SkippedMetric, mean_length
 from harness.storage.files import Appender
 from harness.types import Grade, Verdict
 
@@ -23,9 +24,11 @@ def test_a_complete_run(write_run: WriteRun) -> None:
     assert result.rates == {"p00": Rate(1, 2), "p01": Rate(2, 2)}
     assert result.scored is not None
     assert result.scored.scores[0].value == 0.75
-    assert result.scored.mean_tokens("reasoning") == 100
-    assert result.scored.mean_tokens("response") == 30
-    assert result.scored.skipped == {"cons@4": "needs 4 samples per problem, there are 2"}
+    assert mean_length(result.scored.tokens.reasoning) == 100
+    assert mean_length(result.scored.tokens.response) == 30
+    assert result.scored.skipped == (
+        SkippedMetric("cons@4", "needs 4 samples per problem, there are 2"),
+    )
 
 
 def test_json_has_one_row_a_metric_with_the_documented_keys(write_run: WriteRun) -> None:

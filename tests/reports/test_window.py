@@ -19,6 +19,7 @@ from harness.reports.page.html import render_html
 from harness.reports.page.output import render_markdown
 from harness.reports.results import read_results
 from harness.stats.metrics import pass_at
+from harness.stats.scores import TaskScores
 from harness.task import Task
 from harness.tasks.aime import AIME24
 from harness.types import Judging, Problem, Provenance, Verdict
@@ -53,7 +54,7 @@ PROBLEMS = [
 VERDICTS = [[C], [C], [C], [W], [C]]
 
 
-def in_window(path: Path, window: Window) -> Mapping[str, Mapping[str, Any]]:
+def in_window(path: Path, window: Window) -> Mapping[str, TaskScores]:
     return scores_in_window(path, task_named, window)
 
 

@@ -40,7 +40,7 @@ GRADES = [*grades("a", "++"), *grades("b", "+-"), *grades("c", "++"), *grades("d
 
 def test_each_group_has_its_own_mean_and_errors() -> None:
     rows = breakdown(PROBLEMS, tallies(GRADES))
-    assert [(r["by"], r["group"], r["n_problems"], r["value"]) for r in rows] == [
+    assert [(r.by, r.group, r.n_problems, r.value) for r in rows] == [
         ("month", "2024-08", 1, 1.0),
         ("month", "2024-09", 2, 0.75),
         ("difficulty", "easy", 1, 1.0),
@@ -48,21 +48,21 @@ def test_each_group_has_its_own_mean_and_errors() -> None:
         ("difficulty", "hard", 1, 0.5),
     ]
     september = rows[1]
-    assert september["se_problems"] == pytest.approx(0.25)  # of the means 0.5 and 1
-    assert september["se_sampling"] == pytest.approx((0.25 + 0) ** 0.5 / 2)
-    assert rows[0]["se_problems"] is None
+    assert september.se_problems == pytest.approx(0.25)  # of the means 0.5 and 1
+    assert september.se_sampling == pytest.approx((0.25 + 0) ** 0.5 / 2)
+    assert rows[0].se_problems is None
 
 
 def test_a_property_that_not_every_problem_has_makes_no_rows() -> None:
     undated = PROBLEMS | {"e": Problem("e", "?", meta={"difficulty": "easy"})}
     found = breakdown(undated, tallies([*GRADES, *grades("e", "--")]))
-    assert {row["by"] for row in found} == {"difficulty"}
-    assert breakdown({}, tallies(GRADES)) == []
+    assert {row.by for row in found} == {"difficulty"}
+    assert breakdown({}, tallies(GRADES)) == ()
 
 
 def test_the_range_runs_from_all_open_ones_wrong_to_what_the_tests_say() -> None:
     found = open_range(PROBLEMS, tallies(GRADES))
     assert found is not None
-    assert (found["n_open"], found["low"], found["high"]) == (1, 0.5, pytest.approx(2.5 / 3))
-    assert found["low_se_problems"] == pytest.approx(3**-0.5 / 2)
+    assert (found.n_open, found.low, found.high) == (1, 0.5, pytest.approx(2.5 / 3))
+    assert found.low_se_problems == pytest.approx(3**-0.5 / 2)
     assert open_range({"a": PROBLEMS["a"]}, tallies(GRADES)) is None

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, content_hash
 from harness.storage.files import Appender, read_lines, write_json, write_lines
-from harness.storage.run_folder import Manifest, RunFolder, RunWriter, TaskFolder
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Judging, Limits, Problem, Provenance, Sample, TestCase, Verdict
 
 PROBLEMS = [
@@ -55,7 +56,7 @@ def sample(index: int, response: str = "2") -> Sample:
 
 def make(path: Path, *, k: int = 4, protocol: Protocol = PROTOCOL) -> TaskFolder:
     with RunWriter(path) as writer:
-        writer.begin(MODEL, {"host": "here"})
+        writer.begin(MODEL, Start(host="here"))
         return writer.add_task(protocol, PROBLEMS, k)
 
 
@@ -196,7 +197,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere/samples\.jsonl: cannot be written"):
         Appender(tmp_path / "nowhere" / "samples.jsonl")
     with pytest.raises(DataError, match=r"nowhere/x\.json: cannot be written"):
-        write_json(tmp_path / "nowhere" / "x.json", {})
+        write_json(tmp_path / "nowhere" / "x.json", Start())
 
 
 # Locks
@@ -308,7 +309,7 @@ def test_starts_are_added_up_and_the_first_manifest_stays(tmp_path: Path) -> Non
     make(tmp_path)
     make(tmp_path)
     manifest = RunFolder(tmp_path).manifest()
-    assert [start["number"] for start in manifest.starts] == [0, 1]
+    assert [start.number for start in manifest.starts] == [0, 1]
     assert (manifest.model, manifest.k) == ("tiny", {"sums": 4})
 
 
@@ -349,23 +350,27 @@ def test_a_task_is_checked_before_anything_is_drawn(tmp_path: Path) -> None:
 
 def test_a_start_does_not_change_the_manifest_that_it_was_given(tmp_path: Path) -> None:
     with RunWriter(tmp_path) as writer:
-        begun = writer.begin(MODEL, {"host": "here"})
-    assert begun.starts == [{"number": 0, "host": "here"}]
-    assert MODEL.starts == []
+        begun = writer.begin(MODEL, Start(host="here"))
+    assert begun == Start(number=0, host="here")
+    assert MODEL.starts == ()
 
 
 def test_another_model_is_refused_and_another_library_version_is_not(tmp_path: Path) -> None:
     make(tmp_path)
     with RunWriter(tmp_path) as writer:
         with pytest.raises(ProtocolMismatch, match="model: tiny against large"):
-            writer.begin(replace(MODEL, model="large"), {})
+            writer.begin(replace(MODEL, model="large"), Start())
         with pytest.raises(ProtocolMismatch, match="dtype: float32 against bfloat16"):
-            writer.begin(replace(MODEL, fingerprint={"engine": "fake", "dtype": "bfloat16"}), {})
+            writer.begin(
+                replace(MODEL, fingerprint={"engine": "fake", "dtype": "bfloat16"}), Start()
+            )
         with pytest.raises(ProtocolMismatch, match="lm_eval_model: None against hf"):
             writer.begin(
-                replace(MODEL, fingerprint={**MODEL.fingerprint, "lm_eval_model": "hf"}), {}
+                replace(MODEL, fingerprint={**MODEL.fingerprint, "lm_eval_model": "hf"}), Start()
             )
-        writer.begin(replace(MODEL, fingerprint={**MODEL.fingerprint, "versions": {"t": "2"}}), {})
+        writer.begin(
+            replace(MODEL, fingerprint={**MODEL.fingerprint, "versions": {"t": "2"}}), Start()
+        )
 
 
 def test_samples_of_an_protocol_that_is_gone_are_not_taken_for_those_of_another(
@@ -410,5 +415,5 @@ def test_a_task_without_scores_says_so(tmp_path: Path) -> None:
 
 
 def test_a_replaced_file_is_readable_by_others(tmp_path: Path) -> None:
-    write_json(tmp_path / "scores.json", {})
+    write_json(tmp_path / "scores.json", Start())
     assert (tmp_path / "scores.json").stat().st_mode & 0o777 == 0o644

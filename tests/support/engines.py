@@ -14,7 +14,7 @@ import pytest
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.interfaces import Completion, Request
-from harness.types import Prompt, Sampling
+from harness.types import Prompt, Sampling, Score
 from tests.support.processes import processes
 
 # float32 for equal tokens. The CPU build draws a seeded sample only from a prompt that is prefilled
@@ -131,7 +131,7 @@ def facts(completions: Sequence[Completion]) -> list[tuple[Any, ...]]:
     return [(c.text, c.finish_reason, c.n_prompt_tokens, c.n_tokens) for c in completions]
 
 
-def close_scores(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def close_scores(one: Score, other: Score) -> bool:
     """Whether two scores of one model differ by three errors at most."""
-    error = (one["se_sampling"] ** 2 + other["se_sampling"] ** 2) ** 0.5
-    return 0 < error < 0.1 and abs(one["value"] - other["value"]) <= 3 * error
+    error = ((one.se_sampling or 0.0) ** 2 + (other.se_sampling or 0.0) ** 2) ** 0.5
+    return 0 < error < 0.1 and abs(one.value - other.value) <= 3 * error

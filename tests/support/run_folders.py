@@ -11,8 +11,10 @@ from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
-from harness.storage.files import Appender, write_json
-from harness.storage.run_folder import Manifest, RunWriter
+from harness.storage.files import Appender
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import ErrorRow, RunWriter
+from harness.storage.scores import write_scores
 from harness.task import Task
 from harness.types import Grade, Problem, Row, Sample, Sampling, Verdict
 
@@ -73,7 +75,9 @@ def run_writer(folder: Path) -> WriteRun:
         )
         protocol = make_protocol(noun, problems, noun.sampling, source=noun.dataset.source(None))
         with RunWriter(folder / name) as run:
-            run.begin(Manifest(model, FINGERPRINT, harness="0.1.0"), {"command": "harness run"})
+            run.begin(
+                Manifest(model, FINGERPRINT, harness="0.1.0"), Start(command=("harness", "run"))
+            )
             written = run.add_task(protocol, problems, k)
             grades, statistics, errors = [], SampleStatistics(), []
             files = [
@@ -82,8 +86,7 @@ def run_writer(folder: Path) -> WriteRun:
             for problem, found in zip(problems, verdicts, strict=True):
                 for index, verdict in enumerate(found):
                     if verdict is Verdict.ERROR:
-                        fault = {"problem_id": problem.id, "index": index, "stage": "engine"}
-                        errors.append({**fault, "message": "server gone"})
+                        errors.append(ErrorRow("engine", problem.id, index, "server gone", 0.0))
                     elif verdict is not None:
                         sample = _sample(problem, index, verdict, reasoning)
                         statistics.add(sample)
@@ -95,9 +98,9 @@ def run_writer(folder: Path) -> WriteRun:
             for file in files:
                 file.close()
             if scored:
-                failed = {(str(e["problem_id"]), int(str(e["index"]))) for e in errors}
+                failed = {error.key for error in errors}
                 value = score_task(protocol, k, grader, noun.metrics, grades, failed, statistics)
-                write_json(written.path / "scores.json", value)
+                write_scores(written.path, value)
         return folder / name
 
     return write

@@ -18,7 +18,9 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
-from harness.storage.run_folder import Manifest, RunWriter, TaskFolder
+from harness.stats.scores import TaskScores
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import RunWriter, TaskFolder
 from harness.task import Task
 from harness.tasks.kinds import KINDS
 from harness.types import Grade, Problem, Sample, Sampling, Verdict
@@ -33,7 +35,7 @@ def make_run(path: Path, *, k: int = 4, task: Task | None = None, **sampling: ob
     settings = Sampling(k=k, temperature=0.6, **sampling)  # type: ignore[arg-type]
     protocol = make_protocol(task, PROBLEMS, settings)
     with RunWriter(path) as writer:
-        writer.begin(Manifest(model="m", fingerprint={"engine": "fake"}), {})
+        writer.begin(Manifest(model="m", fingerprint={"engine": "fake"}), Start())
         folder = writer.add_task(protocol, PROBLEMS, k)
     return TaskRun(task, protocol, {p.id: p for p in PROBLEMS}, settings, folder)
 
@@ -44,12 +46,12 @@ def right(request: Request) -> Completion:
 
 def complete(
     run: TaskRun, engine: FakeEngine | None, pool: GradingPool | InlinePool | None = None
-) -> dict[str, object]:
+) -> TaskScores:
     """The scores of a run, graded in one process unless a pool is given."""
     return asyncio.run(Runner([run], engine, pool or GradingPool(1)).run())[0]
 
 
-def complete_inline(run: TaskRun, engine: FakeEngine) -> dict[str, object]:
+def complete_inline(run: TaskRun, engine: FakeEngine) -> TaskScores:
     """The scores of a run, graded at once in this process."""
     return complete(run, engine, InlinePool())
 
@@ -67,7 +69,7 @@ class Rule:
 
 def in_rounds(
     run: TaskRun, engine: FakeEngine, decided: Callable[[TaskRun, int], bool]
-) -> Coroutine[Any, Any, list[dict[str, Any]]]:
+) -> Coroutine[Any, Any, list[TaskScores]]:
     """Complete a run in rounds until `decided` says so, graded at once in this process."""
     return Runner([run], engine, InlinePool(), drawing=Drawing(rule=Rule(decided))).run()
 

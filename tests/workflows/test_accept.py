@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.errors import DataError, Incomplete, UsageError
+from harness.stats.sequential import Stopping
 from harness.storage.files import read_json, write_json
 from harness.storage.ledger import LEDGER, read_ledger
+from harness.storage.scores import write_stopping
 from harness.tasks.kinds import KINDS
 from harness.workflows.accept import accept
 from harness.workflows.import_responses import import_responses
@@ -72,12 +75,13 @@ def test_a_run_that_was_not_scored_or_stopped_early_is_refused(runs: Path) -> No
     (runs / "one" / "integer" / "scores.json").unlink()
     with pytest.raises(Incomplete, match=r"integer: no scores\.json"):
         accept(runs / "one")
-    write_json(runs / "two" / "integer" / "stopping.json", {"round": 3, "k": 16})
+    stopping = Stopping(base="one", k=16, margin=0.05, alpha=0.05)
+    write_stopping(runs / "two" / "integer", replace(stopping, round=3))
     with pytest.raises(
         Incomplete, match="integer: its sampling stopped early, after round 3 of 16"
     ):
         accept(runs / "two")
-    write_json(runs / "two" / "integer" / "stopping.json", {"round": 16, "k": 16})
+    write_stopping(runs / "two" / "integer", replace(stopping, round=16))
     assert len(accept(runs / "two")) == 2
 
 

@@ -12,7 +12,9 @@ import pytest
 
 from harness.cli import run_command
 from harness.pipeline.pending import TaskRun
+from harness.stats.sequential import Stopping
 from harness.storage.files import read_json, read_lines, write_json, write_lines
+from harness.storage.scores import write_stopping
 from harness.types import Grade, Problem, Verdict
 from tests.support.run_folders import C, W, WriteRun
 
@@ -262,9 +264,8 @@ def test_a_base_that_stopped_early_is_named(
     write_run: WriteRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base, new = write_run(STRONG, name="a"), write_run(STEADY, name="b")
-    record = {"base": "c", "k": 32, "margin": 0.05, "alpha": 0.05, "round": 16,
-              "decision": "no regression", "analyses": []}  # fmt: skip
-    write_json(base / "practice_integer" / "stopping.json", record)
+    stopping = Stopping(base="c", k=32, margin=0.05, alpha=0.05, round=16, decision="no regression")
+    write_stopping(base / "practice_integer", stopping)
     assert compare(base, new) == 0
     assert "sampling of the base stopped early, after round 16 of 32" in said(capsys)
 

@@ -17,6 +17,7 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import silent
 from harness.registry import find_tasks
+from harness.stats.scores import TaskScores
 from harness.storage.files import read_json
 from harness.storage.run_folder import RunFolder
 from harness.workflows import evaluate as workflow
@@ -28,7 +29,7 @@ TASK = "practice_integer"
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[TaskScores]]:
     """Evaluate practice_integer with an engine that is right with a given chance."""
     answers = {p.id: p.answer for p in _problems()}
 
@@ -42,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[d
         bases: Mapping[str, Path] | None = None,
         allow: Sequence[str] = (),
         **settings: Any,
-    ) -> list[dict[str, Any]]:
+    ) -> list[TaskScores]:
         draws = random.Random(seed)
         engines: list[FakeEngine] = []
 
@@ -86,16 +87,14 @@ def test_a_drop_stops_early_with_every_problem_asked_equally_often(
 ) -> None:
     run(0.9, "base", k=16)
     (result,) = run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
-    stopped = result["stopped"]
-    assert stopped["decision"] == "regression"
-    assert result["k"] == stopped["round"] < 8
-    assert result["complete"]
-    assert set(rounds_of(tmp_path / "new").values()) == {stopped["round"]}
-    assert [analysis["round"] for analysis in stopped["analyses"]] == list(
-        range(1, stopped["round"] + 1)
-    )
-    assert stopped["interval"][0] < stopped["score"] < stopped["interval"][1]
-    assert RunFolder(tmp_path / "new").manifest().k[TASK] == stopped["round"]
+    stopped = result.stopped
+    assert stopped.decision == "regression"
+    assert result.k == stopped.round < 8
+    assert result.complete
+    assert set(rounds_of(tmp_path / "new").values()) == {stopped.round}
+    assert [found.round for found in stopped.analyses] == list(range(1, stopped.round + 1))
+    assert stopped.interval[0] < stopped.score < stopped.interval[1]
+    assert RunFolder(tmp_path / "new").manifest().k[TASK] == stopped.round
 
 
 def test_compare_goes_by_the_boundary_that_holds_at_any_round(
@@ -122,7 +121,7 @@ def test_the_same_command_again_draws_nothing_more(run: Callable[..., Any], tmp_
     before = (tmp_path / "new" / TASK / "samples.jsonl").read_bytes()
     (again,) = run(0.5, "new", seed=2, **options)
     assert (tmp_path / "new" / TASK / "samples.jsonl").read_bytes() == before
-    assert again["stopped"] == first["stopped"]
+    assert again.stopped == first.stopped
 
 
 def test_a_run_that_died_in_a_round_goes_on_there(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -131,12 +130,12 @@ def test_a_run_that_died_in_a_round_goes_on_there(run: Callable[..., Any], tmp_p
     with pytest.raises(EngineDown):
         run(0.7, "new", seed=1, dies_at=100, **options)
     record = read_json(tmp_path / "new" / TASK / "stopping.json")
-    assert [analysis["round"] for analysis in record["analyses"]] == [1, 2]
+    assert [found["round"] for found in record["analyses"]] == [1, 2]
     (result,) = run(0.7, "new", seed=3, **options)
-    assert [analysis["round"] for analysis in result["stopped"]["analyses"]][:3] == [1, 2, 3]
+    assert [found.round for found in result.stopped.analyses][:3] == [1, 2, 3]
     counts = rounds_of(tmp_path / "new")
     assert len(counts) == 40
-    assert set(counts.values()) == {result["k"]}
+    assert set(counts.values()) == {result.k}
 
 
 def test_another_margin_or_cap_in_mid_run_is_refused(
@@ -157,7 +156,7 @@ def test_the_same_base_by_another_path_is_the_same_gate(
     run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     monkeypatch.chdir(tmp_path)
     (again,) = run(0.5, "new", seed=1, k=16, until="decided", base=Path("base"))
-    assert again["stopped"]["decision"] == "regression"
+    assert again.stopped.decision == "regression"
 
 
 def test_a_base_given_for_each_task_that_cannot_be_used_leaves_the_task_in_full(
@@ -167,9 +166,9 @@ def test_a_base_given_for_each_task_that_cannot_be_used_leaves_the_task_in_full(
     run(0.9, "base", k=4)
     options = {"k": 4, "until": "decided", "bases": {TASK: tmp_path / "base"}}
     (other,) = run(0.5, "hot", seed=1, temperature=1.0, **options)
-    assert (other["k"], other["stopped"]) == (4, None)
+    assert (other.k, other.stopped) == (4, None)
     (allowed,) = run(0.5, "warm", seed=1, temperature=1.0, allow=("temperature",), **options)
-    assert allowed["stopped"]["decision"] == "regression"
+    assert allowed.stopped.decision == "regression"
 
 
 def test_rounds_in_which_every_sample_failed_end_incomplete(
@@ -177,8 +176,8 @@ def test_rounds_in_which_every_sample_failed_end_incomplete(
 ) -> None:
     run(0.9, "base", k=4)
     (result,) = run(0.5, "new", fails=True, k=4, until="decided", base=tmp_path / "base")
-    assert result["errors"] == 160
-    assert not result["complete"]
+    assert result.errors == 160
+    assert not result.complete
 
 
 def test_a_fixed_number_of_samples_takes_the_record_away(
@@ -187,7 +186,7 @@ def test_a_fixed_number_of_samples_takes_the_record_away(
     run(0.9, "base", k=16)
     run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     (result,) = run(0.5, "new", seed=2, k=16)
-    assert result["stopped"] is None
+    assert result.stopped is None
     assert set(rounds_of(tmp_path / "new").values()) == {16}
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.registry import tasks
+from harness.stats.scores import TaskScores
 from harness.storage.run_folder import RunFolder
 from harness.task import Task
 from harness.tasks.kinds import KINDS
@@ -21,7 +22,7 @@ from harness.workflows.import_responses import import_responses, parse_columns
 
 def run_import(
     path: Path, out: Path, task: Task | None = None, columns: Mapping[str, str] | None = None
-) -> list[dict[str, Any]]:
+) -> list[TaskScores]:
     work = import_responses(
         path, task or KINDS["integer"], columns or {}, out, model="m",
         observe=lambda _: lambda *_: None,
@@ -47,10 +48,10 @@ ROW = {"id": "a", "statement": "1+1?", "answer": 2}
 def test_columns_are_found_by_name_or_mapped(tmp_path: Path) -> None:
     by_name = write(tmp_path / "n.jsonl", [{"unique_id": "a", "question": "1+1?", "gold": "2",
                                             "completions": [r"\boxed{2}"]}])  # fmt: skip
-    assert run_import(by_name, tmp_path / "n")[0]["scores"][0]["value"] == 1.0
+    assert run_import(by_name, tmp_path / "n")[0].scores[0].value == 1.0
     mapped = write(tmp_path / "m.jsonl", [{"q": "1+1?", "a": "2", "texts": [r"\boxed{2}"]}])
     columns = parse_columns(["statement=q,answer=a", "responses=texts"])
-    assert run_import(mapped, tmp_path / "m", columns=columns)[0]["scores"][0]["value"] == 1.0
+    assert run_import(mapped, tmp_path / "m", columns=columns)[0].scores[0].value == 1.0
 
 
 def test_one_row_a_response_is_grouped_by_problem(tmp_path: Path) -> None:
@@ -89,9 +90,9 @@ def test_ragged_responses_make_an_incomplete_run(tmp_path: Path) -> None:
         {**ROW, "id": "b", "responses": [r"\boxed{3}"]},
     ]
     result = run_import(write(tmp_path / "r.jsonl", rows), tmp_path / "out")[0]
-    score = result["scores"][0]
-    assert (score["value"], score["n"], score["k"]) == (0.5, 4, 3)
-    assert (result["complete"], result["pending"], result["errors"]) == (False, 2, 0)
+    score = result.scores[0]
+    assert (score.value, score.n, score.k) == (0.5, 4, 3)
+    assert (result.complete, result.pending, result.errors) == (False, 2, 0)
 
 
 def test_a_task_reads_its_own_schema(tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_choices_listed_in_the_statement_are_letters(tmp_path: Path) -> None:
     row = {"statement": "A) 1 B) 2", "answer": "B", "responses": ["Answer: B", "Answer: A"]}
     out = tmp_path / "out"
     result = run_import(write(tmp_path / "r.jsonl", [row]), out, KINDS["choice"])
-    assert result[0]["scores"][0]["value"] == 0.5
+    assert result[0].scores[0].value == 0.5
 
 
 def test_the_same_file_again_adds_nothing_and_another_is_refused(tmp_path: Path) -> None:
@@ -154,6 +155,6 @@ def test_published_responses_score_what_their_publisher_says(
     columns = parse_columns(["statement=problem,answer=answer,responses=responses"])
     path = test_data / "math_responses_100x8.jsonl"
     result = run_import(path, tmp_path / "out", KINDS["math"], columns)[0]
-    score = result["scores"][0]
-    assert (score["metric"], score["n"], score["k"]) == ("pass@1", 800, 8)
-    assert abs(score["value"] - 0.910) <= 0.01
+    score = result.scores[0]
+    assert (score.metric, score.n, score.k) == ("pass@1", 800, 8)
+    assert abs(score.value - 0.910) <= 0.01

@@ -16,6 +16,7 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
+from harness.storage.manifest import ExpectedSamples
 from harness.storage.run_folder import RunFolder
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
@@ -54,7 +55,7 @@ class Bench:
         known: Mapping[str, Path] | None = None,
         tasks: str = TASKS,
         **settings: Any,
-    ) -> dict[str, Any]:
+    ) -> Mapping[str, ExpectedSamples]:
         """Complete a run of six problems a task; returns the plan in its manifest."""
         self.asked.clear()
         path = self.folder / name
@@ -62,9 +63,9 @@ class Bench:
                             **{"k": 2, **settings})  # fmt: skip
         found = find_tasks(tasks)
         asyncio.run(evaluate(found, asked, observe=silent, lengths=known))
-        plan = RunFolder(path).manifest().starts[-1]["plan"]
-        assert isinstance(plan["tasks"], dict)
-        return plan["tasks"]  # type: ignore[no-any-return]
+        plan = RunFolder(path).manifest().starts[-1].plan
+        assert plan is not None
+        return plan.tasks
 
     def in_order(self) -> bool:
         """Whether the longest were asked for first, over all tasks."""
@@ -79,7 +80,7 @@ def bench(inline_grading: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_without_any_lengths_one_sample_of_every_problem_shows_them(bench: Bench) -> None:
     plan = bench.run("first")
-    assert plan["practice_integer"] == {"samples": 12, "lengths_from": None}
+    assert plan["practice_integer"] == ExpectedSamples(samples=12)
     assert len({request.problem_id for request in bench.asked[:12]}) == 12
     rest = [length(request) for request in bench.asked[12:]]
     assert rest == sorted(rest, reverse=True)
@@ -89,9 +90,9 @@ def test_a_resumed_run_knows_the_lengths_of_its_own_samples(bench: Bench) -> Non
     bench.run("run")
     plan = bench.run("run", k=4)
     assert bench.in_order() and len(bench.asked) == 24
-    expected = sum(facts["tokens"] for facts in plan.values())
+    expected = sum(facts.tokens or 0 for facts in plan.values())
     assert expected == sum(length(request) for request in bench.asked)
-    assert {facts["lengths_from"] for facts in plan.values()} == {"this run"}
+    assert {facts.lengths_from for facts in plan.values()} == {"this run"}
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -100,21 +101,21 @@ def test_an_earlier_run_tells_the_lengths(bench: Bench, named: bool) -> None:
     old = bench.folder / "old"
     known = {"practice_integer": old}
     plan = bench.run("new", lengths=old) if named else bench.run("new", known)
-    assert plan["practice_math"]["lengths_from"] is None
+    assert plan["practice_math"].lengths_from is None
     facts = plan["practice_integer"]
-    assert (facts["lengths_from"], facts["samples"], facts["problems_known"]) == (
+    assert (facts.lengths_from, facts.samples, facts.problems_known) == (
         str(old), 12, "6 of 6",
     )  # fmt: skip
     problems = RunFolder(old).task("practice_integer").problems()
     integer = [length(request) for request in bench.asked if request.problem_id in problems]
     assert integer == sorted(integer, reverse=True)
-    assert (facts["tokens"], facts["longest_tokens"]) == (sum(integer), max(integer))
+    assert (facts.tokens, facts.longest_tokens) == (sum(integer), max(integer))
 
 
 def test_the_run_to_be_held_against_tells_the_lengths_of_rounds(bench: Bench) -> None:
     bench.run("base", k=4)
     plan = bench.run("new", until="decided", base=bench.folder / "base", k=3)
-    assert {facts["lengths_from"] for facts in plan.values()} == {str(bench.folder / "base")}
+    assert {facts.lengths_from for facts in plan.values()} == {str(bench.folder / "base")}
     first = [length(request) for request in bench.asked[:12]]
     assert {request.index for request in bench.asked[:12]} == {0}
     assert first == sorted(first, reverse=True)

@@ -13,7 +13,7 @@ import pytest
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.reports.tables.nightly import to_table
 from harness.storage.ledger import HISTORY, read_history
-from harness.storage.nights import Checkpoint, Outcome, worst
+from harness.storage.nights import Checkpoint, CheckpointResult, HistoryLine, worst
 from harness.storage.run_folder import RunFolder
 from harness.workflows.accept import accept
 from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs
@@ -34,7 +34,7 @@ def settings(**changes: Any) -> NightSettings:
     return NightSettings(**{**values, **changes})
 
 
-def night(given: NightSettings, *chosen: str, full: bool = False) -> list[Outcome]:
+def night(given: NightSettings, *chosen: str, full: bool = False) -> list[CheckpointResult]:
     found = plan(given, [INTEGER], chosen)
     return [
         asyncio.run(
@@ -53,11 +53,11 @@ def lines() -> list[dict[str, Any]]:
 
 def test_without_a_baseline_a_night_scores_and_exits_0() -> None:
     save("step-1")
-    (outcome,) = night(settings())
-    assert (outcome.verdict, outcome.exit_code, outcome.complete) == ("no baseline", 0, True)
+    (result,) = night(settings())
+    assert (result.verdict, result.exit_code, result.complete) == ("no baseline", 0, True)
     (line,) = lines()
     task = line["tasks"][TASK]
-    assert task["score"] == RunFolder(Path("runs/step-1")).task(TASK).scores()["scores"][0]["value"]
+    assert task["score"] == RunFolder(Path("runs/step-1")).task(TASK).scores().scores[0].value
     assert (task["base"], task["k"], task["errors"]) == (None, 8, 0)
     assert not Path("runs/accepted.json").exists(), "nothing is accepted by itself"
     assert night(settings()) == []
@@ -73,8 +73,8 @@ def test_a_drop_a_rise_and_what_changed_are_told_apart() -> None:
     assert (better.verdict, better.exit_code) == ("no regression", 0)
     assert better.comparison is not None
     assert better.comparison.rises == [TASK]
-    planned = RunFolder(Path("runs/step-2")).manifest().starts[-1]["plan"]["tasks"]
-    assert planned[TASK]["lengths_from"] == "runs/step-1"
+    planned = RunFolder(Path("runs/step-2")).manifest().starts[-1].plan
+    assert planned is not None and planned.tasks[TASK].lengths_from == "runs/step-1"
     assert (worse.verdict, worse.exit_code) == ("regression", 1)
     assert worse.fingerprint["chat_template"] == ("plain", "wrong")
     task = lines()[-1]["tasks"][TASK]
@@ -91,10 +91,10 @@ def test_the_baseline_moves_only_by_acceptance() -> None:
         save(f"step-{number}", accuracy)
     night(settings(), "out/step-1")
     accept(Path("runs/step-1"))
-    assert 1 not in [outcome.exit_code for outcome in night(settings())]
+    assert 1 not in [result.exit_code for result in night(settings())]
     assert plan(settings(), [INTEGER]).bases == {TASK: "step-1"}
     accept(Path("runs/step-2"))
-    assert [outcome.exit_code for outcome in night(settings(), "out/step-3")] == [1]
+    assert [result.exit_code for result in night(settings(), "out/step-3")] == [1]
     (itself,) = night(settings(), "out/step-2")
     assert (itself.verdict, itself.exit_code) == ("is the baseline", 0)
 
@@ -105,9 +105,9 @@ def test_another_protocol_is_told_and_the_run_is_kept_for_a_new_baseline() -> No
     accept(Path("runs/step-1"))
     save("step-2")
     warmer = settings(run={"tasks": TASK, "k": 8, "limit": 12, "temperature": 0.9})
-    (outcome,) = night(warmer)
-    assert (outcome.verdict, outcome.exit_code) == ("not the same protocol", 3)
-    assert "temperature: 0.6 against 0.9" in outcome.tasks[0].why
+    (result,) = night(warmer)
+    assert (result.verdict, result.exit_code) == ("not the same protocol", 3)
+    assert "temperature: 0.6 against 0.9" in result.tasks[0].why
     accept(Path("runs/step-2"))
     allowed = warmer.model_copy(update={"allow": ("temperature",)})
     accept(Path("runs/step-1"))
@@ -120,19 +120,19 @@ def test_a_stopped_early_run_is_completed_to_be_a_baseline() -> None:
     accept(Path("runs/step-1"))
     save("step-2", 0.1)
     gated = settings(until="decided")
-    (outcome,) = night(gated)
-    assert outcome.exit_code == 1
-    assert outcome.tasks[0].scores["k"] < 8
-    alerts = to_table(outcome, Path("runs")).alerts
+    (result,) = night(gated)
+    assert result.exit_code == 1
+    assert result.tasks[0].scores.k < 8
+    alerts = to_table(result, Path("runs")).alerts
     assert any("stopped early, after round" in line for line in alerts)
     assert not any("k of" in line for line in alerts)
     with pytest.raises(Exception, match="stopped early"):
         accept(Path("runs/step-2"))
     (again,) = night(gated, "out/step-2")
-    assert again.tasks[0].scores["k"] == outcome.tasks[0].scores["k"]
+    assert again.tasks[0].scores.k == result.tasks[0].scores.k
     assert len(RunFolder(Path("runs/step-2")).manifest().starts) == 1, "decided, not sampled again"
-    (outcome,) = night(gated, "out/step-2", full=True)
-    assert outcome.tasks[0].scores["k"] == 8
+    (result,) = night(gated, "out/step-2", full=True)
+    assert result.tasks[0].scores.k == 8
     accept(Path("runs/step-2"))
 
 
@@ -153,13 +153,13 @@ def test_a_checkpoint_that_cannot_be_loaded_does_not_end_the_night_and_is_tried_
 
 def test_samples_that_ended_in_error_make_the_next_night_try_again() -> None:
     path = save("step-1", broken=True)
-    (outcome,) = night(settings())
-    assert (outcome.verdict, outcome.exit_code) == ("incomplete", 4)
-    assert outcome.tasks[0].line()["errors"] == 12 * 8
+    (result,) = night(settings())
+    assert (result.verdict, result.exit_code) == ("incomplete", 4)
+    assert result.tasks[0].line().errors == 12 * 8
     save("step-1")
-    (outcome,) = night(settings())
-    assert (outcome.exit_code, outcome.complete) == (0, True)
-    assert read_history(Path("runs"))["step-1"]["complete"]
+    (result,) = night(settings())
+    assert (result.exit_code, result.complete) == (0, True)
+    assert read_history(Path("runs"))["step-1"].complete
     assert path.exists()
 
 
@@ -178,7 +178,7 @@ def test_an_interrupted_night_is_taken_up(monkeypatch: pytest.MonkeyPatch) -> No
         asyncio.run(hold(found, found.due[0], lambda _: INTEGER, observe=lambda _: stop))
     kept = len(list(RunFolder(Path("runs/step-1")).task(TASK).samples()))
     assert 0 < kept < 12 * 8
-    assert [outcome.checkpoint.run for outcome in night(settings())] == ["step-1", "step-2"]
+    assert [result.checkpoint.run for result in night(settings())] == ["step-1", "step-2"]
     assert len(RunFolder(Path("runs/step-1")).manifest().starts) == 2
 
 
@@ -186,13 +186,13 @@ def test_files_that_changed_under_a_finished_run_are_noticed() -> None:
     save("latest", 0.8)
     night(settings())
     save("latest", 0.3)
-    (outcome,) = night(settings())
-    assert isinstance(outcome.failure, ProtocolMismatch)
-    assert "'{content}' in the name pattern" in str(outcome.failure)
+    (result,) = night(settings())
+    assert isinstance(result.failure, ProtocolMismatch)
+    assert "'{content}' in the name pattern" in str(result.failure)
     assert [again.exit_code for again in night(settings())] == [3], "not only the first time"
     named = settings(name="{checkpoint}-{content}")
-    (outcome,) = night(named)
-    assert outcome.complete
+    (result,) = night(named)
+    assert result.complete
     assert night(named) == []
 
 
@@ -256,7 +256,10 @@ def test_an_untouched_checkpoint_is_known_without_being_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     item = Checkpoint(save("step-1"), "step-1")
-    later = {"time": "2999-01-01T00:00:00+0000", "content": "x", "complete": True}
+    later = HistoryLine(
+        time="2999-01-01T00:00:00+0000", run="step-1", checkpoint="out/step-1", content="x",
+        complete=True, verdict="no baseline", exit_code=0, failure=None, tasks={}, fingerprint={},
+    )  # fmt: skip
     monkeypatch.setattr("harness.workflows.checkpoints.content", lambda _: 1 / 0)
     assert not is_new(item, later)
     assert is_new(item, None)

@@ -48,8 +48,8 @@ def test_what_was_said_is_kept_when_the_engine_goes_down(
         asyncio.run(evaluate(find_tasks(task), settings, observe=silent))
     assert capsys.readouterr().err == "completions are capped at 9 tokens\n"
     (start,) = RunFolder(run).manifest().starts
-    assert start["notices"] == ["completions are capped at 9 tokens"]
-    assert start["seconds"] > 0
+    assert start.notices == ("completions are capped at 9 tokens",)
+    assert start.seconds > 0
 
 
 def test_a_model_that_loads_for_long_says_so(

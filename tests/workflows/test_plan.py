@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,8 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.stats import power
-from harness.storage.run_folder import Manifest, RunFolder, RunWriter
+from harness.storage.manifest import Manifest
+from harness.storage.run_folder import RunFolder, RunWriter
 from harness.types import Tally
 from harness.workflows.evaluate import prepare, run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
@@ -168,7 +170,7 @@ def test_a_drop_below_zero_is_no_plan() -> None:
 def test_a_runs_own_tasks_rates_and_lengths_are_taken(run: Path) -> None:
     (found,) = plan_inputs([], task_named, run=run, data=None, stated=Assumptions())
     assert (found.task, found.n_problems, found.k, found.length) == (TASK, LIMIT, 4, 10.0)
-    scored = RunFolder(run).task(TASK).scores()["scores"][0]["value"]
+    scored = RunFolder(run).task(TASK).scores().scores[0].value
     assert float(found.rates.mean()) == pytest.approx(scored, abs=0.05)
 
 
@@ -208,27 +210,24 @@ def test_a_run_without_grades_is_not_enough_to_plan(run: Path) -> None:
 
 def test_speed_is_that_of_the_starts_on_record(run: Path) -> None:
     manifest = RunFolder(run).manifest()
-    assert manifest.starts[0]["seconds"] > 0
-    manifest.starts[0]["seconds"] = 24.0
+    assert manifest.starts[0].seconds > 0
     with RunWriter(run) as writer:
-        writer.write_manifest(manifest)
+        writer.update_start(replace(manifest.starts[0], seconds=24.0))
     assert throughput(run) == pytest.approx(LIMIT * 4 * 10 / 24.0)
 
 
 def test_speed_is_that_of_the_batches_where_a_start_left_no_time(run: Path) -> None:
     manifest: Manifest = RunFolder(run).manifest()
-    del manifest.starts[0]["seconds"]
     with RunWriter(run) as writer:
-        writer.write_manifest(manifest)
+        writer.update_start(replace(manifest.starts[0], seconds=None))
     batches = math.ceil(LIMIT * 4 / 8)
     assert throughput(run) == pytest.approx(LIMIT * 4 * 10 / (2 * batches), rel=0.01)
 
 
 def test_speed_is_unknown_where_nothing_tells_it(run: Path) -> None:
     manifest = RunFolder(run).manifest()
-    del manifest.starts[0]["seconds"]
     with RunWriter(run) as writer:
-        writer.write_manifest(manifest)
+        writer.update_start(replace(manifest.starts[0], seconds=None))
     samples = run / TASK / "samples.jsonl"
     rows = [json.loads(line) for line in samples.read_text().splitlines()]
     for number, row in enumerate(rows):

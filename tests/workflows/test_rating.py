@@ -19,7 +19,8 @@ from harness.errors import DataError, HarnessError, UsageError
 from harness.protocol import make_protocol
 from harness.stats.elo import expected_place
 from harness.storage.files import write_lines
-from harness.storage.run_folder import Manifest, RunWriter
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import RunWriter
 from harness.tasks.aime import AIME24
 from harness.types import Grade, Problem, Provenance, Sampling, Verdict
 from harness.workflows.rating import rate
@@ -37,7 +38,7 @@ def run_folder(path: Path, marks: Marks, places: Mapping[str, Provenance] | None
     k = max(map(len, marks.values()))
     protocol = make_protocol(AIME24, problems, Sampling(k=k))
     with RunWriter(path) as writer:
-        writer.begin(Manifest("model", {}), {})
+        writer.begin(Manifest("model", {}), Start())
         folder = writer.add_task(protocol, problems, k)
         grades = [Grade(id, n, verdict) for id in marks for n, verdict in enumerate(marks[id])]
         write_lines(folder.path / "grades.jsonl", reversed(grades))

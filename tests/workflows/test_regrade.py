@@ -67,7 +67,7 @@ def test_changes_are_listed_by_sample_and_a_failure_leaves_no_grade(run: TaskRun
     assert len({grade.key for grade in grades}) == len(grades) == 15
     assert {grade.grader for grade in grades} == {"strict/1"}
     assert run.folder.protocol().grader == "strict/1"
-    assert len(run.folder.errors()) == run.folder.scores()["errors"] == 5
+    assert len(run.folder.errors()) == run.folder.scores().errors == 5
     assert [change.after.index for change in again(run)] == [3] * 5  # still without a grade
 
 

@@ -94,8 +94,8 @@ def test_an_import_is_scored_by_group_and_over_a_window(data: Path, tmp_path: Pa
     verdicts = {grade.problem_id: str(grade.verdict) for grade in folder.grades()}
     assert {id for id in verdicts if verdicts[id] == "correct"} == {"a", "b", "d"}
     scores = folder.scores()
-    assert {found["by"] for found in scores["breakdown"]} == {"month", "difficulty"}
-    assert (scores["range"]["n_open"], scores["range"]["low"], scores["range"]["high"]) == (
+    assert {found.by for found in scores.breakdown} == {"month", "difficulty"}
+    assert (scores.range.n_open, scores.range.low, scores.range.high) == (
         1, 0.4, 0.6,
     )  # fmt: skip
     before = (folder.path / "scores.json").read_bytes()
@@ -113,5 +113,5 @@ def test_an_import_of_a_window_holds_nothing_else(data: Path, tmp_path: Path) ->
     folder = RunFolder(run).task("livecodebench")
     assert list(folder.protocol().problems) == ["b", "c"]
     assert "3 outside 2024-08..2024-09" in folder.protocol().source
-    assert folder.scores()["scoring"] == "lcb-official"
+    assert folder.scores().scoring == "lcb-official"
     assert len(list(read_lines(folder.path / "samples.jsonl"))) == 2

@@ -139,7 +139,7 @@ def test_a_sweep_grades_on_the_cluster_and_keeps_the_notices(
     assert held == []
     for name in ("base", "temperature=0.3"):
         (start,) = RunFolder(bench.folder / "sweep" / name).manifest().starts
-        assert start["notices"] == ["node b grades nothing: it has no sandbox"]
+        assert start.notices == ("node b grades nothing: it has no sandbox",)
 
 
 def test_an_earlier_run_tells_a_sweep_its_lengths(bench: Bench) -> None:
@@ -148,7 +148,7 @@ def test_an_earlier_run_tells_a_sweep_its_lengths(bench: Bench) -> None:
     bench.elsewhere().run({"temperature": [0.3]}, lengths=str(old))
     for name in ("base", "temperature=0.3"):
         (start,) = RunFolder(bench.folder / "sweep" / name).manifest().starts
-        assert start["plan"]["tasks"][TASK]["lengths_from"] == str(old)
+        assert start.plan.tasks[TASK].lengths_from == str(old)
     with pytest.raises(UsageError, match="that run has none of practice_math"):
         bench.lay_out({"k": [1]}, lengths=str(old), tasks="practice_math")
 
@@ -214,7 +214,7 @@ def test_each_sampled_value_is_an_ordinary_run_and_one_engine_draws_them_all(
     assert runs["temperature=0.0"].manifest().k == {TASK: 1}
     assert runs["temperature=1.0"].task(TASK).protocol().temperature == 1.0
     assert runs["prompt=terse"].task(TASK).protocol().prompt == "{statement}"
-    assert runs["base"].task(TASK).scores()["complete"]
+    assert runs["base"].task(TASK).scores().complete
 
 
 def test_the_same_command_completes_and_asks_only_for_what_is_missing(bench: Bench) -> None:
@@ -392,13 +392,13 @@ def test_samples_that_end_in_error_are_counted_and_left_out(bench: Bench) -> Non
 # The errors of a difference
 
 
-def outcome(problem: int, index: int, right: bool, n_tokens: int = 9) -> effects.Outcome:
+def outcome(problem: int, index: int, right: bool, n_tokens: int = 9) -> effects.SampleOutcome:
     verdict = Verdict.CORRECT if right else Verdict.WRONG_ANSWER
-    return effects.Outcome(str(problem), index, verdict, n_tokens, 5, False)
+    return effects.SampleOutcome(str(problem), index, verdict, n_tokens, 5, False)
 
 
 def effect_of(
-    base: list[effects.Outcome], new: list[effects.Outcome], pairing: effects.Pairing
+    base: list[effects.SampleOutcome], new: list[effects.SampleOutcome], pairing: effects.Pairing
 ) -> Effect:
     measured = effects.measure(
         new, task="t", factor="f", value="v", source="stored", k=1, n_expected=len(new)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from harness.engines.batching import Batcher, BatchTooLarge
 from harness.engines.chat import Chat, length_cap
@@ -21,7 +20,7 @@ from harness.engines.checkpoint import load_model, weights_hash
 from harness.engines.hf.decoding import LoopStops, draw_tokens, drop_generation_defaults, stop_rows
 from harness.engines.hf.options import Options
 from harness.errors import DataError, UsageError
-from harness.interfaces import Completion, Request
+from harness.interfaces import Completion, Fingerprint, Request
 from harness.types import FinishReason
 
 _DEFAULTS = Options()
@@ -93,7 +92,7 @@ class TransformersEngine:
         """Whether the chat template ends inside open reasoning."""
         return self._chat.opens_reasoning
 
-    def fingerprint(self) -> Mapping[str, Any]:
+    def fingerprint(self) -> Fingerprint:
         """Weights, template, device, dtype, context and versions."""
         return {
             "engine": "transformers",

@@ -21,7 +21,7 @@ import copy
 import gc
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +37,7 @@ from harness.engines.lm_eval.calls import arguments, from_reply, record_replies,
 from harness.engines.lm_eval.models import Loaded
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
-from harness.interfaces import Completion, Request
+from harness.interfaces import Completion, Fingerprint, Request
 from harness.stats.seeds import derive_seed
 from harness.types import FinishReason, Prompt
 
@@ -95,7 +95,7 @@ class LmEvalEngine:
         """Whether the chat template ends inside open reasoning; False where a server renders it."""
         return self._opens_reasoning
 
-    def fingerprint(self) -> Mapping[str, Any]:
+    def fingerprint(self) -> Fingerprint:
         """Model, weights, template, dtype, context, arguments and versions."""
         return {
             "engine": "lm_eval",

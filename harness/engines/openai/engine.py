@@ -38,7 +38,7 @@ from harness.engines.openai.server import (
 )
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
-from harness.interfaces import Completion, Request
+from harness.interfaces import Completion, Fingerprint, Request
 
 if TYPE_CHECKING:
     from harness.engines.chat import Chat
@@ -107,7 +107,7 @@ class OpenAIEngine:
         """Whether the chat template opens reasoning, where the server does not split it off."""
         return self._info.opens_reasoning and not self._splits
 
-    def fingerprint(self) -> Mapping[str, Any]:
+    def fingerprint(self) -> Fingerprint:
         """Servers, model facts and options, without anything secret."""
         servers = "started for the run" if self.served else [
             server.address.shown for server in self._dispatch.servers

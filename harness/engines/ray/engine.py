@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import harness
 from harness.engines.ray.actor import EngineInfo, Host
@@ -13,7 +12,7 @@ from harness.engines.ray.options import Needs
 from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineError, HarnessError, UsageError
-from harness.interfaces import Completion, Request
+from harness.interfaces import Completion, Fingerprint, Request
 
 _CALLS = 1 << 16  # in flight at one actor; `Replicas` keeps them far below
 _CLOSE_SECONDS = 20.0  # for vLLM to end its processes
@@ -74,7 +73,7 @@ class RemoteEngine:
         """Whether the prompt as rendered opens reasoning."""
         return self.info.opens_reasoning
 
-    def fingerprint(self) -> Mapping[str, Any]:
+    def fingerprint(self) -> Fingerprint:
         """The fingerprint of the engine in the actor."""
         return self.info.fingerprint
 

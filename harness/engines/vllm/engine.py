@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from harness.engines.vllm.request import (
     sampling_params,
     token_prompt,
 )
-from harness.interfaces import Completion, Request
+from harness.interfaces import Completion, Fingerprint, Request
 from harness.types import FinishReason
 
 _QUEUE = 1.25  # requests in flight per sequence that vLLM runs, so that a free slot is filled
@@ -109,7 +109,7 @@ class VllmEngine:
         """Whether the chat template ends inside open reasoning."""
         return self.chat.opens_reasoning
 
-    def fingerprint(self) -> Mapping[str, Any]:
+    def fingerprint(self) -> Fingerprint:
         """Weights, template, device, dtype, parallelism, LoRA, arguments and versions."""
         config, lora = self._config, self._args.lora
         return {

@@ -28,7 +28,8 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.registry import tasks
-from harness.storage.run_folder import Manifest, RunFolder, RunWriter
+from harness.storage.manifest import Manifest, Start
+from harness.storage.run_folder import RunFolder, RunWriter
 from harness.types import Prompt, Sampling
 from tests.support.endpoint import quicken
 from tests.support.mock_server import Answers, Running, Script, task_answers
@@ -49,7 +50,7 @@ def integer_run(path: Path, *, problems: int = 30, k: int = 16) -> TaskRun:
     sampling = replace(task.sampling, k=k)
     protocol = make_protocol(task, found, sampling)
     with RunWriter(path) as writer:
-        writer.begin(Manifest(model="mock", fingerprint={"engine": "openai"}), {})
+        writer.begin(Manifest(model="mock", fingerprint={"engine": "openai"}), Start())
         folder = writer.add_task(protocol, found, k)
     return TaskRun(task, protocol, {p.id: p for p in found}, sampling, folder)
 
@@ -67,8 +68,8 @@ def test_with_ten_percent_failures_and_one_percent_drops_none_is_counted_as_wron
         (result,) = asyncio.run(drawn(Runner([run], engine, GradingPool(1)), engine))
         failed = sum(server.mock.outcomes[name] for name in failures)
     assert failed > 20
-    assert result["scores"][0]["verdicts"] == {"correct": 480}
-    assert result["complete"] is True
+    assert result.scores[0].verdicts == {"correct": 480}
+    assert result.complete is True
     assert run.folder.errors() == []
 
 
@@ -85,12 +86,12 @@ def test_samples_that_fail_for_good_are_errors_and_the_next_start_completes_them
         )
         engine = make_engine(given)
         (result,) = asyncio.run(drawn(Runner([run], engine, GradingPool(1)), engine))
-        verdicts = result["scores"][0]["verdicts"]
+        verdicts = result.scores[0].verdicts
         assert set(verdicts) == {"correct", "error"} and sum(verdicts.values()) == 16
         server.mock.script.failures = {}
         engine = make_engine(given)
         (result,) = asyncio.run(drawn(Runner([run], engine, GradingPool(1)), engine))
-    assert result["scores"][0]["verdicts"] == {"correct": 16}
+    assert result.scores[0].verdicts == {"correct": 16}
 
 
 async def drawn(runner: Runner, engine: object) -> list[dict[str, object]]:

@@ -131,7 +131,7 @@ def test_a_served_run_agrees_with_transformers_though_its_server_is_killed(
             engine="openai" if loop is served else "transformers",
         )  # fmt: skip
         (result,) = loop.run(evaluate([tasks()[TASK]], given, observe=observe))
-        scores.append(result["scores"][0])
+        scores.append(result.scores[0])
     assert any("is restarted with another seed" in text for text in served.notices)
     folder = RunFolder(tmp_path / "served").task(TASK)
     keys = [sample.key for sample in folder.samples()]

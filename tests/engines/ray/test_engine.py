@@ -141,7 +141,7 @@ def test_a_node_that_joins_late_gets_samples_and_its_loss_costs_none(
     asyncio.run(evaluate([tasks()[TASK]], given, observe=observe))
     check_whole(tmp_path, k=6, problems=40)
     assert lost and lost[0] < 6 * 40
-    notices = RunFolder(tmp_path).manifest().starts[0]["notices"]
+    notices = RunFolder(tmp_path).manifest().starts[0].notices
     assert any("2 replicas are asked for and the cluster holds 1" in n for n in notices)
     assert any("engine 1 stopped" in n for n in notices)
 
@@ -372,7 +372,7 @@ def test_a_vllm_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_model
     assert lives.samples[0, 0] and lives.samples[1, 0]
     manifest = RunFolder(tmp_path / "ray").manifest()
     assert manifest.fingerprint["engine"] == "ray:vllm"
-    assert [n for n in manifest.starts[0]["notices"] if "engine 1 stopped and is restarted" in n]
+    assert [n for n in manifest.starts[0].notices if "engine 1 stopped and is restarted" in n]
     plain = settings(late, cluster, tmp_path / "plain").model_copy(
         update={"engine": "transformers", "k": 8, "replicas": None, "ray_address": None}
     )
@@ -380,7 +380,7 @@ def test_a_vllm_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_model
         "harness.workflows.evaluate.make_engine", lambda given: Borrowed(embedded.engine)
     )
     (here,) = embedded.run(evaluate([tasks()[TASK]], plain, observe=lambda runs: silent))
-    assert close_scores(here["scores"][0], result["scores"][0])
+    assert close_scores(here.scores[0], result.scores[0])
 
 
 SRUN = """#!/bin/bash

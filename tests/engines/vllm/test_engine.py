@@ -133,7 +133,7 @@ def test_pass_at_1_agrees_with_the_transformers_engine(
         )
         run = RunSettings(model=late, tasks=TASK, output=tmp_path / name, engine=name, k=8)
         (result,) = loop.run(evaluate([tasks()[TASK]], run, observe=lambda runs: silent))
-        found.append(result["scores"][0])
+        found.append(result.scores[0])
     ours, theirs = found
     assert (ours["metric"], ours["k"]) == ("pass@1", 8)
     assert close_scores(ours, theirs)
@@ -211,7 +211,7 @@ def test_a_killed_replica_costs_nothing_and_no_draw_comes_twice(
     # Those in flight there when its loss was noticed, and nothing else, were asked for again.
     assert killer.lost <= sum(killer.asked.values()) - 360 <= 48
     assert max(killer.asked.values()) == 2
-    notices = RunFolder(run.output).manifest().starts[0]["notices"]
+    notices = RunFolder(run.output).manifest().starts[0].notices
     assert [n for n in notices if "engine 0 stopped and is restarted" in n]
     (folder,) = RunFolder(run.output).tasks()
     samples = list(folder.samples())

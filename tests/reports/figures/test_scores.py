@@ -6,6 +6,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from harness.stats.breakdown import breakdown
 from harness.stats.curves import cons_curve, pass_curve
 from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
+from harness.storage.scores import write_scores
 from harness.types import Problem, Provenance, Verdict
 
 C, W, T, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED, Verdict.ERROR
@@ -140,8 +142,8 @@ def test_hostile_names_stay_text(write_run: WriteRun) -> None:
 def test_scores_stand_beside_the_published_ones(write_run: WriteRun) -> None:
     run = write_run([[C, W]] * 15 + [[C, C]] * 15, task="aime24")
     plot = plots_of(run, task="aime24")["scores-pass-1"]
-    (score, *_) = RunFolder(run).task("aime24").scores()["scores"]
-    low, high = (100 * (score["value"] + side * 1.96 * score["se_sampling"]) for side in (-1, 1))
+    (score, *_) = RunFolder(run).task("aime24").scores().scores
+    low, high = (100 * (score.value + side * 1.96 * score.se_sampling) for side in (-1, 1))
     assert f"late: 75.0 ({low:.1f} to {high:.1f})" in plot.alt
     (axes,) = plot.figure.axes
     rows = {text.get_text(): text.get_position()[1] for text in axes.get_yticklabels()}
@@ -159,9 +161,7 @@ def test_scores_stand_beside_the_published_ones(write_run: WriteRun) -> None:
 def test_curves_end_at_the_scores(write_run: WriteRun) -> None:
     run = write_run([[C, C, W, W], [C, W, W, W], [C, C, C, C]])
     plots = plots_of(run)
-    scores = {
-        s["metric"]: s["value"] for s in RunFolder(run).task("practice_integer").scores()["scores"]
-    }
+    scores = {s.metric: s.value for s in RunFolder(run).task("practice_integer").scores().scores}
     (line,) = lines_of(plots["cons-at-k"]).values()
     assert [x for x, _ in line] == [1, 2, 3, 4]
     assert line[0][1] == pytest.approx(scores["pass@1"])
@@ -209,8 +209,8 @@ def dated_run(write_run: WriteRun) -> Path:
                 for i, day in enumerate(days)]  # fmt: skip
     run = write_run([[C, C], [C, W], [W, W], [W, W]], problems=problems, task="livecodebench")
     folder = RunFolder(run).task("livecodebench")
-    scores = folder.scores() | {"breakdown": breakdown(folder.problems(), tallies(folder.grades()))}
-    (folder.path / "scores.json").write_text(json.dumps(scores))
+    rows = breakdown(folder.problems(), tallies(folder.grades()))
+    write_scores(folder.path, replace(folder.scores(), breakdown=rows))
     return run
 
 

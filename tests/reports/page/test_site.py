@@ -237,8 +237,8 @@ def test_a_difference_takes_both_sampling_errors(write_run: WriteRun, runs: Path
         run = add(runs, write_run, f"r{day}", verdicts, day=day)
         facts, _ = read_run(run, runs)
         found.append(facts.tasks[0])
-        (score, *_) = RunFolder(run).task("practice_integer").scores()["scores"]
-        assert facts.tasks[0].se_sampling == score["se_sampling"]
+        (score, *_) = RunFolder(run).task("practice_integer").scores().scores
+        assert facts.tasks[0].se_sampling == score.se_sampling
     change = sampling_difference(found[0], found[1])
     assert change.value == -0.5
     assert change.error == pytest.approx(

@@ -1,0 +1,126 @@
+"""What scores.json holds of a task: its scores, and what a reader must know of the samples. Pure.
+
+The fields are the keys of the file. Shares and scores lie between 0 and 1, lengths are in tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.stats.sequential import Stopping
+from harness.types import Score
+
+
+@dataclass(frozen=True, slots=True)
+class LengthSummary:
+    """Mean, median and maximum of one kind of length, in tokens."""
+
+    mean: float
+    median: float
+    max: int
+
+
+def mean_length(lengths: LengthSummary | None) -> float | None:
+    """The mean of one kind of length, in tokens; None where no engine counted."""
+    return None if lengths is None else lengths.mean
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLengths:
+    """The lengths of the samples by part, in tokens; None where no engine counted."""
+
+    prompt: LengthSummary | None = None
+    reasoning: LengthSummary | None = None
+    response: LengthSummary | None = None
+    total: LengthSummary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedMetric:
+    """A metric that could not be computed, and why: "needs 64 samples per problem, there are 8"."""
+
+    metric: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakdownRow:
+    """pass@1 of one group of problems, such as those of the subject ("by") "Algebra" ("group")."""
+
+    by: str
+    group: str
+    n_problems: int
+    value: float
+    se_sampling: float | None
+    se_problems: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRange:
+    """Between what pass@1 lies where `n_open` problems lack the tests that decide.
+
+    `low` counts each sample of such a problem as wrong, `high` believes the tests at hand, which
+    refuse wrong programs and may accept too many. The errors are those over problems.
+    """
+
+    n_open: int
+    low: float
+    low_se_problems: float | None
+    high: float
+    high_se_problems: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskScores:
+    """The scores of one task of one run, and what they rest on.
+
+    Args:
+        protocol: hash of the protocol that the samples were drawn under.
+        k: samples asked for per problem.
+        scoring: how the task itself decides samples; `scores` may hold further scorings.
+        complete: no sample is pending and none ended in an internal error.
+        pending: samples that are not there yet.
+        errors: samples that ended in an internal error.
+        scores: one per metric and scoring, the task's own scoring first.
+        skipped: the metrics that could not be computed.
+        truncated_share: of the samples, those that the length cap ended.
+        looped: samples that the repetition guard cut.
+        duplicates: samples whose long text another sample of the same problem has already.
+        tokens: lengths of the samples.
+        stopped: the sequential test that may have ended the sampling before k; None where the
+            number of samples was fixed.
+        breakdown: pass@1 by group of problems.
+        range: the bounds of pass@1 where tests are missing; None where all are there.
+    """
+
+    protocol: str
+    k: int
+    scoring: str
+    complete: bool
+    pending: int
+    errors: int
+    scores: tuple[Score, ...]
+    skipped: tuple[SkippedMetric, ...] = ()
+    truncated_share: float = 0.0
+    looped: int = 0
+    duplicates: int = 0
+    tokens: TokenLengths = field(default_factory=TokenLengths)
+    stopped: Stopping | None = None
+    breakdown: tuple[BreakdownRow, ...] = ()
+    range: OpenRange | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether the same samples were scored in several ways."""
+        return len({score.scoring for score in self.scores}) > 1
+
+    @property
+    def main(self) -> dict[str, Score]:
+        """The scores under the task's own scoring, by metric."""
+        return {score.metric: score for score in self.scores if score.scoring == self.scoring}
+
+    @property
+    def verdicts(self) -> Mapping[str, int]:
+        """The number of samples by verdict; empty where nothing could be scored."""
+        return self.scores[0].verdicts if self.scores else {}

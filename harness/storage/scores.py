@@ -1,0 +1,138 @@
+"""TASK/scores.json and TASK/stopping.json: one writer and one reader of each.
+
+{"protocol": "9f..", "k": 64, "scoring": "integer", "complete": true, "pending": 0, "errors": 0,
+ "scores": [{"metric", "scoring", "value", "se_sampling", "se_problems", "n_problems", "n", "k",
+             "verdicts", "complete", "interval_sampling", "interval_problems"}],
+ "skipped": [{"metric", "why"}],
+ "truncated_share": 0.02, "looped": 0, "duplicates": 0,
+ "tokens": {"prompt"|"reasoning"|"response"|"total": {"mean", "median", "max"} or null},
+ "stopped": what stopping.json holds, null where the number of samples was fixed,
+ "breakdown": [{"by", "group", "n_problems", "value", "se_sampling", "se_problems"}],
+ "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems"} or null}
+
+{"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05,
+ "round": 5, "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
+ "analyses": [{"round", "difference", "low", "p_drop", "decision", "score", "interval"}]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.errors import DataError
+from harness.stats.intervals import Interval
+from harness.stats.scores import (
+    BreakdownRow,
+    LengthSummary,
+    OpenRange,
+    SkippedMetric,
+    TaskScores,
+    TokenLengths,
+)
+from harness.stats.sequential import InterimAnalysis, Stopping
+from harness.storage.files import Json, read_json, write_json
+from harness.types import Score
+
+SCORES = "scores.json"
+STOPPING = "stopping.json"
+T = TypeVar("T")
+
+
+def write_scores(folder: Path, scores: TaskScores) -> None:
+    """Replace scores.json of a task's folder in one step.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    write_json(folder / SCORES, scores)
+
+
+def read_scores(folder: Path) -> TaskScores:
+    """The scores of a task.
+
+    Raises:
+        DataError: scores.json is missing, damaged, or of another schema.
+    """
+    path = folder / SCORES
+    try:
+        return _scores(read_json(path))
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path}: not what the harness writes ({error!r}); run: harness score {folder.parent}"
+        ) from error
+
+
+def write_stopping(folder: Path, stopping: Stopping) -> None:
+    """Replace stopping.json of a task's folder in one step.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    write_json(folder / STOPPING, stopping)
+
+
+def read_stopping(folder: Path) -> Stopping | None:
+    """The sequential test of a task; None where its number of samples is fixed.
+
+    Raises:
+        DataError: stopping.json is damaged, or of another schema.
+    """
+    path = folder / STOPPING
+    if not path.exists():
+        return None
+    try:
+        return _stopping(read_json(path))
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise DataError(f"{path}: not what the harness writes ({error!r})") from error
+
+
+def _scores(data: Json) -> TaskScores:
+    return TaskScores(
+        **{
+            **data,
+            "scores": tuple(_score(row) for row in data["scores"]),
+            "skipped": tuple(SkippedMetric(**row) for row in data["skipped"]),
+            "tokens": TokenLengths(
+                **{
+                    part: _optional(row, lambda row: LengthSummary(**row))
+                    for part, row in data["tokens"].items()
+                }
+            ),
+            "stopped": _optional(data["stopped"], _stopping),
+            "breakdown": tuple(BreakdownRow(**row) for row in data["breakdown"]),
+            "range": _optional(data["range"], lambda row: OpenRange(**row)),
+        }
+    )
+
+
+def _score(row: Json) -> Score:
+    ends = ("interval_sampling", "interval_problems")
+    return Score(**{**row, **{name: _optional(row[name], _pair) for name in ends}})
+
+
+def _pair(ends: Any) -> tuple[float, float]:
+    low, high = ends
+    return low, high
+
+
+def _stopping(row: Json) -> Stopping:
+    return Stopping(
+        **{
+            **row,
+            "interval": _optional(row["interval"], _interval),
+            "analyses": tuple(
+                InterimAnalysis(**{**analysis, "interval": _interval(analysis["interval"])})
+                for analysis in row["analyses"]
+            ),
+        }
+    )
+
+
+def _interval(ends: Any) -> Interval:
+    return Interval(*ends)
+
+
+def _optional(value: Any, build: Callable[[Any], T]) -> T | None:
+    return None if value is None else build(value)
