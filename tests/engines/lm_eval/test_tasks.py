@@ -269,7 +269,7 @@ def test_an_answer_that_is_no_text_is_an_answer(shuffling: str, tmp_path: Path) 
 def test_a_machine_without_the_tasks_file_says_so_before_it_grades(shuffling: str) -> None:
     grader: Any = find_tasks(shuffling)[0].grader
     grader.ready()
-    with pytest.raises(UsageError, match="not there: /elsewhere"):
+    with pytest.raises(UsageError, match="is missing: /elsewhere"):
         replace(grader, path="/elsewhere/task.yaml").ready()
 
 
