@@ -130,7 +130,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
     environment = tmp_path / "env"
     venv.create(environment, with_pip=True)
     python, console = environment / "bin" / "python", environment / "bin" / "harness"
-    install = [python, "-m", "pip", "install", "--quiet", wheel]
+    install = [python, "-m", "pip", "install", "--quiet", "--no-compile", wheel]
     subprocess.run(install, check=True, cwd=tmp_path)
 
     def run(*command: str | Path) -> str:

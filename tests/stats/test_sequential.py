@@ -73,15 +73,10 @@ def test_the_base_is_used_in_every_analysis() -> None:
     assert times[5] == pytest.approx(2 * (6 / 16) / (1 + 6 / 16))
 
 
-@pytest.mark.parametrize(
-    "nights",
-    [pytest.param(100, marks=pytest.mark.slow), pytest.param(400, marks=pytest.mark.exhaustive)],
-)
-def test_analyses_after_every_round_raise_no_more_false_alarms_and_save_rounds(
-    nights: int,
-) -> None:
+@pytest.mark.slow
+def test_analyses_after_every_round_raise_no_more_false_alarms_and_save_rounds() -> None:
     rng = np.random.default_rng(3)
-    k, m = 8, 30
+    k, m, nights = 8, 30, 400
     alarms, seen, rounds, late, covered = 0, 0, [], [], 0
     for _ in range(nights):
         rates = rng.beta(0.6, 0.4, size=m)
