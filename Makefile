@@ -135,7 +135,7 @@ PACKAGE = build/package
 lint: $(VENV)/.developer
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/python tests/style.py || true
+	@$(BIN)/python tests/style.py
 	@rm -rf $(PACKAGE)
 	@$(BIN)/python -c "from setuptools import setup; setup()" --quiet build_py --build-lib $(PACKAGE)
 	@cd $(PACKAGE) && $(abspath $(BIN))/lint-imports --no-logo --no-cache $(CURDIR)/pyproject.toml

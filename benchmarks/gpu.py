@@ -37,7 +37,8 @@ from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunFolder, RunWriter
-from harness.workflows.evaluate import Prepared, prepare, run_engine
+from harness.workflows.evaluate import run_engine
+from harness.workflows.prepare import Prepared, prepare
 from harness.workflows.run_settings import RunSettings
 
 PRACTICE = Path(__file__).parent.parent / "examples" / "practice-model" / "late"

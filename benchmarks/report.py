@@ -97,7 +97,10 @@ def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
         file.append(grades)
         file.close()
         write_scores(
-            folder.path, score_task(protocol, k, grader, metrics, grades, set(), statistics)
+            folder.path,
+            score_task(
+                protocol, k, grader, metrics, grades=grades, failed=set(), samples=statistics
+            ),
         )
 
 

@@ -179,7 +179,7 @@ def no_samples(folder: str, prepared: Any) -> Any:
 def prepare_tasks(tasks: Sequence[str], options: argparse.Namespace, output: Path) -> list[Any]:
     """The tasks with far more samples per problem than there is time for."""
     from harness.registry import find_tasks
-    from harness.workflows.evaluate import prepare
+    from harness.workflows.prepare import prepare
     from harness.workflows.run_settings import RunSettings
 
     names = ",".join(tasks)

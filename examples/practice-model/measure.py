@@ -61,7 +61,9 @@ def _measure_task(
     for sample in samples:
         statistics.add(sample)
     protocol = make_protocol(task, problems, task.sampling)
-    result = score_task(protocol, k, task.grader, task.metrics, grades, set(), statistics)
+    result = score_task(
+        protocol, k, task.grader, task.metrics, grades=grades, failed=set(), samples=statistics
+    )
     scores = {score.metric: round(score.value, 4) for score in result.scores}
     parts = {"reasoning": result.tokens.reasoning, "response": result.tokens.response}
     lengths = {f"{part}_tokens": round(mean_length(of) or 0, 1) for part, of in parts.items()}

@@ -103,6 +103,13 @@ def write_comparison(
 ) -> None:
     """Write the requested reports.
 
+    Args:
+        found: the comparison.
+        fail_on_rise: whether a significant rise counts as a failure, too.
+        junit: where JUnit XML goes; None for none, as below.
+        markdown: where Markdown goes.
+        json_file: where JSON goes.
+
     Raises:
         DataError: a file cannot be written.
     """
@@ -122,7 +129,17 @@ def write_comparison(
 def write_mismatch(
     error: HarnessError, *, junit: Path | None, markdown: Path | None, json_file: Path | None
 ) -> None:
-    """Write the reports of a comparison that could not be made."""
+    """Write the reports of a comparison that could not be made.
+
+    Args:
+        error: why not.
+        junit: where JUnit XML goes; None for none, as below.
+        markdown: where Markdown goes.
+        json_file: where JSON goes.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
     from harness.reports.tables.junit import junit_error
     from harness.storage.files import write_json, write_text
 

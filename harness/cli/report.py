@@ -185,7 +185,19 @@ def drawn(
     training: Path | None = None,
     steps: Sequence[str] = (),
 ) -> dict[str, tuple[Plot, ...]]:
-    """Every figure of these results by task, those over training steps first."""
+    """Every figure of these results by task, those over training steps first.
+
+    Args:
+        results: the tasks of the runs.
+        published: scores to be drawn beside them.
+        cutoff: the last month that the model can know, such as "2024-07".
+        training: a training log whose lengths and scores are drawn over its steps.
+        steps: RUN=STEP, for runs that are checkpoints and do not say it in their names.
+
+    Raises:
+        UsageError: a cutoff or step that cannot be read.
+        DataError: a damaged training log.
+    """
     from harness.reports.figures.scores import figures
     from harness.reports.figures.training import parse_steps, read_log, training_figures
 

@@ -40,7 +40,14 @@ def site(runs_dir: Path, output: Path, baselines: tuple[Path, ...], rebuild: boo
 def build(
     runs_dir: Path, output: Path, *, baselines: tuple[Path, ...] = (), rebuild: bool = False
 ) -> int:
-    """Bring the site up to date; returns the number of pages written."""
+    """Bring the site up to date; returns the number of pages written.
+
+    Args:
+        runs_dir: the folder of run folders.
+        output: the site's folder.
+        baselines: files of published scores beside those of the package.
+        rebuild: write every page, also those that have not changed.
+    """
     from harness.cli.report import drawn
     from harness.reports.page.site import build_site
 

@@ -10,16 +10,17 @@ import hashlib
 import importlib.resources
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from harness.data.parsing import parse_row
 from harness.data.readers import FORMATS, first_line, read_rows
 from harness.data.selection import Selection, in_words
 from harness.errors import DataError, UsageError
 from harness.task import Task
-from harness.types import LETTERS, Problem, Row
+from harness.types import Problem, Row
 
 _RELEASE = re.compile(r"(?:release_v([1-9])|v([1-9])(?:_v([1-9]))?)")
 
@@ -261,62 +262,6 @@ def select_problems(
         why = f" but {in_words(left_out)}" if left_out else ""
         raise DataError(f"{task.name}: {task.dataset.source(data_dir)} holds no problems{why}")
     return list(problems.values()), left_out
-
-
-def parse_row(task: Task, place: str, row: Row) -> Problem:
-    """One row to one problem.
-
-    Raises:
-        DataError: the row cannot be parsed; the place and the field that was read last are named.
-    """
-    tracked = _TrackedRow(row)
-    try:
-        problem = task.parse(tracked)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, KeyError) and error.args == (tracked.last,):
-            raise DataError(
-                f"{place}: the field {error} is missing, which {task.name} needs; the row has "
-                f"{', '.join(map(str, row))}"
-            ) from error
-        raise DataError(f"{place}: field {tracked.last!r}: {error}") from error
-    _check(place, problem)
-    return problem
-
-
-def _check(place: str, problem: Problem) -> None:
-    texts: dict[str, object] = {"id": problem.id, "statement": problem.statement}
-    if problem.answer is not None or not (problem.tests or problem.judging.not_judged):
-        texts["answer"] = problem.answer
-    texts |= {f"choice {number}": text for number, text in enumerate(problem.choices, 1)}
-    for name, value in texts.items():
-        if not isinstance(value, str) or not value.strip():
-            raise DataError(
-                f"{place}: the {name} of problem {problem.id!r} is {value!r}: a text is needed"
-            )
-    if problem.choices and problem.answer not in problem.choices:
-        raise DataError(f"{place}: the answer {problem.answer!r} of problem {problem.id!r} is none "
-                        "of its choices")  # fmt: skip
-    if len(problem.choices) > len(LETTERS):
-        raise DataError(f"{place}: problem {problem.id!r} has {len(problem.choices)} choices, and "
-                        f"there are letters for {len(LETTERS)}")  # fmt: skip
-
-
-class _TrackedRow(Mapping[str, Any]):
-    """A row that remembers which field was read last, for the error message."""
-
-    def __init__(self, row: Row) -> None:
-        self._row = row
-        self.last = ""
-
-    def __getitem__(self, name: str) -> Any:
-        self.last = name
-        return self._row[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._row)
-
-    def __len__(self) -> int:
-        return len(self._row)
 
 
 def _named_hash(path: Path) -> str:

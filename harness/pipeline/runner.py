@@ -76,7 +76,14 @@ class _Files:
 def record_error(
     errors: Appender, stage: Literal["engine", "grader"], key: tuple[str, int], message: str
 ) -> None:
-    """Record an internal error: the stage that failed, the sample and what happened."""
+    """Record an internal error.
+
+    Args:
+        errors: the task's errors.jsonl.
+        stage: what failed.
+        key: (problem id, index) of the sample.
+        message: what happened, for a person.
+    """
     errors.append([ErrorRow(stage, key[0], key[1], message, time.time())])
 
 
@@ -268,9 +275,9 @@ def compute_scores(run: TaskRun) -> TaskScores:
         run.sampling.k,
         run.task.grader,
         run.task.metrics,
-        run.folder.grades(),
-        {row.key for row in run.folder.errors() if row.problem_id in run.protocol.problems},
-        statistics,
+        grades=run.folder.grades(),
+        failed={row.key for row in run.folder.errors() if row.problem_id in run.protocol.problems},
+        samples=statistics,
     )
     found = tallies(run.folder.grades())
     return replace(

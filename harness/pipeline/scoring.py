@@ -76,6 +76,7 @@ def score_task(
     k: int,
     grader: Grader,
     metrics: Sequence[Metric],
+    *,
     grades: Iterable[Grade],
     failed: set[tuple[str, int]],
     samples: SampleStatistics,
@@ -87,7 +88,7 @@ def score_task(
         k: samples asked for per problem.
         grader: numbers the equivalence classes of answers for cons@k.
         metrics: those of the task; one that needs more samples than there are is skipped by name.
-        grades: one a graded sample, in any order.
+        grades: one per graded sample, in any order.
         failed: (problem id, index) of samples that ended in an internal error.
         samples: their lengths and duplicates.
     """

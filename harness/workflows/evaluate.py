@@ -8,12 +8,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import harness
-from harness.data.datasets import select_problems
-from harness.data.selection import in_words
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
@@ -23,72 +21,18 @@ from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, Runner
-from harness.protocol import Protocol, make_protocol
 from harness.stats.scores import TaskScores
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import Manifest, Start
-from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
+from harness.storage.run_folder import RunFolder, RunWriter
 from harness.task import Task
-from harness.types import Problem, Sampling
 from harness.workflows.early_stopping import forget, make_gate
 from harness.workflows.notices import Notices
+from harness.workflows.prepare import Prepared, prepare
 from harness.workflows.provenance import next_start, start_record
-from harness.workflows.run_settings import RunSettings, configure
+from harness.workflows.run_settings import RunSettings
 
 LOADING_SECONDS = 30.0  # between two lines while a model is loading
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A task under the settings of a run, with its problems, before any model is loaded.
-
-    `only` is as in `harness.pipeline.runner.TaskRun`.
-    """
-
-    task: Task
-    sampling: Sampling
-    problems: Sequence[Problem]
-    protocol: Protocol
-    only: frozenset[tuple[str, int]] | None = None
-
-    def run(self, folder: TaskFolder) -> TaskRun:
-        """The task in its folder."""
-        return TaskRun(
-            task=self.task,
-            protocol=self.protocol,
-            problems={problem.id: problem for problem in self.problems},
-            sampling=self.sampling,
-            folder=folder,
-            only=self.only,
-        )
-
-
-def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
-    """Load the problems of every task and fix its protocol.
-
-    Raises:
-        UsageError: a task does not support a setting.
-        DataError: a dataset cannot be read.
-    """
-    prepared = []
-    for plain in tasks:
-        task, sampling = configure(plain, settings)
-        task.grader.ready()  # before anything is sampled
-        problems, left_out = select_problems(
-            task, settings.data, settings.selection, settings.limit
-        )
-        source = task.dataset.source(settings.data)
-        protocol = make_protocol(
-            task,
-            problems,
-            sampling,
-            thinking=settings.thinking,
-            think_end=settings.think_end,
-            extract=settings.extract,
-            source=f"{source} ({in_words(left_out)})" if left_out else source,
-        )
-        prepared.append(Prepared(task, sampling, problems, protocol))
-    return prepared
 
 
 async def evaluate(

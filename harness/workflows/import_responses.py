@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.data.datasets import FileDataset, parse_row
+from harness.data.datasets import FileDataset
+from harness.data.parsing import parse_row
 from harness.data.readers import read_rows
 from harness.data.selection import Selection, in_words
 from harness.engines.recorded import RecordedEngine, Recording
@@ -22,7 +23,8 @@ from harness.storage.run_folder import RunWriter
 from harness.task import Task
 from harness.tasks.kinds import KINDS
 from harness.types import FinishReason, Problem, Row, Sampling
-from harness.workflows.evaluate import Prepared, run_engine
+from harness.workflows.evaluate import run_engine
+from harness.workflows.prepare import Prepared
 
 FIELDS = {
     "id": ("id", "unique_id", "problem_id", "question_id", "task_id"),

@@ -17,7 +17,11 @@ from harness.storage.run_folder import MANIFEST, RunFolder
 
 
 def next_start(path: Path) -> int:
-    """The number of this process start in a run folder, from 0 for a new one."""
+    """The number of this process start in a run folder, from 0 for a new one.
+
+    Raises:
+        DataError: a folder that holds samples and no manifest.
+    """
     if not (path / MANIFEST).exists():
         if any(path.glob("*/samples.jsonl")):
             raise DataError(

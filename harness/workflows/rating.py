@@ -118,6 +118,9 @@ def contest_samples(
     Args:
         path: the run folder.
         places: (contest, index) by problem id, for problems that do not say it themselves.
+
+    Raises:
+        DataError: two problems have one place.
     """
     found: dict[str, dict[str, list[bool]]] = {}
     for folder in RunFolder(path).tasks():

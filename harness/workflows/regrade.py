@@ -77,6 +77,12 @@ async def regrade(
     A task's files are replaced only when all of its samples are graded, so an interrupted
     regrade changes nothing. A sample whose grader fails has no grade afterwards.
 
+    Args:
+        path: the run folder.
+        task_named: the installed task of a name.
+        observe: given the tasks, returns the function that is called with every event.
+        take_over: take the lock of another host.
+
     Raises:
         DataError: a folder that is not a run, or a damaged file.
         UsageError: a task is no longer installed, or its grader cannot run here.

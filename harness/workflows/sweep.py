@@ -28,15 +28,9 @@ from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Grade, Verdict
-from harness.workflows.evaluate import (
-    Prepared,
-    length_sources,
-    open_engine,
-    open_pool,
-    prepare,
-    run_engine,
-)
+from harness.workflows.evaluate import length_sources, open_engine, open_pool, run_engine
 from harness.workflows.notices import Notices
+from harness.workflows.prepare import Prepared, prepare
 from harness.workflows.provenance import next_start, start_record
 from harness.workflows.regrade import grade_again
 from harness.workflows.run_settings import RunSettings

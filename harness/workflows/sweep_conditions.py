@@ -12,7 +12,7 @@ from harness.protocol import make_protocol
 from harness.task import Task
 from harness.tasks.kinds import GRADERS
 from harness.types import Sample
-from harness.workflows.evaluate import Prepared
+from harness.workflows.prepare import Prepared
 from harness.workflows.run_settings import configure
 from harness.workflows.sweep_config import Variant
 

@@ -7,20 +7,20 @@ same problems again), the thin one the problems error (other problems like these
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.errors import UsageError
 from harness.reports.baselines.loader import PublishedScore
 from harness.reports.format import metric_label, value_text, verdict_text
 from harness.reports.observations import Classes
 from harness.reports.results import Z95, Result, by_task
-from harness.stats.scores import BreakdownRow, TaskScores
+from harness.stats.scores import TaskScores
 from harness.types import Score, Verdict
 
 from .curves import budget_plot, vote_and_pass_plots
 from .lengths import lengths_plot
+from .months import check_month, month_plot
 from .style import (
     INK,
     MOST_SERIES,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 BANDS = (
     "Thick: 95 % interval of the sampling error; thin: of the problems error, which contains it."
 )
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _ROW = 0.19  # inches a row of names
 
 
@@ -62,8 +61,8 @@ def figures(
     Raises:
         UsageError: a cutoff that is no month.
     """
-    if cutoff is not None and not _MONTH.fullmatch(cutoff):
-        raise UsageError(f"--cutoff {cutoff!r}: it is a month, such as 2024-07")
+    if cutoff is not None:
+        check_month(cutoff)
     drawn = {}
     with house_style():
         for task, group in by_task(results).items():
@@ -129,48 +128,6 @@ def verdict_plot(group: Sequence[Result], stem: str) -> Plot | None:
     )  # fmt: skip
     title = "How the samples ended"
     return Plot(f"{stem}-verdicts", title, f"{title}. {words}.", "", figure, on_page=False)
-
-
-def month_plot(group: Sequence[Result], stem: str, cutoff: str | None) -> Plot | None:
-    """pass@1 by the month of the problems, with the model's cutoff marked."""
-    known = {
-        result.run: {row.group: row for row in result.scored.breakdown if row.by == "month"}
-        for result in group[:MOST_SERIES]
-        if result.scored
-    }
-    months = sorted({month for rows in known.values() for month in rows})
-    if not months:
-        return None
-    figure, axes = panel()
-    place = {month: number for number, month in enumerate(months)}
-    for number, (run, rows) in enumerate(known.items()):
-        shift = (number - (len(known) - 1) / 2) * 0.12
-        at = [place[month] + shift for month in rows]
-        values = [row.value for row in rows.values()]
-        errors = [Z95 * (row.se_problems or 0.0) for row in rows.values()]
-        axes.errorbar(at, values, errors, fmt="o", color=SERIES[number], label=label(run),
-                      elinewidth=0.9, markersize=4)  # fmt: skip
-        if cutoff:
-            _sides(axes, rows, place, cutoff, SERIES[number])
-    step = max(1, -(-len(months) // 5))
-    axes.set_xticks(range(0, len(months), step), months[::step])
-    if cutoff:
-        axes.axvline(_after(months, cutoff) - 0.5, color=INK, linestyle=(0, (4, 3)), linewidth=0.9)
-    axes.set_ylim(0, 1)
-    axes.set_ylabel("pass@1")
-    percent_axis(axes)
-    legend(axes)
-    note = "Points: pass@1 with the 95 % interval over problems like these."
-    if cutoff:
-        note += (f" Dashed: the model's cutoff, after {cutoff}; horizontal lines: the mean over the "
-                 "problems on either side of it.")  # fmt: skip
-    title = "pass@1 by month"
-    words = "; ".join(
-        f"{run}: " + ", ".join(f"{m} {value_text('pass@1', row.value)}"
-                               for m, row in rows.items()) for run, rows in known.items()
-    )  # fmt: skip
-    marked = f" The cutoff after {cutoff} is marked." if cutoff else ""
-    return Plot(f"{stem}-months", title, f"{title}. {words}.{marked}", note, figure)
 
 
 def _sample_plots(
@@ -300,25 +257,3 @@ def _names_on_y(axes: Axes, names: Sequence[str], *, top_first: bool = True) -> 
         axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-
-
-def _after(months: Sequence[str], cutoff: str) -> int:
-    """How many of the months are not after the cutoff."""
-    return sum(month <= cutoff for month in months)
-
-
-def _sides(
-    axes: Axes,
-    rows: Mapping[str, BreakdownRow],
-    place: Mapping[str, int],
-    cutoff: str,
-    color: str,
-) -> None:
-    """The mean over the problems up to the cutoff, and over those after it."""
-    for side in (True, False):
-        found = {month: row for month, row in rows.items() if (month <= cutoff) is side}
-        count = sum(row.n_problems for row in found.values())
-        if count:
-            value = sum(row.n_problems * row.value for row in found.values()) / count
-            ends = [min(place[m] for m in found) - 0.4, max(place[m] for m in found) + 0.4]
-            axes.plot(ends, [value, value], color=color, linewidth=1.2, alpha=0.8)

@@ -49,7 +49,15 @@ def score(
     for sample in samples:
         statistics.add(sample)
     grader = grader or Integer(0, 999)
-    return score_task(protocol(n_problems), k, grader, metrics, grades, failed or set(), statistics)
+    return score_task(
+        protocol(n_problems),
+        k,
+        grader,
+        metrics,
+        grades=grades,
+        failed=failed or set(),
+        samples=statistics,
+    )
 
 
 @given(

@@ -99,7 +99,15 @@ def run_writer(folder: Path) -> WriteRun:
                 file.close()
             if scored:
                 failed = {error.key for error in errors}
-                value = score_task(protocol, k, grader, noun.metrics, grades, failed, statistics)
+                value = score_task(
+                    protocol,
+                    k,
+                    grader,
+                    noun.metrics,
+                    grades=grades,
+                    failed=failed,
+                    samples=statistics,
+                )
                 write_scores(written.path, value)
         return folder / name
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.data.datasets import parse_row, select_problems
+from harness.data.datasets import select_problems
+from harness.data.parsing import parse_row
 from harness.data.prompts import render
 from harness.data.selection import Selection
 from harness.errors import DataError

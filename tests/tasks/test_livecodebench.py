@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from harness.data.datasets import FileDataset, HubParts, load_problems, parse_row, select_problems
+from harness.data.datasets import FileDataset, HubParts, load_problems, select_problems
+from harness.data.parsing import parse_row
 from harness.data.prompts import render
 from harness.data.readers import read_rows
 from harness.data.selection import Selection, Window

@@ -22,7 +22,7 @@ from harness.stats import power
 from harness.storage.manifest import Manifest
 from harness.storage.run_folder import RunFolder, RunWriter
 from harness.types import Tally
-from harness.workflows.evaluate import prepare, run_engine
+from harness.workflows.evaluate import run_engine
 from harness.workflows.plan import STEPS, TaskPlan, plan_task
 from harness.workflows.plan_inputs import (
     Assumptions,
@@ -30,6 +30,7 @@ from harness.workflows.plan_inputs import (
     plan_inputs,
     throughput,
 )
+from harness.workflows.prepare import prepare
 from tests.support.fakes import FakeEngine
 
 TASK = "practice_integer"

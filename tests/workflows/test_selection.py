@@ -17,7 +17,7 @@ from harness.storage.files import read_lines
 from harness.storage.run_folder import RunFolder
 from harness.tasks.aime import AIME24
 from harness.tasks.livecodebench import LIVECODEBENCH
-from harness.workflows.evaluate import prepare
+from harness.workflows.prepare import prepare
 from harness.workflows.run_settings import RunSettings, configure
 
 

@@ -62,7 +62,7 @@ def check_whole(output: Path, k: int, problems: int) -> None:
     for rows in ([s.key for s in folder.samples()], [g.key for g in folder.grades()]):
         assert len(rows) == k * problems
         assert Counter(rows).most_common(1)[0][1] == 1
-    assert folder.scores()["complete"]
+    assert folder.scores().complete
     assert folder.errors() == []
 
 

@@ -1,0 +1,68 @@
+"""Tasks under the settings of a run: their problems and protocols, before a model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.data.datasets import select_problems
+from harness.data.selection import in_words
+from harness.pipeline.pending import TaskRun
+from harness.protocol import Protocol, make_protocol
+from harness.storage.run_folder import TaskFolder
+from harness.task import Task
+from harness.types import Problem, Sampling
+from harness.workflows.run_settings import RunSettings, configure
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A task under the settings of a run, with its problems, before any model is loaded.
+
+    `only` is as in `harness.pipeline.runner.TaskRun`.
+    """
+
+    task: Task
+    sampling: Sampling
+    problems: Sequence[Problem]
+    protocol: Protocol
+    only: frozenset[tuple[str, int]] | None = None
+
+    def run(self, folder: TaskFolder) -> TaskRun:
+        """The task in its folder."""
+        return TaskRun(
+            task=self.task,
+            protocol=self.protocol,
+            problems={problem.id: problem for problem in self.problems},
+            sampling=self.sampling,
+            folder=folder,
+            only=self.only,
+        )
+
+
+def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
+    """Load the problems of every task and fix its protocol.
+
+    Raises:
+        UsageError: a task does not support a setting.
+        DataError: a dataset cannot be read.
+    """
+    prepared = []
+    for plain in tasks:
+        task, sampling = configure(plain, settings)
+        task.grader.ready()  # before anything is sampled
+        problems, left_out = select_problems(
+            task, settings.data, settings.selection, settings.limit
+        )
+        source = task.dataset.source(settings.data)
+        protocol = make_protocol(
+            task,
+            problems,
+            sampling,
+            thinking=settings.thinking,
+            think_end=settings.think_end,
+            extract=settings.extract,
+            source=f"{source} ({in_words(left_out)})" if left_out else source,
+        )
+        prepared.append(Prepared(task, sampling, problems, protocol))
+    return prepared
