@@ -71,7 +71,7 @@ def process_results(document: Document, results: Sequence[Any]) -> dict[str, Any
 
     Returns:
         Each metric of the task; `verdicts`, one per response in their order; `errors` and `copies`,
-        how many responses a fault of ours left without a verdict, and how many repeat another.
+        how many responses an internal error left without a verdict, and how many repeat another.
     """
     responses = [results[0]] if isinstance(results[0], str) else list(results[0])
     task, problems = _opened(document["task"], document["data"])

@@ -1,7 +1,7 @@
 """Errors that a user sees as one line, each with the exit code that scripts rely on.
 
     0 done · 1 the answer is no · 2 usage or bad input · 3 not the same protocol · 4 some samples ended
-    in error · 5 underpowered · 70 a fault of ours · 130, 143 interrupted (resumable)
+    in error · 5 underpowered · 70 an internal error · 130, 143 interrupted (resumable)
 
 The message names the value, the place and the fix.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 
 class HarnessError(Exception):
-    """Anything that ends a command with one clear line. A bare one is a fault of ours."""
+    """Anything that ends a command with one clear line. A bare one is an internal error."""
 
     exit_code = 70
 

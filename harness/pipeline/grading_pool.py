@@ -4,9 +4,9 @@ A sample is handed over with `put` and its grade comes back through a callback, 
 queue is bounded: `offer` refuses when it is full, and the caller grades that sample later from
 the stored ones, so that grading never holds up an engine and memory stays flat.
 
-A worker that dies or hangs takes a chunk of samples with it. They are tried once more, one at a
-time in a process here; the one that kills its worker again ends in `error`, which is ours and
-never the model's. Workers elsewhere (`harness.pipeline.grading_ray`) take from the same queue beside the
+When a worker exits or hangs, the samples of its chunk are graded once more, one at a time in a
+process here; a sample that stops its worker again ends in `error`, an internal error and never the
+model's. Workers elsewhere (`harness.pipeline.grading_ray`) take from the same queue beside the
 processes here, as they come and go.
 """
 
@@ -33,7 +33,7 @@ Chunk = Sequence[tuple[Grader, Problem, Sample]]
 
 
 class WorkerLost(Exception):
-    """The worker died or hung with a chunk; says how, for the grades that may follow from it."""
+    """A worker exited or hung with a chunk; the message says how."""
 
 
 class Worker(Protocol):
@@ -58,7 +58,7 @@ class Elsewhere(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One sample to grade, and who wants the grade."""
+    """One sample to grade, and what is called with the grade."""
 
     grader: Grader
     problem: Problem
@@ -72,18 +72,18 @@ def default_workers() -> int:
 
 
 class LocalWorker:
-    """The processes of a pool; the pool starts another in place of one that died."""
+    """The processes of a pool; the pool starts another in place of one that exited."""
 
     def __init__(self, processes: int) -> None:
         from pebble import ProcessPool
 
-        # spawn: a forked child of a process that holds an engine's threads may never wake up.
+        # spawn: a forked child of a process that holds an engine's threads may deadlock.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(max_workers=processes, context=context)
         self._up = False
 
     async def ready(self) -> bool:
-        """Wait until a process is up; one that will not start says so of the samples it gets."""
+        """Wait until a process is up; if none starts, its samples will report why."""
         if not self._up:
             with suppress(WorkerLost):
                 await self.grade([], _SECONDS)
@@ -91,7 +91,7 @@ class LocalWorker:
         return True
 
     async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
-        """Grade a chunk. WorkerLost when its process died or did not answer in time."""
+        """Grade a chunk. WorkerLost when its process exited or did not answer in time."""
         from pebble import ProcessExpired
 
         with _interrupts_blocked():
@@ -101,10 +101,10 @@ class LocalWorker:
         except TimeoutError:
             raise WorkerLost(f"the grader did not answer within {seconds:.0f} s") from None
         except ProcessExpired as error:
-            raise WorkerLost(f"the grading worker died ({error})") from error
+            raise WorkerLost(f"the grading worker exited ({error})") from error
 
     async def close(self) -> None:
-        """End the processes, whatever they are at."""
+        """Stop the processes at once."""
         self._pool.stop()
         await asyncio.to_thread(self._pool.join)
 
@@ -132,23 +132,23 @@ class GradingPool:
         self._seconds = seconds
         self._elsewhere = elsewhere
         self._queue: asyncio.Queue[Job] = asyncio.Queue(maxsize=self._workers * _CHUNK * 4)
-        self._emptied = True  # whether the queue was empty since the last look
+        self._emptied = True  # whether the queue was empty since the last check
         self._here = LocalWorker(1)
         self._local = [self._here]
         self._tasks: set[asyncio.Task[None]] = set()
-        self._fault: asyncio.Future[None]
+        self._failure: asyncio.Future[None]
 
     async def __aenter__(self) -> GradingPool:
         from multiprocessing import resource_tracker
 
         # Started by the first worker instead, it would unblock what `_interrupts_blocked` blocks.
         resource_tracker.ensure_running()
-        self._fault = asyncio.get_running_loop().create_future()
+        self._failure = asyncio.get_running_loop().create_future()
         self._keep(self._consume(self._here))
         if self._workers > 1:
-            self._keep(self._hire(self._workers - 1))
+            self._keep(self._start_others(self._workers - 1))
         if self._elsewhere is not None:
-            self._keep(self._recruit(self._elsewhere))
+            self._keep(self._add_elsewhere(self._elsewhere))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -177,31 +177,31 @@ class GradingPool:
         await self._wait(asyncio.create_task(self._queue.join()))
 
     async def _wait(self, waited: asyncio.Task[None]) -> None:
-        """Wait for what workers bring about; a worker that failed never will."""
+        """Wait for the workers, or until one has failed."""
         try:
-            await asyncio.wait([waited, self._fault], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([waited, self._failure], return_when=asyncio.FIRST_COMPLETED)
             self.check()
         finally:
             waited.cancel()
 
     def check(self) -> None:
         """Raise what ended a worker: a full disk, a bug of ours."""
-        if self._fault.done():
-            self._fault.result()
+        if self._failure.done():
+            self._failure.result()
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._note)
+        task.add_done_callback(self._record_failure)
 
-    def _note(self, task: asyncio.Task[None]) -> None:
-        """Remember the first fault, for whoever waits now or asks later."""
+    def _record_failure(self, task: asyncio.Task[None]) -> None:
+        """Keep the first failure, for `check` and for those that wait."""
         error = None if task.cancelled() else task.exception()
-        if error is not None and not self._fault.done():
-            self._fault.set_exception(error)
-            self._fault.exception()  # seen: it may end a run that ends already
+        if error is not None and not self._failure.done():
+            self._failure.set_exception(error)
+            self._failure.exception()  # retrieved: the run may be ending already
 
-    async def _hire(self, processes: int) -> None:
+    async def _start_others(self, processes: int) -> None:
         """Start the other processes once the queue has not been empty for a while."""
         await self._here.ready()
         while self._emptied or self._queue.empty():
@@ -212,7 +212,7 @@ class GradingPool:
         for _ in range(processes):
             self._keep(self._consume(others))
 
-    async def _recruit(self, elsewhere: Elsewhere) -> None:
+    async def _add_elsewhere(self, elsewhere: Elsewhere) -> None:
         async for worker in elsewhere.workers():
             self._keep(self._consume(worker))
 
@@ -229,15 +229,15 @@ class GradingPool:
     async def _grade(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
         try:
             return await self._try(jobs, worker)
-        except WorkerLost as fault:
+        except WorkerLost as error:
             if len(jobs) == 1 and worker is self._here:
-                return [_error(jobs[0], str(fault))]
+                return [_error(jobs[0], str(error))]
         grades = []
         for job in jobs:
             try:
                 grades += await self._try([job], self._here)
-            except WorkerLost as fault:
-                grades.append(_error(job, str(fault)))
+            except WorkerLost as error:
+                grades.append(_error(job, str(error)))
         return grades
 
     async def _try(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
@@ -249,7 +249,7 @@ class GradingPool:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Threads and processes started here never see Ctrl-C: ending them is the driver's part.
+    """Threads and processes started here never see Ctrl-C: the driver stops them.
 
     The first job starts the pool, whose threads start the workers and hand their mask down.
     """
@@ -274,14 +274,14 @@ def grade_chunk(chunk: Chunk) -> list[Grade]:
     for grader, problem, sample in chunk:
         try:
             grades.append(grader.grade(problem, sample))
-        except (Exception, SystemExit) as error:  # our fault, not the model's
-            grades.append(_fault(grader, sample, f"the grader raised {error!r}"))
+        except (Exception, SystemExit) as error:  # an internal error, not the model's
+            grades.append(_error_grade(grader, sample, f"the grader raised {error!r}"))
     return grades
 
 
 def _error(job: Job, what: str) -> Grade:
-    return _fault(job.grader, job.sample, what)
+    return _error_grade(job.grader, job.sample, what)
 
 
-def _fault(grader: Grader, sample: Sample, what: str) -> Grade:
+def _error_grade(grader: Grader, sample: Sample, what: str) -> Grade:
     return Grade(*sample.key, Verdict.ERROR, detail=what, grader=grader.version)

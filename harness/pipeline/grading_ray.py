@@ -1,9 +1,9 @@
 """Grading on the CPUs of a Ray cluster, beside the processes here.
 
-A worker is an actor with one CPU, bound to its node. It takes samples only once it is up, so that
-a full node holds nothing up; a node that joins later brings workers, and one that is lost takes
-its own along. Before a node grades anything it shows that it can: that it has this version of the
-harness, and what its graders need, such as a sandbox.
+A worker is an actor with one CPU, bound to its node. It takes samples only once it has started, so a
+full node delays nothing. A node that joins later adds workers; one that leaves takes its own with it.
+A node is checked before it grades anything: it must have this version of the harness, and what its
+graders need, such as a sandbox.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from harness.interfaces import Grader
 from harness.pipeline.grading_pool import Chunk, Worker, WorkerLost, default_workers, grade_chunk
 from harness.types import Grade
 
-_LOOK_SECONDS = 5.0  # between two looks for nodes that joined
-_CHECK_SECONDS = 120.0  # for a node to show that it can grade: its first process starts
-_LIVES = 3  # of a worker that end without a chunk in between, before it is given up
+_POLL_SECONDS = 5.0  # between two lists of the nodes
+_CHECK_SECONDS = 120.0  # for the check of a node, whose first process starts with it
+_MAX_STARTS = 3  # of a worker without a graded chunk in between, before it is abandoned
 _CPUS_PER_GPU = 2  # left to the engines of a node
 
 
@@ -43,7 +43,7 @@ def check_node(graders: Sequence[Grader]) -> str:
 
 
 class RayWorker:
-    """One worker on one node; its actor is started again when it dies and the node lives.
+    """One worker on one node; its actor is restarted while the node is up.
 
     Args:
         cluster: connected.
@@ -57,10 +57,10 @@ class RayWorker:
         self._failures = 0
 
     async def ready(self) -> bool:
-        """Wait until its actor is up; False when the node is gone, or nothing can live there."""
+        """Wait until its actor is up; False when the node has left, or actors keep failing there."""
         errors = import_ray().exceptions
         while not self._up:
-            if self._failures >= _LIVES or not await self._node_lives():
+            if self._failures >= _MAX_STARTS or not await self._node_is_up():
                 return False
             self._start()
             try:
@@ -71,7 +71,7 @@ class RayWorker:
         return True
 
     async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
-        """Grade a chunk. WorkerLost when actor or node died, or did not answer in time."""
+        """Grade a chunk. WorkerLost when the actor or node stopped, or did not answer in time."""
         ray = import_ray()
         try:
             call = self._actor.grade.remote(list(chunk))
@@ -83,7 +83,9 @@ class RayWorker:
         except ray.exceptions.RayError as error:
             self._end()
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise WorkerLost(f"the grading worker on {self._node.name} died ({first})") from error
+            raise WorkerLost(
+                f"the grading worker on {self._node.name} stopped ({first})"
+            ) from error
         self._failures = 0
         return grades
 
@@ -103,10 +105,10 @@ class RayWorker:
         self._failures += 1
         self.kill()
 
-    async def _node_lives(self) -> bool:
+    async def _node_is_up(self) -> bool:
         try:
             nodes = await asyncio.to_thread(self._cluster.nodes)
-        except Exception:  # there is no cluster any more; `RayGrading` says so
+        except Exception:  # the cluster has gone; `RayGrading` reports that
             return False
         return any(node.id == self._node.id for node in nodes)
 
@@ -117,7 +119,7 @@ class RayGrading:
     Args:
         address: as in `harness.engines.ray.cluster.Cluster`, whose errors it raises.
         graders: that a node must be able to run.
-        tell: told which nodes grade nothing, and why.
+        notify: gets a notice of each node that grades nothing, with the reason.
         local: processes that grade on this node beside them.
     """
 
@@ -125,11 +127,11 @@ class RayGrading:
         self,
         address: str | None,
         graders: Sequence[Grader],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         *,
         local: int | None = None,
     ) -> None:
-        self._graders, self._tell = graders, tell
+        self._graders, self._notify = graders, notify
         self._local = default_workers() if local is None else local
         self._cluster = Cluster(address)
         self._workers: list[RayWorker] = []
@@ -137,21 +139,21 @@ class RayGrading:
     async def workers(self) -> AsyncIterator[Worker]:
         """Yield the workers of every node that can grade, as nodes join."""
         found: asyncio.Queue[RayWorker | None] = asyncio.Queue()
-        looking = asyncio.create_task(self._look(found))
+        watching = asyncio.create_task(self._watch_nodes(found))
         try:
             while worker := await found.get():
                 yield worker
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
     async def close(self) -> None:
-        """End the actors, and let go of the cluster."""
+        """End the actors, and disconnect from the cluster."""
         for worker in self._workers:
             worker.kill()
         await asyncio.to_thread(self._cluster.close)
 
-    async def _look(self, found: asyncio.Queue[RayWorker | None]) -> None:
+    async def _watch_nodes(self, found: asyncio.Queue[RayWorker | None]) -> None:
         known: set[str] = set()
         try:
             async with asyncio.TaskGroup() as group:
@@ -159,16 +161,16 @@ class RayGrading:
                     for node in await asyncio.to_thread(self._cluster.nodes):
                         if node.id not in known:
                             known.add(node.id)
-                            group.create_task(self._welcome(node, found))
-                    await asyncio.sleep(_LOOK_SECONDS)
-        except ExceptionGroup as group:  # whatever became of the cluster, samples are graded here
-            self._tell(f"the Ray cluster grades no more: {group.exceptions[0]}")
+                            group.create_task(self._add_node(node, found))
+                    await asyncio.sleep(_POLL_SECONDS)
+        except ExceptionGroup as group:  # samples are still graded by the processes here
+            self._notify(f"the Ray cluster grades no more: {group.exceptions[0]}")
             found.put_nowait(None)
 
-    async def _welcome(self, node: Node, found: asyncio.Queue[RayWorker | None]) -> None:
-        fault = await _lacks(node, self._graders)
-        if fault is not None:
-            self._tell(f"node {node.name} grades nothing: {fault}")
+    async def _add_node(self, node: Node, found: asyncio.Queue[RayWorker | None]) -> None:
+        reason = await _lacks(node, self._graders)
+        if reason is not None:
+            self._notify(f"node {node.name} grades nothing: {reason}")
             return
         for _ in range(worker_count(node, self._local)):
             worker = RayWorker(self._cluster, node)
