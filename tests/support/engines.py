@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine
+from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
 from harness.interfaces import Completion, Request
 from harness.types import Prompt, Sampling, Score
@@ -135,3 +136,8 @@ def close_scores(one: Score, other: Score) -> bool:
     """Whether two scores of one model differ by three errors at most."""
     error = ((one.se_sampling or 0.0) ** 2 + (other.se_sampling or 0.0) ** 2) ** 0.5
     return 0 < error < 0.1 and abs(one.value - other.value) <= 3 * error
+
+
+def running(replicas: Replicas) -> int:
+    """How many of the replicas are ready to generate now."""
+    return sum(engine is not None for engine in replicas.engines)

@@ -32,7 +32,7 @@ from harness.storage.run_folder import RunFolder
 from harness.types import Grade, Prompt, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
-from tests.support.engines import Borrowed, Loop, close_scores, hold_back
+from tests.support.engines import Borrowed, Loop, close_scores, hold_back, running
 from tests.support.processes import none_left
 from tests.support.runs import PROBLEMS, FragileGrader
 
@@ -123,7 +123,7 @@ def test_a_node_that_joins_late_gets_samples_and_its_loss_costs_none(
 
     def go(replicas: Any) -> bool:
         """The second replica finds work, however late its node is."""
-        return sampled < 20 or replicas.running == 2 or bool(lost)
+        return sampled < 20 or running(replicas) == 2 or bool(lost)
 
     def observe(runs: Sequence[TaskRun]) -> Observer:
         def event(name: str, task: str, verdict: Verdict | None) -> None:
@@ -364,7 +364,7 @@ def test_a_vllm_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_model
                     "max_num_seqs": "32"},
     )  # fmt: skip
     with none_left("EngineCore"):
-        hold_back(monkeypatch, lambda replicas: replicas.running == 2 or bool(killed))
+        hold_back(monkeypatch, lambda replicas: running(replicas) == 2 or bool(killed))
         (result,) = asyncio.run(evaluate([tasks()[TASK]], given, observe=observe))
     check_whole(tmp_path / "ray", k=8, problems=40)
     assert killed

@@ -28,7 +28,16 @@ from harness.storage.run_folder import RunFolder
 from harness.types import Prompt, Sample, Sampling, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
-from tests.support.engines import VLLM_ARGS, Borrowed, Loop, ask, close_scores, facts, hold_back
+from tests.support.engines import (
+    VLLM_ARGS,
+    Borrowed,
+    Loop,
+    ask,
+    close_scores,
+    facts,
+    hold_back,
+    running,
+)
 
 pytest.importorskip("vllm")
 pytestmark = pytest.mark.engines
@@ -135,7 +144,7 @@ def test_pass_at_1_agrees_with_the_transformers_engine(
         (result,) = loop.run(evaluate([tasks()[TASK]], run, observe=lambda runs: silent))
         found.append(result.scores[0])
     ours, theirs = found
-    assert (ours["metric"], ours["k"]) == ("pass@1", 8)
+    assert (ours.metric, ours.k) == ("pass@1", 8)
     assert close_scores(ours, theirs)
 
 
@@ -161,7 +170,7 @@ class Killer:
 
     def __init__(self, total: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.total = total
-        self.sampled = self.lost = self.running = 0
+        self.sampled = self.lost = 0
         self.asked: Counter[tuple[str, int]] = Counter()
         self.engines: list[VllmEngine] = []  # in the order in which they got their first sample
         in_flight: Counter[VllmEngine] = Counter()
@@ -182,8 +191,7 @@ class Killer:
 
     def go(self, replicas: Any) -> bool:
         """Both are running; or one is lost, and the restarted one still finds its share."""
-        self.running = replicas.running
-        return self.running == 2 or bool(self.lost and self.sampled < self.total * 0.8)
+        return running(replicas) == 2 or bool(self.lost and self.sampled < self.total * 0.8)
 
     def observe(self, event: str, task: str, verdict: Verdict | None) -> None:
         self.sampled += event == "sampled"
@@ -205,7 +213,7 @@ def test_a_killed_replica_costs_nothing_and_no_draw_comes_twice(
         return killer.observe
 
     (score,) = asyncio.run(evaluate([tasks()[TASK]], run, observe=observe))
-    assert score["complete"]
+    assert score.complete
     assert killer.lost > 0
     assert len(killer.engines) == 3  # the restarted one drew samples too
     # Those in flight there when its loss was noticed, and nothing else, were asked for again.
