@@ -8,12 +8,13 @@ TORCH ?= torch==2.13.0
 RUNS ?= runs
 
 BIN = $(VENV)/bin
-# Modules are compiled as they are imported, which is few of them.
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile
 SETUP = pyproject.toml setup.cfg reports/page/static/temml.py
 MODEL = examples/practice-model
 DEMO_TASKS = practice_integer,practice_math,practice_choice
 
+# Few modules of large packages are ever imported: each is compiled at its first import, once.
+unexport PYTHONDONTWRITEBYTECODE
 export TOKENIZERS_PARALLELISM = false
 
 .PHONY: help demo test test-slow test-exhaustive test-browser test-vllm lint format fuzz bench bench-gpu bench-vllm clean

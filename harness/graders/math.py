@@ -39,7 +39,7 @@ class Math(Grader):
     @property
     def version(self) -> str:
         """Raised whenever a verdict may change."""
-        return "math/1"
+        return "math/2"
 
     def grade(self, problem: Problem, sample: Sample) -> Grade:
         """Decide one sample by its response alone.

@@ -3,7 +3,7 @@
     this process -pipe-> worker (sympy imported once) -fork-> child (compares pairs, killable)
 
 The worker is started at first use, one per process and shared by its threads; it exits when this
-process ends, even by SIGKILL. A child that takes too long or too much memory is killed and the next
+process ends, even by SIGKILL. A child that takes too much CPU time or memory is killed and the next
 one forked in milliseconds, without importing sympy again.
 """
 
@@ -20,10 +20,12 @@ import threading
 import time
 from collections.abc import Sequence
 
-SECONDS = 0.6
-"""Wall-clock limit of one pair."""
+from harness.graders.sympy_worker import wall_seconds
 
-_START_SECONDS = 60.0
+SECONDS = 0.6
+"""CPU seconds of one pair: a verdict does not depend on how busy the machine is."""
+
+_START_SECONDS = 300.0  # wall time; an import on a busy machine, without compiled modules
 _GRACE_SECONDS = 1.0
 
 Pair = tuple[str, str]
@@ -41,7 +43,7 @@ def same(pairs: Sequence[Pair], *, seconds: float = SECONDS) -> list[bool | None
 
     Args:
         pairs: texts of answers.
-        seconds: wall-clock limit of each pair.
+        seconds: CPU seconds of each pair; its wall time may be many times that on a busy machine.
     """
     return _worker().ask(pairs, seconds)
 
@@ -59,7 +61,7 @@ class _Worker:
     def ask(self, pairs: Sequence[Pair], seconds: float) -> list[bool | None]:
         with self.lock:
             request = json.dumps({"pairs": list(pairs), "seconds": seconds}).encode() + b"\n"
-            limit = len(pairs) * seconds + _GRACE_SECONDS
+            limit = len(pairs) * wall_seconds(seconds) + _GRACE_SECONDS
             for _ in range(2):  # once more if the worker had exited since the last request
                 process = self._start()
                 limit += 0.0 if self.ready else _START_SECONDS

@@ -1,9 +1,10 @@
 """The symbolic worker: imports sympy once, then forks a child that answers pair after pair.
 
 Run as `python -m harness.graders.sympy_worker`: lines of JSON in, one line out for each. The
-worker itself never parses the text of an answer. A child has a wall-clock limit (the worker kills
-it, and the kernel's alarm if the worker has exited), an address-space limit, and an audit hook that
-ends it at any attempt to execute text, open a file for writing, or start a process.
+worker itself never parses the text of an answer. A child has a limit of CPU time, which the kernel
+enforces, and a far longer one of wall time for a child that is stopped or waits; an address-space
+limit; and an audit hook that ends it at any attempt to execute text, open a file for writing, or
+start a process.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, NoReturn
 
 _MEMORY = 256 << 20  # bytes that a child may add to what the imports took
 _ORPHAN_CHECK = 2.0  # seconds
+_WALL = 30  # times the CPU limit of a pair, and ten seconds: only a child that does not run needs it
 _PR_SET_PDEATHSIG = 1
 _MONOMIALS = os.path.join("sympy", "polys", "monomials.py")  # noqa: PTH118
 _FORBIDDEN = (
@@ -28,6 +30,11 @@ _FORBIDDEN = (
     "os.putenv", "os.truncate", "os.utime", "subprocess.Popen", "socket.", "shutil.", "pty.spawn",
     "ctypes.", "urllib.Request", "ftplib.", "smtplib.", "sqlite3.", "webbrowser.", "pickle.find_class",
 )  # fmt: skip
+
+
+def wall_seconds(seconds: float) -> float:
+    """The wall time after which a pair with that many CPU seconds is given up."""
+    return _WALL * seconds + 10
 
 
 def main() -> None:
@@ -69,7 +76,7 @@ class _Child:
         self.to_child = self.from_child = -1
 
     def same(self, pair: list[str], seconds: float) -> bool | None:
-        """The child's answer; None if it does not answer in time."""
+        """The child's answer; None if it took more than that many CPU seconds."""
         if not self.pid:
             self.fork()
         message = json.dumps([pair, seconds]).encode() + b"\n"
@@ -78,7 +85,7 @@ class _Child:
         except OSError:
             self.kill()
             return None
-        ready, _, _ = select.select([self.from_child], [], [], seconds)
+        ready, _, _ = select.select([self.from_child], [], [], wall_seconds(seconds))
         reply = os.read(self.from_child, 1) if ready else b""
         if reply not in (b"y", b"n", b"u"):
             self.kill()
@@ -116,10 +123,11 @@ def _serve(algebra: Any, read_end: int, write_end: int, worker: int) -> NoReturn
         with os.fdopen(read_end, "rb") as lines:
             for line in lines:
                 pair, seconds = json.loads(line)
-                signal.setitimer(
-                    signal.ITIMER_REAL, seconds + 1
-                )  # default action: the process ends
+                # The default action of both signals ends the process.
+                signal.setitimer(signal.ITIMER_PROF, seconds)
+                signal.setitimer(signal.ITIMER_REAL, wall_seconds(seconds) + 1)
                 answer = _answer(algebra, pair)
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 os.write(write_end, answer)
     finally:

@@ -90,7 +90,6 @@ def test_a_pair_that_hangs_costs_its_limit_and_the_next_one_is_answered():
     assert 3 <= time.monotonic() - started < 60  # without a limit the first one takes hours
 
 
-@pytest.mark.usefixtures("patient")
 def test_any_thread_and_event_loop():
     results = []
     threads = [
@@ -149,7 +148,6 @@ def _alive(pid):
         return False
 
 
-@pytest.mark.usefixtures("patient")
 def test_hostile_answers(test_data, tmp_path, monkeypatch):
     from harness.cli.match import match_row
 
