@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,16 @@ def test_hostile_answers(test_data, tmp_path, monkeypatch):
         if row["expected"] != "ambiguous":
             assert (result.verdict == "correct") is row["expected"], row["id"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_child_that_waits_for_the_processor_loses_no_answer():
+    pair = ("\\prod_{k=1}^{3} k", "6")
+    assert sympy_client.same([pair]) == [True]
+    (worker,) = children() & processes("harness.graders.sympy_worker").keys()
+    (child,) = children(worker)
+    os.kill(child, signal.SIGSTOP)
+    asking = ThreadPoolExecutor(1).submit(sympy_client.same, [pair])
+    time.sleep(2 * sympy_client.SECONDS)
+    os.kill(child, signal.SIGCONT)
+    assert asking.result() == [True]
