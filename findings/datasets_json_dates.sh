@@ -12,7 +12,8 @@
 #   all dates:   contest_date timestamp[s], tests.output timestamp[s], str "2024-05-01 00:00:00"
 #   one is not:  contest_date timestamp[s], tests.output string, str "2024-05-01"
 #
-# The harness reads JSON Lines itself (harness/data/readers.py), so a string stays a string.
+# The harness reads JSON Lines itself (harness/data/readers.py), so a string stays a string; its
+# LiveCodeBench task also reads a contest_date that a Parquet copy of such a table holds.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"

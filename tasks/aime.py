@@ -1,7 +1,9 @@
 """AIME: thirty integer-answer problems a year (papers I and II), answers 000 to 999.
 
 2024 as HuggingFaceH4/aime_2024 ("025" is 25), 2025 as math-ai/aime25. Prompt and k = 64 as
-DeepSeek-R1 (arXiv 2501.12948, section 3; its README for the wording).
+DeepSeek-R1 (arXiv 2501.12948, section 3; its README for the wording). A row, made up:
+
+    {"id": 60, "problem": "How many positive divisors has $36$?", "answer": "009"}
 """
 
 from dataclasses import replace

@@ -4,7 +4,15 @@ A problem is judged with its own limits on the official tests, and on the genera
 the official tests are cut; a generated checker decides where several outputs are right. What
 cannot be judged (interactive problems, those without whole tests) is left out and counted. The
 language's fence tells Python from C++; both have the limits of the problem, as on Codeforces.
-The editorial is never read. `harness rating` turns a run into a rating.
+The editorial is never read. `harness rating` turns a run into a rating. A row, made up, without the
+parts of its statement that are not read here:
+
+    {"id": "9999/A", "contest_id": 9999, "index": "A", "title": "Double", "contest_start": 1730000000,
+     "time_limit": 2.0, "memory_limit": 256.0, "description": "Double the integer.",
+     "input_format": "One integer.", "output_format": "One integer.", "interaction_format": null,
+     "note": null, "examples": [{"input": "2", "output": "4"}], "rating": 800, "tags": ["math"],
+     "official_tests": [{"input": "2", "output": "4"}], "official_tests_complete": true,
+     "input_mode": "stdio", "generated_checker": null, "executable": true, "generated_tests": 0}
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 The prompt is simple-evals' multiple-choice template, word for word, because DeepSeek-R1 names it
 as its own (arXiv 2501.12948, section 3). simple-evals draws a new order of the choices for every
 repeat; here that is `--choice-order per-sample`. k = 8 as open-r1, since the paper gives none.
+A row, made up:
+
+    {"Record ID": "rec1", "Question": "Which element has atomic number 1?", "Correct Answer": "H",
+     "Incorrect Answer 1": "He", "Incorrect Answer 2": "Li", "Incorrect Answer 3": "Be",
+     "Subdomain": "Inorganic Chemistry", "High-level domain": "Chemistry"}
 """
 
 from harness.data.datasets import HubDataset

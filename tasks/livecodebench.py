@@ -5,6 +5,13 @@ problems up to January 2025), v5 is the fifth alone, v4_v5 two. DeepSeek-R1 repo
 2024-08..2025-01 (arXiv 2501.12948, section 3). The prompt is LiveCodeBench's format, word for word
 (lcb_runner/prompts/code_generation.py), without a system prompt, as R1's README asks; k = 16 as
 open-r1, since the paper gives none. The errata are those of LiveCodeBench's ERRATA.md (6ebcdda).
+A row, made up; private tests may be packed, see `harness.judge.formats`:
+
+    {"question_id": "x1_a", "question_title": "Double", "question_content": "Double the integer.",
+     "platform": "atcoder", "contest_id": "x1", "contest_date": "2024-08-03T00:00:00",
+     "starter_code": "", "difficulty": "easy", "metadata": "{}",
+     "public_test_cases": "[{\\"input\\": \\"2\\", \\"output\\": \\"4\\", \\"testtype\\": \\"stdin\\"}]",
+     "private_test_cases": "[]"}
 """
 
 from __future__ import annotations
@@ -58,7 +65,7 @@ def parse(row: Row) -> Problem:
     provenance = Provenance(
         title=title,
         platform=row["platform"],
-        date=date.fromisoformat(row["contest_date"][:10]),
+        date=date.fromisoformat(str(row["contest_date"])[:10]),  # a datetime in Parquet copies
         erratum=ERRATA.get(id) or ERRATA.get(title),
     )
     return Problem(

@@ -1,6 +1,9 @@
 """MATH-500: 500 problems of the MATH test set with LaTeX answers (prm800k's split).
 
-Prompt as DeepSeek-R1's README; k = 4 as open-r1, since the paper gives none.
+Prompt as DeepSeek-R1's README; k = 4 as open-r1, since the paper gives none. A row, made up:
+
+    {"unique_id": "test/algebra/1.json", "problem": "What is $1+1$?", "answer": "2",
+     "subject": "Algebra", "level": 1}
 """
 
 from harness.data.datasets import HubDataset

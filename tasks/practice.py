@@ -1,7 +1,10 @@
 """The practice tasks: one small family per real one, on problems that the project wrote itself.
 
 They exist so that the whole pipeline runs on any machine in minutes; the practice model in
-examples/practice-model learns them. The problems are written by problems.py there.
+examples/practice-model learns them. The problems are written by problems.py there. A row of the
+integer family:
+
+    {"id": "integer-1", "kind": "remainder", "statement": "What is 2*3+1?", "answer": "7"}
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ from typing import Any, NoReturn
 
 _MEMORY = 256 << 20  # bytes that a child may add to what the imports took
 _ORPHAN_CHECK = 2.0  # seconds
-_WALL = 30  # times the CPU limit of a pair, and ten seconds: only a child that does not run needs it
+_WALL = (
+    30  # times the CPU limit of a pair, and ten seconds: only a child that does not run needs it
+)
 _PR_SET_PDEATHSIG = 1
 _MONOMIALS = os.path.join("sympy", "polys", "monomials.py")  # noqa: PTH118
 _FORBIDDEN = (
