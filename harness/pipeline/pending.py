@@ -178,7 +178,7 @@ def make_sample(
 
     Args:
         request: what the engine was asked.
-        completion: its answer; a reasoning that a server split off already is kept.
+        completion: its answer; reasoning that a server has split off is kept.
         order: in which the choices were shown.
         protocol: how reasoning ends.
         engine: counts the tokens of the reasoning where the completion does not say.

@@ -231,7 +231,7 @@ function codeNode(code, tag) {
 }
 
 // Fill an element with a text. Formulas first stand as written and are set slice by slice, so that
-// a reasoning of a thousand of them does not hold up the page.
+// reasoning of a thousand of them does not block the page.
 function fillText(target, text, { written = false } = {}) {
   target.replaceChildren();
   if (written) {
