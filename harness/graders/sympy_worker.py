@@ -1,10 +1,10 @@
 """The symbolic worker: imports sympy once, then forks a child that answers pair after pair.
 
 Run as `python -m harness.graders.sympy_worker`: lines of JSON in, one line out for each. The
-worker itself never parses the text of an answer. A child has a limit of CPU time, which the kernel
-enforces, and a far longer one of wall time for a child that is stopped or waits; an address-space
-limit; and an audit hook that ends it at any attempt to execute text, open a file for writing, or
-start a process.
+worker itself never parses the text of an answer; it compares pairs of its own first, so that sympy's
+late imports are paid for once. A child has a limit of CPU time, which the kernel enforces, and a far
+longer one of wall time for a child that is stopped or waits; an address-space limit; and an audit
+hook that ends it at any attempt to execute text, open a file for writing, or start a process.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _WALL = (
 )
 _PR_SET_PDEATHSIG = 1
 _MONOMIALS = os.path.join("sympy", "polys", "monomials.py")  # noqa: PTH118
+# Ours, not a model's: what they import, a child need not import again.
+_WARM_UP = ((r"\int_0^1 x\,dx", r"\frac12"), (r"\sum_{k=1}^{3} k", "6"), (r"\sqrt{2}", "2"))
 _FORBIDDEN = (
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.remove",
     "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.chown", "os.kill",
@@ -44,6 +46,8 @@ def main() -> None:
     from harness.graders import sympy_equality
 
     parent = os.getppid()
+    for pair in _WARM_UP:
+        sympy_equality.same(*pair)
     child = _Child(sympy_equality)
     buffer = b""
     while True:
@@ -158,6 +162,7 @@ def _confine(worker: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     sys.setrecursionlimit(5000)
+    sys.dont_write_bytecode = True  # an import may still come, and must not look like an attack
     sys.addaudithook(_audit)
 
 

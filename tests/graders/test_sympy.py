@@ -175,3 +175,19 @@ def test_a_child_that_waits_for_the_processor_loses_no_answer():
     time.sleep(2 * sympy_client.SECONDS)
     os.kill(child, signal.SIGCONT)
     assert asking.result() == [True]
+
+
+def test_a_module_that_is_not_compiled_yet_can_be_imported_late(tmp_path):
+    code = (
+        "import os\n"
+        "from harness.graders import sympy_equality, sympy_worker as worker\n"
+        "worker._confine(os.getppid())\n"
+        "import sympy.holonomic\n"
+        "print('imported')"
+    )
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}  # holds no compiled module
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert (done.returncode, done.stdout) == (0, "imported\n")
