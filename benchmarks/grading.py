@@ -49,7 +49,7 @@ def _ours() -> Compare:
     from harness.cli.match import match_row
 
     def compare(pair: Pair) -> bool:
-        return bool(match_row(pair, kind="math", extract="lenient")["verdict"] == "correct")
+        return bool(match_row(pair, kind="math", extract="lenient").verdict == "correct")
 
     return compare
 

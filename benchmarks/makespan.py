@@ -114,7 +114,7 @@ def scheduled(suite: Suite, earlier: dict[int, float] | None = None) -> tuple[Ta
     lengths: Lengths[int] = Lengths()
     lengths.assume(earlier or {})
     schedule = Schedule(missing, lengths)
-    return schedule.take, schedule.learn
+    return schedule.take, schedule.record
 
 
 def bound(suite: Suite, n: int) -> float:

@@ -244,8 +244,12 @@ async def run_engine(
     drawing = drawing or Drawing()
     for item in prepared:
         writer.check_task(item.protocol, item.sampling.k)
-    fingerprint = engine.fingerprint()
-    start = replace(start or start_record(), versions=fingerprint.get("versions", {}))
+    fingerprint, notices = engine.fingerprint(), notices or Notices()
+    start = replace(
+        start or start_record(),
+        versions=fingerprint.get("versions", {}),
+        notices=tuple(notices.texts),  # of loading; they stay if this process is killed
+    )
     start = writer.begin(Manifest(model, fingerprint, harness=harness.__version__), start)
     runs = [item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
             for item in prepared]  # fmt: skip
@@ -258,8 +262,8 @@ async def run_engine(
     try:
         results = await runner.run()
     finally:  # what was said of stored samples holds of a run that ended early, too
-        seconds, said = time.monotonic() - began, notices.texts if notices else ()
-        writer.update_start(replace(start, seconds=seconds, notices=tuple(said)))
+        seconds = time.monotonic() - began
+        writer.update_start(replace(start, seconds=seconds, notices=tuple(notices.texts)))
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result.k)
     return results

@@ -261,8 +261,8 @@ def words_over_steps(task: str, points: Sequence[Measured]) -> Plot | None:
         for word in shown
     )
     note = (
-        f"Occurrences in {sum(p.seen.n_reasoning for p in counted):,} reasoning of the "
-        f"{len(shown)} most frequent of {len(totals)} words."
+        f"Occurrences in the reasoning of {sum(p.seen.n_reasoning for p in counted):,} samples, of "
+        f"the {len(shown)} most frequent of {len(totals)} words."
     )
     name = f"{file_stem(task)}-training-words"
     return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)

@@ -52,6 +52,27 @@ def test_what_was_said_is_kept_when_the_engine_goes_down(
     assert start.seconds > 0
 
 
+def test_what_was_said_while_loading_is_stored_before_the_first_sample(
+    inline_grading: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, run = "practice_integer", tmp_path / "run"
+    stored = []
+
+    def load(settings: RunSettings, seed: int, notices: Notices, _: object) -> FakeEngine:
+        notices.add("the context is 9 tokens")
+
+        def reply(request: Request) -> Completion:
+            stored.append(RunFolder(run).manifest().starts[0].notices)
+            return answer("1")
+
+        return FakeEngine(reply, concurrency=1)
+
+    monkeypatch.setattr(evaluate_module, "load_engine", load)
+    settings = RunSettings(model="m", tasks=task, output=run, limit=1, k=1)
+    asyncio.run(evaluate(find_tasks(task), settings, observe=silent))
+    assert stored == [("the context is 9 tokens",)]
+
+
 def test_a_model_that_loads_for_long_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

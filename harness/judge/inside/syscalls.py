@@ -13,7 +13,6 @@ CLONE_NEWPID = 0x20000000
 
 _MS_NOSUID_NODEV = 0x2 | 0x4
 _MS_NOEXEC = 0x8
-_MNT_DETACH = 2
 _PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
 _PR_SET_CHILD_SUBREAPER = 36
@@ -65,11 +64,6 @@ def mount_tmp(size: int) -> None:
     options = f"mode=0700,size={size},nr_inodes=4096".encode()
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV)
     _check(_libc.mount(b"tmpfs", b"/tmp", b"tmpfs", flags, options), "mount /tmp")
-
-
-def unmount_tmp() -> None:
-    """Unmount the topmost /tmp lazily, even while processes use it."""
-    _check(_libc.umount2(b"/tmp", _MNT_DETACH), "umount /tmp")
 
 
 def set_dumpable(allowed: bool) -> None:

@@ -296,6 +296,9 @@ def test_words_are_counted_over_steps(write_run: WriteRun) -> None:
     (words,) = [plot for plot in plots if plot.name.endswith("training-words")]
     assert lines_of(words)["wait"] == [(10, 0.0), (20, 2000.0)]
     assert lines_of(words)["check"] == [(10, 0.0), (20, 1000.0)]
+    assert words.note == (
+        "Occurrences in the reasoning of 8 samples, of the 2 most frequent of 17 words."
+    )
 
 
 def test_the_page_shows_the_figures_under_its_strict_policy(write_run: WriteRun) -> None:
