@@ -183,11 +183,8 @@ def test_a_module_that_is_not_compiled_yet_can_be_imported_late(tmp_path):
         "from harness.graders import sympy_equality, sympy_worker as worker\n"
         "worker._confine(os.getppid())\n"
         "import sympy.holonomic\n"
-        "print('imported')"
+        "os._exit(7)"
     )
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}  # holds no compiled module
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
-    assert (done.returncode, done.stdout) == (0, "imported\n")
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 7
