@@ -55,3 +55,8 @@ class Interrupted(HarnessError):
     def __init__(self, message: str, exit_code: int = 130) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def first_line(error: BaseException, length: int | None = None) -> str:
+    """The first line of an error's text, or its name, cut to that many characters."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:length]

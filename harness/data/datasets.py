@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from harness.data.parsing import parse_row
-from harness.data.readers import FORMATS, first_line, read_rows
+from harness.data.readers import FORMATS, read_rows
 from harness.data.selection import Selection, in_words
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UsageError, first_line
 from harness.task import Task
 from harness.types import Problem, Row
 
@@ -82,7 +82,7 @@ class HubDataset:
             ) from error
         except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
             raise DataError(
-                f"{self.repo} cannot be fetched from the hub ({first_line(error)}); without a "
+                f"{self.repo} cannot be fetched from the hub ({first_line(error, 200)}); without a "
                 f"network pass --data DIR holding {self.names[0]}{Path(self.file).suffix}"
             ) from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from harness.errors import DataError
+from harness.errors import DataError, first_line
 from harness.types import Row
 
 FORMATS = (".jsonl", ".csv", ".parquet")
@@ -72,9 +72,4 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
                 number += 1
                 yield f"{path}, row {number}", row
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a valid parquet file ({first_line(error)})") from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its name."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(f"{path}: not a valid parquet file ({first_line(error, 200)})") from error

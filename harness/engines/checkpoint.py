@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError
+from harness.errors import DataError, first_line
 
 _HASHED_BYTES = 1 << 20
 
@@ -25,7 +25,7 @@ def load_tokenizer(model: str, revision: str | None) -> Any:
         return AutoTokenizer.from_pretrained(model, revision=revision)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{model}: no tokenizer can be loaded ({_first_line(error)}); a model folder holds "
+            f"{model}: no tokenizer can be loaded ({first_line(error, 200)}); a model folder holds "
             "tokenizer.json and tokenizer_config.json beside its weights"
         ) from error
 
@@ -48,7 +48,9 @@ def load_model(model: str, revision: str | None, dtype: str, device: str) -> Any
         loaded: Any = AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype=dtype)
         return loaded.to(device).eval()
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
-        raise DataError(f"{model}: the model cannot be loaded ({_first_line(error)})") from error
+        raise DataError(
+            f"{model}: the model cannot be loaded ({first_line(error, 200)})"
+        ) from error
 
 
 def _check_model(model: str) -> None:
@@ -82,7 +84,3 @@ def weights_hash(folder: Path) -> str | None:
 def digest(data: bytes) -> str:
     """Sixteen hex digits that stand for some bytes in a fingerprint."""
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

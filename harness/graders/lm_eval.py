@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UsageError, first_line
 from harness.graders.base import make_grade, no_answer
 from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
@@ -140,8 +140,7 @@ def open_task(path: str) -> Any:
         with _as_lm_eval_seeds():
             (task,) = TaskManager(include_defaults=False).load([path])["tasks"].values()
     except Exception as error:  # whatever a task's file, functions or data set raise
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise DataError(f"lm-eval cannot load {path}: {first}") from error
+        raise DataError(f"lm-eval cannot load {path}: {first_line(error, 300)}") from error
     if task.get_config("num_fewshot") is None:
         task.set_config("num_fewshot", 0)
     task.set_fewshot_seed(_FEWSHOT_SEED)

@@ -14,6 +14,7 @@ from typing import Any
 
 import harness
 from harness.engines.ray.cluster import Cluster, Node, import_ray
+from harness.errors import first_line
 from harness.interfaces import Grader
 from harness.pipeline.grading_pool import Chunk, Worker, WorkerLost, default_workers, grade_chunk
 from harness.types import Grade
@@ -82,9 +83,8 @@ class RayWorker:
             raise WorkerLost(f"the grader did not answer within {seconds:.0f} s") from None
         except ray.exceptions.RayError as error:
             self._end()
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise WorkerLost(
-                f"the grading worker on {self._node.name} stopped ({first})"
+                f"the grading worker on {self._node.name} stopped ({first_line(error)})"
             ) from error
         self._failures = 0
         return grades
@@ -195,8 +195,7 @@ async def _lacks(node: Node, graders: Sequence[Grader]) -> str | None:
     except TimeoutError:
         return f"no answer within {_CHECK_SECONDS:.0f} s"
     except ray.exceptions.RayError as error:
-        cause = getattr(error, "cause", None) or error
-        return (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        return first_line(getattr(error, "cause", None) or error)
     if there != harness.__version__:
         return f"it has harness {there}, this one {harness.__version__}"
     return None

@@ -18,7 +18,7 @@ from harness.engines.lm_eval.options import (
     shown_arguments,
 )
 from harness.engines.settings import EngineSettings
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UsageError, first_line
 
 _MISSING = "pip install 'reasoning-harness[lm-eval]'"
 
@@ -187,8 +187,7 @@ def _create(name: str, kind: Any, arguments: dict[str, Any]) -> Any:
 
 
 def _unloadable(name: str, error: Exception) -> DataError:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-    return DataError(f"lm-eval's {name} model cannot be loaded: {first}")
+    return DataError(f"lm-eval's {name} model cannot be loaded: {first_line(error, 300)}")
 
 
 def _sends_seed(client: Any) -> bool:

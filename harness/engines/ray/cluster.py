@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from harness.errors import EngineDown, UsageError
+from harness.errors import EngineDown, UsageError, first_line
 
 ANSWER_SECONDS = 5.0  # Ray itself would retry an address without a cluster for minutes
 POLL_SECONDS = 5.0
@@ -192,10 +192,9 @@ def _connect(address: str) -> None:
             **local,
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         where = "a local Ray cluster" if local else f"--ray-address {address}"
         raise EngineDown(
-            f"{where}: no Ray cluster can be used there ({first}); `ray status` on a node of the "
+            f"{where}: no Ray cluster can be used there ({first_line(error)}); `ray status` on a node of the "
             "cluster shows its state, and one that asks for a token needs RAY_AUTH_MODE=token here "
             "too"
         ) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.engines.repetition import detection
 from harness.engines.replicas import ReplicaLost
-from harness.errors import EngineError, UsageError
+from harness.errors import EngineError, UsageError, first_line
 from harness.interfaces import Request
 
 
@@ -120,4 +120,4 @@ def cause(error: BaseException) -> str:
         type(found).__name__ == "EngineDeadError"
     ):  # its text points at a traceback that is not shown
         return "its core process ended"
-    return (str(found).strip().splitlines() or [type(found).__name__])[0][:300]
+    return first_line(found, 300)
