@@ -8,17 +8,37 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from harness.errors import DataError
 
+T = TypeVar("T")
 Json = dict[str, Any]
 """A JSON object as it was decoded, before a reader makes a typed value of it."""
+
+
+def decode(place: object, build: Callable[[Any], T], row: Any, *, fix: str = "") -> T:
+    """A typed value from what was read.
+
+    Args:
+        place: the file, and the line where there are several.
+        build: makes the value; what it raises on another schema becomes a DataError.
+        row: the decoded JSON.
+        fix: what the user can do about it.
+
+    Raises:
+        DataError: the row is of another schema.
+    """
+    try:
+        return build(row)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        hint = f"; {fix}" if fix else ""
+        raise DataError(f"{place}: not what the harness writes ({error!r}){hint}") from error
 
 
 class Appender:

@@ -23,7 +23,7 @@ from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, differences
 from harness.stats.scores import TaskScores
 from harness.stats.sequential import Stopping
-from harness.storage.files import Json, read_json, read_lines, write_json, write_lines
+from harness.storage.files import Json, decode, read_json, read_lines, write_json, write_lines
 from harness.storage.lock import FolderLock
 from harness.storage.manifest import Manifest, Start
 from harness.storage.scores import SCORES, read_scores, read_stopping
@@ -65,7 +65,7 @@ class TaskFolder:
 
     def protocol(self) -> Protocol:
         """The protocol these samples were drawn under."""
-        return _decode(
+        return decode(
             self.path / "protocol.json", Protocol.from_json, read_json(self.path / "protocol.json")
         )
 
@@ -102,7 +102,7 @@ class TaskFolder:
         if not path.exists():
             return
         for number, row in read_lines(path):
-            yield _decode(f"{path}, line {number}", build, row)
+            yield decode(f"{path}, line {number}", build, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class RunFolder:
     def manifest(self) -> Manifest:
         """The manifest; DataError when it is damaged."""
         path = self.path / MANIFEST
-        return _decode(path, Manifest.from_json, read_json(path))
+        return decode(path, Manifest.from_json, read_json(path))
 
     def tasks(self) -> list[TaskFolder]:
         """The tasks of this run that hold a protocol, in the order in which they were added."""
@@ -264,13 +264,6 @@ class RunWriter:
                 f"{self.path} holds samples drawn in another way ({'; '.join(changed)}); "
                 "use another -o folder"
             )
-
-
-def _decode(place: object, build: Callable[[Any], T], row: Any) -> T:
-    try:
-        return build(row)
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise DataError(f"{place}: not what the harness writes ({error!r})") from error
 
 
 def _problem(row: Json) -> Problem:

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import DataError
 from harness.stats.intervals import Interval
 from harness.stats.scores import (
     BreakdownRow,
@@ -32,7 +31,7 @@ from harness.stats.scores import (
     TokenLengths,
 )
 from harness.stats.sequential import InterimAnalysis, Stopping
-from harness.storage.files import Json, read_json, write_json
+from harness.storage.files import Json, decode, read_json, write_json
 from harness.types import Score
 
 SCORES = "scores.json"
@@ -56,12 +55,7 @@ def read_scores(folder: Path) -> TaskScores:
         DataError: scores.json is missing, damaged, or of another schema.
     """
     path = folder / SCORES
-    try:
-        return _scores(read_json(path))
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path}: not what the harness writes ({error!r}); run: harness score {folder.parent}"
-        ) from error
+    return decode(path, _scores, read_json(path), fix=f"run: harness score {folder.parent}")
 
 
 def write_stopping(folder: Path, stopping: Stopping) -> None:
@@ -82,10 +76,7 @@ def read_stopping(folder: Path) -> Stopping | None:
     path = folder / STOPPING
     if not path.exists():
         return None
-    try:
-        return _stopping(read_json(path))
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise DataError(f"{path}: not what the harness writes ({error!r})") from error
+    return decode(path, _stopping, read_json(path))
 
 
 def _scores(data: Json) -> TaskScores:

@@ -13,7 +13,7 @@ from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.files import Appender
 from harness.storage.manifest import Manifest, Start
-from harness.storage.run_folder import ErrorRow, RunWriter
+from harness.storage.run_folder import ErrorRow, RunWriter, TaskFolder
 from harness.storage.scores import write_scores
 from harness.task import Task
 from harness.types import Grade, Problem, Row, Sample, Sampling, Verdict
@@ -79,39 +79,45 @@ def run_writer(folder: Path) -> WriteRun:
                 Manifest(model, FINGERPRINT, harness="0.1.0"), Start(command=("harness", "run"))
             )
             written = run.add_task(protocol, problems, k)
-            grades, statistics, errors = [], SampleStatistics(), []
-            files = [
-                Appender(written.path / f"{kind}.jsonl") for kind in ("samples", "grades", "errors")
-            ]
-            for problem, found in zip(problems, verdicts, strict=True):
-                for index, verdict in enumerate(found):
-                    if verdict is Verdict.ERROR:
-                        errors.append(ErrorRow("engine", problem.id, index, "server gone", 0.0))
-                    elif verdict is not None:
-                        sample = _sample(problem, index, verdict, reasoning)
-                        statistics.add(sample)
-                        files[0].append([sample])
-                        answer = problem.answer if verdict is C else "1"
-                        grades.append(Grade(problem.id, index, verdict, answer))
-            files[1].append(grades)
-            files[2].append(errors)
-            for file in files:
-                file.close()
+            grades, statistics, errors = _fill(written, problems, verdicts, reasoning)
             if scored:
-                failed = {error.key for error in errors}
                 value = score_task(
                     protocol,
                     k,
                     grader,
                     noun.metrics,
                     grades=grades,
-                    failed=failed,
+                    failed={error.key for error in errors},
                     samples=statistics,
                 )
                 write_scores(written.path, value)
         return folder / name
 
     return write
+
+
+def _fill(
+    folder: TaskFolder, problems: Sequence[Problem], verdicts: Verdicts, reasoning: str
+) -> tuple[list[Grade], SampleStatistics, list[ErrorRow]]:
+    """Write samples, grades and errors of a task with these verdicts."""
+    grades: list[Grade] = []
+    statistics, errors = SampleStatistics(), []
+    files = [Appender(folder.path / f"{kind}.jsonl") for kind in ("samples", "grades", "errors")]
+    for problem, found in zip(problems, verdicts, strict=True):
+        for index, verdict in enumerate(found):
+            if verdict is Verdict.ERROR:
+                errors.append(ErrorRow("engine", problem.id, index, "server gone", 0.0))
+            elif verdict is not None:
+                sample = _sample(problem, index, verdict, reasoning)
+                statistics.add(sample)
+                files[0].append([sample])
+                answer = problem.answer if verdict is C else "1"
+                grades.append(Grade(problem.id, index, verdict, answer))
+    files[1].append(grades)
+    files[2].append(errors)
+    for file in files:
+        file.close()
+    return grades, statistics, errors
 
 
 def _sample(problem: Problem, index: int, verdict: Verdict, reasoning: str) -> Sample:
