@@ -20,10 +20,13 @@ import threading
 import time
 from collections.abc import Sequence
 
-from harness.graders.sympy_worker import wall_seconds
+from harness.graders.sympy_worker import MEMORY_MIB, wall_seconds
 
 SECONDS = 0.6
 """CPU seconds of one pair: a verdict does not depend on how busy the machine is."""
+
+LIMITS = f"symbolic-{SECONDS:g}s-{MEMORY_MIB}mib"
+"""The limits of one pair, as they stand in a grader's version: others may give other verdicts."""
 
 _START_SECONDS = 300.0  # wall time; an import on a busy machine, without compiled modules
 _GRACE_SECONDS = 1.0

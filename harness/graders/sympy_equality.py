@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
-from antlr4 import Token
+from antlr4 import PredictionMode, Token
 from latex2sympy2_extended import latex2sympy2
 from latex2sympy2_extended.latex2sympy2 import ConversionConfig, _Latex2Sympy
 from math_verify.grader import sympy_expr_eq
@@ -61,13 +61,23 @@ _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "oo": sympy.oo}
 
 def same(reference: str, answer: str) -> bool | None:
     """Whether two texts are equal by algebra; None where that cannot be decided."""
-    ours = [_expression(text) for text in (reference, answer)]
-    if all(expr is not None for expr in ours):
-        return _equal(*ours)
-    theirs = [_theirs(text) for text in (reference, answer)]
-    if any(expr is None for expr in theirs):
-        return None
-    return bool(sympy_expr_eq(*theirs, float_rounding=_PLACES, numeric_precision=50, strict=True))
+    ours = {text: _expression(text) for text in (reference, answer)}
+    if all(expr is not None for expr in ours.values()):
+        return _equal(ours[reference], ours[answer])
+    theirs: dict[str, Any] = {}
+    for text in sorted(ours, key=lambda text: ours[text] is not None):  # most often unreadable
+        theirs[text] = _theirs(text)
+        if theirs[text] is None:
+            return None
+    return bool(
+        sympy_expr_eq(
+            theirs[reference],
+            theirs[answer],
+            float_rounding=_PLACES,
+            numeric_precision=50,
+            strict=True,
+        )
+    )
 
 
 def _expression(text: str) -> Any:
@@ -141,11 +151,28 @@ def _big(expr: Apply) -> Any:
 
 
 def _theirs(text: str) -> Any:
-    """The expression that math-verify's grammar reads, if it reads the whole text."""
+    """The expression that math-verify's grammar reads, if it reads the whole text.
+
+    The grammar is first tried in ANTLR's SLL mode, several times as fast: what it accepts, the full
+    mode reads alike.
+    """
+    written = clean(text).strip("$ ")
+    fast = _converted(written, PredictionMode.SLL)
+    return _converted(written, PredictionMode.LL) if fast is None else fast
+
+
+def _converted(written: str, mode: int) -> Any:
+    converter = _Latex2Sympy(is_real=True, config=ConversionConfig())
+    plain = converter.create_parser
+
+    def create_parser(latex_str: str) -> Any:
+        parser = plain(latex_str)
+        parser._interp.predictionMode = mode
+        return parser
+
+    converter.create_parser = create_parser  # parse() takes its parser from there
     try:
-        converter = _Latex2Sympy(is_real=True, config=ConversionConfig())
-        written = clean(text).strip("$ ")
-        parser = converter.create_parser(written)
+        parser = create_parser(written)
         parser.math()
         if parser.getCurrentToken().type != Token.EOF:
             return None

@@ -19,7 +19,9 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-_MEMORY = 256 << 20  # bytes that a child may add to what the imports took
+MEMORY_MIB = 256
+"""Memory that a child may add to what the imports took."""
+
 _ORPHAN_CHECK = 2.0  # seconds
 _WALL = (
     30  # times the CPU limit of a pair, and ten seconds: only a child that does not run needs it
@@ -158,7 +160,8 @@ def _confine(worker: int) -> None:
         os.close(0)
         os.close(1)
     taken = int(_pages("/proc/self/statm")) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + _MEMORY, taken + _MEMORY))
+    allowed = taken + (MEMORY_MIB << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     sys.setrecursionlimit(5000)

@@ -58,7 +58,7 @@ def test_a_grade_names_its_stage(reference, answer, stage):
 def test_a_grade_holds_answer_version_and_index():
     graded = grade("\\frac12", "so \\boxed{0.5}")
     assert (graded.verdict, graded.answer, graded.index) == (Verdict.CORRECT, "0.5", 3)
-    assert graded.grader == "math/2"
+    assert graded.grader == "math/3+symbolic-0.6s-256mib"
     assert graded.seconds > 0
 
 

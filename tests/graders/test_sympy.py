@@ -177,6 +177,31 @@ def test_a_child_that_waits_for_the_processor_loses_no_answer():
     assert asking.result() == [True]
 
 
+BORDER = (
+    (r"\sum_{k=1}^{n} k", r"\frac{n(n+1)}{2}"),
+    (r"\sum_{k=1}^{n} k^2", r"\frac{n(n+1)(2n+1)}{6}"),
+    (r"\int_0^1 x^5\,dx", r"\frac{1}{6}"),
+    (r"\lim_{x\to 0} \frac{\sin x}{x}", "1"),
+    (r"\sum_{k=1}^{\infty} \frac{1}{k^2}", r"\frac{\pi^2}{6}"),
+    (r"\prod_{k=1}^{8} k", "40320"),
+    (r"\sum_{n=1}^{10^{9}} \frac{1}{n^3+\sqrt{n}}", "1"),
+)
+
+
+@pytest.mark.slow
+def test_three_busy_loops_beside_it_change_no_answer():
+    alone = sympy_client.same(BORDER)
+    assert alone.count(True) == len(BORDER) - 1
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    try:
+        beside = sympy_client.same(BORDER)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    assert beside == alone
+
+
 def test_a_module_that_is_not_compiled_yet_can_be_imported_late(tmp_path):
     code = (
         "import os\n"
