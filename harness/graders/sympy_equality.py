@@ -2,8 +2,8 @@
 
 What `latex.parser` reads becomes sympy objects node by node. Other texts go to math-verify's LaTeX
 grammar, and count where that grammar consumed the whole text. No text is ever evaluated: the
-grammar's converter calls parse_expr (which evaluates) on single tokens, so it is replaced here by a
-function that accepts numbers and names alone.
+grammar's converter calls parse_expr and sympy.Number (which evaluate) on single tokens, so they are
+replaced here by a function that accepts numbers and names alone.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def _token(text: str, *_: Any, **__: Any) -> Any:
 
 
 latex2sympy2.parse_expr = _token
+# sympy.Number(text), its own way, executes "from sympy import *" for every number
+_Latex2Sympy.parse_number = lambda self, text: _token(text.replace(",", ""))
 
 _PLACES = 15  # decimals to which math-verify compares floats
 
@@ -60,24 +62,27 @@ _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "oo": sympy.oo}
 
 
 def same(reference: str, answer: str) -> bool | None:
-    """Whether two texts are equal by algebra; None where that cannot be decided."""
+    """Whether two texts are equal by algebra; None where that cannot be decided.
+
+    What only math-verify's grammar reads may be misread, so it can confirm, but not refute.
+    """
     ours = {text: _expression(text) for text in (reference, answer)}
     if all(expr is not None for expr in ours.values()):
         return _equal(ours[reference], ours[answer])
     theirs: dict[str, Any] = {}
     for text in sorted(ours, key=lambda text: ours[text] is not None):  # most often unreadable
         theirs[text] = _theirs(text)
-        if theirs[text] is None:
+        if not isinstance(theirs[text], sympy.Expr | sympy.MatrixBase):
             return None
-    return bool(
-        sympy_expr_eq(
-            theirs[reference],
-            theirs[answer],
-            float_rounding=_PLACES,
-            numeric_precision=50,
-            strict=True,
-        )
-    )
+    one, other = theirs[reference], theirs[answer]
+    equal = sympy_expr_eq(one, other, float_rounding=_PLACES, numeric_precision=50, strict=True)
+    return True if equal else None
+
+
+_WORDS = re.compile(
+    r"\\(?:text|math(?:rm|bf|it|sf)|mbox|operatorname)|[:;=<>]|(?<![\\a-zA-Z])[a-zA-Z]{3,}"
+)
+"""What the grammar would read as products of letters, quotients or relations."""
 
 
 def _expression(text: str) -> Any:
@@ -157,6 +162,8 @@ def _theirs(text: str) -> Any:
     mode reads alike.
     """
     written = clean(text).strip("$ ")
+    if _WORDS.search(re.sub(r"_\{[^{}]*\}", "", written)):
+        return None
     fast = _converted(written, PredictionMode.SLL)
     return _converted(written, PredictionMode.LL) if fast is None else fast
 

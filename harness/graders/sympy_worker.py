@@ -28,8 +28,13 @@ _WALL = (
 )
 _PR_SET_PDEATHSIG = 1
 _MONOMIALS = os.path.join("sympy", "polys", "monomials.py")  # noqa: PTH118
-# Ours, not a model's: what they import, a child need not import again.
-_WARM_UP = ((r"\int_0^1 x\,dx", r"\frac12"), (r"\sum_{k=1}^{3} k", "6"), (r"\sqrt{2}", "2"))
+# Ours, not a model's. What they import and the tables that they build (sympy evaluates text of its
+# own for them) a child need not, and must not.
+_WARM_UP = (
+    (r"\int_0^1 x\,dx", r"\frac12"), (r"\sum_{k=1}^{3} k", "6"), (r"\sqrt{2}", "2"),
+    (r"\sum_{k=0}^{\infty} \frac{1}{2^k}", "2"), (r"\int_0^{\infty} e^{-x^2}\,dx", "1"),
+    (r"\lim_{x \to 0} \frac{\sin x}{x}", "1"), (r"\text{so } x", "y"),
+)  # fmt: skip
 _FORBIDDEN = (
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.remove",
     "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.chown", "os.kill",
