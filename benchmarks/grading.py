@@ -1,10 +1,14 @@
 """Our graders and every installed peer on the same shuffled pairs: speed, errors by kind of answer.
 
-    python benchmarks/grading.py [PAIRS.jsonl] [--limit N]
+    python benchmarks/grading.py [PAIRS.jsonl] [--limit N] [--against CHECKOUT [--times 5]]
 
 PAIRS (math_pairs.jsonl of HARNESS_TEST_DATA by default) holds rows with gold, prediction, task_kind, form and expected (true or false). Each grader
 runs in a process of its own, on the pairs of mathematics, in the same random order; CPU time is
 that of the process and of the workers it started. Prints the table that the README quotes.
+
+--against measures another checkout beside this one, whose environment is in its .venv: the two grade by
+turns, first all pairs, then the symbolic ones: those of tests/corpora/kinds/symbolic.yaml and of
+match_faults.jsonl that the other checkout's exact stages leave to computer algebra.
 """
 
 from __future__ import annotations
@@ -144,6 +148,61 @@ def load(path: Path, limit: int | None) -> list[Pair]:
     return pairs[:limit]
 
 
+def time_each(pairs: Sequence[Pair]) -> list[tuple[str, float]]:
+    """(stage that settled it, wall seconds) of each pair, once the symbolic worker has started."""
+    from harness.cli.match import match_row
+    from harness.graders import sympy_client
+
+    sympy_client.start()
+    times = []
+    for pair in pairs:
+        started = time.perf_counter()
+        found = match_row(pair, kind="math", extract=pair.get("extract", "lenient"))
+        times.append((found.stage, time.perf_counter() - started))
+    return times
+
+
+def _times_of(python: Path, pairs: Sequence[Pair]) -> list[tuple[str, float]]:
+    """`time_each` with the harness that another interpreter has installed."""
+    done = subprocess.run([python, __file__, "--time-each"], input=json.dumps(pairs), check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # fmt: skip
+    return [(stage, seconds) for stage, seconds in json.loads(done.stdout)]
+
+
+def compare_with(checkout: Path, pairs: Sequence[Pair], times: int) -> None:
+    """Print pairs per second of this build and of another by turns, and their ratios."""
+    new, old = Path(sys.executable), checkout / ".venv" / "bin" / "python"
+    candidates = _symbolic_candidates()
+    reach = [stage in ("symbolic", "undecided") for stage, _ in _times_of(old, candidates)]
+    symbolic = [pair for pair, reaches in zip(candidates, reach, strict=True) if reaches]
+    for name, rows in (("all pairs", pairs), ("symbolic pairs", symbolic)):
+        ratios = []
+        for _ in range(times):
+            speeds = [len(rows) / sum(each for _, each in _times_of(python, rows))
+                      for python in (new, old)]  # fmt: skip
+            ratios.append(speeds[0] / speeds[1])
+            print(f"{name} ({len(rows)}): new {speeds[0]:,.0f} per s, old {speeds[1]:,.0f},"
+                  f" new over old {ratios[-1]:.2f}", flush=True)  # fmt: skip
+        print(f"{name}, median: {statistics.median(ratios):.2f}\n", flush=True)
+
+
+def _symbolic_candidates() -> list[Pair]:
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.support.answer_kinds import kinds
+
+    faults = Path(os.environ.get("HARNESS_TEST_DATA", "../shared/data")) / "match_faults.jsonl"
+    rows: list[Pair] = []
+    if faults.exists():
+        with faults.open(encoding="utf-8") as lines:
+            rows = [row for row in map(json.loads, lines) if row["task_kind"] == "math"]
+    for kind in kinds()["symbolic"]:
+        rows += [
+            {"gold": gold, "prediction": text, "form": kind.form, "task_kind": "math"}
+            for gold, text in (*kind.equal, *kind.different)
+        ]
+    return rows
+
+
 def table(results: dict[str, dict[str, Any]]) -> str:
     """The comparison as Markdown."""
     head = "| grader | pairs/s | CPU ms median | p99 | mean | false negatives | false positives |"
@@ -182,7 +241,17 @@ def main() -> None:
     parser.add_argument("pairs", type=Path, nargs="?", default=data / "math_pairs.jsonl")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--grader", choices=GRADERS, help=argparse.SUPPRESS)
+    parser.add_argument("--against", type=Path, help="a checkout to measure beside this one")
+    parser.add_argument("--times", type=int, default=5, help="with --against: runs of each")
+    parser.add_argument("--time-each", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.time_each:
+        print(json.dumps(time_each(json.load(sys.stdin))))
+        return
+    if options.against:
+        pairs = load(options.pairs, options.limit)
+        compare_with(options.against.resolve(), pairs, options.times)
+        return
     if options.grader:
         print(json.dumps(measure(options.grader, load(options.pairs, options.limit))))
         return
