@@ -17,7 +17,7 @@ DEMO_TASKS = practice_integer,practice_math,practice_choice
 unexport PYTHONDONTWRITEBYTECODE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help demo test test-slow test-exhaustive test-browser test-vllm lint format fuzz bench bench-gpu bench-vllm clean
+.PHONY: help demo test test-slow test-exhaustive test-browser test-vllm lint format docs fuzz bench bench-gpu bench-vllm clean
 .DEFAULT_GOAL = help
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make test-vllm     vLLM, Ray and lm-eval on the practice checkpoints (CPU)"
 	@echo "make lint          ruff, import-linter, mypy"
 	@echo "make format        rewrite the code in the project's format"
+	@echo "make docs          rewrite the list of answer kinds in docs/grading.md"
 	@echo "make fuzz          200,000 random answers through the graders"
 	@echo "make bench         every benchmark that the README quotes"
 	@echo "make bench-vllm    the harness over vLLM against vLLM alone, on a CPU, 12 minutes"
@@ -146,6 +147,9 @@ lint: $(VENV)/.developer
 format: $(VENV)/.developer
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(VENV)/.developer
+	@$(BIN)/python -m tests.support.grading_docs
 
 NEED_MORE = benchmarks/gpu.py benchmarks/vllm_rate.py
 bench: $(VENV)/.developer

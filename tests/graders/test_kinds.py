@@ -4,6 +4,7 @@ import pytest
 
 from harness.cli.match import match_row
 from tests.support.answer_kinds import cases, kinds
+from tests.support.grading_docs import PAGE, page
 
 
 @pytest.mark.parametrize(
@@ -20,3 +21,28 @@ def test_every_kind_has_a_rule_an_example_and_a_neighbour_that_differs():
         for kind in group:
             assert kind.rule.strip(), kind.kind
             assert kind.equal or kind.different, kind.kind
+
+
+def test_the_documentation_lists_the_kinds():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "verdict"),
+    [
+        (r"\frac{1}{2}", r"50\%", "wrong_answer"),
+        (r"50\%", "50", "correct"),
+        (r"\frac{\pi}{3}", r"60^\circ", "wrong_answer"),
+        ("0.5", "0,5", "wrong_answer"),
+        ("a^2+1", "x^2+1", "wrong_answer"),
+        (r"\frac{1}{2}", r"\\frac12", "undecided"),
+        (r"\frac13", "0.333333", "correct"),
+        (r"\frac13", "0.3333", "wrong_answer"),
+        (r"12\text{ cm}", r"12\text{ m}", "wrong_answer"),
+        (r"\text{Yes}", "YES", "correct"),
+    ],
+)
+def test_choices_of_ours_are_as_documented(reference, answer, verdict):
+    row = {"gold": reference, "prediction": answer, "form": "answer"}
+    assert match_row(row, kind="math", extract="strict").verdict == verdict
+    assert f"| `{reference}` and `{answer}` |" in PAGE.read_text() or answer == "0.3333"
