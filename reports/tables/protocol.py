@@ -46,7 +46,7 @@ def protocol_table(group: Sequence[Result]) -> Table:
     notes += [
         f"Scores of {MODEL_JUDGE} do not compare: {first.run} and {other.run} have another judge."
         for other in others
-        if other.protocol.judge != first.protocol.judge
+        if first.protocol.judge and other.protocol.judge not in (None, first.protocol.judge)
     ]
     return _settings_table("Protocol", settings, group, notes)
 

@@ -214,7 +214,7 @@ def test_a_killed_one_keeps_the_opinions_it_has_and_asks_for_the_rest(tmp_path: 
     run = math_run(path, k=4)
     stored = run.folder.path / "opinions.jsonl"
 
-    with Running(Script(reply=says({}), mean=3.0, sigma=1.0)) as server:
+    with Running(Script(reply=says({}), mean=1.0, sigma=0.7)) as server:
         command = [sys.executable, "-m", "harness", "grade", str(path), "--judge-model", "mock",
                    "--base-url", server.url]  # fmt: skip
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "OPENAI_API_KEY": ""},
@@ -229,10 +229,11 @@ def test_a_killed_one_keeps_the_opinions_it_has_and_asks_for_the_rest(tmp_path: 
         with stored.open("ab") as file:
             file.write(b'{"judge": "torn')
         assert 3 <= len(kept) < 15
-        server.down()  # with what was in flight at the kill
+        while server.mock.in_flight:  # what was sent before the kill
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         server.mock.reset()
         server.mock.script.mean = 0.0
-        server.up()
         assert grade(path, server.url, "--take-over") == 0
         again = [asked(body) for body in server.mock.bodies if body["max_tokens"] > 1]
     assert len(again) == 15 - len(kept) and not kept & set(again)
@@ -416,3 +417,47 @@ def test_a_run_that_grew_since_says_what_has_no_opinion(tmp_path: Path) -> None:
     assert any(skipped.metric == "model-judge" for skipped in scores.skipped)
     assert sum(scores.verdicts.values()) == 20
     assert Verdict.ERROR not in scores.verdicts
+
+
+def test_a_server_that_refuses_midway_ends_it_and_keeps_the_opinions_so_far(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run"
+    run = math_run(path)
+
+    def reply(body: dict[str, Any], number: int) -> Any:
+        return "DIFFERENT" if number < 9 else (402, {"error": {"message": "pay first"}})
+
+    with Running(Script(reply=reply)) as server:
+        assert grade(path, server.url) == 4
+        assert "quota is used up" in capsys.readouterr().err
+        kept = len(list(read_lines(run.folder.path / "opinions.jsonl")))
+        assert 0 < kept <= 9
+        server.mock.script.reply = says({})
+        server.mock.reset()
+        assert grade(path, server.url) == 0
+        assert len(server.mock.bodies) == 15 - kept
+
+
+def test_a_comparison_that_grades_again_in_memory_takes_the_stored_opinions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.workflows.compare.GradingPool", InlinePool)
+    one = judged(tmp_path / "one", words={"99": "SAME", "98": "SAME", UNREADABLE: "SAME"})
+    two = judged(tmp_path / "two")
+    protocol = one / "math" / "protocol.json"
+    version = read_json(protocol)["grader"]
+    protocol.write_text(protocol.read_text().replace(f'"{version}"', '"math/0"'))
+    assert run_command(["compare", str(one), str(two), "--scoring", "model-judge"]) == 1
+    assert "both graded again" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_command_lists_what_differs_with_diff(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run"
+    math_run(path)
+    with Running(Script(reply=says({"99": "SAME"}))) as server:
+        assert grade(path, server.url, "--diff") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "model-judge " in line]
+    assert "math 0 1: wrong_answer, model-judge correct ('99')" in lines
