@@ -22,7 +22,9 @@ _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 
 @click.command()
 @_RUN
-@click.option("--diff", is_flag=True, help="List the samples whose verdict changes.")
+@click.option("--diff", is_flag=True,
+              help="List the samples whose verdict changes, and with --judge-model those on which "
+              "the model differs from the rule.")  # fmt: skip
 @click.option("--undecided", "list_undecided", is_flag=True,
               help="List the samples whose answer could not be read, and grade nothing.")  # fmt: skip
 @click.option("--judge-model", metavar="MODEL",

@@ -234,7 +234,7 @@ def test_a_killed_one_keeps_the_opinions_it_has_and_asks_for_the_rest(tmp_path: 
             time.sleep(0.02)
         server.mock.reset()
         server.mock.script.mean = 0.0
-        assert grade(path, server.url, "--take-over") == 0
+        assert grade(path, server.url) == 0  # a lock of the killed process is taken over
         again = [asked(body) for body in server.mock.bodies if body["max_tokens"] > 1]
     assert len(again) == 15 - len(kept) and not kept & set(again)
     assert None not in {opinion for _, opinion in verdicts(run)}
@@ -461,3 +461,26 @@ def test_the_command_lists_what_differs_with_diff(
         assert grade(path, server.url, "--diff") == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "model-judge " in line]
     assert "math 0 1: wrong_answer, model-judge correct ('99')" in lines
+
+
+def test_a_damaged_line_of_opinions_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = judged(tmp_path / "run")
+    with (path / "math" / "opinions.jsonl").open("a") as file:
+        file.write('{"judge": "x"}\n')
+    assert run_command(["grade", str(path)]) == 2
+    assert "opinions.jsonl, line 16" in capsys.readouterr().err.replace("\n", "")
+
+
+def test_progress_is_a_line_now_and_then_without_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.cli.progress import question_progress
+
+    monkeypatch.setattr("harness.cli.progress._LINE_SECONDS", 0.0)
+    with question_progress() as begin:
+        ended = begin("math", 3)
+        ended(False)
+        ended(True)
+    assert capsys.readouterr().err.splitlines()[-1] == "math model-judge 2/3 1 errors"
