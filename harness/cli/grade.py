@@ -148,10 +148,11 @@ def _second_opinion(run: Path, settings: JudgeSettings, *, diff: bool, take_over
 def _print_differing_opinions(run: Path, task: str) -> None:
     from harness.protocol import MODEL_JUDGE
     from harness.storage.run_folder import RunFolder
+    from harness.types import Verdict
 
-    for found in RunFolder(run).task(task).grades():
-        opinion = found.also.get(MODEL_JUDGE, found.verdict)
-        if opinion != found.verdict:
+    for found in sorted(RunFolder(run).task(task).grades(), key=lambda grade: grade.key):
+        opinion = found.also.get(MODEL_JUDGE, Verdict.UNDECIDED)
+        if opinion not in (found.verdict, Verdict.UNDECIDED):  # which is no opinion
             click.echo(
                 f"{task} {found.problem_id} {found.index}: {found.verdict}, {MODEL_JUDGE} {opinion} "
                 f"({found.answer!r})"

@@ -457,9 +457,10 @@ def test_the_command_lists_what_differs_with_diff(
 ) -> None:
     path = tmp_path / "run"
     math_run(path)
-    with Running(Script(reply=says({"99": "SAME"}))) as server:
+    with Running(Script(reply=says({"99": "SAME", "98": "who knows"}))) as server:
         assert grade(path, server.url, "--diff") == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if "model-judge " in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if ", model-judge " in line]
+    assert len(lines) == 10 and lines == sorted(lines)  # no opinion is no difference
     assert "math 0 1: wrong_answer, model-judge correct ('99')" in lines
 
 
