@@ -4,15 +4,56 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import takewhile
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from harness.interfaces import ExtractsAnswers, Grader
 from harness.task import Task
 from harness.types import ChoiceOrdering, Problem, Sampling, Thinking
+
+MODEL_JUDGE: Final = "model-judge"
+"""The further scoring that asks a model where the rule says `undecided` or `wrong_answer`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelJudge:
+    """Who gives the second opinion, and how it is asked: the conditions of the scoring `model-judge`.
+
+    Args:
+        model: the name that its server knows it by.
+        prompt: template of the question, as it is sent.
+        temperature: of its reply; one reply is drawn per question.
+        max_tokens: length cap of its reply, reasoning included.
+        body: further fields of every request.
+    """
+
+    model: str
+    prompt: str
+    temperature: float = 0.0
+    max_tokens: int | None = None
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def prompt_hash(self) -> str:
+        """Sixteen hex digits over the prompt."""
+        return _digest(self.prompt)
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hex digits over all of it."""
+        return _digest(asdict(self))
+
+    def to_json(self) -> dict[str, object]:
+        """As written to protocol.json, the prompt's hash beside it."""
+        return {**asdict(self), "prompt_hash": self.prompt_hash}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelJudge:
+        """Read what `to_json` wrote. Raises TypeError or AttributeError on anything else."""
+        return cls(**{name: value for name, value in data.items() if name != "prompt_hash"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +62,8 @@ class Protocol:
 
     `problems` maps problem ids to content hashes of statement, reference answer, choices, tests
     and limits. `source` says where the rows came from; it is written down and not compared,
-    because the content hashes already are.
+    because the content hashes already are. `judge` is compared where scores of `model-judge` are:
+    it has no part in those of the rule, nor in the hash.
     """
 
     task: str
@@ -42,6 +84,7 @@ class Protocol:
     family: str = ""
     masked: bool = False
     source: str = ""
+    judge: ModelJudge | None = None
 
     @property
     def hash(self) -> str:
@@ -57,18 +100,28 @@ class Protocol:
 
     def to_json(self) -> dict[str, object]:
         """The protocol as written to protocol.json, its hash first."""
-        return {"hash": self.hash, **asdict(self)}
+        judge = {} if self.judge is None else {"judge": self.judge.to_json()}
+        return {"hash": self.hash, **asdict(self), **judge}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Protocol:
         """Read what `to_json` wrote. Raises TypeError or KeyError on anything else."""
-        known = {field.name for field in fields(cls)}
+        known = {part.name for part in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
-        return cls(**{**values, "stop": tuple(values.get("stop") or ())})
+        judge = values.get("judge")
+        return cls(
+            **{
+                **values,
+                "stop": tuple(values.get("stop") or ()),
+                "judge": None if judge is None else ModelJudge.from_json(judge),
+            }
+        )
 
 
 COMPARED = tuple(
-    field.name for field in fields(Protocol) if field.name not in ("source", "family", "masked")
+    part.name
+    for part in fields(Protocol)
+    if part.name not in ("source", "family", "masked", "judge")
 )
 
 
@@ -150,8 +203,14 @@ def content_hash(problem: Problem) -> str:
     )
 
 
-def differences(old: Protocol, new: Protocol) -> dict[str, str]:
-    """The parts in which two protocols differ, each with the difference in words."""
+def differences(old: Protocol, new: Protocol, scoring: str | None = None) -> dict[str, str]:
+    """The parts in which two protocols differ, each with the difference in words.
+
+    Args:
+        old: one of them.
+        new: the other.
+        scoring: whose scores are compared; the model that judges is a part for `model-judge` alone.
+    """
     found = {}
     for name in COMPARED:
         before, after = getattr(old, name), getattr(new, name)
@@ -163,7 +222,22 @@ def differences(old: Protocol, new: Protocol) -> dict[str, str]:
             found[name] = f"repetition guard: {before or 'off'} against {after or 'off'}"
         else:
             found[name] = f"{name.replace('_', ' ')}: {_both(before, after)}"
+    if scoring == MODEL_JUDGE and old.judge != new.judge:
+        found["judge"] = f"judge: {_judge_difference(old.judge, new.judge)}"
     return found
+
+
+def _judge_difference(old: ModelJudge | None, new: ModelJudge | None) -> str:
+    if old is None or new is None:
+        return " against ".join(
+            "none" if judge is None else repr(judge.model) for judge in (old, new)
+        )
+    pairs = ((f.name, getattr(old, f.name), getattr(new, f.name)) for f in fields(ModelJudge))
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_both(before, after)}"
+        for name, before, after in pairs
+        if before != after
+    )
 
 
 def _problem_differences(old: Mapping[str, str], new: Mapping[str, str]) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 from harness.data.selection import Window
 from harness.errors import UsageError
-from harness.protocol import Protocol, narrowed
-from harness.stats.scores import TaskScores
+from harness.protocol import MODEL_JUDGE, Protocol, narrowed
+from harness.stats.scores import SecondOpinions, TaskScores
 from harness.storage.manifest import Manifest
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Problem, Score, Verdict
@@ -146,7 +146,16 @@ def by_task(results: Iterable[Result]) -> dict[str, list[Result]]:
 
 
 def scores_json(results: Iterable[Result]) -> dict[str, list[dict[str, Any]]]:
-    """What `report -o F.json` writes: one row per run, task and metric; values from 0 to 1."""
+    """What `report -o F.json` writes: one row per run, task and metric; values from 0 to 1.
+
+    Where a model gave a second opinion, also a row per run and task of how it agrees with the rule.
+    """
+    results = list(results)
+    opinions = [
+        _opinions_row(result, result.scored.opinions)
+        for result in results
+        if result.scored and result.scored.opinions
+    ]
     return {
         "scores": [
             {
@@ -157,7 +166,25 @@ def scores_json(results: Iterable[Result]) -> dict[str, list[dict[str, Any]]]:
             for result in results
             if result.scored
             for score in result.scored.scores
-        ]
+        ],
+        **({"second_opinions": opinions} if opinions else {}),
+    }
+
+
+def _opinions_row(result: Result, found: SecondOpinions) -> dict[str, Any]:
+    judge = result.protocol.judge
+    return {
+        "run": result.run,
+        "task": result.task,
+        "scoring": MODEL_JUDGE,
+        "model": judge.model if judge else None,
+        "temperature": judge.temperature if judge else None,
+        "prompt_hash": judge.prompt_hash if judge else None,
+        "asked": found.asked,
+        "differ": found.n_differ,
+        "changes": dict(found.differ),
+        "no_opinion": found.no_opinion,
+        "missing": found.missing,
     }
 
 

@@ -10,7 +10,15 @@ import pytest
 
 from harness.data.datasets import PackagedDataset
 from harness.graders.choice import Choice
-from harness.protocol import COMPARED, Protocol, content_hash, differences, make_protocol
+from harness.protocol import (
+    COMPARED,
+    MODEL_JUDGE,
+    ModelJudge,
+    Protocol,
+    content_hash,
+    differences,
+    make_protocol,
+)
 from harness.stats.metrics import pass_at
 from harness.task import Task
 from harness.types import Judging, Limits, Problem, Provenance, Row, Sampling, TestCase
@@ -179,3 +187,39 @@ def test_long_prompts_are_shown_where_they_differ() -> None:
     assert "Answer with A. Thanks" in words
     assert "Answer with B. Thanks" in words
     assert len(words) < 200
+
+
+JUDGE = ModelJudge(model="one", prompt="Compare {reference} and {answer}.", temperature=0.0)
+
+
+def test_the_judge_is_a_part_for_its_own_scoring_alone_and_leaves_the_hash() -> None:
+    judged = replace(PROTOCOL, judge=JUDGE)
+    assert judged.hash == PROTOCOL.hash
+    assert differences(PROTOCOL, judged) == {} == differences(judged, judged, MODEL_JUDGE)
+    assert differences(PROTOCOL, judged, "lcb-official") == {}
+    assert differences(PROTOCOL, judged, MODEL_JUDGE) == {"judge": "judge: none against 'one'"}
+
+
+@pytest.mark.parametrize(("changed", "words"), [
+    ({"model": "two"}, "judge: model 'one' against 'two'"),
+    ({"temperature": 1.0}, "judge: temperature 0.0 against 1.0"),
+    ({"max_tokens": 9}, "judge: max tokens None against 9"),
+    ({"body": {"top_k": 1}}, "judge: body {} against {'top_k': 1}"),
+    ({"prompt": "Are {reference} and {answer} equal?"}, "judge: prompt "),
+])  # fmt: skip
+def test_every_part_of_the_judge_is_named_where_it_differs(
+    changed: dict[str, Any], words: str
+) -> None:
+    other = replace(JUDGE, **changed)
+    old, new = (replace(PROTOCOL, judge=judge) for judge in (JUDGE, other))
+    assert differences(old, new, MODEL_JUDGE)["judge"].startswith(words)
+    assert other.hash != JUDGE.hash
+
+
+def test_the_judge_is_written_with_its_prompts_hash_and_read_back() -> None:
+    judged = replace(PROTOCOL, judge=JUDGE)
+    written = orjson.loads(orjson.dumps(judged.to_json()))
+    assert written["judge"]["prompt_hash"] == JUDGE.prompt_hash
+    assert Protocol.from_json(written) == judged
+    del written["judge"]  # written before there was one
+    assert Protocol.from_json(written) == PROTOCOL

@@ -41,6 +41,9 @@ def names(value: str | None) -> list[str] | None:
 @click.option("--allow", multiple=True, metavar="PART",
               help="Compare although this part of the protocol differs: max_tokens, temperature, "
               "prompt, choice_order ..; repeatable.")  # fmt: skip
+@click.option("--scoring", metavar="NAME",
+              help="Compare by the verdicts of a further scoring, such as model-judge or "
+              "lcb-official; by default the task's own decides.")  # fmt: skip
 @click.option("--fail-on-rise", is_flag=True,
               help="Exit 1 on a significant rise too; a broken extractor can raise scores.")  # fmt: skip
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
@@ -54,6 +57,7 @@ def compare(
     margin: float,
     tasks: str | None,
     allow: Sequence[str],
+    scoring: str | None,
     fail_on_rise: bool,
     junit: Path | None,
     markdown: Path | None,
@@ -76,8 +80,9 @@ def compare(
 
     try:
         found = run_async(
-            compare_runs(base, new, task_named, margin=margin, allow=allow, tasks=names(tasks))
-        )
+            compare_runs(base, new, task_named, margin=margin, allow=allow, tasks=names(tasks),
+                         scoring=scoring)
+        )  # fmt: skip
     except (ProtocolMismatch, Incomplete) as error:
         write_mismatch(error, junit=junit, markdown=markdown, json_file=json_file)
         raise

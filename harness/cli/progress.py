@@ -12,9 +12,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
+from harness.protocol import MODEL_JUDGE
 from harness.types import Verdict
 
 _LINE_SECONDS = 30.0  # between two lines without a terminal, so that a log stays readable
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(bar_width=24),
+    MofNCompleteColumn(),
+    TextColumn("{task.fields[note]}"),
+    TimeRemainingColumn(compact=True),
+)
 
 
 @contextmanager
@@ -37,14 +45,7 @@ def task_progress(
 def _bars(
     console: Console, sampling: bool, several: bool
 ) -> Iterator[Callable[[Sequence[TaskRun]], Observer]]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*_COLUMNS, console=console) as progress:
 
         def begin(runs: Sequence[TaskRun]) -> Observer:
             counts = [_Count(run, sampling, several) for run in runs]
@@ -64,6 +65,48 @@ def _bars(
             return event
 
         yield begin
+
+
+@contextmanager
+def question_progress() -> Iterator[Callable[[str, int], Callable[[bool], None]]]:
+    """Show the progress of asking a model, on stderr: a bar or a line for each task.
+
+    What is yielded takes a task and its number of questions, and returns what is called whenever
+    one has ended, with whether it failed.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _question_lines
+        return
+    with Progress(*_COLUMNS, console=console) as progress:
+
+        def begin(task: str, questions: int) -> Callable[[bool], None]:
+            bar = progress.add_task(f"{task} {MODEL_JUDGE}", total=questions, note="")
+            failures = 0
+
+            def ended(failed: bool) -> None:
+                nonlocal failures
+                failures += failed
+                progress.update(bar, advance=1, note=f"{failures} errors" if failures else "")
+
+            return ended
+
+        yield begin
+
+
+def _question_lines(task: str, questions: int) -> Callable[[bool], None]:
+    done = failures = 0
+    due = time.monotonic() + _LINE_SECONDS
+
+    def ended(failed: bool) -> None:
+        nonlocal done, failures, due
+        done, failures = done + 1, failures + failed
+        if time.monotonic() >= due:
+            due = time.monotonic() + _LINE_SECONDS
+            errors = f" {failures} errors" if failures else ""
+            sys.stderr.write(f"{task} {MODEL_JUDGE} {done}/{questions}{errors}\n")
+
+    return ended
 
 
 class _Count:

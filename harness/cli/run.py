@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.cli.engine_options import engine_args
 from harness.cli.interrupt import run_async
 from harness.cli.progress import task_progress
 from harness.cli.score_table import finish
-
-
-def _engine_args(
-    _: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> dict[str, str] | None:
-    options = {}
-    for value in values:
-        name, found, text = value.partition("=")
-        if not found:
-            raise click.BadParameter(
-                f"{value!r} has no '=': the form is NAME=VALUE", param=parameter
-            )
-        options[name] = text
-    return options or None
 
 
 @click.command()
@@ -90,7 +76,7 @@ def _engine_args(
     metavar="E",
     help="What generates samples: transformers (the default), vllm, openai, ray, lm_eval:NAME.",
 )
-@click.option("--engine-arg", multiple=True, metavar="K=V", callback=_engine_args,
+@click.option("--engine-arg", multiple=True, metavar="K=V", callback=engine_args,
               help="An option of the engine; repeatable. transformers: batch_size, device, "
               "dtype. openai: timeout, patience, tries, tokenizer, cap_field, body.NAME=JSON, "
               "header.NAME=TEXT; with --serve also serve.NAME=VALUE. vllm: any of vLLM's own "

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.errors import Incomplete
+from harness.protocol import MODEL_JUDGE
 from harness.stats.scores import OpenRange, TaskScores
 from harness.types import Verdict
 from harness.workflows.early_stopping import in_words as stopped_text
@@ -26,6 +27,8 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[TaskScores]) -> N
             )
         for skipped in result.skipped:
             console.print(f"{task}: no {skipped.metric}, it {skipped.why}", style="dim")
+        if result.opinions:
+            console.print(f"{task}: {MODEL_JUDGE}: {result.opinions}", highlight=False)
         if result.range:
             console.print(range_text(task, result.range), highlight=False)
         stopped = stopped_text(task, result.stopped) if result.stopped else None

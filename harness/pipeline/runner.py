@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Literal
 
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Engine
@@ -40,7 +39,7 @@ from harness.stats.breakdown import breakdown, open_range
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, read_lines, write_lines
-from harness.storage.run_folder import ErrorRow, TaskFolder
+from harness.storage.run_folder import ErrorRow, ErrorStage, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.storage.scores import write_scores
 from harness.types import Grade, Sample, Verdict
@@ -73,9 +72,7 @@ class _Files:
         return self.samples, self.grades, self.errors
 
 
-def record_error(
-    errors: Appender, stage: Literal["engine", "grader"], key: tuple[str, int], message: str
-) -> None:
+def record_error(errors: Appender, stage: ErrorStage, key: tuple[str, int], message: str) -> None:
     """Record an internal error.
 
     Args:

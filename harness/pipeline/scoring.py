@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from harness.graders.model_judge import ASKED
 from harness.interfaces import Grader, Metric
-from harness.protocol import Protocol
+from harness.protocol import MODEL_JUDGE, Protocol
 from harness.stats.intervals import (
     Interval,
     mean,
@@ -19,7 +20,13 @@ from harness.stats.intervals import (
     sampling_interval,
 )
 from harness.stats.metrics import tally_problem
-from harness.stats.scores import LengthSummary, SkippedMetric, TaskScores, TokenLengths
+from harness.stats.scores import (
+    LengthSummary,
+    SecondOpinions,
+    SkippedMetric,
+    TaskScores,
+    TokenLengths,
+)
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Score, Tally, Verdict
 
@@ -124,6 +131,7 @@ def score_task(
         looped=samples.looped,
         duplicates=samples.duplicates,
         tokens=samples.tokens(),
+        opinions=_opinions(by_problem, wanted=protocol.judge is not None),
     )
 
 
@@ -175,6 +183,31 @@ def _further(
         for name, other in sorted(further.items())
         if name not in partial
     }, partial
+
+
+def _opinions(
+    by_problem: Mapping[str, Sequence[_Decision]], *, wanted: bool
+) -> SecondOpinions | None:
+    """How the model's verdicts agree with the rule's; None where there are none and none is wanted."""
+    counts = Counter(decision for row in by_problem.values() for decision in row)
+    asked = no_opinion = missing = 0
+    differ: Counter[str] = Counter()
+    for decision, n in counts.items():
+        opinion = dict(decision.also).get(MODEL_JUDGE)
+        if opinion is None:
+            missing += n
+        if decision.verdict not in ASKED:
+            continue
+        asked += n
+        if opinion == Verdict.UNDECIDED:
+            no_opinion += n
+        elif opinion is not None and opinion != decision.verdict:
+            differ[f"{decision.verdict} -> {opinion}"] += n
+    if missing == counts.total() and not wanted:
+        return None
+    return SecondOpinions(
+        asked=asked, differ=dict(sorted(differ.items())), no_opinion=no_opinion, missing=missing
+    )
 
 
 def _tallies(

@@ -72,6 +72,38 @@ class OpenRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondOpinions:
+    """How the scoring `model-judge` agrees with the rule on the samples that it decides anew.
+
+    Args:
+        asked: samples whose verdict by the rule is `undecided` or `wrong_answer`.
+        differ: of these by change ("wrong_answer -> correct"), those whose verdict differs.
+        no_opinion: those for which the model's reply was none of the words that it may say.
+        missing: samples, of all, that have no verdict under this scoring yet.
+    """
+
+    asked: int
+    differ: Mapping[str, int] = field(default_factory=dict)
+    no_opinion: int = 0
+    missing: int = 0
+
+    @property
+    def n_differ(self) -> int:
+        """The number of verdicts that differ from the rule's."""
+        return sum(self.differ.values())
+
+    def __str__(self) -> str:
+        changes = ", ".join(f"{n:,} {change}" for change, n in self.differ.items())
+        parts = [
+            f"{self.n_differ:,} of {self.asked:,} verdicts differ from the rule's"
+            + (f" ({changes})" if changes else ""),
+            *([f"{self.no_opinion:,} without an opinion"] if self.no_opinion else []),
+            *([f"{self.missing:,} not asked yet or failed"] if self.missing else []),
+        ]
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskScores:
     """The scores of one task of one run, and what they rest on.
 
@@ -92,6 +124,7 @@ class TaskScores:
             number of samples was fixed.
         breakdown: pass@1 by group of problems.
         range: the bounds of pass@1 where tests are missing; None where all are there.
+        opinions: how a model's second opinion agrees with the rule; None where none was asked for.
     """
 
     protocol: str
@@ -109,6 +142,7 @@ class TaskScores:
     stopped: Stopping | None = None
     breakdown: tuple[BreakdownRow, ...] = ()
     range: OpenRange | None = None
+    opinions: SecondOpinions | None = None
 
     @property
     def several(self) -> bool:

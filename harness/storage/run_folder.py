@@ -7,6 +7,7 @@ RUN/<task>/problems.jsonl      the problems, so that a report or a re-grade need
 RUN/<task>/samples.jsonl       append-only
 RUN/<task>/grades.jsonl        one line per graded sample; never holds sample text
 RUN/<task>/errors.jsonl        internal errors, append-only
+RUN/<task>/opinions.jsonl       only with `harness grade --judge-model`: what models said of answers
 RUN/<task>/scores.json
 RUN/<task>/stopping.json       only with `--until decided`: the gate, its interim analyses, the decision
 """
@@ -30,6 +31,7 @@ from harness.storage.scores import SCORES, read_scores, read_stopping
 from harness.types import Grade, Judging, Limits, Problem, Provenance, Sample, TestCase, Verdict
 
 MANIFEST = "manifest.json"
+ErrorStage = Literal["engine", "grader", "model-judge"]
 T = TypeVar("T")
 
 
@@ -40,7 +42,7 @@ class ErrorRow:
     `time` is in seconds since 1970.
     """
 
-    stage: Literal["engine", "grader"]
+    stage: ErrorStage
     problem_id: str
     index: int
     message: str

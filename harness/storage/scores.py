@@ -8,7 +8,8 @@
  "tokens": {"prompt"|"reasoning"|"response"|"total": {"mean", "median", "max"} or null},
  "stopped": what stopping.json holds, null where the number of samples was fixed,
  "breakdown": [{"by", "group", "n_problems", "value", "se_sampling", "se_problems"}],
- "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems"} or null}
+ "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems"} or null,
+ "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null}
 
 {"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05,
  "round": 5, "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
@@ -26,6 +27,7 @@ from harness.stats.scores import (
     BreakdownRow,
     LengthSummary,
     OpenRange,
+    SecondOpinions,
     SkippedMetric,
     TaskScores,
     TokenLengths,
@@ -94,6 +96,7 @@ def _scores(data: Json) -> TaskScores:
             "stopped": _optional(data["stopped"], _stopping),
             "breakdown": tuple(BreakdownRow(**row) for row in data["breakdown"]),
             "range": _optional(data["range"], lambda row: OpenRange(**row)),
+            "opinions": _optional(data.get("opinions"), lambda row: SecondOpinions(**row)),
         }
     )
 

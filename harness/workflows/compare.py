@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness.errors import Incomplete, ProtocolMismatch, UsageError
 from harness.pipeline.grading_pool import GradingPool
@@ -21,9 +21,9 @@ from harness.stats.gate import (
 )
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores, mean_length
-from harness.storage.manifest import Manifest
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Verdict
+from harness.workflows.fingerprints import fingerprint_differences
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
 
 _GRADER_ONLY = {"grader"}
@@ -37,6 +37,7 @@ async def compare_runs(
     margin: float = 0.05,
     allow: Sequence[str] = (),
     tasks: Sequence[str] | None = None,
+    scoring: str | None = None,
 ) -> Comparison:
     """Compare a run with another one, or task by task with several.
 
@@ -50,23 +51,21 @@ async def compare_runs(
         margin: the drop that "no regression" must exclude, as a share.
         allow: parts of the protocol that may differ.
         tasks: only these; all of the base by default.
+        scoring: a further scoring whose verdicts are compared; the task's own by default.
 
     Raises:
         ProtocolMismatch: the protocols differ in a part that is not allowed, or the new run lacks a task.
-        UsageError: an unknown part or task, or a margin that is not between 0 and 1.
+        UsageError: an unknown part, task or scoring, or a margin that is not between 0 and 1.
         DataError: a folder is not a run, or has no scores.
-        Incomplete: no problem has a graded sample in both runs.
+        Incomplete: no problem has a graded sample in both runs, or the scoring lacks verdicts.
     """
     _check_options(margin, allow)
     before = _base_folders(base, tasks)
     pairs = _pairs(before, new)
-    _check_protocols(pairs, {*allow, *_GRADER_ONLY})
+    _check_protocols(pairs, {*allow, *_GRADER_ONLY}, scoring)
     grades = await _grades(before, new, pairs, task_named)
-    _check_protocols({n: p for n, p in pairs.items() if n not in grades}, set(allow))
-    sides = {
-        name: grades.get(name) or [list(folder.grades()) for folder in pair]
-        for name, pair in pairs.items()
-    }
+    _check_protocols({n: p for n, p in pairs.items() if n not in grades}, set(allow), scoring)
+    sides = _sides(pairs, grades, scoring)
     cases = [_case(name, sides[name], pair[1]) for name, pair in pairs.items()]
     rulings = rule(cases, margin=margin)
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
@@ -75,10 +74,17 @@ async def compare_runs(
         new=str(new),
         margin=margin,
         tasks=tuple(
-            _task(ruling, case, before[ruling.task], pairs[ruling.task], ruling.task in grades)
+            _task(
+                ruling,
+                case,
+                before[ruling.task],
+                pairs[ruling.task],
+                again=ruling.task in grades,
+                scoring=scoring,
+            )
             for ruling, case in zip(rulings, cases, strict=True)
         ),
-        fingerprint=_fingerprints(before.values(), RunFolder(new)),
+        fingerprint=fingerprint_differences(before.values(), RunFolder(new)),
         notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
         incomplete=tuple(_incomplete(pairs, sides)),
     )
@@ -87,9 +93,10 @@ async def compare_runs(
 def _check_options(margin: float, allow: Sequence[str]) -> None:
     if not 0 < margin < 1:
         raise UsageError(f"--margin {margin}: give a share between 0 and 1; 0.05 is 5 points")
+    parts = (*COMPARED, "judge")
     for part in allow:
-        if part not in COMPARED:
-            raise UsageError(f"--allow {part}: no such part; the parts are {', '.join(COMPARED)}")
+        if part not in parts:
+            raise UsageError(f"--allow {part}: no such part; the parts are {', '.join(parts)}")
 
 
 def _pairs(before: Mapping[str, Path], new: Path) -> dict[str, tuple[TaskFolder, TaskFolder]]:
@@ -120,11 +127,13 @@ def _base_folders(base: Path | Mapping[str, Path], tasks: Sequence[str] | None) 
     return {name: path for name, path in found.items() if tasks is None or name in tasks}
 
 
-def _check_protocols(pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: set[str]) -> None:
+def _check_protocols(
+    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: set[str], scoring: str | None
+) -> None:
     found = []
     for name, (before, after) in pairs.items():
         old, new = before.protocol(), after.protocol()
-        parts = differences(old, new)
+        parts = differences(old, new, scoring)
         if not old.problems.keys() & new.problems.keys():
             found.append(f"{name}: no problem in common")
             continue
@@ -161,6 +170,50 @@ def _stored(path: Path, name: str, task_named: TaskNamed) -> TaskRun:
     return next(run for run in stored_runs(path, task_named) if run.task.name == name)
 
 
+def _sides(
+    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
+    again: Mapping[str, list[list[Grade]]],
+    scoring: str | None,
+) -> dict[str, list[list[Grade]]]:
+    """The grades of both sides by task: those graded again, else the stored ones."""
+    sides = {
+        name: again.get(name) or [list(folder.grades()) for folder in pair]
+        for name, pair in pairs.items()
+    }
+    if scoring is None:
+        return sides
+    return {
+        name: [
+            _under(scoring, grades, folder)
+            for grades, folder in zip(sides[name], pair, strict=True)
+        ]
+        for name, pair in pairs.items()
+    }
+
+
+def _under(scoring: str, grades: Sequence[Grade], folder: TaskFolder) -> list[Grade]:
+    """The grades with the verdicts of a further scoring, or as they are where it is the task's own.
+
+    Raises:
+        UsageError: the task has no such scoring.
+        Incomplete: some samples have no verdict under it.
+    """
+    if folder.protocol().grader.partition("/")[0] == scoring:
+        return list(grades)
+    graded = [grade for grade in grades if grade.verdict is not Verdict.ERROR]
+    lacking = sum(scoring not in grade.also for grade in graded)
+    if lacking == len(graded):
+        raise UsageError(f"--scoring {scoring}: {folder.path} has no verdicts of that scoring")
+    if lacking:
+        raise Incomplete(
+            f"--scoring {scoring}: {lacking} of {len(graded)} samples of {folder.path} have no verdict "
+            "of that scoring yet"
+        )
+    return [
+        replace(grade, verdict=Verdict(grade.also.get(scoring, grade.verdict))) for grade in grades
+    ]
+
+
 def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
     stopping = new.stopping()
     base, now = sides
@@ -177,7 +230,13 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
 
 
 def _task(
-    ruling: Ruling, case: Case, base: Path, pair: tuple[TaskFolder, TaskFolder], again: bool
+    ruling: Ruling,
+    case: Case,
+    base: Path,
+    pair: tuple[TaskFolder, TaskFolder],
+    *,
+    again: bool,
+    scoring: str | None,
 ) -> TaskComparison:
     shared = [ProblemChange(id, tally, case.new[id])
               for id, tally in case.base.items() if id in case.new]  # fmt: skip
@@ -196,7 +255,10 @@ def _task(
             f"sampling of the base stopped early, after round {stopped.round} of "
             f"{stopped.k}: its mean is biased towards the result that stopped it"
         )
-    allowed = differences(*(folder.protocol() for folder in pair))
+    if scoring is not None:
+        notes.append(f"compared by the verdicts of the scoring {scoring}")
+    old, new = (folder.protocol() for folder in pair)
+    allowed = differences(old, new, scoring)
     for part, words in allowed.items():
         if part == "grader" and again:
             notes.append(f"both graded again from the stored samples ({words})")
@@ -229,36 +291,6 @@ def _changes(base: TaskScores, new: TaskScores) -> tuple[Change, ...]:
         Change("mean reasoning tokens", mean_length(old.reasoning), mean_length(now.reasoning)),
         Change("mean response tokens", mean_length(old.response), mean_length(now.response)),
     )  # fmt: skip
-
-
-def _fingerprints(base: Any, new: RunFolder) -> dict[str, tuple[str, str]]:
-    """Where the fingerprints differ: model, engine, dtype, chat template, versions, k."""
-    now = _flat(new.manifest())
-    found: dict[str, tuple[str, str]] = {}
-    for path in dict.fromkeys(base):
-        before = _flat(RunFolder(path).manifest())
-        for name in [*before, *(name for name in now if name not in before)]:
-            pair = before.get(name, "not stated"), now.get(name, "not stated")
-            if pair[0] != pair[1]:
-                found.setdefault(name, pair)
-    return found
-
-
-def _flat(manifest: Manifest) -> dict[str, str]:
-    made = dict(manifest.fingerprint)
-    versions = dict(made.pop("versions", {}))
-    values = {
-        "model": manifest.model,
-        **made,
-        "harness": manifest.harness,
-        **{f"{name} version": found for name, found in versions.items()},
-        **{f"k of {task}": k for task, k in manifest.k.items()},
-    }
-    if manifest.starts:
-        last = manifest.starts[-1]
-        values |= {"seed": last.seed} if last.seed is not None else {}
-        values |= {"python": last.python} if last.python else {}
-    return {name: "none" if value is None else str(value) for name, value in values.items()}
 
 
 def _incomplete(

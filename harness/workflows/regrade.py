@@ -9,10 +9,12 @@ from pathlib import Path
 from harness.data.selection import Window
 from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
+from harness.graders.model_judge import takes_opinions
 from harness.pipeline.grading_pool import GradingPool, Job
+from harness.pipeline.opinions import opinion_adder
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, compute_scores, record_error, score, silent
-from harness.protocol import narrowed
+from harness.protocol import ModelJudge, narrowed
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
@@ -32,8 +34,15 @@ class Change:
     after: Grade
 
 
-def stored_runs(path: Path, task_named: TaskNamed) -> list[TaskRun]:
+def stored_runs(
+    path: Path, task_named: TaskNamed, judge: ModelJudge | None = None
+) -> list[TaskRun]:
     """The tasks of a run folder, each with the grader and metrics of this version.
+
+    Args:
+        path: the run folder.
+        task_named: the installed task of a name.
+        judge: gives the second opinion on the tasks that take one; None keeps the stored one.
 
     Raises:
         DataError: the folder has no task.
@@ -54,7 +63,11 @@ def stored_runs(path: Path, task_named: TaskNamed) -> list[TaskRun]:
         runs.append(
             TaskRun(
                 task=replace(task, grader=grader),
-                protocol=replace(protocol, grader=grader.version),
+                protocol=replace(
+                    protocol,
+                    grader=grader.version,
+                    judge=judge if judge and takes_opinions(grader) else protocol.judge,
+                ),
                 problems=folder.problems(),
                 sampling=Sampling(k=k.get(protocol.task, 1)),
                 folder=folder,
@@ -89,15 +102,21 @@ async def regrade(
     """
     RunFolder(path)  # refuses a folder that is not a run before a lock is written
     with RunWriter(path, take_over=take_over):
-        runs = stored_runs(path, task_named)
+        return await regrade_runs(stored_runs(path, task_named), observe)
+
+
+async def regrade_runs(
+    runs: Sequence[TaskRun], observe: Callable[[Sequence[TaskRun]], Observer]
+) -> list[Change]:
+    """Grade the stored samples of tasks whose folder is locked; see `regrade`."""
+    for run in runs:
+        run.task.grader.ready()
+    watch = observe(runs)
+    changes = []
+    async with GradingPool() as pool:
         for run in runs:
-            run.task.grader.ready()
-        watch = observe(runs)
-        changes = []
-        async with GradingPool() as pool:
-            for run in runs:
-                changes += await _regrade_task(run, pool, watch)
-        return changes
+            changes += await _regrade_task(run, pool, watch)
+    return changes
 
 
 async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> list[Change]:
@@ -166,8 +185,10 @@ async def _grade_stored(
     *,
     k: int | None = None,
 ) -> None:
+    add = opinion_adder(run)
+
     def done(grade: Grade) -> None:
-        take(grade)
+        take(add(grade))
         observe("graded", run.task.name, grade.verdict)
 
     for sample in run.folder.samples():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.protocol import Protocol, differences
+from harness.protocol import MODEL_JUDGE, ModelJudge, Protocol, differences
 from harness.reports.results import Result
 from harness.storage.manifest import Start
 
@@ -34,6 +34,8 @@ def protocol_table(group: Sequence[Result]) -> Table:
         ("Scoring", lambda r: r.scored.scoring if r.scored else "not scored"),
         ("Protocol", lambda r: r.protocol.hash),
     ]
+    if any(result.protocol.judge for result in group):
+        settings += _JUDGE_SETTINGS
     first, *others = group
     notes = [
         f"Not the same protocol, so these scores do not compare: {first.run} and {other.run} differ "
@@ -41,7 +43,24 @@ def protocol_table(group: Sequence[Result]) -> Table:
         for other in others
         if other.protocol.hash != first.protocol.hash
     ]
+    notes += [
+        f"Scores of {MODEL_JUDGE} do not compare: {first.run} and {other.run} have another judge."
+        for other in others
+        if first.protocol.judge and other.protocol.judge not in (None, first.protocol.judge)
+    ]
     return _settings_table("Protocol", settings, group, notes)
+
+
+def _of_judge(read: Callable[[ModelJudge], object]) -> Callable[[Result], object]:
+    return lambda result: read(result.protocol.judge) if result.protocol.judge else "none"
+
+
+_JUDGE_SETTINGS: tuple[tuple[str, Callable[[Result], object]], ...] = (
+    ("Judge model", _of_judge(lambda judge: judge.model)),
+    ("Judge temperature", _of_judge(lambda judge: judge.temperature)),
+    ("Judge token cap", _of_judge(lambda judge: _stated(judge.max_tokens))),
+    ("Judge prompt", _of_judge(lambda judge: f"{judge.prompt_hash}\n{judge.prompt}")),
+)
 
 
 def runs_table(results: Iterable[Result]) -> Table:

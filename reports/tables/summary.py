@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from harness.protocol import MODEL_JUDGE
 from harness.reports.format import (
     error_text,
     excerpt,
@@ -96,6 +97,10 @@ def _caveats(result: Result) -> list[str]:
     if stopped is not None and stopped.interval is not None:
         lines.append(f"{place}: {_stopped_text(stopped, stopped.interval)}")
     lines += [f"{place}: {skipped.metric} {skipped.why}." for skipped in result.scored.skipped]
+    if result.scored.opinions is not None:
+        judge = result.protocol.judge
+        model = f"second opinion of {judge.model}" if judge else "second opinion"
+        lines.append(f"{place}, {MODEL_JUDGE}: {model}: {result.scored.opinions}.")
     if result.scored.looped:
         lines.append(
             f"{place}: {result.scored.looped:,} samples were cut by the repetition guard; they "
