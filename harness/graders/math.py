@@ -18,7 +18,8 @@ from harness.errors import DataError
 from harness.graders import sympy_client
 from harness.graders.base import make_grade, no_answer
 from harness.graders.equivalence import partition
-from harness.graders.extraction import Policy, boxed, find
+from harness.graders.boxes import boxed
+from harness.graders.extraction import Policy, find
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
