@@ -26,9 +26,9 @@ _AFTER_CJK = re.compile(
 _OPTION = r"(?:[$\ue000(]|\\?\$?[-−]?\d)"
 _REMARK = re.compile(
     r"(?:,|;)?\s+(?:because|since|as|where|which|whose|so|when|whenever|if|for|by(?!\s+\d)|but|with|assuming|I hope"
-    r"|attained|achieved|obtained|reached|occurring|occurs|given|provided|not|rather\s+than|instead\s+of"
+    r"|attained|achieved|obtained|reached|occurring|occurs|given|provided|not(?=\s+[$\ue000(\\\\]|\s+[-−]?\d)|rather\s+than|instead\s+of"
     r"|due\s+to|thanks\s+to|hence|thus|therefore|i\.e|namely|that|at(?!\s+(?:least|most)\b)"
-    r"|and\s+(?:not|it|this|that|we|the|so|hence|thus|therefore)|or\s+(?:approximately|about|roughly|≈)"
+    r"|and\s+(?:not|never|it|this|that|we|the|so|hence|thus|therefore)|or\s+(?:approximately|about|roughly|≈)"
     r"|on\s+(?:the|a))\b"
     r"|\s+\((?=[A-Za-z]{2}(?!od\b)|\ue000|≈|\\approx)|\s+[-–—]{1,3}\s+(?=[A-Za-z]{2,})|;\s*(?=[A-Za-z]{2,}\s)"
 )
@@ -44,7 +44,7 @@ _JOINED = re.compile(
     r"|\s*,?\s*\bor\s+(?:more|less|fewer|higher|lower|greater|both)\b"
 )
 _SCALED = re.compile(
-    r"\b(?:thousand|million|billion|trillion|hundred|dozen|score|percent|per\s?cent|degrees?|squared|cubed|factorial"
+    r"\b(?:thousands?|mill(?:e|ion(?:s|en|es)?|ones)|milhões|mil|milion\w*|milliard\w*|billions?|trillions?|hundreds?|tausend|juta|ribu|dozens?|score|percent|per\s?cent|degrees?|squared|cubed|factorial"
     r"|times|plus|minus|over|divided|multiplied|half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?"
     r"|eighths?|ninths?|tenths?|hundredths?|thousandths?|more|fewer|less|greater|larger|smaller|least|most|above|below"
     r"|pi|root|roots\s+of|base|power|mod|modulo|and|or|to|through|out\s+of|not|nor|wrong|incorrect|false|off"
@@ -101,8 +101,8 @@ def number_first(clause: str, hidden: str, head: re.Match[str]) -> str:
     unit = _UNIT.match(tail)
     if unit and unit.end() == len(tail.rstrip(" .")) and len(unit[0].strip()) > 1:
         name = units.canonical(unit["name"])
-        if units.known(name):
-            return set_unit(clause[:end].strip(), unit)
+        if units.known(name) and name[0] != "^":
+            return with_unit(clause[:end].strip(), unit)
     counted = _COUNTED.match(tail)
     if counted and not _SCALED.search(counted[0][: counted.end("noun")]) and not units.known(
         units.canonical(counted["noun"])
@@ -113,12 +113,10 @@ def number_first(clause: str, hidden: str, head: re.Match[str]) -> str:
     return clause[:end].strip()
 
 
-def set_unit(number: str, unit: re.Match[str]) -> str:
-    """A number with a unit as LaTeX; a single word stays as it was written."""
-    name, power = unit["name"], unit["power"]
-    if "/" not in name and not power:
-        return number + unit[0].rstrip()
-    exponent = f"^{power.translate(_POWERS)}" if power else ""
+def with_unit(number: str, unit: re.Match[str]) -> str:
+    """A number with a unit as LaTeX, so that no letter of the unit is read as a variable."""
+    exponent = f"^{unit['power'].translate(_POWERS)}" if unit["power"] else ""
+    name = unit["name"] if re.search(r"[\s/]", unit["name"]) else units.canonical(unit["name"])
     return f"{number}\\text{{ {name}}}{exponent}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.graders import clauses
-from harness.graders.clauses import FORMULA, last_run, masked, squeezed
+from harness.graders.clauses import FORMULA, NUMBER, last_run, masked, number_first, squeezed
 from harness.graders.latex import units
 from harness.graders.phrases import REACH
 
@@ -21,7 +21,15 @@ _PROSE = re.compile(r"[a-z]{2,} [a-z]{2,} ")
 _DENIED = re.compile(
     r",?\s+(?:rather\s+than|instead\s+of|(?:and|but)?\s*not)\s+(?=[*$\\-]*\d)|,?\s+(?:because|since)\s"
 )
-_BOLD_NUMBER = re.compile(r"\*\*\s*\$?([-−]?\d[\d,.]*)\$?\s*\*\*")
+_DENIED_VALUE = re.compile(
+    r"(?:\bnot|n['’]t|\bnever|\bneither|\bno\s+longer|\bcannot|\banything\s+but|\bnowhere|\bno\s+es|\bnão|\bnon|\bnicht|\bpas|\bне)\s+(?:near\s+|be\s+|[èé]\s+|equals?\s+|exactly\s+"
+    r"|to\s+){0,2}[*(]*(?:\ue000+|\$?[-−]?\d[\d.,]*)[*)]*[^\ue000\d]*$"
+)
+_SCALE = re.compile(r"\s+(?:thousand|million|billion|trillion|hundred|dozen)\b")
+_INSTRUCTION = re.compile(
+    r"\n[^\n]{0,120}\b(?:put|place|write|enclose|give|present|provide|express|box)\b[^\n]{0,40}\banswer\b[^\n]{0,60}$",
+    re.IGNORECASE,
+)
 _WHOLE = 2000
 
 
@@ -30,15 +38,23 @@ def closing(text: str) -> tuple[str, str] | None:
     text = text.strip()
     while chatter := _CHATTER.search(text, max(0, len(text) - 80)):
         text = text[: chatter.start()]
+    instruction = _INSTRUCTION.search(text, max(0, len(text) - 300))
+    if instruction:
+        text = text[: instruction.start()].rstrip()
     tail = squeezed(text[-REACH:])
     breaks = [found.end() for found in _BREAK.finditer(tail)]
     sentence = tail[breaks[-1] :] if breaks else tail
     said = _affirmed(sentence)
+    if _DENIED_VALUE.search(masked(said)):
+        return None
     formulas = list(FORMULA.finditer(said))
     if formulas:
         return last_run(said, formulas), "formula"
     if _PROSE.search(sentence) or said != sentence:
-        return _number(said)
+        return _number(said.replace("**", ""))
+    counted = _counted(said.replace("**", ""))
+    if counted is not None:
+        return counted, "number"
     if breaks:
         return sentence, "whole"
     return (text, "whole") if 0 < len(text) <= _WHOLE else None
@@ -51,16 +67,26 @@ def _affirmed(sentence: str) -> str:
     return head if any(sign.isdigit() for sign in head) else sentence
 
 
+def _counted(sentence: str) -> str | None:
+    """The number that a sentence of a number and what it counts begins with: "12 residents"."""
+    head = NUMBER.match(sentence)
+    if not head:
+        return None
+    value = number_first(sentence, sentence, head)
+    return value if value != sentence else None
+
+
 def _number(sentence: str) -> tuple[str, str] | None:
-    numbers = [found for found in _PLAIN.finditer(sentence.replace("**", "")) if _is_plain(found)]
+    numbers = [found for found in _PLAIN.finditer(sentence) if _is_plain(found)]
     if not numbers:
         return None
     last = numbers[-1]
     if last["unit"]:
         unit = _UNIT_WORD.fullmatch(last["unit"])
         number = last[0][: last.start("unit") - last.start()]
-        return (clauses.set_unit(number, unit), "number") if unit else None
-    return last[0].strip(), "number"
+        return (clauses.with_unit(number, unit), "number") if unit else None
+    scale = _SCALE.match(sentence, last.end())
+    return last[0].strip() + (scale[0] if scale else ""), "number"
 
 
 def _is_plain(found: re.Match[str]) -> bool:

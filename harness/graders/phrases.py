@@ -24,7 +24,7 @@ _TRIES = 16
 _HEDGES = (
     r"(?:(?:approximately|approx\.|about|exactly|precisely|simply|just|only|clearly|indeed|then|hence|therefore|thus"
     r"|again|now|equal\s+to|given\s+by|found\s+to\s+be|as\s+follows|the\s+following|the\s+(?:number|integer|value)"
-    r"(?=\s[*_]*[$\d\\-])):?\s*)*"
+    r"(?=\s[*_]*[$\d\\-])):?,?\s*)*"
 )
 _ENGLISH = re.compile(
     r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|→|⇒|\bis\b|\bare\b|\n|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
@@ -41,7 +41,7 @@ _CJK = re.compile(
     r"(?:(?<![解回问問应應])答(?:案|え)?|정답|답)[*_]*\s?(?:应该|應該|应|應|就)?\s?(?:[:：=＝]|是|为|為|等于|は|은|는|이)[\s:：*]*"
     r"(?=[*_$\\({（]*[-−+.]?[\d$\\])"
 )
-_KEYWORDS = ("nswer", "NSWER", "espuesta", "esposta", "eponse", "ntwort", "isposta", "ntwoord", "awaban")
+_KEYWORDS = ("nswer", "NSWER", "espuesta", "esposta", "eponse", "ntwort", "isposta", "ntwoord", "awaban", "evap")
 _WIDE_KEYWORDS = ("éponse", "dpowied", "áp án", "áp số", "твет", "答", "답")
 _TAG = re.compile(r"[<\[]\s?(?P<end>/)?\s?(?:final[\s_-]?)?answer\b[^<>\[\]\n]{0,40}[>\]]", re.IGNORECASE)
 _END_TAG = re.compile(r"[<\[]\s?/\s?(?:final[\s_-]?)?answer", re.IGNORECASE)
@@ -72,7 +72,7 @@ def _stated_at(text: str, at: int) -> str | None:
     """The answer that is stated at a keyword; None where its words introduce none."""
     before = max(text.rfind("<", max(0, at - 16), at), text.rfind("[", max(0, at - 16), at))
     tag = _TAG.match(text, before) if before >= 0 else None
-    if tag:
+    if tag and tag.end() > at:
         return None if tag["end"] else _tagged(text[tag.end() : tag.end() + REACH])
     start = at if text[at] in "答답" else at - 1
     if start < 0:
@@ -82,7 +82,7 @@ def _stated_at(text: str, at: int) -> str | None:
     phrase = next(
         (found for form in (_ENGLISH, _ROMANCE, _CJK) if (found := form.match(text, start))), None
     )
-    if phrase is None:
+    if phrase is None or _DENIED.search(phrase[0]):
         return None
     return statement(text[phrase.end() : phrase.end() + REACH])
 
@@ -103,6 +103,9 @@ def _tagged(rest: str) -> str:
 
 # What is said
 
+_DENIED = re.compile(
+    r"(?:\bnot|n['’]t|\bnever|\bno|\bcannot|\bnão|\bnon|不|不会|不可能)\s{0,2}(?:\w{1,12}\s)?(?:is|are|be|es|é|è|是|为|為)[\s:*：]*$"
+)
 _SENTENCE_END = re.compile(r"[.!?](?=[\s*\"'’”)<\]]|$)|[。！？；]|\n\s*\n|<\||</|\\n")
 _NEGATED = re.compile(
     r"(?:[A-Za-z]+\s){0,3}?(?:not|neither|never|no\s+longer|anything\s+but|nowhere|hardly|unlikely)\b(?!\s+only)",
@@ -113,7 +116,7 @@ _SAYS_NOTHING = re.compile(
     r"|verified|confirmed|consistent.*|not\b.*|yes or no|below|above|here|as follows|boxed.*|what|obvious)?",
     re.IGNORECASE,
 )
-_LEADING_WORD = re.compile(r"(?!(?:sqrt|pi|sin|cos|tan|log|ln|exp|cis)\b)[A-Za-z][A-Za-z'’]+\s|[aA]\s(?=[a-z])")
+_LEADING_WORD = re.compile(r"(?!(?:sqrt|pi|sin|cos|tan|log|ln|exp|cis)\b)[A-Za-z][A-Za-z'’]+,?\s|[aA]\s(?=[a-z])")
 _COPULA = re.compile(
     r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|get|have|find|obtain)\b|\b[=:](?=\s)|\s=|[:：])\s*"
     r"(?:(?:indeed|exactly|precisely|simply|just|only|therefore|thus|then|approximately|about|equal\s+to|given\s+by"
