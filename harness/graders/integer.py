@@ -15,13 +15,13 @@ from harness.graders.latex.evaluate import Evaluator
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.operations import Undefined
 from harness.graders.latex.parser import read
+from harness.graders.latex.relations import relates, stated_number
 from harness.graders.latex.syntax import (
-    Apply,
+    Answer,
     Named,
-    Number,
     Quantity,
-    Symbol,
     Unreadable,
+    is_expr,
     variables,
 )
 from harness.graders.math import extracted
@@ -33,7 +33,7 @@ from harness.types import Grade, Problem, Sample, Verdict
 class Integer(Grader):
     """Grades answers that are integers in [low, high].
 
-    "025", "m+n = 25" and "50/2" are 25; what is no integer, or lies outside, is wrong.
+    "025", "m+n = 25", "N ≡ 25 (mod 1000)" and "50/2" are 25; what is no integer, or lies outside, is wrong.
 
     Args:
         low: smallest integer that can be an answer.
@@ -118,15 +118,14 @@ def integer_of(text: str) -> int | str | None:
     """
     if _LITERAL.fullmatch(text):
         return int(text)
-    answer = read(text)
-    if answer is None and "=" in text:
-        answer = read(text.rpartition("=")[2])
-    if answer is None:
-        return None
-    meant = meaning(answer)
-    value = meant.value if isinstance(meant, Named) else meant
-    value = value.value if isinstance(value, Quantity) else value
-    if not isinstance(value, Number | Symbol | Apply) or variables(value):
+    stated = stated_number(text) if relates(text) else None
+    if stated is None:
+        answer = read(text)
+        if answer is None:
+            return None
+        stated = meaning(answer)
+    value = _bare(stated)
+    if not is_expr(value) or variables(value):
         return text
     try:
         number = Evaluator().value(value)
@@ -136,3 +135,9 @@ def integer_of(text: str) -> int | str | None:
         return None
     whole = isinstance(number, Fraction) and number.denominator == 1
     return int(number) if whole else text
+
+
+def _bare(answer: Answer) -> Answer:
+    """A value without its name and unit."""
+    answer = answer.value if isinstance(answer, Named) else answer
+    return answer.value if isinstance(answer, Quantity) else answer

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from harness.graders.extraction import Policy, boxed
+from harness.graders.boxes import boxed
+from harness.graders.extraction import Policy
 from harness.types import LETTERS
 
 _BOLD_LETTER = re.compile(rf"\*\*\s*\(?([{LETTERS}])\)?[.:]?\s*\*\*")

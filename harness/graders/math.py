@@ -17,12 +17,14 @@ from fractions import Fraction
 from harness.errors import DataError
 from harness.graders import sympy_client
 from harness.graders.base import make_grade, no_answer
+from harness.graders.boxes import boxed
 from harness.graders.equivalence import partition
-from harness.graders.extraction import Policy, boxed, find
+from harness.graders.extraction import Policy, find
 from harness.graders.latex.compare import same
 from harness.graders.latex.evaluate import DIGITS, evaluated
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
+from harness.graders.latex.relations import is_number, relates, stated_number
 from harness.graders.latex.syntax import Apply, Number, Symbol, variables
 from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
@@ -191,9 +193,15 @@ def reading(reference: str, answer: str) -> bool | None:
 
 def _compared(reference: str, answer: str) -> bool | None:
     one, other = read(reference), read(answer)
-    if one is None or other is None:
+    if one is None:
         return None
-    settled = same(meaning(one), meaning(other))
+    settled = None if other is None else same(meaning(one), meaning(other))
+    if settled is not True and relates(answer) and is_number(meaning(one)):
+        value = stated_number(answer)
+        if value is not None:
+            return same(meaning(one), meaning(value))
+    if other is None:
+        return None
     if settled is False and _GROUPS.search(reference + " " + answer):
         one, other = (read(text, split_groups=True) for text in (reference, answer))
         if one is not None and other is not None:

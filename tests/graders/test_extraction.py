@@ -5,7 +5,8 @@ import time
 import pytest
 
 from harness.data.reasoning import split_reasoning
-from harness.graders.extraction import boxed, find
+from harness.graders.boxes import boxed
+from harness.graders.extraction import find
 from harness.graders.letters import stated_letter
 
 STRICT = [

@@ -1,0 +1,227 @@
+"""Answer phrases and tags: "The answer is ..", "Answer: ..", "<answer>..</answer>". Pure."""
+
+from __future__ import annotations
+
+import re
+
+from harness.graders.boxes import cut_off
+from harness.graders.clauses import (
+    FORMULA,
+    NUMBER,
+    cut_remark,
+    last_run,
+    masked,
+    number_first,
+    run_of_formulas,
+    squeezed,
+    starts_value,
+)
+
+REACH = 4000
+"""Characters: a stated answer longer than this is no answer."""
+
+_TRIES = 16
+_HEDGES = (
+    r"(?:(?:approximately|approx\.|about|exactly|precisely|simply|just|only|clearly|indeed|then|hence|therefore|thus"
+    r"|again|now|equal\s+to|given\s+by|found\s+to\s+be|as\s+follows|the\s+following|the\s+(?:number|integer|value)"
+    r"(?=\s[*_]*[$\d\\-])):?,?\s*)*"
+)
+_ENGLISH = re.compile(
+    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|→|⇒|\bis\b|\bare\b|\n|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
+    rf"|\s[-–—]\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*]*{_HEDGES}",
+    re.IGNORECASE,
+)
+_ROMANCE = re.compile(
+    r"(?:respuestas?|respostas?|r[ée]ponses?|antwort(?:en)?|risposta|antwoord|jawaban|odpowied[źz]|cevap|đáp\s(?:án|số)"
+    r"|ответ)\b[*_]*[^.\n$:=：<]{0,40}?(?:\s?[:=：]+|\b(?:es|est|ist|lautet|sind|is|son|adalah|là)\b|(?<=\s)[éè]\s"
+    r"|\s[-–—]\s)[\s:*]*(?=[*_(\\]*[-−+.$\w\\{\[])",
+    re.IGNORECASE,
+)
+_CJK = re.compile(
+    r"(?:(?<![解回问問应應])答(?:案|え)?|정답|답)[*_]*\s?(?:应该|應該|应|應|就)?\s?(?:[:：=＝]|是|为|為|等于|は|은|는|이)[\s:：*]*"
+    r"(?=[*_$\\({（]*[-−+.]?[\d$\\])"
+)
+_KEYWORDS = (
+    "nswer",
+    "NSWER",
+    "espuesta",
+    "esposta",
+    "eponse",
+    "ntwort",
+    "isposta",
+    "ntwoord",
+    "awaban",
+    "evap",
+)
+_WIDE_KEYWORDS = ("éponse", "dpowied", "áp án", "áp số", "твет", "答", "답")
+_TAG = re.compile(
+    r"[<\[]\s?(?P<end>/)?\s?(?:final[\s_-]?)?answer\b[^<>\[\]\n]{0,40}[>\]]", re.IGNORECASE
+)
+_END_TAG = re.compile(r"[<\[]\s?/\s?(?:final[\s_-]?)?answer", re.IGNORECASE)
+_HTML = re.compile(
+    r"</?(?:b|strong|em|i|u|p|div|span|code|mark|h[1-6]|br)\b[^<>]{0,60}>", re.IGNORECASE
+)
+
+
+def phrased(text: str) -> str | None:
+    """What follows the last "answer is", "Answer:" and the like, or stands in the last answer tag."""
+    keywords = _KEYWORDS if text.isascii() else _KEYWORDS + _WIDE_KEYWORDS
+    places = {keyword: text.rfind(keyword) for keyword in keywords}
+    for _ in range(_TRIES):
+        keyword = max(places, key=lambda each: places[each])
+        at = places[keyword]
+        if at < 0:
+            return None
+        places[keyword] = text.rfind(keyword, 0, at)
+        found = _stated_at(text, at)
+        if found is None:
+            continue
+        if cut_off(found):
+            return None
+        if found and not _SAYS_NOTHING.fullmatch(found):
+            return found
+    return None
+
+
+def _stated_at(text: str, at: int) -> str | None:
+    """The answer that is stated at a keyword; None where its words introduce none."""
+    before = max(text.rfind("<", max(0, at - 16), at), text.rfind("[", max(0, at - 16), at))
+    tag = _TAG.match(text, before) if before >= 0 else None
+    if tag and tag.end() > at:
+        return None if tag["end"] else _tagged(text[tag.end() : tag.end() + REACH])
+    start = at if text[at] in "答답" else at - 1
+    if start < 0:
+        return None
+    if text[at] == "답" and text.startswith("정", at - 1):
+        start = at - 1
+    phrase = next(
+        (found for form in (_ENGLISH, _ROMANCE, _CJK) if (found := form.match(text, start))), None
+    )
+    if phrase is None or _DENIED.search(phrase[0]):
+        return None
+    return statement(text[phrase.end() : phrase.end() + REACH])
+
+
+def _tagged(rest: str) -> str:
+    """The answer between tags, or after an opening tag: a line of it if it has several."""
+    end = _END_TAG.search(rest)
+    lines = [line for line in (rest[: end.start()] if end else rest).splitlines() if line.strip()]
+    if not lines:
+        return ""
+    if len(lines) == 1 or not end:
+        return statement(lines[0])
+    whole = "\n".join(lines)
+    if FORMULA.match(whole.strip()) or NUMBER.fullmatch(lines[0].strip(" *_")):
+        return statement(whole)
+    return statement(lines[-1])
+
+
+# What is said
+
+_DENIED = re.compile(
+    r"(?:\bnot|n['’]t|\bnever|\bno|\bcannot|\bnão|\bnon|不|不会|不可能)\s{0,2}(?:\w{1,12}\s)?(?:is|are|be|es|é|è|是|为|為)[\s:*：]*$"
+)
+_SENTENCE_END = re.compile(r"[.!?](?=[\s*\"'’”)<\]]|$)|[。！？；]|\n\s*\n|<\||</|\\n")
+_NEGATED = re.compile(
+    r"(?:[A-Za-z]+\s){0,3}?(?:not|neither|never|no\s+longer|anything\s+but|nowhere|hardly|unlikely)\b(?!\s+only)",
+    re.IGNORECASE,
+)
+_SAYS_NOTHING = re.compile(
+    r"(?:in)?(?:correct|complete|valid|right|wrong|found|given|unknown|unclear|helpful|clear|useful|reasonable"
+    r"|verified|confirmed|consistent.*|not\b.*|yes or no|below|above|here|as follows|boxed.*|what|obvious)?",
+    re.IGNORECASE,
+)
+_LEADING_WORD = re.compile(
+    r"(?!(?:sqrt|pi|sin|cos|tan|log|ln|exp|cis)\b)[A-Za-z][A-Za-z'’]+,?\s|[aA]\s(?=[a-z])"
+)
+_COPULA = re.compile(
+    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|get|have|find|obtain)\b|\b[=:](?=\s)|\s=|[:：])\s*"
+    r"(?:(?:indeed|exactly|precisely|simply|just|only|therefore|thus|then|approximately|about|equal\s+to|given\s+by"
+    r"|found\s+to\s+be|a\s+total\s+of|the\s+(?:number|integer|value|fraction)|in\s+fact|clearly)\s+)*"
+)
+_SUBORDINATE = re.compile(
+    r"\b(?:where|if|when|whenever|such that|for which|for whom|since|because|given|with|so that)\b"
+)
+_LEAD = re.compile(
+    r"(?:(?:thus|so|hence|therefore|we|can|get|have|find|obtain|see|that|the|a|an|total|of|integer|number|value"
+    r"|fraction|prime|exactly|only|just|equal|to|given|by|it|is|be|must|then|simply)[\s,:]+)+",
+    re.IGNORECASE,
+)
+_NAME_GIVEN = re.compile(
+    r"\s*(?:=|:|\b(?:is|are|equals?|must\s+be|should\s+be|will\s+be|becomes)\b)\s*(?:equal\s+to\s+|exactly\s+|just\s+)?"
+)
+_VALUE = re.compile(r"[0-9=<>]|\\(?:frac|sqrt|pi|infty|text|emptyset)")
+_CAUSE = re.compile(r"\b(?:because|since)\b")
+_EDGES = " \t\r\n*_\"'`“”‘’"
+
+
+def statement(rest: str) -> str:
+    """The answer at the start of what follows an answer phrase; empty where it is denied or absent."""
+    rest = squeezed(rest)
+    if "<" in rest:
+        rest = _HTML.sub("", rest)
+    if "**" in rest:
+        rest = rest.replace("**", "")
+    rest = rest.lstrip(_EDGES + "\\" if rest.startswith('\\"') else _EDGES)
+    first = FORMULA.match(rest)
+    if first:
+        name_end = _named(rest, first)
+        if name_end is None:
+            return run_of_formulas(rest, first)
+        rest = rest[name_end:]
+        first = FORMULA.match(rest)
+        if first:
+            return run_of_formulas(rest, first)
+    hidden = masked(rest)
+    end = _SENTENCE_END.search(hidden)
+    sentence = rest[: end.start()] if end else rest
+    return _of_sentence(sentence, hidden[: len(sentence)])
+
+
+def _named(rest: str, first: re.Match[str]) -> int | None:
+    """Where the value begins that a formula at the start is the name of: "$m+n$ is 34"."""
+    inside = next(part for part in first.groups() if part is not None)
+    if _VALUE.search(inside) and not re.fullmatch(r"[^=<>]*[A-Za-z][^=<>]*", inside):
+        return None
+    given = _NAME_GIVEN.match(rest, first.end())
+    return given.end() if given and starts_value(masked(rest), given.end()) else None
+
+
+def _of_sentence(sentence: str, hidden: str) -> str:
+    if _NEGATED.match(hidden):
+        return ""
+    head = NUMBER.match(hidden)
+    if head:
+        return number_first(sentence, hidden, head).strip(_EDGES)
+    if _LEADING_WORD.match(hidden):
+        value = _value_at(hidden)
+        if value is not None:
+            return statement(sentence[value:])
+    elif (cut := cut_remark(sentence, hidden)) != sentence and "$" not in cut:
+        return cut.partition("\n")[0].strip(_EDGES)
+    cause = _CAUSE.search(hidden)
+    formulas = list(FORMULA.finditer(sentence))
+    if cause and formulas and formulas[0].start() < cause.start():
+        sentence, hidden = sentence[: cause.start()], hidden[: cause.start()]
+        formulas = list(FORMULA.finditer(sentence))
+    if formulas:
+        return last_run(sentence, formulas)
+    sentence = sentence.partition("\n")[0]
+    if " is " in sentence:
+        sentence = sentence.rpartition(" is ")[2]
+    return cut_remark(sentence, sentence).strip(_EDGES)
+
+
+def _value_at(hidden: str) -> int | None:
+    """Where the value stands in a sentence that begins with words: "the largest $n$ is 34"."""
+    lead = _LEAD.match(hidden)
+    if lead and starts_value(hidden, lead.end()):
+        return lead.end()
+    last = None
+    for found in _COPULA.finditer(hidden):
+        if not starts_value(hidden, found.end()):
+            continue
+        last = found.end()
+        if not _SUBORDINATE.search(hidden, 0, found.start()):
+            break
+    return last
