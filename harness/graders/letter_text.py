@@ -20,7 +20,9 @@ _BOLD_LETTER = re.compile(
     rf"(?:\*\*|__|<(?:b|strong)>)\s*\(?([{LETTERS}])\)?[.:]?\s*(?:\*\*|__|</(?:b|strong)>)"
     rf"|<([{LETTERS}])>"
 )
-_DECORATION = re.compile(rf"{_FONT}|{_SPACING}|{_TAG}|\\[()\[\]]|[*${{}}`#]|(?<!\w)_|_(?![\w{{\\])")
+_DECORATION = re.compile(
+    rf"(?=[\\~<*${{}}`#_])(?:{_FONT}|{_SPACING}|{_TAG}|\\[()\[\]]|[*${{}}`#]|(?<!\w)_|_(?![\w{{\\]))"
+)
 _ANSWER_TAG = re.compile(r"<(/?)(?:final_?)?answer>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"[^\S\n]*\n\s*")
 _BLANK = re.compile(r"[^\S\n]+")
@@ -42,6 +44,7 @@ def plain_text(text: str) -> str:
 # from a letter ("C \quad 5", "E \text{risk}") is the choice's own and "A decrease" is not.
 
 _BOX_SPACING = re.compile(rf"{_SPACING}|\\\\")
+_COLON = re.compile(r"\\colon(?![a-zA-Z])")
 _BOX_FONT = re.compile(rf"{_FONT}|\\[()\[\]]|[${{}}*#]")
 _LABEL = r"\s*(?:(?:the\s+)?(?:(?:correct|final|right|best)\s+)?(?:answer|option|choice)s?[\s:=]*(?:is\b)?\s*)*"
 _OPEN = r"[(\[\"'“‘`\s]*"
@@ -54,17 +57,24 @@ _REST = re.compile(
     r"|\s*[.:)](?!\s*[a-j]\s*(?::|\Z)).*"
     r"|\s*(?:--|[–—]).*|\s*-\s*(?:(?!\s)[\f\t ]*[a-z]{2}|\d[^a-z]*[a-z]{2}).*|[\f ]*-[\f\t]+[a-z]{2}.*"
     r"|\s*,\s*[a-z]{2}.*|\s+\((?![^)]*,[^a-z]*\))(?:\s*[a-z]{2}|\s*[-+\d]).*|\((?=\f)\s*[a-z]{2}.*"
-    r"|[\f ]*\t[\s\"']*[a-z\d].*|[ \t]*\f[\s\"']*(?:\([^)]{2,}\)|[a-z]{2}).*"
+    r"|[\f ]*\t[\s\"']*(?:[a-z\d]|\((?!\s*[a-z]\s*[,)])).*|[ \t]*\f[\s\"']*(?:\([^)]{2,}\)|[a-z]{2}).*"
     r"|\s+is\s+(?:the\s+)?(?:correct|right|best|true)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
-_RELATION = re.compile(
-    r"\s*(?:[=<>+*/^_≤≥≈∼]|\\(?:[cl]?dots?|times|to|[rR]ightarrow|approx|simeq|[lg]eq?q?|neq?|ll|gg|[lg]t|sim"
-    r"|cong|propto|equiv|pm|mp|div|cup|cap|in|subset\w*|mid|not|over|circ)(?![a-zA-Z]))"
+_PREDICATE = (
+    r"(?:is(?!\s+(?:the\s+)?(?:correct|right|best|true))|are|was|has|must|can|does|will|\w{2,9}creases?|remains?|stays?"
+    r"|becomes?|vanish\w*|doubles?|halves|dominates?)\b"
 )
+_RELATION = re.compile(
+    rf"\s*(?:and|or|nor)\b|[ \f]*{_PREDICATE}|.*[,;]\s*\(?[{LETTERS}]\)?\s*[:=]"
+    r"|\s*(?:[=<>+*/^_≤≥≈∼]|\\(?:[cl]?dots?|times|to|[rR]ightarrow|approx|simeq|[lg]eq?q?|neq?|ll|gg|[lg]t|sim"
+    r"|cong|propto|equiv|pm|mp|div|cup|cap|in|subset\w*|mid|not|over|circ)(?![a-zA-Z]))",
+    re.DOTALL,
+)
+_CHOICE_AFTER_BRACKET = re.compile(r"\s|\\(?:[dt]?frac|sqrt)(?![a-zA-Z])")
 _JOINED = re.compile(
-    rf"{_CLOSE}\s*(?:,?\s*\b(?:and/or|and|or|nor)\b|[,;/&+|:]|\\&)\s*(?:(?:option|choice)\s+)?{_OPEN}"
-    rf"(?P<letter>[{LETTERS}])(?=\s*(?:[)\].,;/&+|:\"']|\\&|\Z|and\b|or\b))",
+    rf"{_CLOSE}(?:\s*(?:,?\s*\b(?:and/or|and|or|nor)\b|[,;/&+|:]|\\&)\s*|\s+(?=\w\W*\Z))(?:(?:option|choice)\s+)?{_OPEN}"
+    rf"(?P<letter>[{LETTERS}])(?=\s*(?:[)\].,;/&+|:\"']|\\&|\Z|(?:and|or|are|both|hold)\b))",
     re.IGNORECASE,
 )
 _POINTED = re.compile(
@@ -80,7 +90,7 @@ def in_box(content: str) -> frozenset[str]:
     A formula in which a letter is a symbol (`E = 5`, `A > B`, `C_6`) states none.
     """
     text = unicodedata.normalize("NFKC", content) if not content.isascii() else content
-    text = _BOX_FONT.sub("\f", _BOX_SPACING.sub("\t", text))
+    text = _BOX_FONT.sub("\f", _BOX_SPACING.sub("\t", _COLON.sub(":", text)))
     text = re.sub(r"^\s*(?:both|either)\b", " ", text, flags=re.IGNORECASE)
     found = _HELD.match(text)
     primed = found and re.search("['’]", found["close"]) and not re.search("['‘`]", found["open"])
@@ -97,6 +107,6 @@ def in_box(content: str) -> frozenset[str]:
     rest = text[end:]
     if _RELATION.match(rest):
         return frozenset()
-    if _REST.fullmatch(rest) or (bracketed and rest[:1].isspace()):
+    if _REST.fullmatch(rest) or (bracketed and _CHOICE_AFTER_BRACKET.match(rest)):
         return frozenset(letters)
     return frozenset()

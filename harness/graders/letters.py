@@ -11,25 +11,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from harness.graders.extraction import Policy, boxed
+from harness.graders.letter_offers import Offer, offers_of
 from harness.graders.letter_text import in_box, plain_text
 from harness.types import LETTERS
 
 _REACH = 8000
+_BOX = "□"  # stands for a box before what follows it, so that this does not begin a line
 _WINDOW = 120  # characters before an offer in which an answer phrase may begin
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """Letters offered together, and where they stand in the text."""
-
-    letters: frozenset[str]
-    start: int
-    end: int
-    marked: bool  # "option C" or "(C)"
-    capital: bool
 
 
 def stated_letter(response: str, policy: Policy = "strict") -> str | None:
@@ -46,30 +36,33 @@ def stated_letter(response: str, policy: Policy = "strict") -> str | None:
     held = in_box(box[:_REACH])
     if len(held) == 1:
         return next(iter(held))
-    after = plain_text(_after_box(response)[:_REACH])
+    after = _BOX + plain_text(_after_box(response)[:_REACH])
     if held:  # several: an answer phrase may still settle it
-        return _last(after, _offers(after), _is_stated)
+        return _one(_last(after, offers_of(after), _is_stated))
     text = plain_text(response[-_REACH:])
-    offers = _offers(text)
-    if any(_is_stated(text, offer) for offer in offers):
-        return _last(text, offers, _is_stated)
-    return _last(after, _offers(after), lambda *at: _is_shown(*at) or _is_pointed_at(*at))
+    stated = _last(text, offers_of(text), _is_stated)
+    if stated is not None:
+        return _one(stated)
+    return _one(_last(after, offers_of(after), lambda *at: _is_shown(*at) or _is_pointed_at(*at)))
 
 
 def _in_text(text: str, policy: Policy) -> str | None:
-    offers = _offers(text)
-    stages = (_is_stated, _is_shown, *((_is_lone,) if policy == "lenient" else ()))
-    for stage in stages:
-        if any(stage(text, offer) for offer in offers):
-            return _last(text, offers, stage)
-    return None
+    offers = offers_of(text)
+    found = _last(text, offers, _is_stated)
+    if found is None:
+        offers = _without_lists(text, offers)
+        found = _last(text, offers, _is_shown)
+    if found is None and policy == "lenient":
+        found = _last(text, offers, _is_lone)
+    return _one(found)
 
 
-def _last(
-    text: str, offers: Sequence[_Offer], fits: Callable[[str, _Offer], bool]
-) -> str | None:
-    letters = next((o.letters for o in reversed(offers) if fits(text, o)), frozenset())
-    return next(iter(letters)) if len(letters) == 1 else None
+def _last(text: str, offers: Sequence[Offer], fits: Callable[[str, Offer], bool]) -> Offer | None:
+    return next((offer for offer in reversed(offers) if fits(text, offer)), None)
+
+
+def _one(offer: Offer | None) -> str | None:
+    return next(iter(offer.letters)) if offer is not None and len(offer.letters) == 1 else None
 
 
 def _after_box(text: str) -> str:
@@ -83,104 +76,35 @@ def _after_box(text: str) -> str:
     return ""
 
 
-# Offers
-
-_WORD = "A-Za-zÀ-ӿ0-9_"
-_FUNCTION_WORDS = (
-    "is|was|and|or|nor|because|since|as|with|for|by|which|but|due|if|not|where|from|that|this|would"
-    "|will|has|in|on|at|to|only|so|than|are|corresponds?|matches|seems?|looks?|can|cannot|does|must"
+_CHOSEN = re.compile(
+    r"[^\n]{0,200}\b(?:is|it|correct|right|true|valid|best|fits|works|matche?s?|agrees|hence|answer)\b|\W{0,3}(?:\n|\Z)|[^\n]{0,200}[✓✔✅]",
+    re.IGNORECASE,
 )
-_MENTION = re.compile(
-    rf"(?P<named>\b(?:[oO]ptions?|OPTIONS?|[cC]hoices?|CHOICES?)(?:\s?:|\sis)?\s)?"
-    rf"(?:(?P<open>[(\[\"'“‘«]{{1,2}})\s?)?"
-    rf"(?<![{_WORD}°\\])(?<![{_WORD}]['’])(?P<letter>[{LETTERS}{LETTERS.lower()}])(?![{_WORD}])(?!['’]\w)"
-    r"(?:\s?(?P<close>[)\]\"'”’»]{1,2}))?"
-)
-_CALL = re.compile(rf"[{_WORD}\\]\Z")  # f(A), P(A)
-_RELATED_BEFORE = re.compile(r"(?:[<+·^≤≥≈]|(?<![-=])>|\d\s?[-−*/]|(?<![A-Za-z])[A-J]\s?[-−])\s?\Z")
-_EQUATED_BEFORE = re.compile(r"[\w)\]]\s?=\s?\Z")
-_RELATED_AFTER = re.compile(
-    r"\s?(?:[=+^·×∝≈≤≥≠∼]|>|<(?![/|a-z])|\\[a-zA-Z]|/\s?[a-z\d\\])|\s?[-−]\s?[A-Z]\b|-\d|\(\s?[a-z]\s?[,)]"
-)
-_ARTICLE = re.compile(rf"\s(?!(?:{_FUNCTION_WORDS})\b)[a-z]")
-_SMALL_ENDS = re.compile(r"\s?(?:[.,;:!?<(\n/]|\Z|(?:is|or|and)\b)")
-_JOINT = re.compile(
-    r"\s?(?P<joint>,?\s?\b(?:and/or|and|or|nor|plus|as well as|vs)\b\.?|[,;/&+|、或和])?\s?"
-    r"(?:(?:also|maybe|perhaps|possibly|even|potentially|alternatively|both|either),?\s?)?"
-    r"(?:the )?(?:letters? |answers? )?"
-)
-_STACKED = re.compile(r"\.?\n\s?(?:[-•] ?)?")
-_JOINED_TO = re.compile(
-    r"\s?(?:[.,;:/&+|\n、]|\Z|[)\]]|(?:or|and|are|both|hold|together|seem|work|could|might)\b)"
-)
-_ENDS_LINE = re.compile(r"\.?\s?(?:\n|\Z)")
 
 
-def _offers(text: str) -> list[_Offer]:
-    """Every offer of a letter in a plain text, in its order."""
-    found: list[_Offer] = []
-    previous: re.Match[str] | None = None
-    for mention in _MENTION.finditer(text):
-        if not _is_label(text, mention):
-            continue
-        letter, marked = mention["letter"], _is_marked(text, mention)
-        offer = _Offer(
-            frozenset(letter.upper()), mention.start(), mention.end(), marked, letter.isupper()
-        )
-        if found and previous is not None and _joins(text, previous, mention):
-            one = found.pop()
-            offer = _Offer(
-                one.letters | offer.letters,
-                one.start,
-                offer.end,
-                one.marked or marked,
-                one.capital and offer.capital,
-            )
-        found.append(offer)
-        previous = mention
-    return found
+def _without_lists(text: str, offers: Sequence[Offer]) -> list[Offer]:
+    """The offers but for lists that repeat the choices: "(A) 3 (B) 4 (C) 5"."""
+    kept: list[Offer] = []
+    items: list[Offer] = []
+
+    def close_list() -> None:
+        if len(items) < 3 or _CHOSEN.match(text, items[-1].end):
+            kept.extend(items)
+        items.clear()
+
+    for offer in offers:
+        in_turn = offer.letters == {LETTERS[len(items) % len(LETTERS)]}
+        if not in_turn or not _is_item(text, offer):
+            close_list()
+        starts = offer.letters == {LETTERS[0]} or bool(items)
+        (items if starts and _is_item(text, offer) else kept).append(offer)
+    close_list()
+    return kept
 
 
-def _is_marked(text: str, mention: re.Match[str]) -> bool:
-    return bool(mention["named"]) or (
-        _is_bracketed(mention) and mention["letter"].isupper()
-    )
-
-
-def _is_bracketed(mention: re.Match[str]) -> bool:
-    return "(" in (mention["open"] or "") and ")" in (mention["close"] or "")
-
-
-def _is_label(text: str, mention: re.Match[str]) -> bool:
-    """Whether a letter can name a choice: no word, no symbol of a formula."""
-    letter, end = mention["letter"], mention.end()
-    if letter == "i" or (letter in "AI" and not mention["close"] and _ARTICLE.match(text, end)):
-        return False
-    if letter.islower() and not mention["close"] and not _SMALL_ENDS.match(text, end):
-        return False
-    before = text[max(0, mention.start() - 12) : mention.start()]
-    symbol_before = _CALL if "(" in (mention["open"] or "") else _EQUATED_BEFORE
-    if symbol_before.search(before):
-        return False
-    return not _RELATED_BEFORE.search(before) and not _RELATED_AFTER.match(text, end)
-
-
-def _joins(text: str, one: re.Match[str], two: re.Match[str]) -> bool:
-    """Whether two mentions are one offer: "B or C", "(B) and (C)", "B/C", lines of a list."""
-    if two.start() - one.end() > 40:
-        return False
-    gap = text[one.end() : two.start()]
-    if _STACKED.fullmatch(gap):
-        return _ENDS_LINE.match(text, two.end()) is not None
-    found = _JOINT.fullmatch(gap)
-    if found is None:
-        return False
-    joint = (found["joint"] or "").strip(" ,")
-    if not joint and "," not in gap:
-        return not gap.strip() and _is_bracketed(one) and _is_bracketed(two)
-    if joint in ("or", "and/or", "nor", "/", "|", "或") and two["letter"].isupper():
-        return True
-    return _JOINED_TO.match(text, two.end()) is not None
+def _is_item(text: str, offer: Offer) -> bool:
+    closed = text[offer.end - 1] == ")" or text[offer.end : offer.end + 1] in (".", ":")
+    return (offer.marked or closed) and not _is_denied(text, offer)
 
 
 # Where an offer stands
@@ -194,12 +118,19 @@ _LEADS = (
     r"|actually|again|just|really|now|either|both|given by|listed as|labell?ed|marked|as follows"
     r"|the|letter|option|choice|answer|statement|是|为|為)\b,?[\s:]*)*"
 )
+_KEY_WORDS = (
+    *(f"{kind} {noun}" for kind in ("correct", "right", "best", "final", "my")
+      for noun in ("option", "choice", "letter")),
+    "answer", "antwort", "réponse", "respuesta", "risposta", "resposta", "ответ", "答", "选", "選", "正解", "정답",
+)  # fmt: skip
 _STATED = re.compile(
     rf"{_KEY}(?:(?P<words>[^.\n:=→]{{0,60}}?)(?:[:=>→–—-]|\b(?:is|be|was|are|est|es|ist|é|è)\b|[是為为は은는])"
     rf"[\s:>]*{_LEADS}|\s?\)?\s?{_LEADS})\Z",
     re.IGNORECASE,
 )
-_LOOSELY_STATED = re.compile(rf"{_KEY}(?P<words>[^.\n:=→]{{0,60}}?)\s\Z", re.IGNORECASE)
+_LOOSELY_STATED = re.compile(
+    rf"{_KEY}(?P<words>(?:(?!\b(?-i:[{LETTERS}])\b)[^.,;()\n:=→]){{0,60}}?)\s\Z", re.IGNORECASE
+)
 _CALLED = re.compile(
     r"[.:]?\s(?:is|must be|would be) (?:therefore |thus |clearly )?the (?:only |single )?"
     r"(?:correct|right|best) (?:answer|option|choice)\b"
@@ -209,7 +140,8 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _WRONG_KEY = re.compile(
-    r"(?:\b(?:in|un)correct|\bwrong|\bnot (?:the|an?)|n['’]t (?:the|an?))\s(?:\w+\s)?\Z", re.IGNORECASE
+    r"(?:\b(?:in|un)correct|\bwrong|\bnot (?:the|an?)|n['’]t (?:the|an?))\s(?:\w+\s)?\Z",
+    re.IGNORECASE,
 )
 _DENIED_BEFORE = re.compile(
     r"(?:\bnot|n['’]t|\bcannot|\bnever|\bneither|\bnor|\bexcept|\bthan|\binstead of|\brul(?:ed?|es|ing) out"
@@ -217,6 +149,8 @@ _DENIED_BEFORE = re.compile(
     r"(?:(?:be|the|an?|either|both|option|choice|answer|letter)s?\s){0,3}\Z",
     re.IGNORECASE,
 )
+_DENYING_WORDS = ("not", "n't", "n’t", "nor", "neither", "never", "except", "than", "instead", "rul",
+                  "exclud", "eliminat", "reject", "discard", "unlike")  # fmt: skip
 _DENIED_AFTER = re.compile(
     r"[.:]?\s?(?:不|错误|是错|錯)"
     r"|[.:]?\s(?:(?:is|are|was|were|must be|can be|looks?|seems?) (?:\w+ )?(?:not\b|incorrect|wrong|false"
@@ -224,36 +158,37 @@ _DENIED_AFTER = re.compile(
     r"|(?:is|are|was|does|do|can|could|would)n['’]t\b|cannot\b|can not\b|fails?\b|does not\b)",
     re.IGNORECASE,
 )
-_FIRST = re.compile(r"[.:](?![\w.])|\s[-–—]{1,3}\s[a-z]{2}")
+_FIRST = re.compile(r"[.:](?![\w.])|,\s(?:because|since|as)\b|\s[-–—]{1,3}\s[a-z]{2}")
 _LINE_START = re.compile(r"(?:\A|\n)\s?(?:[-•>] ?)?\Z")
 _LINE_END = re.compile(r"[.:]?\s?[\"'”’]?(?:\n|\Z)")
 _POINTED_AT = re.compile(
     r"(?:→|[-=]+>|\\(?:to|[rR]ightarrow|implies)|\bi\.e\.,?|\b(?:corresponds?|matches)\b(?: to| with)?"
-    r"|\A\s?[=:,;]?)\s?\Z"
+    r"|□\s?[:,;])\s?\Z"
 )
 _CLAUSE_END = re.compile(r"\s?(?:\Z|\n|[.,;](?:\s|\Z))")
 
 
-def _is_stated(text: str, offer: _Offer) -> bool:
+def _is_stated(text: str, offer: Offer) -> bool:
     """Whether an answer phrase leads to the offer, or it is called the correct answer."""
-    if _is_denied(text, offer):
-        return False
-    if _phrase(text, offer) is not None:
-        return True
-    return offer.capital and _CALLED.match(text, offer.end) is not None
+    led_to = _phrase(text, offer) or (offer.capital and _CALLED.match(text, offer.end))
+    return bool(led_to) and not _is_denied(text, offer)
 
 
-def _phrase(text: str, offer: _Offer) -> re.Match[str] | None:
+def _phrase(text: str, offer: Offer) -> re.Match[str] | None:
     """The answer phrase that leads to an offer."""
     before = text[max(0, offer.start - _WINDOW) : offer.start]
+    if not _has_any(before, _KEY_WORDS):  # quicker than the patterns, which seldom match
+        return None
     found = _STATED.search(before)
     return _LOOSELY_STATED.search(before) if found is None and offer.marked else found
 
 
-def _is_shown(text: str, offer: _Offer) -> bool:
+def _is_shown(text: str, offer: Offer) -> bool:
     """Whether the offer is marked as a choice: "option C", "(C)", a line of its own, "C) .."."""
-    if _is_denied(text, offer):
-        return False
+    return _is_set_apart(text, offer) and not _is_denied(text, offer)
+
+
+def _is_set_apart(text: str, offer: Offer) -> bool:
     if offer.marked:
         return True
     if not _LINE_START.search(text[max(0, offer.start - 6) : offer.start]):
@@ -265,14 +200,14 @@ def _is_shown(text: str, offer: _Offer) -> bool:
     return text[offer.end - 1] == ")" or _FIRST.match(text, offer.end) is not None
 
 
-def _is_lone(text: str, offer: _Offer) -> bool:
+def _is_lone(text: str, offer: Offer) -> bool:
     """Whether the offer is capital letters that stand alone, but not the article "A" alone."""
     if not offer.capital or offer.letters == {"I"} or _is_denied(text, offer):
         return False
     return offer.letters != {"A"} or not re.search(r"\w", text[offer.end :])
 
 
-def _is_pointed_at(text: str, offer: _Offer) -> bool:
+def _is_pointed_at(text: str, offer: Offer) -> bool:
     """Whether the offer is where a calculated value leads: "6.3 → C", "corresponds to C"."""
     before = text[max(0, offer.start - 40) : offer.start]
     return (
@@ -283,12 +218,17 @@ def _is_pointed_at(text: str, offer: _Offer) -> bool:
     )
 
 
-def _is_denied(text: str, offer: _Offer) -> bool:
+def _has_any(text: str, words: Sequence[str]) -> bool:
+    text = text.lower()
+    return any(word in text for word in words)
+
+
+def _is_denied(text: str, offer: Offer) -> bool:
     before = text[max(0, offer.start - 40) : offer.start]
-    if _DENIED_BEFORE.search(before) or _DENIED_AFTER.match(text, offer.end):
+    denied_before = _has_any(before, _DENYING_WORDS) and _DENIED_BEFORE.search(before)
+    if denied_before or _DENIED_AFTER.match(text, offer.end):
         return True
     phrase = _phrase(text, offer)
     return phrase is not None and bool(
-        _DENIED.search(phrase["words"] or "")
-        or _WRONG_KEY.search(phrase.string[: phrase.start()])
+        _DENIED.search(phrase["words"] or "") or _WRONG_KEY.search(phrase.string[: phrase.start()])
     )
