@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
 from harness.graders.extraction import Policy
+from harness.graders.letter_text import in_box
 from harness.graders.letters import stated_letter
 from harness.interfaces import Grader
 from harness.types import LETTERS, Grade, Problem, Sample, Verdict
@@ -30,13 +31,14 @@ class Choice(Grader):
     @property
     def version(self) -> str:
         """Raised whenever a verdict may change."""
-        return "choice/1"
+        return "choice/2"
 
     def grade(self, problem: Problem, sample: Sample) -> Grade:
         """Decide one sample by its response alone.
 
         Raises:
-            DataError: the problem has no reference answer.
+            DataError: the problem has no reference answer, or lists no choices and its reference
+                answer is no letter.
         """
         started = time.perf_counter()
         if problem.answer is None:
@@ -61,11 +63,15 @@ class Choice(Grader):
         )
 
     def settle(self, reference: str, answer: str) -> tuple[Verdict, str]:
-        """(verdict, stage) of a text that states a letter, where the reference is a letter."""
+        """(verdict, stage) of a text that states a letter, where the reference is a letter.
+
+        Raises:
+            DataError: the reference is no letter.
+        """
         letter = stated_letter(answer, "lenient")
         if letter is None:
             return Verdict.NO_ANSWER, "no letter"
-        right = letter == _bare_letter(reference)
+        right = letter == _letter_of(reference)
         return (Verdict.CORRECT if right else Verdict.WRONG_ANSWER), "letter"
 
 
@@ -81,8 +87,17 @@ def _chosen(letter: str, problem: Problem, sample: Sample) -> str | None:
 def _same(answer: str, problem: Problem) -> bool:
     if problem.choices:
         return answer == problem.answer
-    return answer == _bare_letter(problem.answer or "")
+    return answer == _letter_of(problem.answer or "", f" of problem {problem.id}")
 
 
-def _bare_letter(reference: str) -> str:
-    return reference.strip(" ().").upper()
+def reference_letter(reference: str) -> str | None:
+    """The letter that a reference answer names ("C", "(c)", "C. benzene"); None where it names none."""
+    letters = in_box(reference[:4000])
+    return next(iter(letters)) if len(letters) == 1 else None
+
+
+def _letter_of(reference: str, of: str = "") -> str:
+    letter = reference_letter(reference)
+    if letter is None:
+        raise DataError(f"the reference answer {reference[:80]!r}{of} is no letter")
+    return letter

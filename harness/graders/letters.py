@@ -1,85 +1,235 @@
 """Which letter of multiple choice a response states. Pure.
 
-Searches are bounded as in `harness.graders.extraction`.
+    response -> a box that holds a letter -> answer phrase -> letter shown as a choice -> lone capital
+
+Each stage looks for the last *offer*: one letter, or several that "or", "and", a stroke or a comma
+join. An offer that is denied ("not C", "C is wrong") is passed over; one of several letters is no
+answer. Searches are bounded as in `harness.graders.extraction`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 from harness.graders.boxes import boxed
 from harness.graders.extraction import Policy
+from harness.graders.letter_offers import Offer, offers_of
+from harness.graders.letter_text import in_box, plain_text
 from harness.types import LETTERS
 
-_BOLD_LETTER = re.compile(rf"\*\*\s*\(?([{LETTERS}])\)?[.:]?\s*\*\*")
-_DECORATION = re.compile(
-    r"\\(?:boxed|fbox|framebox|textbf|textit|text|mathrm|mathbf|mathit|bf|rm)(?![a-zA-Z])"
-    r"|\\[()\[\],;! ]|[*_${}`#]"
-)
-_LETTER = rf"[(\[\"']?\s*(?P<letter>(?!I\s+[a-z])[{LETTERS}])(?![\w'’+^=])\s*\)?"
-_STATED = re.compile(
-    r"(?:answer|(?:correct|right|best|final)\s+(?:option|choice))\b(?P<words>[^.\n:=]{0,60}?)"
-    rf"(?:[:=：>]|\bis\b|\s)\s*(?:(?:option|choice)\s+)?{_LETTER}",
-    re.IGNORECASE,
-)
-_SHOWN = re.compile(
-    rf"\b(?:option|choice)\s+{_LETTER}|\(\s*(?P<paren>[{LETTERS}])\s*\)"
-    rf"|^\s*\(?(?P<alone>[{LETTERS}])\)?[.:]?\s*$|\A\s*(?P<first>[{LETTERS}])\s*[).:]",
-    re.MULTILINE,
-)
-_BARE = re.compile(rf"(?<![\w'’])(?:(?P<bare>[{LETTERS[1:]}])(?<!I)|(?P<a>A)(?=\W*\Z))(?![\w'’])")
-_BOXED_LETTER = re.compile(
-    rf"\s*(?:(?:option|choice|answer)[\s:]*(?:is\s)?)?\s*(?:{_LETTER}\s*(?:[.:)].*)?"
-    rf"|\(?(?P<small>[{LETTERS.lower()}])\)?)\s*",
-    re.IGNORECASE | re.DOTALL,
-)
-_ANOTHER = re.compile(
-    rf"\s*(?:(?:\bor\b|/|&)\s*(?:option\s+|choice\s+)?\(?[{LETTERS}](?!\w)"
-    rf"|(?:\band\b|,)\s*(?:option\s+|choice\s+)?\(?[{LETTERS}]\)?(?=\s*(?:[.,;\n]|\Z|or\b|and\b)))"
-)
-_BLANK_LINES = re.compile(r"[^\S\n]*\n\s*")
-_BLANK = re.compile(r"[^\S\n]+")
-_LETTER_REACH = 8000
+_REACH = 8000
+_BOX = "□"  # stands for a box before what follows it, so that this does not begin a line
+_WINDOW = 120  # characters before an offer in which an answer phrase may begin
 
 
 def stated_letter(response: str, policy: Policy = "strict") -> str | None:
     """The last letter that a response states as its choice, or None.
 
-    A box decides; then "the answer is C", "correct option: C"; then "option C", "(C)", bold, or
-    a line of its own. `lenient` adds a capital letter that stands alone, but never the article
-    "A". Two letters joined by "or" or "and" are no answer.
+    A box with a letter decides; then "the answer is C", "correct option: C"; then "option C",
+    "(C)", bold, or a line of its own, which must follow a box that holds no letter. `lenient` adds
+    a capital letter that stands alone, but never the article "A". Letters offered together
+    ("B or C") are no answer.
     """
     box = boxed(response)
-    if box is not None:
-        plain = _plain(box[:_LETTER_REACH])
-        found = _BOXED_LETTER.fullmatch(plain)
-        return None if not found or _hedged(found, plain) else _letter(found)
-    plain = _plain(response[-_LETTER_REACH:])
-    for pattern in (_STATED, _SHOWN, *((_BARE,) if policy == "lenient" else ())):
-        matches = [found for found in pattern.finditer(plain) if _affirmed(found)]
-        if matches:
-            return None if _hedged(matches[-1], plain) else _letter(matches[-1])
-    return None
+    if box is None or not box.strip(" .…_?$"):
+        return _in_text(plain_text(response[-_REACH:]), policy)
+    held = in_box(box[:_REACH])
+    if len(held) == 1:
+        return next(iter(held))
+    after = _BOX + plain_text(_after_box(response)[:_REACH])
+    if held:  # several: an answer phrase may still settle it
+        return _one(_last(after, offers_of(after), _is_stated))
+    text = plain_text(response[-_REACH:])
+    stated = _last(text, offers_of(text), _is_stated)
+    if stated is not None:
+        return _one(stated)
+    return _one(_last(after, offers_of(after), lambda *at: _is_shown(*at) or _is_pointed_at(*at)))
 
 
-def _plain(text: str) -> str:
-    """The text without bold, boxes, formulas and fonts; a bold letter becomes "(C)"."""
-    text = _DECORATION.sub(" ", _BOLD_LETTER.sub(r" (\1) ", text))
-    return _BLANK_LINES.sub("\n", _BLANK.sub(" ", text))
+def _in_text(text: str, policy: Policy) -> str | None:
+    offers = offers_of(text)
+    found = _last(text, offers, _is_stated)
+    if found is None:
+        offers = _without_lists(text, offers)
+        found = _last(text, offers, _is_shown)
+    if found is None and policy == "lenient":
+        found = _last(text, offers, _is_lone)
+    return _one(found)
 
 
-def _letter(found: re.Match[str]) -> str:
-    return next(
-        part for name, part in found.groupdict().items() if part and name != "words"
-    ).upper()
+def _last(text: str, offers: Sequence[Offer], fits: Callable[[str, Offer], bool]) -> Offer | None:
+    return next((offer for offer in reversed(offers) if fits(text, offer)), None)
 
 
-def _affirmed(found: re.Match[str]) -> bool:
-    """False for "the answer is not C" and for a letter in small type, which may be the article."""
-    groups = found.groupdict()
-    negated = re.search(r"\bnot\b|n't\b", groups.get("words") or "", re.IGNORECASE)
-    return not negated and not (groups.get("letter") or "").islower()
+def _one(offer: Offer | None) -> str | None:
+    return next(iter(offer.letters)) if offer is not None and len(offer.letters) == 1 else None
 
 
-def _hedged(found: re.Match[str], text: str) -> bool:
-    return _ANOTHER.match(text, found.end()) is not None
+def _after_box(text: str) -> str:
+    """What follows the last box."""
+    start = max(text.rfind(name) for name in ("\\boxed", "\\fbox", "\\framebox"))
+    depth = 0
+    for brace in re.finditer(r"\\.|[{}]", text[start:], re.DOTALL):
+        depth += (brace[0] == "{") - (brace[0] == "}")
+        if brace[0] == "}" and depth <= 0:
+            return text[start + brace.end() :]
+    return ""
+
+
+_CHOSEN = re.compile(
+    r"[^\n]{0,200}\b(?:is|it|correct|right|true|valid|best|fits|works|matche?s?|agrees|hence|answer)\b|\W{0,3}(?:\n|\Z)|[^\n]{0,200}[✓✔✅]",
+    re.IGNORECASE,
+)
+
+
+def _without_lists(text: str, offers: Sequence[Offer]) -> list[Offer]:
+    """The offers but for lists that repeat the choices: "(A) 3 (B) 4 (C) 5"."""
+    kept: list[Offer] = []
+    items: list[Offer] = []
+
+    def close_list() -> None:
+        if len(items) < 3 or _CHOSEN.match(text, items[-1].end):
+            kept.extend(items)
+        items.clear()
+
+    for offer in offers:
+        in_turn = offer.letters == {LETTERS[len(items) % len(LETTERS)]}
+        if not in_turn or not _is_item(text, offer):
+            close_list()
+        starts = offer.letters == {LETTERS[0]} or bool(items)
+        (items if starts and _is_item(text, offer) else kept).append(offer)
+    close_list()
+    return kept
+
+
+def _is_item(text: str, offer: Offer) -> bool:
+    closed = text[offer.end - 1] == ")" or text[offer.end : offer.end + 1] in (".", ":")
+    return (offer.marked or closed) and not _is_denied(text, offer)
+
+
+# Where an offer stands
+
+_KEY = (
+    r"(?:\b(?:answers?|(?:correct|right|best|final|my)\s(?:option|choice|letter)|antwort|réponse"
+    r"|respuesta|risposta|resposta|ответ)\b|答案|正确选项|正確選項|[故应應]?[选選][择擇]?|答え|正解|정답)"
+)
+_LEADS = (
+    r"(?:(?:therefore|thus|hence|then|clearly|simply|indeed|definitely|probably|likely|most|still"
+    r"|actually|again|just|really|now|either|both|given by|listed as|labell?ed|marked|as follows"
+    r"|the|letter|option|choice|answer|statement|是|为|為)\b,?[\s:]*)*"
+)
+_KEY_WORDS = (
+    *(f"{kind} {noun}" for kind in ("correct", "right", "best", "final", "my")
+      for noun in ("option", "choice", "letter")),
+    "answer", "antwort", "réponse", "respuesta", "risposta", "resposta", "ответ", "答", "选", "選", "正解", "정답",
+)  # fmt: skip
+_STATED = re.compile(
+    rf"{_KEY}(?:(?P<words>[^.\n:=→]{{0,60}}?)(?:[:=>→–—-]|\b(?:is|be|was|are|est|es|ist|é|è)\b|[是為为は은는])"
+    rf"[\s:>]*{_LEADS}|\s?\)?\s?{_LEADS})\Z",
+    re.IGNORECASE,
+)
+_LOOSELY_STATED = re.compile(
+    rf"{_KEY}(?P<words>(?:(?!\b(?-i:[{LETTERS}])\b)[^.,;()\n:=→]){{0,60}}?)\s\Z", re.IGNORECASE
+)
+_CALLED = re.compile(
+    r"[.:]?\s(?:is|must be|would be) (?:therefore |thus |clearly )?the (?:only |single )?"
+    r"(?:correct|right|best) (?:answer|option|choice)\b"
+)
+_DENIED = re.compile(
+    r"\b(?:not|never|neither|nor|cannot|unlikely|incorrect|wrong|instead of|rather than)\b|n['’]t\b|[不非]",
+    re.IGNORECASE,
+)
+_WRONG_KEY = re.compile(
+    r"(?:\b(?:in|un)correct|\bwrong|\bnot (?:the|an?)|n['’]t (?:the|an?))\s(?:\w+\s)?\Z",
+    re.IGNORECASE,
+)
+_DENIED_BEFORE = re.compile(
+    r"(?:\bnot|n['’]t|\bcannot|\bnever|\bneither|\bnor|\bexcept|\bthan|\binstead of|\brul(?:ed?|es|ing) out"
+    r"|\bexclud\w{1,4}|\beliminat\w{1,4}|\breject\w{0,4}|\bdiscard\w{0,4}|\bunlike)\s"
+    r"(?:(?:be|the|an?|either|both|option|choice|answer|letter)s?\s){0,3}\Z",
+    re.IGNORECASE,
+)
+_DENYING_WORDS = ("not", "n't", "n’t", "nor", "neither", "never", "except", "than", "instead", "rul",
+                  "exclud", "eliminat", "reject", "discard", "unlike")  # fmt: skip
+_DENIED_AFTER = re.compile(
+    r"[.:]?\s?(?:不|错误|是错|錯)"
+    r"|[.:]?\s(?:(?:is|are|was|were|must be|can be|looks?|seems?) (?:\w+ )?(?:not\b|incorrect|wrong|false"
+    r"|ruled out|impossible|excluded|eliminated|invalid|out\b)"
+    r"|(?:is|are|was|does|do|can|could|would)n['’]t\b|cannot\b|can not\b|fails?\b|does not\b)",
+    re.IGNORECASE,
+)
+_FIRST = re.compile(r"[.:](?![\w.])|,\s(?:because|since|as)\b|\s[-–—]{1,3}\s[a-z]{2}")
+_LINE_START = re.compile(r"(?:\A|\n)\s?(?:[-•>] ?)?\Z")
+_LINE_END = re.compile(r"[.:]?\s?[\"'”’]?(?:\n|\Z)")
+_POINTED_AT = re.compile(
+    r"(?:→|[-=]+>|\\(?:to|[rR]ightarrow|implies)|\bi\.e\.,?|\b(?:corresponds?|matches)\b(?: to| with)?"
+    r"|□\s?[:,;])\s?\Z"
+)
+_CLAUSE_END = re.compile(r"\s?(?:\Z|\n|[.,;](?:\s|\Z))")
+
+
+def _is_stated(text: str, offer: Offer) -> bool:
+    """Whether an answer phrase leads to the offer, or it is called the correct answer."""
+    led_to = _phrase(text, offer) or (offer.capital and _CALLED.match(text, offer.end))
+    return bool(led_to) and not _is_denied(text, offer)
+
+
+def _phrase(text: str, offer: Offer) -> re.Match[str] | None:
+    """The answer phrase that leads to an offer."""
+    before = text[max(0, offer.start - _WINDOW) : offer.start]
+    if not _has_any(before, _KEY_WORDS):  # quicker than the patterns, which seldom match
+        return None
+    found = _STATED.search(before)
+    return _LOOSELY_STATED.search(before) if found is None and offer.marked else found
+
+
+def _is_shown(text: str, offer: Offer) -> bool:
+    """Whether the offer is marked as a choice: "option C", "(C)", a line of its own, "C) .."."""
+    return _is_set_apart(text, offer) and not _is_denied(text, offer)
+
+
+def _is_set_apart(text: str, offer: Offer) -> bool:
+    if offer.marked:
+        return True
+    if not _LINE_START.search(text[max(0, offer.start - 6) : offer.start]):
+        return False
+    if _LINE_END.match(text, offer.end):
+        return offer.capital or not text[offer.end :].strip(" .\n")
+    if not offer.capital or text[: offer.start].strip():
+        return False
+    return text[offer.end - 1] == ")" or _FIRST.match(text, offer.end) is not None
+
+
+def _is_lone(text: str, offer: Offer) -> bool:
+    """Whether the offer is capital letters that stand alone, but not the article "A" alone."""
+    if not offer.capital or offer.letters == {"I"} or _is_denied(text, offer):
+        return False
+    return offer.letters != {"A"} or not re.search(r"\w", text[offer.end :])
+
+
+def _is_pointed_at(text: str, offer: Offer) -> bool:
+    """Whether the offer is where a calculated value leads: "6.3 → C", "corresponds to C"."""
+    before = text[max(0, offer.start - 40) : offer.start]
+    return (
+        offer.capital
+        and _POINTED_AT.search(before) is not None
+        and _CLAUSE_END.match(text, offer.end) is not None
+        and not _is_denied(text, offer)
+    )
+
+
+def _has_any(text: str, words: Sequence[str]) -> bool:
+    text = text.lower()
+    return any(word in text for word in words)
+
+
+def _is_denied(text: str, offer: Offer) -> bool:
+    before = text[max(0, offer.start - 40) : offer.start]
+    denied_before = _has_any(before, _DENYING_WORDS) and _DENIED_BEFORE.search(before)
+    if denied_before or _DENIED_AFTER.match(text, offer.end):
+        return True
+    phrase = _phrase(text, offer)
+    return phrase is not None and bool(
+        _DENIED.search(phrase["words"] or "") or _WRONG_KEY.search(phrase.string[: phrase.start()])
+    )

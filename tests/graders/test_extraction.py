@@ -97,6 +97,9 @@ def test_lenient_goes_on_to_the_closing_sentence(response, answer, place):
         ("The answer is a number.", None),
         ("I need a better look. A good idea.", None),
         ("The answer is I think unclear", None),
+        ("The answer can be found by noting that E is conserved.", None),
+        ("The answer can be found in source C of the text.", None),
+        ("A is wrong and C is right.", None),
         ("", None),
     ],
 )
