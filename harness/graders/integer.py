@@ -19,6 +19,7 @@ from harness.graders.latex.syntax import (
     Apply,
     Named,
     Number,
+    Qualified,
     Quantity,
     Symbol,
     Unreadable,
@@ -124,6 +125,7 @@ def integer_of(text: str) -> int | str | None:
     if answer is None:
         return None
     meant = meaning(answer)
+    meant = meant.value if isinstance(meant, Qualified) else meant
     value = meant.value if isinstance(meant, Named) else meant
     value = value.value if isinstance(value, Quantity) else value
     if not isinstance(value, Number | Symbol | Apply) or variables(value):
