@@ -15,11 +15,11 @@ from harness.graders.latex.evaluate import Evaluator
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.operations import Undefined
 from harness.graders.latex.parser import read
+from harness.graders.latex.stated import unqualified
 from harness.graders.latex.syntax import (
     Apply,
     Named,
     Number,
-    Qualified,
     Quantity,
     Symbol,
     Unreadable,
@@ -124,8 +124,7 @@ def integer_of(text: str) -> int | str | None:
         answer = read(text.rpartition("=")[2])
     if answer is None:
         return None
-    meant = meaning(answer)
-    meant = meant.value if isinstance(meant, Qualified) else meant
+    meant = unqualified(meaning(answer))
     value = meant.value if isinstance(meant, Named) else meant
     value = value.value if isinstance(value, Quantity) else value
     if not isinstance(value, Number | Symbol | Apply) or variables(value):

@@ -8,13 +8,12 @@ no finite decimal.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from harness.graders.latex import units
+from harness.graders.latex import stated, units
 from harness.graders.latex.evaluate import POINTS, Evaluator
-from harness.graders.latex.meaning import is_name, meaning
+from harness.graders.latex.meaning import is_name
 from harness.graders.latex.operations import Undefined, Value
 from harness.graders.latex.syntax import (
     Answer,
@@ -30,6 +29,7 @@ from harness.graders.latex.syntax import (
     Qualified,
     Quantity,
     Relation,
+    Restated,
     Symbol,
     Unreadable,
     is_expr,
@@ -52,16 +52,9 @@ def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
     """
     if one == other:
         return True
-    if isinstance(one, Qualified) or isinstance(other, Qualified):
-        return _same_qualified(one, other, exact)
-    if _is_restated(one) or _is_restated(other):
-        return _same_restated(one, other, exact)
-    if isinstance(one, Clock) or isinstance(other, Clock):
-        return _same_clock(one, other, exact)
-    if isinstance(one, Named) or isinstance(other, Named):
-        return _same_named(one, other, exact)
-    if isinstance(one, Quantity) or isinstance(other, Quantity):
-        return _same_quantity(one, other, exact)
+    for kind, compare in _BY_KIND:
+        if isinstance(one, kind) or isinstance(other, kind):
+            return compare(one, other, exact)
     if is_expr(one) and is_expr(other):
         return same_expr(one, other, exact=exact)
     match one, other:
@@ -76,75 +69,6 @@ def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
         case Relation(), Relation():
             return _same_relations(one, other, exact)
     return False if exact else _same_across(one, other) or _same_across(other, one)
-
-
-def _same_qualified(one: Answer, other: Answer, exact: bool) -> Sameness:
-    """Values that are the same, under conditions that do not contradict each other."""
-    if isinstance(one, Qualified) and isinstance(other, Qualified):
-        alike = same(one.condition, other.condition, exact=True)
-        if alike is False and (exact or _on_one_name(one.condition, other.condition)):
-            return False
-        return same(one.value, other.value, exact=exact)
-    if exact:
-        return False
-    return same(
-        one.value if isinstance(one, Qualified) else one,
-        other.value if isinstance(other, Qualified) else other,
-    )
-
-
-def _on_one_name(one: Answer, other: Answer) -> bool:
-    """Whether two conditions speak of one variable in the same way, so that they can contradict."""
-    if isinstance(one, Named) and isinstance(other, Named):
-        return one.name == other.name and type(one.value) is type(other.value)
-    return isinstance(one, Relation) and isinstance(other, Relation)
-
-
-def _is_restated(answer: Answer) -> bool:
-    return isinstance(answer, Collection) and answer.kind == "restated"
-
-
-def _same_restated(one: Answer, other: Answer, exact: bool) -> Sameness:
-    """A value stated twice, `3/5 = 60%`: either statement, where the two agree, else the last."""
-    if _is_restated(other):
-        one, other = other, one
-    first, last = one.items  # type: ignore[union-attr]
-    agree = _scaled_equal(first, last)
-    if _is_restated(other):
-        return all(same(a, b, exact=exact) for a, b in zip(one.items, other.items, strict=True))  # type: ignore[union-attr]
-    answer = same(last, other, exact=exact)
-    return same(first, other, exact=exact) if agree and not answer else answer
-
-
-def _scaled_equal(one: Answer, other: Answer) -> Sameness:
-    """Whether a quantity and what it restates agree, a percentage being its decimal."""
-    first, second = (
-        Apply("percent", (answer.value,))
-        if isinstance(answer, Quantity) and answer.unit == "percent"
-        else answer
-        for answer in (one, other)
-    )
-    return same(first, second)
-
-
-def _same_clock(one: Answer, other: Answer, exact: bool) -> Sameness:
-    """Times of day; a time whose colon may mean a ratio, also against ratios and quotients."""
-    if isinstance(one, Clock) and isinstance(other, Clock):
-        if one.seconds != other.seconds:
-            return False
-        return one.half == other.half or (not exact and "" in (one.half, other.half))
-    if isinstance(other, Clock):
-        one, other = other, one
-    if not isinstance(one, Clock):
-        return False
-    if len(one.written) == 1 and is_expr(other) and not exact:  # "3 p.m." and "3"
-        return same_expr(Number(Fraction(one.written[0])), other)
-    if len(one.written) < 2 or one.half or one.written[1] < 10:  # noqa: PLR2004
-        return False
-    if isinstance(other, Relation) or (math.gcd(*one.written) == 1 and not exact):
-        upper, lower = (Number(Fraction(part)) for part in one.written)
-        return same(meaning(Relation((upper, lower), (":",))), other, exact=exact)
-    return False
 
 
 def _pairwise(one: Sequence[Answer], other: Sequence[Answer], exact: bool) -> Sameness:
@@ -163,7 +87,7 @@ def _same_across(one: Answer, other: Answer) -> Sameness:
         upper, lower = one.sides
         if is_expr(upper) and is_expr(lower):
             return same_expr(Apply("div", (upper, lower)), other)
-    if isinstance(one, Matrix) and is_expr(other) and len(one.rows) == 2 and len(one.rows[0]) == 1:  # noqa: PLR2004
+    if isinstance(one, Matrix) and is_expr(other) and len(one.rows) == 2 and len(one.rows[0]) == 1:
         written = any(isinstance(node, Apply) and node.op == "binomial" for node in walk(other))
         return written and same_expr(Apply("binomial", (one.rows[0][0], one.rows[1][0])), other)
     if isinstance(one, Matrix) and isinstance(other, Brackets):
@@ -335,3 +259,13 @@ def _proportional(one: Relation, other: Relation, *, signed: bool) -> Sameness:
             return False
         ratio = now
     return True
+
+
+_BY_KIND: tuple[tuple[type, Callable[[Answer, Answer, bool], Sameness]], ...] = (
+    (Qualified, lambda one, other, exact: stated.same_qualified(one, other, exact, same)),
+    (Restated, lambda one, other, exact: stated.same_restated(one, other, exact, same)),
+    (Clock, lambda one, other, exact: stated.same_clock(one, other, exact, same)),
+    (Named, _same_named),
+    (Quantity, _same_quantity),
+)
+"""How answers compare of which one is of a kind, the first that holds."""

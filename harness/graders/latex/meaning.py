@@ -18,6 +18,7 @@ from harness.graders.latex.syntax import (
     Qualified,
     Quantity,
     Relation,
+    Restated,
     Symbol,
     is_expr,
     variables,
@@ -108,7 +109,9 @@ def _collection(answer: Collection) -> Answer:
     if len(items) == 1:
         return items[0]
     if answer.kind == "list" and _is_condition(items[1:], items[0]):
-        return Qualified(items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:])))
+        return Qualified(
+            items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:]))
+        )
     rays = [item.value if isinstance(item, Named) else item for item in items]
     if answer.kind == "or":
         if all(isinstance(ray, Brackets) and len(ray.items) == 2 for ray in rays):
@@ -186,7 +189,7 @@ def _equation(answer: Relation) -> Answer:
     if isinstance(last, Quantity) and len(answer.sides) == 2:
         before = first.value if isinstance(first, Quantity) else first
         if is_expr(before) and not variables(before):
-            return Collection("restated", (meaning(first), last))
+            return Restated(meaning(first), last)
     if not is_expr(first):
         return last
     if isinstance(first, Symbol) and _MARK.match(first.name):

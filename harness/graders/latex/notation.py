@@ -124,7 +124,7 @@ def _unit(found: re.Match[str]) -> str:
 
 
 def _angle(found: re.Match[str]) -> str:
-    degrees, minutes, seconds = ((found[1].split(";") + ["", ""])[at].strip() for at in range(3))
+    degrees, minutes, seconds = ([*found[1].split(";"), "", ""][at].strip() for at in range(3))
     return rf"{degrees}^{{\circ}}{minutes or 0}'{seconds or 0}''"
 
 
@@ -141,6 +141,7 @@ _BRACED = rf"(?:{_FONTED}\{{\s*([A-Za-z]{{1,12}})\s*\}})"
 _PERIOD = r"(?:\\dot\s*(?:\{\s*[0-9]\s*\}|[0-9]))"
 
 _RULES: tuple[tuple[str, str, _Replacement], ...] = (
+    ("phantom", r"\\[hv]?phantom\s*\{(?:[^{}]|\{[^{}]*\})*\}", " "),
     # siunitx
     (r"\ang", r"\\ang\s*\{([0-9.]+;[0-9.; ]*)\}", _angle),
     (r"\SI", r"\\SI\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}", _quantity),

@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from harness.graders.latex import units
 from harness.graders.latex.atoms import Atoms
-from harness.graders.latex.expressions import PERCENT, need_expr
+from harness.graders.latex.expressions import PERCENT
 from harness.graders.latex.literals import based
 from harness.graders.latex.qualifiers import qualified
 from harness.graders.latex.syntax import (
@@ -50,6 +50,7 @@ _HEDGES = frozenset({"approximately", "about", "exactly", "approx.", "roughly", 
 _CURRENCIES = {"\\$": "dollar"}
 _CURRENCY_WORDS = frozenset({"dollar", "euro", "pound", "yuan", "yen", "rupee"})
 
+
 @lru_cache(maxsize=8192)
 def read(text: str, *, split_groups: bool = False) -> Answer | None:
     """The answer that a text states, or None where it cannot be read as a whole.
@@ -90,14 +91,26 @@ class Parser(Atoms):
     """The outer levels: lists, relations, quantities, sets and brackets."""
 
     def answers(self) -> Answer:
-        """Answers joined by commas, "and" and "or"; a single one stands for itself."""
+        """Answers joined by commas, "and" and "or"; a single one stands for itself.
+
+        Raises:
+            Unreadable: a value, then an approximation of it.
+        """
+        hedged = self.hedged
         items = [self.relation()]
         kind = "list"
         while self.separated():
             if self.tokens[self.at - 1].text == "or":
                 kind = "or"
+            if self.hedged and not hedged:
+                raise Unreadable("an approximation behind the value")
             items.append(self.relation())
         return items[0] if len(items) == 1 else Collection(kind, tuple(items))
+
+    @property
+    def hedged(self) -> bool:
+        """Whether "about" or the like stands under the cursor."""
+        return self.token.kind == "text" and self.token.text.casefold() in _HEDGES
 
     def separated(self) -> bool:
         """Move over a comma, a joining word, or both.
@@ -126,7 +139,7 @@ class Parser(Atoms):
 
     def quantity(self) -> Answer:
         """A value with its unit, if it has one."""
-        while self.token.kind == "text" and self.token.text.casefold() in _HEDGES:
+        while self.hedged:
             self.at += 1
         negative = (
             self.sign == "-"
@@ -160,7 +173,9 @@ class Parser(Atoms):
         scale, _, rest = self.unit().partition(" ")
         if scale in units.SCALES:
             value = Apply("mul", (value, Number(Fraction(units.SCALES[scale]))))
-            return Quantity(value, currency or rest) if currency or rest else Quantity(value, "unit")
+            return (
+                Quantity(value, currency or rest) if currency or rest else Quantity(value, "unit")
+            )
         return Quantity(value, currency or f"{scale} {rest}".strip())
 
     def unit(self) -> str:
@@ -223,7 +238,7 @@ class Parser(Atoms):
         if not opening:
             raise Unreadable("brackets missing")
         self.at += 1
-        if opening in ("(", "[") and _RELATIONS.get(self.sign) in ("~", "="):
+        if self.hedged or (opening in ("(", "[") and _RELATIONS.get(self.sign) in ("~", "=")):
             raise Unreadable("an approximation in brackets")
         outer_bars, self.bars = self.bars, []
         self.brackets += opening != "{"

@@ -14,7 +14,9 @@ from harness.graders.latex.evaluate import DIGITS, evaluated
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.syntax import (
     Answer,
+    Apply,
     Collection,
+    Expr,
     Named,
     Number,
     Qualified,
@@ -22,17 +24,21 @@ from harness.graders.latex.syntax import (
     Relation,
     Symbol,
     Unreadable,
+    children,
     is_expr,
     variables,
 )
 
 _Parse = Callable[[str], Answer]
 
-_OPEN_TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*([^{}()]*?)([(\[])\s*([^{}()\[\]]*)\}")
+_OPEN_TEXT = re.compile(
+    r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*([^{}()]*?)([(\[])\s*([^{}()\[\]]*)\}"
+)
 _CLOSE_TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*\{([^{}()\[\]]*)([)\]])\s*([.]?)\s*\}")
 _TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*\{\s*([^{}]*)\}")
 _EMPTY_TEXT = re.compile(r"\\text\s*\{[\s~]*\}")
 _BLANK = r"(?:\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)*"
+_GAP = re.compile(r"^(?:,|\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)+")
 _CONDITION = (
     r"for|if|when|where|whenever|with|at|since|because|provided|given|as|on|over|assuming|attained|achieved"
     r"|which|occurring|obtained|reached|valid|defined|holds|using|by"
@@ -46,7 +52,7 @@ _ONLY = re.compile(
     rf"|(?:the\s+)?(?:only|unique)\s+(?:solutions?|answers?|values?|pairs?|triples?)|uniquely|alone|exactly"
     rf"|respectively|in total)\s*[).]*\s*\}}{_BLANK}[.)]?\Z"
 )
-_ONLY_BEFORE = re.compile(rf"\\text\s*\{{\s*(?:only|just|simply|exactly)\s*\}}{_BLANK}")
+_ONLY_BEFORE = re.compile(rf"\A\\text\s*\{{\s*(?:only|just|simply|exactly)\s*\}}{_BLANK}")
 _NEARLY = r"approximately|approx\.?|about|around|roughly|nearly|circa|ca\.|approximate value"
 _RESTATED = re.compile(
     rf"[,;]?{_BLANK}(?:\\text\s*\{{\s*[,;]?\s*(?P<text>(?:or|i\.?\s?e\.?,?|that is,?|namely|equivalently,?|which is"
@@ -57,16 +63,20 @@ _HEDGE = re.compile(
     rf"\s*(?:\\text\s*\{{)?\s*(?:,|or|i\.?\s?e\.?,?|that is,?|namely|equivalently,?|which|is|equal to|equals|also"
     rf"|written as|(?P<nearly>{_NEARLY}))(?![A-Za-z])[\s,]*\}}?"
 )
-_APPROXIMATION = re.compile(r"\s*(?P<nearly>\\(?:approx|simeq|sim|cong|doteq|thickapprox)(?![a-z]))|\s*=")
+_APPROXIMATION = re.compile(
+    r"\s*(?P<nearly>\\(?:approx|simeq|sim|cong|doteq|thickapprox)(?![a-z]))|\s*="
+)
 _SECOND = re.compile(
-    r"\b(?:otherwise|else|if|when|whenever|not|respectively|least|most|more|less|fewer|than|remainder|wrong"
+    r"\b(?:otherwise|else|if|when|whenever|for|not|respectively|least|most|more|less|fewer|than|remainder|wrong"
     r"|incorrect)\b|\b(?:and|or)\s*\}?\s*-?\s*[^\s}].*\b(?:for|if|when|where|at)\b",
     re.DOTALL,
 )
 _RELATES = re.compile(
     r"[=<>∈]|\\(?:le|leq|leqslant|ge|geq|geqslant|ne|neq|in|to|notin|rightarrow|gt|lt|neq|mid|forall|subset)(?![a-z])"
 )
-_LEADING_WORDS = re.compile(r"^(?:\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\\text\s*\{[^{}]*\}|\\forall(?![a-z])|,|[A-Za-z]{2,}(?=\s)|\$)+")
+_LEADING_WORDS = re.compile(
+    r"^(?:\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\\text\s*\{[^{}]*\}|\\forall(?![a-z])|,|[A-Za-z]{2,}(?=\s)|\$)+"
+)
 _PLAIN_KEYWORD = re.compile(rf"^(?:{_CONDITION})\s+(?:all|every|any|each|some|the)?\b")
 _LONGEST = 300  # characters of an answer with its qualifier
 
@@ -83,12 +93,12 @@ def qualified(text: str, parse: _Parse) -> Answer:
     """
     if len(text) > _LONGEST:
         raise Unreadable("longer than an answer with a condition")
-    text = _EMPTY_TEXT.sub(" ", _TEXT.sub(r"\\text{\1}", _outside_brackets(text)))
-    text = _ONLY_BEFORE.sub("", text) if text.startswith("\\text") else text
-    bare = _ONLY.sub("", text)
+    text = _TEXT.sub(lambda found: f"\\text{{{found[1].replace('~', ' ').strip()} }}", text)
+    bare = _ONLY.sub("", _ONLY_BEFORE.sub("", text))
     if bare != text and bare.strip():
         return _parsed(bare, parse)
-    for split in (_bracketed, _restated, _conditioned):
+    text = _EMPTY_TEXT.sub(" ", _outside_brackets(text))
+    for split in (_written_out, _bracketed, _restated, _conditioned):
         answer = split(text, parse)
         if answer is not None:
             return answer
@@ -128,7 +138,7 @@ def _bracketed(text: str, parse: _Parse) -> Answer | None:
         return None
     if _HEDGE.match(inside) or _APPROXIMATION.match(inside):
         return _restating(value + tail, inside, parse)
-    if _SECOND.search(inside):
+    if _another_case(_words_between(inside)):
         return None
     said = _TEXT.sub(" ", inside).strip(" $~")
     words_only = not said and not _NUMBER.search(inside)
@@ -156,6 +166,22 @@ def _opening(text: str) -> int:
             if depth == 0:
                 return at
     return -1
+
+
+_WRITTEN_OUT = re.compile(
+    r"(?P<first>-?[0-9]*\.[0-9]+)\s*(?:\\[lc]?dots|\.\.\.+)\s*=(?P<value>.+)"
+    r"|(?P<before>[^=]+)=\s*(?P<last>-?[0-9]*\.[0-9]+)\s*(?:\\[lc]?dots|\.\.\.+)",
+    re.DOTALL,
+)
+
+
+def _written_out(text: str, parse: _Parse) -> Answer | None:
+    r"""`1.414\ldots = \sqrt2`: digits that do not repeat are an approximation."""
+    found = _WRITTEN_OUT.fullmatch(text)
+    if not found:
+        return None
+    value, digits = found["value"] or found["before"], found["first"] or found["last"]
+    return _restating(value, rf"\approx {digits}", parse)
 
 
 def _restated(text: str, parse: _Parse) -> Answer | None:
@@ -215,9 +241,8 @@ def _conditioned(text: str, parse: _Parse) -> Answer | None:
     found = _KEYWORD.search(text)
     if not found or not text[: found.start()].strip():
         return None
-    condition = text[found.start() :].lstrip(" ,~")
-    said = _words_between(condition)
-    if _SECOND.search(said, 1 + len(_first_word(said))) or _repeats(said):
+    condition = _GAP.sub("", text[found.start() :])
+    if _another_case(_words_between(condition)):
         return None
     if not _RELATES.search(condition) and not found["text"] and not found[0].endswith("forall"):
         return None  # letters of a product
@@ -228,16 +253,15 @@ def _words_between(condition: str) -> str:
     return _TEXT.sub(r" \1 ", condition).replace("\\forall", "for all").strip()
 
 
-def _first_word(said: str) -> str:
-    found = re.match(r"\s*[A-Za-z]+", said)
-    return found[0] if found else ""
+_HEAD = re.compile(
+    rf"\s*(?:(?:{_CONDITION}|only|is|are|all|every|any|each|some|the|value|maximum|minimum)\b\s*)+"
+)
 
 
-def _repeats(said: str) -> bool:
-    """Whether a second case follows: "x for x > 0 and -x for x < 0"."""
-    return len(re.findall(r"\b(?:for|if|when|whenever)\b", said)) > 1 or bool(
-        re.search(r"\b(?:otherwise|else)\b", said)
-    )
+def _another_case(said: str) -> bool:
+    """Whether a second case, an alternative or a contradiction follows the words that a condition begins with."""
+    head = _HEAD.match(said)
+    return _SECOND.search(said, head.end() if head else 0) is not None
 
 
 def _with(value: Answer, condition: str, parse: _Parse) -> Answer:
@@ -258,6 +282,33 @@ def _with(value: Answer, condition: str, parse: _Parse) -> Answer:
         if not listed or not all(is_expr(item) for item in read.items[1:]) or "dots" not in formula:
             raise Unreadable("a list behind a condition")
         return value
-    if not isinstance(read, Relation) or isinstance(value, Symbol) and value.name.startswith('"'):
+    worded = isinstance(value, Symbol) and value.name.startswith('"')
+    if worded or not isinstance(read, Relation):
         return value
+    defined = meaning(read) if read.operators == ("=",) else read
+    if isinstance(defined, Named) and is_expr(defined.value) and _occurs(defined.name, value):
+        return _substituted(value, defined.name, defined.value)
     return Qualified(value, read)
+
+
+def _occurs(name: Expr, answer: Answer) -> bool:
+    return answer == name or any(_occurs(name, child) for child in children(answer))
+
+
+def _substituted(answer: Answer, name: Expr, value: Expr) -> Answer:
+    """The answer with a variable replaced by what it was said to be.
+
+    Raises:
+        Unreadable: the variable stands in more than an expression or an equation.
+    """
+    if isinstance(answer, Relation) and answer.operators == ("=",):
+        left, right = answer.sides
+        return Relation((left, _substituted(right, name, value)), answer.operators)
+    if not is_expr(answer) or _occurs(name, value):
+        raise Unreadable("a definition behind what is no expression")
+    if answer == name:
+        return value
+    if not isinstance(answer, Apply):
+        return answer
+    args = tuple(_substituted(arg, name, value) for arg in answer.args)
+    return Apply(answer.op, args)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import re
 
 from harness.graders.latex.notation import common
 from harness.graders.latex.units import changes_value
-from harness.graders.latex.vocabulary import FUNCTIONS, GREEK, UNIT_WORDS
+from harness.graders.latex.vocabulary import FUNCTIONS, GREEK, UNIT_WORDS, names
 
 _FONT = (
     r"\\(?:text(?:bf|it|rm|sf|tt|sc|up|normal)?|mbox|hbox|math(?:bf|it|rm|sf|tt)|underline|emph"
@@ -71,6 +71,11 @@ _REWRITINGS = tuple(
 
 _IN_TEXT = re.compile(rf"{_FONT}\s*\{{([^{{}}]*(?:\{{[^{{}}]*\}}[^{{}}]*)*)\}}[.]?")
 _NUMERIC = re.compile(r"\s*(?:[-−+]?\s*(?:\\?\$\s*)?[.]?[0-9]|\\\(|\$[^$]+\$\s*\Z)")
+_ANSWER_INSIDE = re.compile(rf"\s*{_STATED}\s*[-+0-9\\$]", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"(?<=[\s,])((?:(?:attained|achieved|reached)\s)?(?:for|if|at|when|whenever|where|with|since|because|given|provided)"
+    r"(?:\s(?:all|any|every|each|some|that|the))?(?:\s(?:positive\s|real\s)?(?:integers?|numbers?|reals?))?)(?=\s)"
+)
 _COUNTED = re.compile(
     r"((?:[0-9][0-9,.]*|[0-9][^A-Za-z]*[0-9}])(?:\s|~|\\[ ,;:])*)([A-Za-z]+(?:[- ][A-Za-z]+){0,5})[.]?"
 )
@@ -79,7 +84,7 @@ _COUNTED = re.compile(
 def _unwrapped(text: str) -> str:
     """`\\text{12 apples}` without its command, where the text begins with a number or formula."""
     wrapped = _IN_TEXT.fullmatch(text)
-    if wrapped and _NUMERIC.match(wrapped[1]):
+    if wrapped and (_NUMERIC.match(wrapped[1]) or _ANSWER_INSIDE.match(wrapped[1])):
         return wrapped[1].replace("$", "" if "\\$" not in wrapped[1] else "$").strip()
     return text
 
@@ -99,9 +104,17 @@ def _counting(text: str) -> str:
     return f"{counted[1]}\\text{{ {counted[2]}}}" if spaced or first in UNIT_WORDS else text
 
 
-_THINGS = frozenset(
+def _conditions(text: str) -> str:
+    """`34 for n = 5` as `34 \\text{for} n = 5`: a word between blanks is no product of variables."""
+    found = _CONDITION.search(text)
+    if not found or text.count("{", 0, found.start()) > text.count("}", 0, found.start()):
+        return text
+    return f"{text[: found.start()]}\\text{{ {found[1]} }}{text[found.end() :]}"
+
+
+_THINGS = names(
     "men pen box way day egg ant cup car bag ten cat dog hen pig cow bus kid boy lbs yen won hrs min sec"
-    " deg yds mph bit fox bar pie can job toy fan hat key map pet pin sum one".split()
+    " deg yds mph bit fox bar pie can job toy fan hat key map pet pin sum one"
 )
 
 
@@ -125,4 +138,6 @@ def respell(text: str) -> str:
         text = pattern.sub(replacement, text)
     if text[-1:].isalpha() and text[:1].isdigit():
         text = _counting(text)
+    if " " in text:
+        text = _conditions(text)
     return _COMMAND.sub(lambda found: _COMMANDS.get(found[0], found[0]), text)

@@ -103,6 +103,14 @@ class Qualified:
 
 
 @dataclass(frozen=True, slots=True)
+class Restated:
+    """A value stated twice: `3/5 = 60%`."""
+
+    first: Answer
+    last: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """A time of day: seconds on the dial of twelve hours, and `am`, `pm` or an unknown half.
 
@@ -126,6 +134,7 @@ Answer = (
     | Relation
     | Named
     | Qualified
+    | Restated
     | Clock
 )
 
@@ -164,6 +173,8 @@ def children(answer: Answer) -> Iterable[Answer]:
             return (answer.name, answer.value)
         case Qualified():
             return (answer.value, answer.condition)
+        case Restated():
+            return (answer.first, answer.last)
         case Brackets() | Collection():
             return answer.items
         case Relation():

@@ -65,7 +65,7 @@ _TOKEN = re.compile(
     (?P<space>(?:[ \t\r\n$~]|\\[,;:!>()\[\] \r\n]|\\q?quad|\\(?:left|right)(?![a-z])\.?
         |\\[bB]igg?[lrm]?(?![a-z])|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits
         |mathstrut|strut|middle|thinspace|enspace|nonumber|hfill|rm|bf|it)(?![a-zA-Z])
-        |\\[hv]space\*?\{{[^{{}}]*\}}|\\[hv]?phantom\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}|\\tag\*?\{{[^{{}}]*\}}
+        |\\[hv]space\*?\{{[^{{}}]*\}}|\\tag\*?\{{[^{{}}]*\}}
         |\\(?:color|textcolor|colorbox|label)\{{[^{{}}]*\}})+)
     |(?P<text>\\(?:{_FONTS})\s*\{{(?P<inner>[^{{}}]*)\}})
     |(?P<font>\\(?:{_FONTS})\s*(?=\{{))
@@ -148,7 +148,9 @@ def tokenize(text: str) -> list[Token]:
             continue
         if kind == "text":
             unit = _unit(tokens, found["inner"], text, at) if tokens else None
-            tokens.extend([Token("text", unit, gap)] if unit else _font(found[0], found["inner"], gap))
+            tokens.extend(
+                [Token("text", unit, gap)] if unit else _font(found[0], found["inner"], gap)
+            )
         elif kind == "word":
             tokens.extend(_word(found[0], gap))
         elif kind == "num":
@@ -172,13 +174,15 @@ _UNIT_ENDS = re.compile(
     r"[\s$]*(?:\Z|\^\s*\{?\s*-?\s*[0-9]|[,;)}\]=/.&]|\\[,;: )\]}]|\\(?:text|mathrm|approx|right|quad|qquad|end|cup)"
     r"(?![a-z])|\\cdot\s*\\(?:text|mathrm)|\\\\)"
 )
-_PRODUCT = re.compile(r"\\(?:cdot|times|[,;:! ])(?![a-z])|[~*\s]+")
+_PRODUCT = re.compile(r"(?:\\(?:(?:cdot|times)(?![a-z])|[,;:! ])|[~*\s])+")
 
 
 def _unit(tokens: list[Token], content: str, text: str, at: int) -> str | None:
-    """A unit in upright letters behind a value, or None: `m`, `min`, `m/s^2`, `kg\cdot m`."""
+    r"""A unit in upright letters behind a value, or None: `m`, `min`, `m/s^2`, `kg\cdot m`."""
     last = tokens[-1]
-    value = last.kind in _BEHIND_A_VALUE or (last.kind in ("op", "cmd") and last.text in _VALUE_ENDS)
+    value = last.kind in _BEHIND_A_VALUE or (
+        last.kind in ("op", "cmd") and last.text in _VALUE_ENDS
+    )
     if not value and last.text in ("\\cdot", "/") and len(tokens) > 1:
         value = tokens[-2].kind == "text"
     if not value and last.kind != "text":

@@ -71,17 +71,13 @@ def _word(inside: str) -> Answer | None:
 
 # Numbers in words
 
-_BELOW_TWENTY = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-        " sixteen seventeen eighteen nineteen".split()
-    )
-}
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
-}
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen"
+)
+_BELOW_TWENTY = {word: value for value, word in enumerate(_UNITS.split())}
+_DECADES = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TENS = {word: 10 * value for value, word in enumerate(_DECADES.split(), 2)}
 _PARTS = {
     word: part
     for part, spelt in {
@@ -97,7 +93,7 @@ _NUMBER_WORDS = _BELOW_TWENTY.keys() | _TENS.keys() | units.SCALES.keys() | {"hu
 
 
 def _counted(inside: str) -> Answer | None:
-    """ "three", "twenty-one", "one hundred and five", "two thirds", "three apples"."""
+    """A number in words: "twenty-one", "one hundred and five", "two thirds", "three apples"."""
     said = _SAID.findall(inside.casefold())
     while said and said[0] in _HEDGES:
         said = said[1:]
@@ -124,23 +120,25 @@ def _number(said: list[str]) -> tuple[Fraction | None, list[str]]:
     total = group = 0
     last = ""  # what came before: only some words may follow it
     for at, word in enumerate(said):
-        if word == "a" and at == 0 and len(said) > 1 and said[1] in ("hundred", "half", *units.SCALES):
+        article = word == "a" and at == 0 and said[1:2] and said[1] in ("hundred", *units.SCALES)
+        below = _BELOW_TWENTY.get(word, _TENS.get(word))
+        if article:
             group, last = 1, "unit"
-        elif word in _BELOW_TWENTY and last in ("", "hundred", "scale", "and") or (
-            word in _BELOW_TWENTY and last == "ten" and 0 < _BELOW_TWENTY[word] < 10
-        ):
-            group, last = group + _BELOW_TWENTY[word], "unit"
-        elif word in _TENS and last in ("", "hundred", "scale", "and"):
-            group, last = group + _TENS[word], "ten"
+        elif below is not None and _may_follow(below, last):
+            group, last = group + below, "unit" if below < 20 else "ten"
         elif word == "hundred" and last in ("unit", "") and group < 20:
             group, last = (group or 1) * 100, "hundred"
-        elif word in units.SCALES and last != "and" and last != "scale":
+        elif word in units.SCALES and last not in ("and", "scale"):
             total, group, last = total + (group or 1) * units.SCALES[word], 0, "scale"
         elif word == "and" and last in ("hundred", "scale") and _continues(said[at + 1 : at + 2]):
             last = "and"
         else:
             return (Fraction(total + group), said[at:]) if at and last != "and" else (None, said)
     return (None if last == "and" else Fraction(total + group)), []
+
+
+def _may_follow(below_hundred: int, last: str) -> bool:
+    return last in ("", "hundred", "scale", "and") or (last == "ten" and 0 < below_hundred < 10)
 
 
 def _continues(following: list[str]) -> bool:
@@ -205,12 +203,14 @@ def _clock(text: str) -> Clock | None:
     if hour > 24 or minute > 59 or second > 59 or not (found["minute"] or named):
         return None
     if half and not 1 <= hour <= 12:
-        if hour > 12 and half == "am" or not hour and half == "pm":
+        if (hour > 12) == (half == "am"):  # 15 a.m., 0 p.m.
             return None
     elif not half and (hour > 12 or hour == 0):
         half = "pm" if 12 < hour < 24 else "am"
     seconds = (hour % 12) * 3600 + minute * 60 + second
-    return Clock(seconds, half, (hour, minute) if found["minute"] and not found["second"] else (hour,))
+    return Clock(
+        seconds, half, (hour, minute) if found["minute"] and not found["second"] else (hour,)
+    )
 
 
 def _date(text: str) -> Symbol | None:
@@ -231,15 +231,18 @@ _LETTERED = re.compile(
     r"\(?\s*(?:\\(?:text|textbf|textrm|mathrm|mathbf)\s*\{\s*)?[A-J]\s*\}?\s*[.):-]"
 )
 _OPTION = re.compile(
-    r"(?:[Oo]ption |[Cc]hoice )?(?:\( ?(?P<paren>[A-J]) ?\)[.:]?|(?P<bare>[A-J]) ?(?P<mark>[.):]| -))"
+    r"(?:[Oo]ption |[Cc]hoice )?(?:\( ?(?P<paren>[A-J]) ?\)[.:]?|(?P<bare>[A-J])(?P<mark>[.):]| ?\)| -))"
     r" (?P<text>[^ ].*)",
     re.DOTALL,
 )
 _NO_TEXT = re.compile(
-    r"(?:or|and|not|is|are|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b|\bincorrect\b)"
+    r"(?:or|and|not|is|are|[A-Z]|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b|\bincorrect\b)"
     r"|[-+*=<>^_/]|\\(?:cdot|times|le|ge|lt|gt|cup|cap|pm|approx|in|to|ne|equiv|or|lor|vee|wedge)(?![a-z])",
     re.DOTALL,
 )
+
+
+_SET_APART = re.compile(r"\([A-J]\)(?:[.:]? [A-Za-z]{3}|\s*\\(?:quad|text|math| ))|\([^)]*\\")
 
 
 def _letter(text: str) -> Symbol | None:
@@ -248,8 +251,6 @@ def _letter(text: str) -> Symbol | None:
     found = _OPTION.fullmatch(bare)
     if not found or _NO_TEXT.match(found["text"]):
         return None
-    if found["paren"] and "\\text" not in text and "\\math" not in text and "\\bm" not in text and (
-        not re.match(r"\( ?[A-J] ?\)[.:]? [A-Za-z]{3}|\([A-J]\)\s*(?:\\quad|\\ )", text)
-    ):
+    if found["paren"] and text.startswith("(") and not _SET_APART.match(text):
         return None  # a product
     return Symbol(found["paren"] or found["bare"])
