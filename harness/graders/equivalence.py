@@ -9,13 +9,13 @@ bare 5, nor two exact values by a decimal near both.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.graders import sympy_client
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
-from harness.graders.latex.syntax import Answer, Named, Number, Quantity
+from harness.graders.latex.syntax import Answer, Clock, Named, Number, Qualified, Quantity
 from harness.graders.latex.values import approximates
 
 _MOST_PAIRS = 24  # pairs that computer algebra compares for one vote
@@ -33,6 +33,8 @@ class _Class:
 def partition(answers: Sequence[str]) -> list[int]:
     """Number the classes by first appearance; equal numbers, equal answers."""
     classes = _exact(sorted(set(answers)))
+    classes = _merge_tagged(classes, _condition, _without_condition)
+    classes = _merge_tagged(classes, _half, _without_half)
     classes = _merge_tagged(classes, _name, _without_name)
     classes = _merge_tagged(classes, _unit, _without_unit)
     classes = _merge_decimals(classes)
@@ -81,6 +83,22 @@ def _join_unknown(classes: list[_Class], pairs: Sequence[tuple[str, str]]) -> li
                 first.texts.extend(second.texts)
                 classes.remove(second)
     return classes
+
+
+def _condition(value: Answer | None) -> Hashable:
+    return value.condition if isinstance(value, Qualified) else None
+
+
+def _without_condition(value: Answer) -> Answer:
+    return value.value if isinstance(value, Qualified) else value
+
+
+def _half(value: Answer | None) -> Hashable:
+    return (value.half or None) if isinstance(value, Clock) else None
+
+
+def _without_half(value: Answer) -> Answer:
+    return replace(value, half="") if isinstance(value, Clock) else value
 
 
 def _name(value: Answer | None) -> Hashable:

@@ -16,6 +16,7 @@ from harness.graders.latex.meaning import meaning
 from harness.graders.latex.operations import Undefined
 from harness.graders.latex.parser import read
 from harness.graders.latex.relations import relates, stated_number
+from harness.graders.latex.stated import unqualified
 from harness.graders.latex.syntax import (
     Answer,
     Named,
@@ -123,7 +124,7 @@ def integer_of(text: str) -> int | str | None:
         answer = read(text)
         if answer is None:
             return None
-        stated = meaning(answer)
+        stated = unqualified(meaning(answer))
     value = _bare(stated)
     if not is_expr(value) or variables(value):
         return text

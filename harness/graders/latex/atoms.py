@@ -37,7 +37,10 @@ from harness.graders.latex.vocabulary import (
 _CALLED = frozenset("fghFGH")
 """Letters that name a function when brackets follow."""
 
-_SENTENCE = re.compile(r"\b(?:or|and|if|for|where|when|but|not|is|are)\b|(?:\S+\s+){5}")
+_SENTENCE = re.compile(
+    r"\b(?:or|and|if|for|where|when|but|not|is|are|since|because|provided"
+    r"|whenever|attained|achieved|reached)\b|\bat\s*\Z|(?:\S+\s+){5}"
+)
 
 
 class Atoms(Expressions):

@@ -8,9 +8,10 @@ no finite decimal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 
-from harness.graders.latex import units
+from harness.graders.latex import stated, units
 from harness.graders.latex.evaluate import POINTS, Evaluator
 from harness.graders.latex.meaning import is_name
 from harness.graders.latex.operations import Undefined, Value
@@ -19,17 +20,21 @@ from harness.graders.latex.syntax import (
     Apply,
     Based,
     Brackets,
+    Clock,
     Collection,
     Expr,
     Matrix,
     Named,
     Number,
+    Qualified,
     Quantity,
     Relation,
+    Restated,
     Symbol,
     Unreadable,
     is_expr,
     variables,
+    walk,
 )
 from harness.graders.latex.values import Sameness, every, same_expr
 
@@ -47,10 +52,9 @@ def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
     """
     if one == other:
         return True
-    if isinstance(one, Named) or isinstance(other, Named):
-        return _same_named(one, other, exact)
-    if isinstance(one, Quantity) or isinstance(other, Quantity):
-        return _same_quantity(one, other, exact)
+    for kind, compare in _BY_KIND:
+        if isinstance(one, kind) or isinstance(other, kind):
+            return compare(one, other, exact)
     if is_expr(one) and is_expr(other):
         return same_expr(one, other, exact=exact)
     match one, other:
@@ -83,6 +87,9 @@ def _same_across(one: Answer, other: Answer) -> Sameness:
         upper, lower = one.sides
         if is_expr(upper) and is_expr(lower):
             return same_expr(Apply("div", (upper, lower)), other)
+    if isinstance(one, Matrix) and is_expr(other) and len(one.rows) == 2 and len(one.rows[0]) == 1:
+        written = any(isinstance(node, Apply) and node.op == "binomial" for node in walk(other))
+        return written and same_expr(Apply("binomial", (one.rows[0][0], one.rows[1][0])), other)
     if isinstance(one, Matrix) and isinstance(other, Brackets):
         column = len(one.rows[0]) == 1 and other.opening in ("(", "<") and other.closing != "]"
         return column and _pairwise([row[0] for row in one.rows], other.items, False)
@@ -136,10 +143,11 @@ def _same_quantity(one: Answer, other: Answer, exact: bool) -> Sameness:
     if not (isinstance(one, Quantity) and isinstance(other, Quantity)):
         if exact:
             return False
-        return same(
+        bare = same(
             one.value if isinstance(one, Quantity) else one,
             other.value if isinstance(other, Quantity) else other,
         )
+        return bare or _same_with_letter(one, other) or _same_with_letter(other, one) or bare
     kind, factor = units.in_base(one.unit)
     other_kind, other_factor = units.in_base(other.unit)
     if kind == other_kind:
@@ -152,6 +160,17 @@ def _same_quantity(one: Answer, other: Answer, exact: bool) -> Sameness:
     if exact or not units.compatible(one.unit, other.unit):
         return False
     return same_expr(one.value, other.value)
+
+
+def _same_with_letter(one: Answer, other: Answer) -> Sameness:
+    """`3 m` with m in italics, against 3 metres."""
+    letter = units.symbol(one.unit) if isinstance(one, Quantity) else None
+    if letter is None or not isinstance(one, Quantity) or not is_expr(other):
+        return False
+    if variables(other) != {letter[0]}:
+        return False
+    power = Apply("pow", (Symbol(letter[0]), Number(Fraction(letter[1]))))
+    return same_expr(Apply("mul", (one.value, power)), other)
 
 
 def _same_brackets(one: Brackets, other: Brackets, exact: bool) -> Sameness:
@@ -240,3 +259,13 @@ def _proportional(one: Relation, other: Relation, *, signed: bool) -> Sameness:
             return False
         ratio = now
     return True
+
+
+_BY_KIND: tuple[tuple[type, Callable[[Answer, Answer, bool], Sameness]], ...] = (
+    (Qualified, lambda one, other, exact: stated.same_qualified(one, other, exact, same)),
+    (Restated, lambda one, other, exact: stated.same_restated(one, other, exact, same)),
+    (Clock, lambda one, other, exact: stated.same_clock(one, other, exact, same)),
+    (Named, _same_named),
+    (Quantity, _same_quantity),
+)
+"""How answers compare of which one is of a kind, the first that holds."""

@@ -31,6 +31,7 @@ from harness.graders.latex.vocabulary import (
 MAX_DEPTH = 40
 
 _END = Token("end", "", False)
+PERCENT = ("%", "\\%")
 _MARKED = {"degree": "degrees", "percent": "percent"}
 
 
@@ -70,6 +71,8 @@ class Expressions:
         self.separators = 0
         self.bars: list[str] = []  # closing signs of the fences around the cursor
         self.brackets = 1 if split_groups else 0  # above 0, "1,234" is two numbers
+
+    END = _END
 
     @property
     def token(self) -> Token:
@@ -177,7 +180,7 @@ class Expressions:
 
     def mixed(self, whole: Answer) -> Expr | None:
         """`1\\frac{4}{5}`: an integer literal right before a proper fraction of literals."""
-        literal = self.tokens[self.at - 1].kind == "num"
+        literal = self.tokens[self.at - 1].kind in ("num", "grouped")
         if not (literal and isinstance(whole, Number) and self.sign in FRACTIONS):
             return None
         start = self.at
@@ -189,9 +192,9 @@ class Expressions:
             and isinstance(lower, Number)
             and 0 < upper.value < lower.value
             and upper.value.denominator == lower.value.denominator == 1
-            and self.sign != "^"
+            and (self.sign != "^" or self.raised_circle())
         ):
-            return Number(whole.value + upper.value / lower.value)
+            return need_expr(self.marked_behind(Number(whole.value + upper.value / lower.value)))
         self.at = start
         return None
 
@@ -211,11 +214,7 @@ class Expressions:
         return False
 
     def factor(self) -> Answer:
-        """An atom with its powers, subscripts, factorials, degrees and percent signs.
-
-        Raises:
-            Unreadable: a double factorial.
-        """
+        """An atom with its powers, subscripts, factorials, degrees and percent signs."""
         start = self.at
         base = self.atom()
         while True:
@@ -228,17 +227,29 @@ class Expressions:
                 base = self.subscripted(base, start)
             elif sign == "!" and is_expr(base):
                 self.at += 1
-                if self.sign == "!":
-                    raise Unreadable("a double factorial")
-                base = Apply("factorial", (need_expr(base),))
+                double = self.sign == "!" and not self.token.gap
+                self.at += double
+                base = Apply("factorial2" if double else "factorial", (need_expr(base),))
             elif sign == "'":
                 self.at += 1
                 base = Apply("prime", (need_expr(base),))
-            elif sign in ("%", "\\%"):
+            elif sign in PERCENT:
                 self.at += 1
                 base = Apply("percent", (need_expr(base),))
             else:
                 return base
+
+    def raised_circle(self) -> bool:
+        """Whether the degree sign stands here, as TeX writes it: `^\\circ` or `^{\\circ}`."""
+        ahead = [token.text for token in self.tokens[self.at + 1 : self.at + 4]]
+        return ahead[:1] == ["\\circ"] or ahead == ["{", "\\circ", "}"]
+
+    def marked_behind(self, value: Expr) -> Expr:
+        """The value with the degree or percent sign that stands here, if one does."""
+        if self.sign in PERCENT:
+            self.at += 1
+            return Apply("percent", (value,))
+        return self.powered(value) if self.accept("^") else value
 
     def powered(self, base: Expr) -> Expr:
         """`base` raised to what stands after ^; a raised circle means degrees."""

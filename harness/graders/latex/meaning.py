@@ -15,8 +15,10 @@ from harness.graders.latex.syntax import (
     Matrix,
     Named,
     Number,
+    Qualified,
     Quantity,
     Relation,
+    Restated,
     Symbol,
     is_expr,
     variables,
@@ -44,6 +46,8 @@ def meaning(answer: Answer) -> Answer:
             return _brackets(opening, closing, tuple(meaning(item) for item in items))
         case Quantity(value, unit):
             return _quantity(value, unit)
+        case Qualified(value, condition):
+            return Qualified(meaning(value), meaning(condition))
         case Matrix(((only,),)):
             return only
         case Number() | Symbol() | Apply():
@@ -104,12 +108,37 @@ def _collection(answer: Collection) -> Answer:
         items.extend(meant.items if spliced and isinstance(meant, Collection) else [meant])
     if len(items) == 1:
         return items[0]
+    if answer.kind == "list" and _is_condition(items[1:], items[0]):
+        return Qualified(
+            items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:]))
+        )
     rays = [item.value if isinstance(item, Named) else item for item in items]
     if answer.kind == "or":
         if all(isinstance(ray, Brackets) and len(ray.items) == 2 for ray in rays):
             return Collection("union", tuple(rays))
         return Collection("list", tuple(items))
     return Collection(answer.kind, tuple(items))
+
+
+def _is_condition(items: list[Answer], value: Answer) -> bool:
+    """Whether all items restrict variables of the value: `2^{n-1}, n >= 1`."""
+    value = value.value if isinstance(value, Named) else value
+    if not is_expr(value) or not (free := variables(value)):
+        return False
+    for item in items:
+        if isinstance(item, Named):
+            name: Answer = item.name
+            if not isinstance(item.value, Brackets) and not (
+                isinstance(item.value, Symbol) and item.value.name.startswith("mathbb")
+            ):
+                return False
+        elif isinstance(item, Relation) and item.operators == ("!=",):
+            name = item.sides[0]
+        else:
+            return False
+        if not isinstance(name, Symbol) or name.name not in free:
+            return False
+    return True
 
 
 def _described(answer: Collection) -> Answer | None:
@@ -157,6 +186,10 @@ def _without_approximation(answer: Relation) -> Relation:
 
 def _equation(answer: Relation) -> Answer:
     first, last = answer.sides[0], meaning(answer.sides[-1])
+    if isinstance(last, Quantity) and len(answer.sides) == 2:
+        before = first.value if isinstance(first, Quantity) else first
+        if is_expr(before) and not variables(before):
+            return Restated(meaning(first), last)
     if not is_expr(first):
         return last
     if isinstance(first, Symbol) and _MARK.match(first.name):

@@ -151,7 +151,7 @@ def _factorial(ev: Arithmetic, value: Value) -> Value:
     if isinstance(value, Fraction) and value.denominator == 1:
         if value < 0:
             raise Undefined("the factorial of a negative integer")
-        if value <= 1500:
+        if value <= _FACTORIAL_REACH:
             return Fraction(math.factorial(int(value)))
         ev.cut = True
     elif ev.ctx.dps > 300:  # gamma takes seconds at thousands of digits
@@ -159,6 +159,20 @@ def _factorial(ev: Arithmetic, value: Value) -> Value:
     if abs(value) > 10**12:
         raise Unreadable("a factorial out of reach")
     return ev.ctx.gamma(ev.real(value) + 1)
+
+
+_FACTORIAL_REACH = 3000  # some 30,000 bits
+
+
+def _double_factorial(ev: Arithmetic, value: Value) -> Value:
+    if not _whole(value):
+        ev.opaque = True  # it has no one continuation beyond the integers
+        return hashed(f"!! {ev.ctx.nstr(ev.real(value), 30)}")
+    if value < -1:
+        raise Undefined("the double factorial of a negative integer")
+    if value > 2 * _FACTORIAL_REACH:
+        raise Unreadable("a double factorial out of reach")
+    return Fraction(math.prod(range(int(value), 0, -2)))
 
 
 def _binomial(ev: Arithmetic, upper: Value, lower: Value) -> Value:
@@ -257,7 +271,7 @@ def _percent(ev: Arithmetic, value: Value) -> Value:
 OPERATIONS: dict[str, Callable[..., Value]] = {
     "add": _add, "mul": _mul, "neg": _neg, "div": _div, "pow": _pow, "root": _root,
     "sqrt": lambda ev, x: _root(ev, x, Fraction(2)), "cbrt": lambda ev, x: _root(ev, x, Fraction(3)),
-    "abs": _abs, "factorial": _factorial, "binomial": _binomial,
+    "abs": _abs, "factorial": _factorial, "factorial2": _double_factorial, "binomial": _binomial,
     "floor": _rounded(True), "ceil": _rounded(False), "mod": _mod,
     "gcd": _whole_numbers("gcd", math.gcd), "lcm": _whole_numbers("lcm", math.lcm),
     "max": _extreme(max), "min": _extreme(min), "degrees": _degrees, "percent": _percent,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from fractions import Fraction
 from functools import lru_cache
 from typing import TypeGuard
 
 from harness.graders.latex import units
 from harness.graders.latex.atoms import Atoms
-from harness.graders.latex.expressions import need_expr
+from harness.graders.latex.expressions import PERCENT
 from harness.graders.latex.literals import based
+from harness.graders.latex.qualifiers import qualified
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -25,7 +26,7 @@ from harness.graders.latex.syntax import (
     is_expr,
 )
 from harness.graders.latex.tokens import Token, clean, tokenize
-from harness.graders.latex.vocabulary import FUNCTIONS, names
+from harness.graders.latex.words import words
 
 MAX_ITEMS = 100
 MAX_HEIGHT = 80
@@ -46,15 +47,8 @@ _OPENERS = {"(": "(", "[": "[", "{": "{", "\\{": "\\{", "\\lbrace": "\\{", "\\la
 _CLOSERS = {")": ")", "]": "]", "}": "}", "\\}": "\\}", "\\rbrace": "\\}", "\\rangle": ">"}
 _PAIRS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}", "<": ">"}
 _HEDGES = frozenset({"approximately", "about", "exactly", "approx.", "roughly", "around"})
-_CURRENCIES = {"\\$": "dollar", "€": "euro", "£": "pound"}
-_SHORT_WORDS = names("yes no odd all any not one two six ten red")
-_WORDS = re.compile(r"[A-Za-z][A-Za-z'’\-]*(?:\s+[A-Za-z][A-Za-z'’\-]*){0,4}")
-_WRAPPED = re.compile(
-    r"\s*(?:\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|mathit|mathsf|operatorname)\s*)?"
-    r"\{?([^{}\\]*)\}?\s*"
-)
-_EVERY_REAL = frozenset({"all real numbers", "all reals", "all real number", "real numbers"})
-_NOTHING = frozenset({"no solution", "no solutions", "no real solutions", "empty set", "none"})
+_CURRENCIES = {"\\$": "dollar"}
+_CURRENCY_WORDS = frozenset({"dollar", "euro", "pound", "yuan", "yen", "rupee"})
 
 
 @lru_cache(maxsize=8192)
@@ -66,7 +60,11 @@ def read(text: str, *, split_groups: bool = False) -> Answer | None:
         split_groups: read "100,200,300" as three numbers, not as one.
     """
     try:
-        return parse(clean(text), split_groups=split_groups)
+        cleaned = clean(text)
+        try:
+            return parse(cleaned, split_groups=split_groups)
+        except Unreadable:
+            return qualified(cleaned, lambda part: parse(part, split_groups=split_groups))
     except (Unreadable, RecursionError):
         return None
 
@@ -77,9 +75,9 @@ def parse(text: str, *, split_groups: bool = False) -> Answer:
     Raises:
         Unreadable: any part of it cannot be read.
     """
-    words = _words(text)
-    if words is not None:
-        return words
+    worded = words(text)
+    if worded is not None:
+        return worded
     parser = Parser(tokenize(text), split_groups=split_groups)
     answer = parser.answers()
     if parser.token.kind != "end":
@@ -89,42 +87,30 @@ def parse(text: str, *, split_groups: bool = False) -> Answer:
     return answer
 
 
-def _words(text: str) -> Answer | None:
-    """A text that is nothing but words: one symbol, in quotes."""
-    while text.startswith("$") and text.endswith("$") and len(text) > 1:
-        text = text[1:-1].strip()
-    wrapped = _WRAPPED.fullmatch(text)
-    if not wrapped or not _WORDS.fullmatch(inside := wrapped[1].strip(" .,;!()\t\n")):
-        return None
-    words = inside.casefold().replace("’", "'").split()
-    if any(word in FUNCTIONS or word in ("and", "or", "pi", "infinity") for word in words):
-        return None
-    said = " ".join(words)
-    if said in _EVERY_REAL:
-        return Symbol("mathbb R")
-    if said in _NOTHING:
-        return Symbol("{}")
-    if len(words) == 1 and (len(said) < 4 and said not in _SHORT_WORDS):
-        return None
-    if len(words) > 1 and words[0] in ("the", "a", "an"):
-        words = words[1:]
-    if len(words) > 1 and not any(len(word) > 2 for word in words):
-        return None
-    return Symbol('"' + " ".join(words) + '"')
-
-
 class Parser(Atoms):
     """The outer levels: lists, relations, quantities, sets and brackets."""
 
     def answers(self) -> Answer:
-        """Answers joined by commas, "and" and "or"; a single one stands for itself."""
+        """Answers joined by commas, "and" and "or"; a single one stands for itself.
+
+        Raises:
+            Unreadable: a value, then an approximation of it.
+        """
+        hedged = self.hedged
         items = [self.relation()]
         kind = "list"
         while self.separated():
             if self.tokens[self.at - 1].text == "or":
                 kind = "or"
+            if self.hedged and not hedged:
+                raise Unreadable("an approximation behind the value")
             items.append(self.relation())
         return items[0] if len(items) == 1 else Collection(kind, tuple(items))
+
+    @property
+    def hedged(self) -> bool:
+        """Whether "about" or the like stands under the cursor."""
+        return self.token.kind == "text" and self.token.text.casefold() in _HEDGES
 
     def separated(self) -> bool:
         """Move over a comma, a joining word, or both.
@@ -153,7 +139,7 @@ class Parser(Atoms):
 
     def quantity(self) -> Answer:
         """A value with its unit, if it has one."""
-        while self.token.kind == "text" and self.token.text.casefold() in _HEDGES:
+        while self.hedged:
             self.at += 1
         negative = (
             self.sign == "-"
@@ -162,49 +148,62 @@ class Parser(Atoms):
         )
         self.at += bool(negative)
         currency = _CURRENCIES.get(self.sign)
-        if self.token.kind == "text" and units.canonical(self.token.text) in _CURRENCIES.values():
+        if self.token.kind == "text" and units.canonical(self.token.text) in _CURRENCY_WORDS:
             currency = units.canonical(self.token.text)
         self.at += currency is not None
         value = self.sets()
-        if self.token.kind == "text" and is_expr(value):
+        if not is_expr(value):
+            return value
+        if negative:
+            value = Apply("neg", (value,))
+        if self.sign in _CURRENCIES and currency is None:
+            currency = _CURRENCIES[self.next().text]
+        if self.token.kind == "text":
             if self.token.text == "base" and isinstance(value, Number):
                 self.at += 2
                 return based(str(value.value), self.tokens[self.at - 1 : self.at][0].text)
-            unit = self.unit()
-            return Quantity(_unmark(need_expr(value))[0], unit)
-        if currency and is_expr(value):
-            return Quantity(
-                Apply("neg", (need_expr(value),)) if negative else need_expr(value), currency
+            return self.counted(_unmark(value)[0], currency)
+        if currency:
+            return Quantity(value, currency)
+        bare, mark = _unmark(value)
+        return Quantity(bare, mark) if mark else value
+
+    def counted(self, value: Expr, currency: str | None) -> Quantity:
+        """The value with the words behind it: its unit, or "million" and the like with a unit."""
+        scale, _, rest = self.unit().partition(" ")
+        if scale in units.SCALES:
+            value = Apply("mul", (value, Number(Fraction(units.SCALES[scale]))))
+            return (
+                Quantity(value, currency or rest) if currency or rest else Quantity(value, "unit")
             )
-        if is_expr(value):
-            bare, mark = _unmark(need_expr(value))
-            return Quantity(bare, mark) if mark else value
-        return value
+        return Quantity(value, currency or f"{scale} {rest}".strip())
 
     def unit(self) -> str:
         """Words after a value, with their exponents, up to a separator or the end.
 
         Raises:
-            Unreadable: they are a sentence.
+            Unreadable: they are a sentence, or a word that changes the value.
         """
         parts: list[str] = []
         while self.token.kind == "text":
             parts.append(self.next().text)
             if self.accept("^"):
                 parts.append("^" + "".join(t.text for t in self.exponent_tokens()))
-            elif (
-                self.sign == "/"
-                and self.tokens[self.at + 1 : self.at + 2]
-                and (self.tokens[self.at + 1].kind == "text")
-            ):
-                self.at += 1
-                parts.append("/")
-            elif self.sign in ("%", "\\%"):
+            elif self.sign in ("/", "\\cdot", "\\times") and self.ahead(1).kind == "text":
+                parts.append("/" if self.next().text == "/" else " ")
+            elif self.sign in PERCENT:
                 self.at += 1
         unit = " ".join(parts)
-        if re.search(r"\b(?:or|and|if|for|where|when|but|not)\b", unit):
+        if units.changes_value(unit):
             raise Unreadable("a sentence after a value")
-        return units.canonical(unit)
+        named = units.canonical(unit)
+        if not named:
+            raise Unreadable("no unit after a value")
+        return named
+
+    def ahead(self, count: int) -> Token:
+        """The token so many places ahead, or the end."""
+        return (self.tokens[self.at + count : self.at + count + 1] or [self.END])[0]
 
     def exponent_tokens(self) -> list[Token]:
         """The tokens of a unit's exponent."""
@@ -239,6 +238,8 @@ class Parser(Atoms):
         if not opening:
             raise Unreadable("brackets missing")
         self.at += 1
+        if self.hedged or (opening in ("(", "[") and _RELATIONS.get(self.sign) in ("~", "=")):
+            raise Unreadable("an approximation in brackets")
         outer_bars, self.bars = self.bars, []
         self.brackets += opening != "{"
         if opening == "\\{" and self.sign in _CLOSERS:

@@ -52,10 +52,7 @@ def stated_number(text: str) -> Answer | None:
     answer = read(text)
     if answer is None:
         return _right_side(text)
-    if isinstance(answer, Relation):
-        value = _of_relation(answer)
-    else:
-        value = _residue(answer) or answer
+    value = _of_relation(answer) if isinstance(answer, Relation) else _residue(answer) or answer
     return value if value is not None and is_number(value) else None
 
 

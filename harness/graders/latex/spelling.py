@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+from harness.graders.latex.notation import common
+from harness.graders.latex.units import changes_value
+from harness.graders.latex.vocabulary import FUNCTIONS, GREEK, UNIT_WORDS, names
+
 _FONT = (
-    r"\\(?:text(?:bf|it|rm|sf|tt|sc|normal)?|mbox|hbox|math(?:bf|it|rm|sf|tt)|underline|emph"
+    r"\\(?:text(?:bf|it|rm|sf|tt|sc|up|normal)?|mbox|hbox|math(?:bf|it|rm|sf|tt)|underline|emph"
     r"|boldsymbol|bm|operatorname\*?)"
 )
 _COMMANDS = {
@@ -13,7 +17,8 @@ _COMMANDS = {
     "\\vee": r"\text{ or }", "\\lor": r"\text{ or }", "\\land": r"\text{ and }",
     "\\wedge": r"\text{ and }", "\\degree": r"^{\circ}", "\\textdegree": r"^{\circ}",
     "\\cr": r"\\", "\\newline": r"\\", "\\bigcup": r"\cup", "\\textsc": r"\text",
-    "\\textdollar": r"\$", "\\mathdollar": r"\$", "\\therefore": " ", "\\ensuremath": " ",
+    "\\textdollar": r"\$", "\\mathdollar": r"\$", "\\euro": r"\text{euros}",
+    "\\texteuro": r"\text{euros}", "\\pounds": r"\text{pounds}", "\\textsterling": r"\text{pounds}", "\\therefore": " ", "\\ensuremath": " ",
     **{f"\\{size}": " " for size in (
         "tiny", "small", "normalsize", "large", "Large", "LARGE", "huge", "Huge")},
 }  # fmt: skip
@@ -39,7 +44,6 @@ _REWRITINGS = tuple(
         (r"(?<=[0-9])\{?\\(?:text|math(?:ord|rm))\s*\{,\}\}?(?=[0-9]{3})", "{,}"),
         (r"(?<=[0-9])(?:\{, \}|\{,\}\\!|\\!,)(?=[0-9]{3})", "{,}"),
         (r"(?:\\math(?:bin|rel|ord)\s*)?\{([-+=<>])\}", r"\1"),
-        (r"\\text\{\\\$\}", r"\\$"),
         (r"\\text\{``([^{}`']*)''\}", r"\\text{\1}"),
         (r"(\\text\{[^{}.]*)\.\s*\}\Z", r"\1}"),
         (r"\\\\\[[0-9.]{1,5}(?:pt|em|ex|mm|cm)\]", r"\\\\"),
@@ -65,6 +69,59 @@ _REWRITINGS = tuple(
 )
 
 
+_IN_TEXT = re.compile(rf"{_FONT}\s*\{{([^{{}}]*(?:\{{[^{{}}]*\}}[^{{}}]*)*)\}}[.]?")
+_NUMERIC = re.compile(r"\s*(?:[-−+]?\s*(?:\\?\$\s*)?[.]?[0-9]|\\\(|\$[^$]+\$\s*\Z)")
+_ANSWER_INSIDE = re.compile(rf"\s*{_STATED}\s*[-+0-9\\$]", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"(?<=[\s,])((?:(?:attained|achieved|reached)\s)?(?:for|if|at|when|whenever|where|with|since|because|given|provided)"
+    r"(?:\s(?:all|any|every|each|some|that|the))?(?:\s(?:positive\s|real\s)?(?:integers?|numbers?|reals?))?)(?=\s)"
+)
+_COUNTED = re.compile(
+    r"((?:[0-9][0-9,.]*|[0-9][^A-Za-z]*[0-9}])(?:\s|~|\\[ ,;:])*)([A-Za-z]+(?:[- ][A-Za-z]+){0,5})[.]?"
+)
+
+
+def _unwrapped(text: str) -> str:
+    """`\\text{12 apples}` without its command, where the text begins with a number or formula."""
+    wrapped = _IN_TEXT.fullmatch(text)
+    if wrapped and (_NUMERIC.match(wrapped[1]) or _ANSWER_INSIDE.match(wrapped[1])):
+        return wrapped[1].replace("$", "" if "\\$" not in wrapped[1] else "$").strip()
+    return text
+
+
+def _counting(text: str) -> str:
+    """`12 apples` as `12 \\text{apples}`: plain words behind a number are no product of variables."""
+    counted = _COUNTED.fullmatch(text)
+    if not counted:
+        return text
+    first = counted[2].partition(" ")[0].casefold()
+    spaced = counted[1][-1] not in "0123456789}"
+    if changes_value(counted[2]) or first in FUNCTIONS or first in GREEK or first in ("pi", "base"):
+        return text
+    variables = len(first) < 3 or (len(first) == 3 and first not in _THINGS) or _alphabetical(first)
+    if variables and first not in UNIT_WORDS:
+        return text
+    return f"{counted[1]}\\text{{ {counted[2]}}}" if spaced or first in UNIT_WORDS else text
+
+
+def _conditions(text: str) -> str:
+    """`34 for n = 5` as `34 \\text{for} n = 5`: a word between blanks is no product of variables."""
+    found = _CONDITION.search(text)
+    if not found or text.count("{", 0, found.start()) > text.count("}", 0, found.start()):
+        return text
+    return f"{text[: found.start()]}\\text{{ {found[1]} }}{text[found.end() :]}"
+
+
+_THINGS = names(
+    "men pen box way day egg ant cup car bag ten cat dog hen pig cow bus kid boy lbs yen won hrs min sec"
+    " deg yds mph bit fox bar pie can job toy fan hat key map pet pin sum one"
+)
+
+
+def _alphabetical(word: str) -> bool:
+    return "".join(sorted(set(word))) == word
+
+
 def respell(text: str) -> str:
     """The text in the spelling that the tokens know; what it does not know stays as it is."""
     quoted = _QUOTED.fullmatch(text)
@@ -73,7 +130,14 @@ def respell(text: str) -> str:
     if display and "\\\\" not in display[2]:
         text = display[2].replace("&", " ").strip()
     if text.isalnum():
-        return text
+        return common(text) if "C" in text else text
+    if text.startswith("\\"):
+        text = _unwrapped(text)
+    text = common(text)
     for pattern, replacement in _REWRITINGS:
         text = pattern.sub(replacement, text)
+    if text[-1:].isalpha() and text[:1].isdigit():
+        text = _counting(text)
+    if " " in text:
+        text = _conditions(text)
     return _COMMAND.sub(lambda found: _COMMANDS.get(found[0], found[0]), text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeGuard
 
@@ -94,8 +94,48 @@ class Named:
     value: Answer
 
 
+@dataclass(frozen=True, slots=True)
+class Qualified:
+    """A value with the condition that it was stated under: `2^{n-1}` for `n >= 1`."""
+
+    value: Answer
+    condition: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """A value stated twice: `3/5 = 60%`."""
+
+    first: Answer
+    last: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day: seconds on the dial of twelve hours, and `am`, `pm` or an unknown half.
+
+    `written` holds the hour and the minute as written: a colon may mean a ratio as well.
+    """
+
+    seconds: int
+    half: str
+    written: tuple[int, ...] = field(default=(), compare=False)
+
+
 Answer = (
-    Number | Symbol | Apply | Quantity | Based | Brackets | Collection | Matrix | Relation | Named
+    Number
+    | Symbol
+    | Apply
+    | Quantity
+    | Based
+    | Brackets
+    | Collection
+    | Matrix
+    | Relation
+    | Named
+    | Qualified
+    | Restated
+    | Clock
 )
 
 CONSTANTS = frozenset({"pi", "e", "i"})
@@ -131,6 +171,10 @@ def children(answer: Answer) -> Iterable[Answer]:
             return (answer.value,)
         case Named():
             return (answer.name, answer.value)
+        case Qualified():
+            return (answer.value, answer.condition)
+        case Restated():
+            return (answer.first, answer.last)
         case Brackets() | Collection():
             return answer.items
         case Relation():

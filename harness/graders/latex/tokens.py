@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from harness.graders.latex.spelling import respell
 from harness.graders.latex.syntax import Unreadable
+from harness.graders.latex.units import UNIT_LETTERS, written_as_unit
 from harness.graders.latex.vocabulary import FUNCTIONS, UNIT_WORDS
 
 MAX_CHARACTERS = 4000
@@ -27,6 +28,11 @@ _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙ", "01
 _SUPER_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ]+")
 _SUB_RUN = re.compile("[₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙ]+")
 _VULGAR = re.compile("[¼-¾⅐-⅞]")
+_BARRED = re.compile("(?:[0-9]\u0305)+")
+_DOTTED = re.compile("([0-9])\u0307")
+_COUNTER = re.compile(  # what is counted, in Chinese; but not its words for numbers
+    r"(?<=[0-9０-９}])\s*(?:\\text\s*\{\s*)?(?![^}]*[万亿千百十零一二三四五六七八九两半分倍])[\u4e00-\u9fff]{1,6}\s*\}?\Z"
+)
 _UNICODE = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "﹣": "-", "－": "-",
     "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "•": r"\cdot ", "∗": "*",
@@ -46,20 +52,21 @@ _UNICODE = {
     "′": "'", "’": "'", "\u2061": "", "\u2062": "", "\u2063": ",", "\u2064": "",
     "\u2009": r"\,", "\u202f": r"\,", "\u200a": r"\,", "\u00a0": " ", "\u2007": r"\,",
     "“": '"', "”": '"', "€": r"\text{euros}", "£": r"\text{pounds}", "¢": r"\text{cents}", "％": "%", "，": ",",
-    "。": ".", "；": ";", "：": ":", "（": "(", "）": ")", "𝜋": r"\pi ",
+    "。": ".", "、": ",", "｡": ".", "､": ",", "₹": r"\text{rupees}", "¥": r"\text{yen}", "；": ";", "：": ":", "（": "(", "）": ")", "𝜋": r"\pi ",
 }  # fmt: skip
 
 _FONTS = (
-    "text|textbf|textit|textrm|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf"
-    "|mathtt|boldsymbol|bm|emph|underline|operatorname\\*?"
+    "text|textbf|textit|textrm|textsf|texttt|textup|textmd|textsl|textnormal|mbox|hbox|mathrm|mathbf"
+    "|mathit|mathsf|mathtt|mathnormal|boldsymbol|bm|pmb|symbf|emph|underline|operatorname\\*?"
+    "|math(?:ord|op|bin|rel|inner|open|close)|smash"
 )
 _TOKEN = re.compile(
     rf"""
     (?P<space>(?:[ \t\r\n$~]|\\[,;:!>()\[\] \r\n]|\\q?quad|\\(?:left|right)(?![a-z])\.?
         |\\[bB]igg?[lrm]?(?![a-z])|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits
         |mathstrut|strut|middle|thinspace|enspace|nonumber|hfill|rm|bf|it)(?![a-zA-Z])
-        |\\[hv]space\*?\{{[^{{}}]*\}}|\\phantom\{{[^{{}}]*\}}|\\tag\*?\{{[^{{}}]*\}}
-        |\\(?:color|textcolor|label)\{{[^{{}}]*\}})+)
+        |\\[hv]space\*?\{{[^{{}}]*\}}|\\tag\*?\{{[^{{}}]*\}}
+        |\\(?:color|textcolor|colorbox|label)\{{[^{{}}]*\}})+)
     |(?P<text>\\(?:{_FONTS})\s*\{{(?P<inner>[^{{}}]*)\}})
     |(?P<font>\\(?:{_FONTS})\s*(?=\{{))
     |(?P<num>[0-9]{{1,3}}(?:(?:\{{(?:,|\\,)\}}|\\[,\ ]|,\\!\s?)[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?
@@ -71,7 +78,6 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_UNIT_LETTER = re.compile(r"[mgshLJNKWV]")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?")
 
 _PLAIN_NAMES = frozenset({"pi", "infty", "infinity", "theta", "alpha", "beta", "gamma", "lambda"})
@@ -98,6 +104,9 @@ def _to_ascii(text: str) -> str:
     text = _SUPER_RUN.sub(lambda run: "^{" + run[0].translate(_SUPERSCRIPTS) + "}", text)
     text = _SUB_RUN.sub(lambda run: "_{" + run[0].translate(_SUBSCRIPTS) + "}", text)
     text = _VULGAR.sub(_vulgar, text)
+    text = _BARRED.sub(lambda run: r"\overline{" + run[0].replace("\u0305", "") + "}", text)
+    text = _DOTTED.sub(r"\\dot{\1}", text)
+    text = _COUNTER.sub("", text)
     return "".join(sign if sign.isascii() else _sign(sign) for sign in text)
 
 
@@ -138,8 +147,10 @@ def tokenize(text: str) -> list[Token]:
             gap = True
             continue
         if kind == "text":
-            after_number = bool(tokens) and tokens[-1].kind in ("num", "grouped")
-            tokens.extend(_font(found[0], found["inner"], gap, after_number))
+            unit = _unit(tokens, found["inner"], text, at) if tokens else None
+            tokens.extend(
+                [Token("text", unit, gap)] if unit else _font(found[0], found["inner"], gap)
+            )
         elif kind == "word":
             tokens.extend(_word(found[0], gap))
         elif kind == "num":
@@ -157,9 +168,41 @@ def tokenize(text: str) -> list[Token]:
     return tokens
 
 
-def _font(command: str, content: str, gap: bool, after_number: bool) -> list[Token]:
+_BEHIND_A_VALUE = frozenset({"num", "grouped"})
+_VALUE_ENDS = frozenset({")", "}", "]", "!", "\\pi", "%", "\\%", "'"})
+_UNIT_ENDS = re.compile(
+    r"[\s$]*(?:\Z|\^\s*\{?\s*-?\s*[0-9]|[,;)}\]=/.&]|\\[,;: )\]}]|\\(?:text|mathrm|approx|right|quad|qquad|end|cup)"
+    r"(?![a-z])|\\cdot\s*\\(?:text|mathrm)|\\\\)"
+)
+_PRODUCT = re.compile(r"(?:\\(?:(?:cdot|times)(?![a-z])|[,;:! ])|[~*\s])+")
+
+
+def _unit(tokens: list[Token], content: str, text: str, at: int) -> str | None:
+    r"""A unit in upright letters behind a value, or None: `m`, `min`, `m/s^2`, `kg\cdot m`."""
+    last = tokens[-1]
+    value = last.kind in _BEHIND_A_VALUE or (
+        last.kind in ("op", "cmd") and last.text in _VALUE_ENDS
+    )
+    if not value and last.text in ("\\cdot", "/") and len(tokens) > 1:
+        value = tokens[-2].kind == "text"
+    if not value and last.kind != "text":
+        return None
+    unit = _PRODUCT.sub(" ", content).strip()
+    if len(unit) == 1:
+        if unit not in UNIT_LETTERS:
+            return None
+    elif not unit.isascii() or len(unit) > _LONGEST_UNIT or not written_as_unit(unit):
+        return None
+    return unit if _UNIT_ENDS.match(text, at) else None
+
+
+_LONGEST_UNIT = 40
+_LONE_DOLLAR = re.compile(r"(?<!\\)\$|\\[()](?![a-z])")
+
+
+def _font(command: str, content: str, gap: bool) -> list[Token]:
     """What a font command or \\text holds: a joining word, mathematics, or words."""
-    content = content.replace("$", " ").replace("\\", " \\").strip()
+    content = _LONE_DOLLAR.sub(" ", content).strip()
     bare = content.strip(" ,")
     if bare in ("and", "or"):
         return [Token("join", bare, gap)]
@@ -169,8 +212,7 @@ def _font(command: str, content: str, gap: bool, after_number: bool) -> list[Tok
         return [Token("name", f"vec {content}", gap)]
     if bare in FUNCTIONS:
         return [Token("cmd", "\\" + FUNCTIONS[bare], gap)]
-    words = re.search(r"(?<![A-Za-z\\])[A-Za-z]{2,}", content)
-    if not words and not (after_number and _UNIT_LETTER.fullmatch(content)):
+    if not re.search(r"(?<![A-Za-z\\])[A-Za-z]{2,}", content):
         inner = tokenize(content)
         return [inner[0]._replace(gap=gap), *inner[1:]] if inner else []
     return [Token("text", content, gap)]

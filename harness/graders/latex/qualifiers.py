@@ -1,0 +1,314 @@
+r"""What is said of an answer behind it: `2^{n-1}\ (n \ge 1)`, `34 \text{ at } n=5`, `(1,2)\text{ only}`.
+
+Looked for only in a text that the grammar does not read as a whole. A condition that can be read is
+kept, so that two that contradict each other are told apart; words and approximations are dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+
+from harness.graders.latex.evaluate import DIGITS, evaluated
+from harness.graders.latex.meaning import meaning
+from harness.graders.latex.syntax import (
+    Answer,
+    Apply,
+    Collection,
+    Expr,
+    Named,
+    Number,
+    Qualified,
+    Quantity,
+    Relation,
+    Symbol,
+    Unreadable,
+    children,
+    is_expr,
+    variables,
+)
+
+_Parse = Callable[[str], Answer]
+
+_OPEN_TEXT = re.compile(
+    r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*([^{}()]*?)([(\[])\s*([^{}()\[\]]*)\}"
+)
+_CLOSE_TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*\{([^{}()\[\]]*)([)\]])\s*([.]?)\s*\}")
+_TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*\{\s*([^{}]*)\}")
+_EMPTY_TEXT = re.compile(r"\\text\s*\{[\s~]*\}")
+_BLANK = r"(?:\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)*"
+_GAP = re.compile(r"^(?:,|\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)+")
+_CONDITION = (
+    r"for|if|when|where|whenever|with|at|since|because|provided|given|as|on|over|assuming|attained|achieved"
+    r"|which|occurring|obtained|reached|valid|defined|holds|using|by"
+)
+_KEYWORD = re.compile(
+    rf"(?P<comma>,?){_BLANK}(?:\\text\s*\{{\s*,?\s*(?P<text>(?:{_CONDITION})\b[^{{}}]*)\}}"
+    rf"|(?<![A-Za-z\\])(?P<plain>(?:{_CONDITION}))(?![A-Za-z])(?=\s)|\\forall(?![a-z]))"
+)
+_ONLY = re.compile(
+    rf",?{_BLANK}\\text\s*\{{\s*[(,]?\s*(?:only|(?:is|are|being|as)\s+the\s+(?:only|unique|sole)\b[^{{}}()]*"
+    rf"|(?:the\s+)?(?:only|unique)\s+(?:solutions?|answers?|values?|pairs?|triples?)|uniquely|alone|exactly"
+    rf"|respectively|in total)\s*[).]*\s*\}}{_BLANK}[.)]?\Z"
+)
+_ONLY_BEFORE = re.compile(rf"\A\\text\s*\{{\s*(?:only|just|simply|exactly)\s*\}}{_BLANK}")
+_NEARLY = r"approximately|approx\.?|about|around|roughly|nearly|circa|ca\.|approximate value"
+_RESTATED = re.compile(
+    rf"[,;]?{_BLANK}(?:\\text\s*\{{\s*[,;]?\s*(?P<text>(?:or|i\.?\s?e\.?,?|that is,?|namely|equivalently,?|which is"
+    rf"|equal to|also|{_NEARLY})[^{{}}]*)\}})(?P<rest>.*)\Z",
+    re.DOTALL,
+)
+_HEDGE = re.compile(
+    rf"\s*(?:\\text\s*\{{)?\s*(?:,|or|i\.?\s?e\.?,?|that is,?|namely|equivalently,?|which|is|equal to|equals|also"
+    rf"|written as|(?P<nearly>{_NEARLY}))(?![A-Za-z])[\s,]*\}}?"
+)
+_APPROXIMATION = re.compile(
+    r"\s*(?P<nearly>\\(?:approx|simeq|sim|cong|doteq|thickapprox)(?![a-z]))|\s*="
+)
+_SECOND = re.compile(
+    r"\b(?:otherwise|else|if|when|whenever|for|not|respectively|least|most|more|less|fewer|than|remainder|wrong"
+    r"|incorrect)\b|\b(?:and|or)\s*\}?\s*-?\s*[^\s}].*\b(?:for|if|when|where|at)\b",
+    re.DOTALL,
+)
+_RELATES = re.compile(
+    r"[=<>∈]|\\(?:le|leq|leqslant|ge|geq|geqslant|ne|neq|in|to|notin|rightarrow|gt|lt|neq|mid|forall|subset)(?![a-z])"
+)
+_LEADING_WORDS = re.compile(
+    r"^(?:\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\\text\s*\{[^{}]*\}|\\forall(?![a-z])|,|[A-Za-z]{2,}(?=\s)|\$)+"
+)
+_PLAIN_KEYWORD = re.compile(rf"^(?:{_CONDITION})\s+(?:all|every|any|each|some|the)?\b")
+_LONGEST = 300  # characters of an answer with its qualifier
+
+
+def qualified(text: str, parse: _Parse) -> Answer:
+    """The answer of a text that is an answer and what is said of it.
+
+    Args:
+        text: a cleaned text.
+        parse: reads a part of it.
+
+    Raises:
+        Unreadable: the text is no such thing.
+    """
+    if len(text) > _LONGEST:
+        raise Unreadable("longer than an answer with a condition")
+    text = _TEXT.sub(lambda found: f"\\text{{{found[1].replace('~', ' ').strip()} }}", text)
+    bare = _ONLY.sub("", _ONLY_BEFORE.sub("", text))
+    if bare != text and bare.strip():
+        return _parsed(bare, parse)
+    text = _EMPTY_TEXT.sub(" ", _outside_brackets(text))
+    for split in (_written_out, _bracketed, _restated, _conditioned):
+        answer = split(text, parse)
+        if answer is not None:
+            return answer
+    raise Unreadable("no answer with something said of it")
+
+
+def _outside_brackets(text: str) -> str:
+    r"""`\text{ (for } n \ge 1)` as `(\text{for } n \ge 1)`: brackets stand outside of \text."""
+    if text.count("(") == text.count(")") and not re.search(r"\{[^{}]*[()][^{}]*\}", text):
+        return text
+    text = re.sub(r"(\\text\s*\{)\s*\(([^{}()]*)\)\s*\}", r"(\\text{\2})", text)
+    text = _OPEN_TEXT.sub(r"\\text{\1}\2\\text{\3}", text)
+    return _CLOSE_TEXT.sub(r"\\text{\1}\2\3", text)
+
+
+def _parsed(text: str, parse: _Parse) -> Answer:
+    """The value before a qualifier, which may be a list joined by "and"."""
+    return parse(text.strip().rstrip(",;. "))
+
+
+def _bracketed(text: str, parse: _Parse) -> Answer | None:
+    """A value with brackets behind it that hold a condition, an approximation or words."""
+    stripped = text.rstrip(" .$")
+    unit = re.search(r"[)\]](\s*\\text\s*\{[^{}]*\}(?:\^\{?[0-9]\}?)?)\Z", stripped)
+    tail = unit[1] if unit else ""
+    stripped = stripped[: len(stripped) - len(tail)] if tail else stripped
+    stripped = re.sub(r"\\(?:right|[bB]igg?[rlm]?)?(?=[)\]]\Z)", "", stripped)
+    if not stripped.endswith((")", "]")):
+        return None
+    start = _opening(stripped)
+    if start <= 0:
+        return None
+    value = re.sub(r"\\(?:left|[bB]igg?[lrm]?)?\Z", "", stripped[:start].rstrip())
+    inside = stripped[start + 1 : -1].strip()
+    value = re.sub(rf"[,]?{_BLANK}\Z", "", value)
+    if not value.strip():
+        return None
+    if _HEDGE.match(inside) or _APPROXIMATION.match(inside):
+        return _restating(value + tail, inside, parse)
+    if _another_case(_words_between(inside)):
+        return None
+    said = _TEXT.sub(" ", inside).strip(" $~")
+    words_only = not said and not _NUMBER.search(inside)
+    lettered = re.fullmatch(rf"{_BLANK}[a-z]?", said) and _PLAIN_KEYWORD.match(_words(inside))
+    if not (words_only or lettered or _RELATES.search(inside)):
+        return None
+    return _with(_parsed(value + tail, parse), inside, parse)
+
+
+_NUMBER = re.compile(r"[0-9]")
+
+
+def _words(text: str) -> str:
+    return _TEXT.sub(r"\1", text).strip()
+
+
+def _opening(text: str) -> int:
+    """Where the bracket opens that the last sign of the text closes; -1 if it does not."""
+    depth = 0
+    for at in range(len(text) - 1, -1, -1):
+        if text[at] in ")]":
+            depth += 1
+        elif text[at] in "([":
+            depth -= 1
+            if depth == 0:
+                return at
+    return -1
+
+
+_WRITTEN_OUT = re.compile(
+    r"(?P<first>-?[0-9]*\.[0-9]+)\s*(?:\\[lc]?dots|\.\.\.+)\s*=(?P<value>.+)"
+    r"|(?P<before>[^=]+)=\s*(?P<last>-?[0-9]*\.[0-9]+)\s*(?:\\[lc]?dots|\.\.\.+)",
+    re.DOTALL,
+)
+
+
+def _written_out(text: str, parse: _Parse) -> Answer | None:
+    r"""`1.414\ldots = \sqrt2`: digits that do not repeat are an approximation."""
+    found = _WRITTEN_OUT.fullmatch(text)
+    if not found:
+        return None
+    value, digits = found["value"] or found["before"], found["first"] or found["last"]
+    return _restating(value, rf"\approx {digits}", parse)
+
+
+def _restated(text: str, parse: _Parse) -> Answer | None:
+    r"""`\frac13 \text{ or approximately } 0.333`."""
+    found = _RESTATED.search(text)
+    if not found or not text[: found.start()].strip():
+        return None
+    return _restating(text[: found.start()], f"\\text{{{found['text']}}}{found['rest']}", parse)
+
+
+def _restating(value: str, said: str, parse: _Parse) -> Answer | None:
+    """The value, where what is said restates it: nearly, or exactly the same."""
+    nearly = False
+    rest = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", said).strip()
+    while found := (_HEDGE.match(rest) or _APPROXIMATION.match(rest)):
+        nearly |= bool(found.groupdict().get("nearly"))
+        rest = rest[found.end() :].lstrip(" ,")
+        if not found[0].strip():
+            break
+    answer = _parsed(value, parse)
+    other = parse(rest)
+    return answer if _agree(answer, other, nearly=nearly) else None
+
+
+def _agree(one: Answer, other: Answer, *, nearly: bool) -> bool:
+    """Whether a second statement of a value agrees with the first, as far as it is written out."""
+    first, second = (_number(meaning(answer)) for answer in (one, other))
+    if first is None or second is None:
+        return nearly
+    (exact, _), (stated, places) = first, second
+    far = abs(float(exact) - float(stated))
+    if nearly:
+        return far <= 0.1 * abs(float(exact)) + 1e-9
+    return far <= (float(Fraction(1, 10**places)) if places else 1e-12 * abs(float(exact)))
+
+
+def _number(answer: Answer) -> tuple[float, int] | None:
+    """(value, digits after the point) of a real number, a percentage being its decimal."""
+    answer = answer.value if isinstance(answer, Named) else answer
+    share, more = (1.0, 0)
+    if isinstance(answer, Quantity):
+        share, more = (0.01, 2) if answer.unit == "percent" else (1.0, 0)
+        answer = answer.value
+    if not is_expr(answer) or variables(answer):
+        return None
+    value = evaluated(answer, 0, DIGITS).value
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    places = answer.places if isinstance(answer, Number) and answer.places else 0
+    return number * share, places + more if places else 0
+
+
+def _conditioned(text: str, parse: _Parse) -> Answer | None:
+    """A value, then "for", "if", "where", .. and its condition."""
+    found = _KEYWORD.search(text)
+    if not found or not text[: found.start()].strip():
+        return None
+    condition = _GAP.sub("", text[found.start() :])
+    if _another_case(_words_between(condition)):
+        return None
+    if not _RELATES.search(condition) and not found["text"] and not found[0].endswith("forall"):
+        return None  # letters of a product
+    return _with(_parsed(text[: found.start()], parse), condition, parse)
+
+
+def _words_between(condition: str) -> str:
+    return _TEXT.sub(r" \1 ", condition).replace("\\forall", "for all").strip()
+
+
+_HEAD = re.compile(
+    rf"\s*(?:(?:{_CONDITION}|only|is|are|all|every|any|each|some|the|value|maximum|minimum)\b\s*)+"
+)
+
+
+def _another_case(said: str) -> bool:
+    """Whether a second case, an alternative or a contradiction follows the words that a condition begins with."""
+    head = _HEAD.match(said)
+    return _SECOND.search(said, head.end() if head else 0) is not None
+
+
+def _with(value: Answer, condition: str, parse: _Parse) -> Answer:
+    """The value, under its condition where that can be read.
+
+    Raises:
+        Unreadable: what stands there is no condition, but more of the answer.
+    """
+    formula = _LEADING_WORDS.sub("", condition).strip(" .,$")
+    try:
+        read = parse(formula) if _RELATES.search(formula) else None
+    except Unreadable:
+        read = None
+    if isinstance(read, Collection) and not all(
+        isinstance(item, Relation | Named) for item in read.items
+    ):
+        listed = isinstance(read.items[0], Relation) and "=" in read.items[0].operators
+        if not listed or not all(is_expr(item) for item in read.items[1:]) or "dots" not in formula:
+            raise Unreadable("a list behind a condition")
+        return value
+    worded = isinstance(value, Symbol) and value.name.startswith('"')
+    if worded or not isinstance(read, Relation):
+        return value
+    defined = meaning(read) if read.operators == ("=",) else read
+    if isinstance(defined, Named) and is_expr(defined.value) and _occurs(defined.name, value):
+        return _substituted(value, defined.name, defined.value)
+    return Qualified(value, read)
+
+
+def _occurs(name: Expr, answer: Answer) -> bool:
+    return answer == name or any(_occurs(name, child) for child in children(answer))
+
+
+def _substituted(answer: Answer, name: Expr, value: Expr) -> Answer:
+    """The answer with a variable replaced by what it was said to be.
+
+    Raises:
+        Unreadable: the variable stands in more than an expression or an equation.
+    """
+    if isinstance(answer, Relation) and answer.operators == ("=",):
+        left, right = answer.sides
+        return Relation((left, _substituted(right, name, value)), answer.operators)
+    if not is_expr(answer) or _occurs(name, value):
+        raise Unreadable("a definition behind what is no expression")
+    if answer == name:
+        return value
+    if not isinstance(answer, Apply):
+        return answer
+    args = tuple(_substituted(arg, name, value) for arg in answer.args)
+    return Apply(answer.op, args)  # type: ignore[arg-type]
