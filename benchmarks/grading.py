@@ -4,7 +4,7 @@
 
 PAIRS (math_pairs.jsonl of HARNESS_TEST_DATA by default) holds rows with gold, prediction, task_kind, form and expected (true or false). Each grader
 runs in a process of its own, on the pairs of mathematics, in the same random order; CPU time is
-that of the process and of the workers it started. Prints the table that the README quotes.
+that of the process and of the workers it started. Prints a table of speed and errors.
 
 --against measures another checkout beside this one, whose environment is in its .venv: the two grade by
 turns, first all pairs, then the symbolic ones: those of tests/corpora/kinds/symbolic.yaml and of
