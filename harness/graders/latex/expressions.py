@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from harness.graders.latex.literals import based, number
-from harness.graders.latex.matrices import add, multiply, negate
+from harness.graders.latex.matrices import add, multiply, negate, transposed
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -25,11 +25,13 @@ from harness.graders.latex.vocabulary import (
     INFIX,
     MODULO,
     OVER,
+    PARENTHESIZED_MODULO,
     TIMES,
 )
 
 MAX_DEPTH = 40
 
+_TRANSPOSE = (["T"], ["t"], ["\\top"], ["\\intercal"])
 _END = Token("end", "", False)
 PERCENT = ("%", "\\%")
 _MARKED = {"degree": "degrees", "percent": "percent"}
@@ -206,12 +208,21 @@ class Expressions:
         if token.kind in ("num", "grouped"):
             before = self.tokens[self.at - 1]
             return before.kind not in ("num", "grouped")
+        if self.modulus_ahead():
+            return False
         if token.kind == "op":
             return token.text in ("(", "[", "{") or (token.text == "|" and "|" not in self.bars)
         if token.kind == "cmd":
             known = token.text in ATOM_COMMANDS or token.text.startswith("\\begin")
             return known and token.text not in self.bars[-1:]
         return False
+
+    def modulus_ahead(self) -> bool:
+        r"""Whether `\pmod` or `(mod` stands here."""
+        if self.sign in PARENTHESIZED_MODULO:
+            return True
+        ahead = self.tokens[self.at + 1 : self.at + 2]
+        return self.sign == "(" and bool(ahead) and ahead[0].text in MODULO
 
     def factor(self) -> Answer:
         """An atom with its powers, subscripts, factorials, degrees and percent signs."""
@@ -221,7 +232,8 @@ class Expressions:
             sign = self.sign
             if sign in ("^", "**"):
                 self.at += 1
-                base = self.powered(need_expr(base))
+                turned = self.transposed(base)
+                base = turned or self.powered(need_expr(base))
             elif sign == "_":
                 self.at += 1
                 base = self.subscripted(base, start)
@@ -238,6 +250,17 @@ class Expressions:
                 base = Apply("percent", (need_expr(base),))
             else:
                 return base
+
+    def transposed(self, base: Answer) -> Answer | None:
+        """The transpose of a matrix or row, where a T stands behind ^."""
+        if is_expr(base):
+            return None
+        tokens = [token.text for token in self.tokens[self.at : self.at + 3]]
+        braced = tokens[:1] == ["{"] and tokens[2:] == ["}"]
+        column = transposed(base) if tokens[braced : braced + 1][:1] in _TRANSPOSE else None
+        if column is not None:
+            self.at += 3 if braced else 1
+        return column
 
     def raised_circle(self) -> bool:
         """Whether the degree sign stands here, as TeX writes it: `^\\circ` or `^{\\circ}`."""
