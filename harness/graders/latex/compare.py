@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from itertools import combinations
 
 from harness.graders.latex import stated, units
-from harness.graders.latex.evaluate import POINTS, Evaluator
 from harness.graders.latex.meaning import is_name
-from harness.graders.latex.operations import Undefined, Value
-from harness.graders.latex.probes import places
+from harness.graders.latex.proportions import proportional, same_ratios
 from harness.graders.latex.residues import is_residue, same_residues
 from harness.graders.latex.syntax import (
     Answer,
@@ -25,7 +22,6 @@ from harness.graders.latex.syntax import (
     Brackets,
     Clock,
     Collection,
-    Expr,
     Matrix,
     Named,
     Number,
@@ -34,7 +30,6 @@ from harness.graders.latex.syntax import (
     Relation,
     Restated,
     Symbol,
-    Unreadable,
     is_expr,
     variables,
     walk,
@@ -251,17 +246,21 @@ def _same_matrices(one: Matrix, other: Matrix, exact: bool) -> Sameness:
 
 def _same_relations(one: Relation, other: Relation, exact: bool) -> Sameness:
     if set(one.operators) == set(other.operators) == {":"}:
-        return _same_ratios(one.sides, other.sides, exact)
+        parts, other_parts = (
+            [side for side in each.sides if is_expr(side)] for each in (one, other)
+        )
+        if len(parts) == len(other_parts) == len(one.sides) == len(other.sides):
+            return same_ratios(parts, other_parts)
     if len(one.operators) == len(other.operators) == 1:
         (first,), (second,) = one.operators, other.operators
         sides = (*one.sides, *other.sides)
         if all(is_expr(side) for side in sides):
             if first == second and first in ("=", "!="):
-                return _proportional(one, other, signed=False)
+                return proportional(one, other, signed=False)
             if (first in "<=" and second in (first, first.replace("<", ">"))) or (
                 first in (">", ">=") and second in (first, first.replace(">", "<"))
             ):
-                return _proportional(one, other, signed=True)
+                return proportional(one, other, signed=True)
         if first == second == "cap":
             return _same_collections(
                 Collection("set", one.sides), Collection("set", other.sides), exact
@@ -269,54 +268,6 @@ def _same_relations(one: Relation, other: Relation, exact: bool) -> Sameness:
     if one.operators != other.operators:
         return False
     return _pairwise(one.sides, other.sides, exact)
-
-
-def _same_ratios(one: Sequence[Answer], other: Sequence[Answer], exact: bool) -> Sameness:
-    """Whether the entries of two ratios are in proportion."""
-    first = [side for side in one if is_expr(side)]
-    second = [side for side in other if is_expr(side)]
-    if len(first) != len(second) or len(first) < len(one) or len(second) < len(other):
-        return _pairwise(one, other, exact)
-    pairs = combinations(zip(first, second, strict=True), 2)
-    return every(
-        same_expr(Apply("mul", (a, d)), Apply("mul", (b, c)), exact=True)
-        for (a, b), (c, d) in pairs
-    )
-
-
-def _difference(relation: Relation) -> Expr:
-    """Left - right, turned so that "less than zero" is what an inequality says."""
-    left, right = relation.sides
-    if relation.operators[0] in (">", ">="):
-        left, right = right, left
-    return Apply("add", (left, Apply("neg", (right,))))  # type: ignore[arg-type]
-
-
-def _proportional(one: Relation, other: Relation, *, signed: bool) -> Sameness:
-    """Whether the differences of both sides have one ratio everywhere (positive if `signed`)."""
-    first, second = _difference(one), _difference(other)
-    if not variables(first) and not variables(second):
-        return _pairwise(one.sides, other.sides, True)
-    ratio: Value = None
-    for number, point in enumerate(places(first, second)):
-        ev = Evaluator(point)
-        try:
-            above, below = ev.real(ev.value(first)), ev.real(ev.value(second))
-            if abs(below) < 1e-25 or abs(above) < 1e-25:
-                if number >= POINTS and abs(below) < 1e-25 and abs(above) < 1e-25:
-                    continue
-                return None if ev.opaque else False
-            now = above / below
-        except (Undefined, Unreadable, ZeroDivisionError):
-            if number >= POINTS:
-                continue
-            return None
-        if ratio is not None and abs(now - ratio) > abs(ratio) * ev.ctx.mpf("1e-40"):
-            return None if ev.opaque else False
-        if signed and not (ev.ctx.im(now) == 0 and ev.ctx.re(now) > 0):
-            return False
-        ratio = now
-    return True
 
 
 _BY_KIND: tuple[tuple[type, Callable[[Answer, Answer, bool], Sameness]], ...] = (

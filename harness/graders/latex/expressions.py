@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from harness.graders.latex.cursor import Cursor
 from harness.graders.latex.literals import based, number
 from harness.graders.latex.matrices import add, multiply, negate, transposed
 from harness.graders.latex.syntax import (
@@ -29,10 +30,7 @@ from harness.graders.latex.vocabulary import (
     TIMES,
 )
 
-MAX_DEPTH = 40
-
 _TRANSPOSE = (["T"], ["t"], ["\\top"], ["\\intercal"])
-_END = Token("end", "", False)
 PERCENT = ("%", "\\%")
 _MARKED = {"degree": "degrees", "percent": "percent"}
 
@@ -58,66 +56,8 @@ def _quotient(upper: Answer, inverse: Apply) -> Answer:
     return multiply([inverse, upper])
 
 
-class Expressions:
-    """A cursor over tokens with one method per level of precedence.
-
-    Args:
-        tokens: of the whole text.
-        split_groups: read "1,234" as two numbers, not as one.
-    """
-
-    def __init__(self, tokens: list[Token], *, split_groups: bool = False) -> None:
-        self.tokens = tokens
-        self.at = 0
-        self.depth = 0
-        self.separators = 0
-        self.bars: list[str] = []  # closing signs of the fences around the cursor
-        self.brackets = 1 if split_groups else 0  # above 0, "1,234" is two numbers
-
-    END = _END
-
-    @property
-    def token(self) -> Token:
-        """The token under the cursor."""
-        return self.tokens[self.at] if self.at < len(self.tokens) else _END
-
-    @property
-    def sign(self) -> str:
-        """Text of the token under the cursor where it is an operator or a command."""
-        token = self.token
-        return token.text if token.kind in ("op", "cmd") else ""
-
-    def next(self) -> Token:
-        """The token under the cursor; the cursor moves on."""
-        token = self.token
-        self.at += 1
-        return token
-
-    def accept(self, sign: str) -> bool:
-        """Whether `sign` stands under the cursor; if so, the cursor moves on."""
-        if self.sign != sign:
-            return False
-        self.at += 1
-        return True
-
-    def expect(self, sign: str) -> None:
-        """Move over `sign`, which must stand here.
-
-        Raises:
-            Unreadable: it does not.
-        """
-        if not self.accept(sign):
-            raise Unreadable(f"{sign} missing")
-
-    def deeper(self) -> None:
-        """Count one level of nesting.
-
-        Raises:
-            Unreadable: more than `MAX_DEPTH` of them.
-        """
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise Unreadable("nested too deeply")
+class Expressions(Cursor):
+    """One method per level of precedence."""
 
     def sum(self) -> Answer:
         """Terms joined by +, - and ±; a lone tuple or set passes through."""
@@ -307,21 +247,6 @@ class Expressions:
         if isinstance(base, Symbol):
             return Symbol(f"{base.name}_{written}")
         return Apply(f"sub {written}", (need_expr(base),))
-
-    def skip_group(self) -> None:
-        """Move over a balanced pair of braces.
-
-        Raises:
-            Unreadable: a brace that is never closed.
-        """
-        depth = 0
-        while True:
-            sign = self.next()
-            if sign.kind == "end":
-                raise Unreadable("a brace that never closes")
-            depth += (sign.text == "{") - (sign.text == "}")
-            if depth == 0:
-                return
 
     def argument(self) -> Expr:
         """What a LaTeX command takes: a group, or one sign (of `43`, the 4)."""

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import TypeGuard
 
-from harness.graders.latex.inequalities import CONDITIONS, solved
+from harness.graders.latex.inequalities import solved
 from harness.graders.latex.real_sets import (
     INFINITY,
     MINUS_INFINITY,
@@ -17,7 +17,15 @@ from harness.graders.latex.real_sets import (
 )
 from harness.graders.latex.residues import congruent, each_with_modulus, is_residue
 from harness.graders.latex.sequences import ELLIPSIS, sequence
-from harness.graders.latex.set_meaning import combination, combined, described, united
+from harness.graders.latex.set_meaning import (
+    combination,
+    combined,
+    described,
+    each_excluded,
+    is_interval,
+    says_where,
+    united,
+)
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -116,7 +124,7 @@ def _collection(answer: Collection) -> Answer:
     if described is not None:
         return described
     items: list[Answer] = []
-    for item in each_with_modulus(_each_excluded(answer.items)):
+    for item in each_with_modulus(each_excluded(answer.items)):
         meant = meaning(item)
         spliced = isinstance(meant, Collection) and meant.kind == "list"
         items.extend(meant.items if spliced and isinstance(meant, Collection) else [meant])
@@ -138,46 +146,13 @@ def _collection(answer: Collection) -> Answer:
 def _listed(answer: Collection, items: list[Answer]) -> Answer:
     """What a list of several answers comes to: a set, solutions of a system, or a list."""
     either = answer.kind == "or"
-    conditions = combined(items, either=either) if all(map(_says_where, answer.items)) else None
+    conditions = combined(items, either=either) if all(map(says_where, answer.items)) else None
     if conditions is not None:
         return conditions
     brackets = all(isinstance(item, Brackets) and len(item.items) == 2 for item in items)
-    if either and brackets and any(map(_is_interval, items)):
+    if either and brackets and any(map(is_interval, items)):
         return united(items)
     return solutions(items) or Collection("list", tuple(items))
-
-
-def _says_where(answer: Answer) -> bool:
-    """Whether a relation says where a variable lies: x < 3, x != 0, x in (0, 1), x = 2."""
-    if not isinstance(answer, Relation):
-        return not variables(answer) if is_expr(answer) else False
-    return set(answer.operators) <= CONDITIONS and not (
-        answer.operators == ("=",) and isinstance(answer.sides[1], Brackets)
-    )
-
-
-def _is_interval(answer: Answer) -> bool:
-    """Whether brackets can be nothing but an interval."""
-    if not isinstance(answer, Brackets):
-        return False
-    return answer.opening + answer.closing in ("(]", "[)") or bool(
-        {INFINITY, MINUS_INFINITY}.intersection(answer.items)
-    )
-
-
-def _each_excluded(items: tuple[Answer, ...]) -> tuple[Answer, ...]:
-    """`x != 1, 2` as `x != 1, x != 2`."""
-    first, *others = items
-    if not (isinstance(first, Relation) and first.operators == ("!=",)):
-        return items
-    name = first.sides[0]
-    return (
-        first,
-        *(
-            Relation((name, other), ("!=",)) if is_expr(other) and not variables(other) else other
-            for other in others
-        ),
-    )
 
 
 def _is_condition(items: list[Answer], value: Answer) -> bool:

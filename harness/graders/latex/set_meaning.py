@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.graders.latex.inequalities import CONDITIONS
 from harness.graders.latex.real_sets import (
     EMPTY,
+    INFINITY,
+    MINUS_INFINITY,
     Interval,
     canonical,
     difference,
@@ -23,6 +26,7 @@ from harness.graders.latex.syntax import (
     Relation,
     Symbol,
     is_expr,
+    variables,
 )
 
 
@@ -106,6 +110,39 @@ def described(name: Symbol, domain: Answer, condition: Answer) -> Answer | None:
         return None if whole is None else canonical(whole)
     inside = intervals_of(domain)
     return None if inside is None else canonical(intersection(inside, fulfilled))
+
+
+def says_where(answer: Answer) -> bool:
+    """Whether a relation says where a variable lies: x < 3, x != 0, x in (0, 1), x = 2."""
+    if not isinstance(answer, Relation):
+        return not variables(answer) if is_expr(answer) else False
+    return set(answer.operators) <= CONDITIONS and not (
+        answer.operators == ("=",) and isinstance(answer.sides[1], Brackets)
+    )
+
+
+def is_interval(answer: Answer) -> bool:
+    """Whether brackets can be nothing but an interval."""
+    if not isinstance(answer, Brackets):
+        return False
+    return answer.opening + answer.closing in ("(]", "[)") or bool(
+        {INFINITY, MINUS_INFINITY}.intersection(answer.items)
+    )
+
+
+def each_excluded(items: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    """`x != 1, 2` as `x != 1, x != 2`."""
+    first, *others = items
+    if not (isinstance(first, Relation) and first.operators == ("!=",)):
+        return items
+    name = first.sides[0]
+    return (
+        first,
+        *(
+            Relation((name, other), ("!=",)) if is_expr(other) and not variables(other) else other
+            for other in others
+        ),
+    )
 
 
 def _integers(answer: Answer, intervals: Sequence[Interval] | None) -> list[Interval] | None:
