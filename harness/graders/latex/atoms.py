@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from harness.graders.latex.bound_names import with_own_index
 from harness.graders.latex.expressions import Expressions, need_expr
 from harness.graders.latex.literals import number, repeating, split_period
 from harness.graders.latex.syntax import (
@@ -179,7 +180,6 @@ class Atoms(Expressions):
         for known, reader in (
             ({"\\sqrt"}, self.root),
             ({"\\boxed", "\\fbox"}, self.group),
-            ({"\\pmod"}, lambda: Apply("pmod", (self.argument(),))),
             (BIG, lambda: self.big(name)),
             (FUNCTION_COMMANDS, lambda: self.function(FUNCTION_COMMANDS[name])),
             (MARKS, lambda: self.marked(name)),
@@ -246,6 +246,8 @@ class Atoms(Expressions):
         written = "".join(token.text for token in self.tokens[begin : self.at]).strip("{}")
         if not re.fullmatch(r"[A-Za-z_0-9']{1,20}", written):
             raise Unreadable(f"what {name} marks")
+        if written in ("i", "j", "k") and name in ("\\hat", "\\vec"):
+            return Symbol(f"vec {written}")
         mark = "bar" if name == "\\overline" and len(written) == 1 else name[1:]
         return Symbol(f"{mark} {written}")
 
@@ -256,7 +258,7 @@ class Atoms(Expressions):
             if self.sign in ("_", "^"):
                 mark = self.next().text
                 bounds.append(Apply(mark, self.bound()))
-        return Apply("big " + name[1:], (*bounds, need_expr(self.term())))
+        return with_own_index(Apply("big " + name[1:], (*bounds, need_expr(self.term()))))
 
     def bound(self) -> tuple[Expr, ...]:
         """`n=1`, `x \\to 0`, `\\infty`: the sides of a bound."""
@@ -270,7 +272,7 @@ class Atoms(Expressions):
         self.expect("}")
         return tuple(sides)
 
-    def matrix(self, begin: str) -> Matrix:
+    def matrix(self, begin: str) -> Matrix | Collection:
         """Rows up to the end of the environment.
 
         Raises:

@@ -8,13 +8,13 @@ no finite decimal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from harness.graders.latex import stated, units
-from harness.graders.latex.evaluate import POINTS, Evaluator
 from harness.graders.latex.meaning import is_name
-from harness.graders.latex.operations import Undefined, Value
+from harness.graders.latex.proportions import proportional, same_ratios
+from harness.graders.latex.residues import is_residue, same_residues
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -22,7 +22,6 @@ from harness.graders.latex.syntax import (
     Brackets,
     Clock,
     Collection,
-    Expr,
     Matrix,
     Named,
     Number,
@@ -31,12 +30,13 @@ from harness.graders.latex.syntax import (
     Relation,
     Restated,
     Symbol,
-    Unreadable,
     is_expr,
     variables,
     walk,
 )
+from harness.graders.latex.systems import by_name
 from harness.graders.latex.values import Sameness, every, same_expr
+from harness.graders.latex.vectors import components, coordinates
 
 
 def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
@@ -56,7 +56,13 @@ def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
         if isinstance(one, kind) or isinstance(other, kind):
             return compare(one, other, exact)
     if is_expr(one) and is_expr(other):
-        return same_expr(one, other, exact=exact)
+        residues = is_residue(one) or is_residue(other)
+        return (same_residues if residues else same_expr)(one, other, exact=exact)
+    return _same_built(one, other, exact)
+
+
+def _same_built(one: Answer, other: Answer, exact: bool) -> Sameness:
+    """Whether two answers, one of them no expression, are the same."""
     match one, other:
         case Based(), Based():
             return False
@@ -68,7 +74,9 @@ def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
             return _same_matrices(one, other, exact)
         case Relation(), Relation():
             return _same_relations(one, other, exact)
-    return False if exact else _same_across(one, other) or _same_across(other, one)
+    if exact:
+        return False
+    return _either((_same_across(one, other), _same_across(other, one)))
 
 
 def _pairwise(one: Sequence[Answer], other: Sequence[Answer], exact: bool) -> Sameness:
@@ -80,31 +88,30 @@ def _pairwise(one: Sequence[Answer], other: Sequence[Answer], exact: bool) -> Sa
 def _same_across(one: Answer, other: Answer) -> Sameness:
     """Answers of different kinds that a reader takes for the same."""
     if isinstance(one, Collection) and isinstance(other, Brackets):
-        listed = one.kind == "list" and not (len(one.items) == 2 and other.opening == "[")
+        listed = one.kind in ("list", "system") and not (
+            len(one.items) == 2 and other.opening == "["
+        )
         if listed and {other.opening, other.closing} in ({"(", ")"}, {"[", "]"}, {"<", ">"}):
-            return _pairwise(_by_name(one.items), other.items, False)
+            items = by_name(one) if one.kind == "system" else one.items
+            return _pairwise(items, other.items, False)
     if isinstance(one, Relation) and one.operators == (":",) and is_expr(other):
         upper, lower = one.sides
-        if is_expr(upper) and is_expr(lower):
+        if is_expr(upper) and is_expr(lower) and not is_residue(other):
             return same_expr(Apply("div", (upper, lower)), other)
     if isinstance(one, Matrix) and is_expr(other) and len(one.rows) == 2 and len(one.rows[0]) == 1:
         written = any(isinstance(node, Apply) and node.op == "binomial" for node in walk(other))
-        return written and same_expr(Apply("binomial", (one.rows[0][0], one.rows[1][0])), other)
+        if written:
+            return same_expr(Apply("binomial", (one.rows[0][0], one.rows[1][0])), other)
+    entries = components(one)
+    if entries is None:
+        return False
     if isinstance(one, Matrix) and isinstance(other, Brackets):
-        column = len(one.rows[0]) == 1 and other.opening in ("(", "<") and other.closing != "]"
-        return column and _pairwise([row[0] for row in one.rows], other.items, False)
+        vector = components(other)
+        return vector is not None and _pairwise(entries, vector, False)
+    if isinstance(other, Apply):
+        along = coordinates(other, len(entries))
+        return along is not None and _pairwise(entries, along, False)
     return False
-
-
-def _by_name(items: tuple[Answer, ...]) -> tuple[Answer, ...]:
-    """`y = 6, x = 7` in the order of the names, without them; anything else as it is."""
-    named = [item for item in items if isinstance(item, Named) and isinstance(item.name, Symbol)]
-    if len(named) < len(items):
-        return items
-    ordered = sorted(
-        named, key=lambda item: item.name.name if isinstance(item.name, Symbol) else ""
-    )
-    return tuple(item.value for item in ordered)
 
 
 def _same_named(one: Answer, other: Answer, exact: bool) -> Sameness:
@@ -182,6 +189,10 @@ def _same_brackets(one: Brackets, other: Brackets, exact: bool) -> Sameness:
 
 
 def _same_collections(one: Collection, other: Collection, exact: bool) -> Sameness:
+    if "sequence" in (one.kind, other.kind):
+        return one.kind == other.kind and _pairwise(one.items, other.items, exact)
+    if "system" in (one.kind, other.kind):
+        return _same_solutions(one, other, exact)
     if (one.kind == "union") != (other.kind == "union"):
         unions = all(isinstance(item, Brackets) for item in (*one.items, *other.items))
         if exact or not unions:
@@ -201,6 +212,29 @@ def _same_collections(one: Collection, other: Collection, exact: bool) -> Samene
     return None if unknown else True
 
 
+def _same_solutions(one: Collection, other: Collection, exact: bool) -> Sameness:
+    """Solutions of a system: by the names of the unknowns; bare values in that order or as written."""
+    if one.kind != "system":
+        one, other = other, one
+    if other.kind == "system":
+        return _pairwise(sorted(one.items, key=str), sorted(other.items, key=str), exact)
+    if exact or other.kind != "list" or any(isinstance(item, Named) for item in other.items):
+        return False
+    written = [item.value if isinstance(item, Named) else item for item in one.items]
+    return _either(_pairwise(order, other.items, False) for order in (by_name(one), written))
+
+
+def _either(answers: Iterable[Sameness]) -> Sameness:
+    """Yes if one is, not known if one is not, else no."""
+    known: Sameness = False
+    for answer in answers:
+        if answer:
+            return True
+        if answer is None:
+            known = None
+    return known
+
+
 def _same_matrices(one: Matrix, other: Matrix, exact: bool) -> Sameness:
     if len(one.rows) != len(other.rows):
         return False
@@ -211,16 +245,22 @@ def _same_matrices(one: Matrix, other: Matrix, exact: bool) -> Sameness:
 
 
 def _same_relations(one: Relation, other: Relation, exact: bool) -> Sameness:
+    if set(one.operators) == set(other.operators) == {":"}:
+        parts, other_parts = (
+            [side for side in each.sides if is_expr(side)] for each in (one, other)
+        )
+        if len(parts) == len(other_parts) == len(one.sides) == len(other.sides):
+            return same_ratios(parts, other_parts)
     if len(one.operators) == len(other.operators) == 1:
         (first,), (second,) = one.operators, other.operators
         sides = (*one.sides, *other.sides)
         if all(is_expr(side) for side in sides):
             if first == second and first in ("=", "!="):
-                return _proportional(one, other, signed=False)
+                return proportional(one, other, signed=False)
             if (first in "<=" and second in (first, first.replace("<", ">"))) or (
                 first in (">", ">=") and second in (first, first.replace(">", "<"))
             ):
-                return _proportional(one, other, signed=True)
+                return proportional(one, other, signed=True)
         if first == second == "cap":
             return _same_collections(
                 Collection("set", one.sides), Collection("set", other.sides), exact
@@ -228,37 +268,6 @@ def _same_relations(one: Relation, other: Relation, exact: bool) -> Sameness:
     if one.operators != other.operators:
         return False
     return _pairwise(one.sides, other.sides, exact)
-
-
-def _difference(relation: Relation) -> Expr:
-    """Left - right, turned so that "less than zero" is what an inequality says."""
-    left, right = relation.sides
-    if relation.operators[0] in (">", ">="):
-        left, right = right, left
-    return Apply("add", (left, Apply("neg", (right,))))  # type: ignore[arg-type]
-
-
-def _proportional(one: Relation, other: Relation, *, signed: bool) -> Sameness:
-    """Whether the differences of both sides have one ratio everywhere (positive if `signed`)."""
-    first, second = _difference(one), _difference(other)
-    if not variables(first) and not variables(second):
-        return _pairwise(one.sides, other.sides, True)
-    ratio: Value = None
-    for point in range(POINTS):
-        ev = Evaluator(point)
-        try:
-            above, below = ev.real(ev.value(first)), ev.real(ev.value(second))
-            if abs(below) < 1e-25 or abs(above) < 1e-25:
-                return None if ev.opaque else False
-            now = above / below
-        except (Undefined, Unreadable, ZeroDivisionError):
-            return None
-        if ratio is not None and abs(now - ratio) > abs(ratio) * ev.ctx.mpf("1e-40"):
-            return None if ev.opaque else False
-        if signed and not (ev.ctx.im(now) == 0 and ev.ctx.re(now) > 0):
-            return False
-        ratio = now
-    return True
 
 
 _BY_KIND: tuple[tuple[type, Callable[[Answer, Answer, bool], Sameness]], ...] = (

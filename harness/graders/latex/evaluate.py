@@ -19,6 +19,9 @@ DIGITS = 60
 _DIGITS = (220, 1000, 4000)
 _REMEMBERED = 4096
 
+Place = int | tuple[tuple[str, Fraction], ...]
+"""Where variables stand: the number of a generic point, or the value of each."""
+
 _local = threading.local()
 
 
@@ -37,7 +40,7 @@ class Evaluator:
     """Evaluates expressions at one point.
 
     Args:
-        point: which of the `POINTS` the variables stand at.
+        point: where the variables stand.
         digits: precision of what is not rational.
         natural: whether a logarithm without a base is the natural one.
 
@@ -48,8 +51,9 @@ class Evaluator:
         bits: size of the largest exact value that was turned into digits.
     """
 
-    def __init__(self, point: int = 0, digits: int = DIGITS, *, natural: bool = False) -> None:
+    def __init__(self, point: Place = 0, digits: int = DIGITS, *, natural: bool = False) -> None:
         self.point = point
+        self.values = {} if isinstance(point, int) else dict(point)
         self.ctx = context(digits)
         self.natural = natural
         self.opaque = False
@@ -86,7 +90,9 @@ class Evaluator:
             return +self.ctx.e
         if name == "i":
             return self.ctx.mpc(0, 1)
-        return _place(name, self.point)
+        if isinstance(self.point, int):
+            return generic(name, self.point)
+        return self.values[name] if name in self.values else generic(name, 0)
 
     def real(self, value: Value) -> Value:
         """A value as a number of the context."""
@@ -145,12 +151,12 @@ class Evaluated:
     bits: int = 0
 
 
-def evaluated(expr: Expr, point: int, digits: int, *, natural: bool = False) -> Evaluated:
+def evaluated(expr: Expr, point: Place, digits: int, *, natural: bool = False) -> Evaluated:
     """The value of an expression at a point, cached per thread.
 
     Args:
         expr: the expression.
-        point: which of the `POINTS` the variables stand at.
+        point: where the variables stand.
         digits: precision in decimal digits of what is not rational.
         natural: whether a logarithm without a base is the natural one.
     """
@@ -179,8 +185,8 @@ def enough_digits(bits: int) -> int | None:
     return next((digits for digits in _DIGITS if digits >= DIGITS + bits), None)
 
 
-def _place(name: str, point: int) -> Fraction:
-    """Where a variable stands: above 1, then between -1 and 0, then on either side."""
+def generic(name: str, point: int) -> Fraction:
+    """Where a variable stands at one of the `POINTS`: above 1, then between -1 and 0, then on either side."""
     share = hashed(f"{name}@{point}")
     if point == 0:
         return 1 + 2 * share

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from harness.graders.latex.cursor import Cursor
 from harness.graders.latex.literals import based, number
-from harness.graders.latex.matrices import add, multiply, negate
+from harness.graders.latex.matrices import add, multiply, negate, transposed
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -25,12 +26,11 @@ from harness.graders.latex.vocabulary import (
     INFIX,
     MODULO,
     OVER,
+    PARENTHESIZED_MODULO,
     TIMES,
 )
 
-MAX_DEPTH = 40
-
-_END = Token("end", "", False)
+_TRANSPOSE = (["T"], ["t"], ["\\top"], ["\\intercal"])
 PERCENT = ("%", "\\%")
 _MARKED = {"degree": "degrees", "percent": "percent"}
 
@@ -56,66 +56,8 @@ def _quotient(upper: Answer, inverse: Apply) -> Answer:
     return multiply([inverse, upper])
 
 
-class Expressions:
-    """A cursor over tokens with one method per level of precedence.
-
-    Args:
-        tokens: of the whole text.
-        split_groups: read "1,234" as two numbers, not as one.
-    """
-
-    def __init__(self, tokens: list[Token], *, split_groups: bool = False) -> None:
-        self.tokens = tokens
-        self.at = 0
-        self.depth = 0
-        self.separators = 0
-        self.bars: list[str] = []  # closing signs of the fences around the cursor
-        self.brackets = 1 if split_groups else 0  # above 0, "1,234" is two numbers
-
-    END = _END
-
-    @property
-    def token(self) -> Token:
-        """The token under the cursor."""
-        return self.tokens[self.at] if self.at < len(self.tokens) else _END
-
-    @property
-    def sign(self) -> str:
-        """Text of the token under the cursor where it is an operator or a command."""
-        token = self.token
-        return token.text if token.kind in ("op", "cmd") else ""
-
-    def next(self) -> Token:
-        """The token under the cursor; the cursor moves on."""
-        token = self.token
-        self.at += 1
-        return token
-
-    def accept(self, sign: str) -> bool:
-        """Whether `sign` stands under the cursor; if so, the cursor moves on."""
-        if self.sign != sign:
-            return False
-        self.at += 1
-        return True
-
-    def expect(self, sign: str) -> None:
-        """Move over `sign`, which must stand here.
-
-        Raises:
-            Unreadable: it does not.
-        """
-        if not self.accept(sign):
-            raise Unreadable(f"{sign} missing")
-
-    def deeper(self) -> None:
-        """Count one level of nesting.
-
-        Raises:
-            Unreadable: more than `MAX_DEPTH` of them.
-        """
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise Unreadable("nested too deeply")
+class Expressions(Cursor):
+    """One method per level of precedence."""
 
     def sum(self) -> Answer:
         """Terms joined by +, - and ±; a lone tuple or set passes through."""
@@ -206,12 +148,21 @@ class Expressions:
         if token.kind in ("num", "grouped"):
             before = self.tokens[self.at - 1]
             return before.kind not in ("num", "grouped")
+        if self.modulus_ahead():
+            return False
         if token.kind == "op":
             return token.text in ("(", "[", "{") or (token.text == "|" and "|" not in self.bars)
         if token.kind == "cmd":
             known = token.text in ATOM_COMMANDS or token.text.startswith("\\begin")
             return known and token.text not in self.bars[-1:]
         return False
+
+    def modulus_ahead(self) -> bool:
+        r"""Whether `\pmod` or `(mod` stands here."""
+        if self.sign in PARENTHESIZED_MODULO:
+            return True
+        ahead = self.tokens[self.at + 1 : self.at + 2]
+        return self.sign == "(" and bool(ahead) and ahead[0].text in MODULO
 
     def factor(self) -> Answer:
         """An atom with its powers, subscripts, factorials, degrees and percent signs."""
@@ -221,7 +172,8 @@ class Expressions:
             sign = self.sign
             if sign in ("^", "**"):
                 self.at += 1
-                base = self.powered(need_expr(base))
+                turned = self.transposed(base)
+                base = turned or self.powered(need_expr(base))
             elif sign == "_":
                 self.at += 1
                 base = self.subscripted(base, start)
@@ -238,6 +190,17 @@ class Expressions:
                 base = Apply("percent", (need_expr(base),))
             else:
                 return base
+
+    def transposed(self, base: Answer) -> Answer | None:
+        """The transpose of a matrix or row, where a T stands behind ^."""
+        if is_expr(base):
+            return None
+        tokens = [token.text for token in self.tokens[self.at : self.at + 3]]
+        braced = tokens[:1] == ["{"] and tokens[2:] == ["}"]
+        column = transposed(base) if tokens[braced : braced + 1][:1] in _TRANSPOSE else None
+        if column is not None:
+            self.at += 3 if braced else 1
+        return column
 
     def raised_circle(self) -> bool:
         """Whether the degree sign stands here, as TeX writes it: `^\\circ` or `^{\\circ}`."""
@@ -284,21 +247,6 @@ class Expressions:
         if isinstance(base, Symbol):
             return Symbol(f"{base.name}_{written}")
         return Apply(f"sub {written}", (need_expr(base),))
-
-    def skip_group(self) -> None:
-        """Move over a balanced pair of braces.
-
-        Raises:
-            Unreadable: a brace that is never closed.
-        """
-        depth = 0
-        while True:
-            sign = self.next()
-            if sign.kind == "end":
-                raise Unreadable("a brace that never closes")
-            depth += (sign.text == "{") - (sign.text == "}")
-            if depth == 0:
-                return
 
     def argument(self) -> Expr:
         """What a LaTeX command takes: a group, or one sign (of `43`, the 4)."""

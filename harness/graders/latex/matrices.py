@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from harness.graders.latex.syntax import Answer, Apply, Expr, Matrix, Number, Symbol, Unreadable
+from harness.graders.latex.syntax import (
+    Answer,
+    Apply,
+    Brackets,
+    Expr,
+    Matrix,
+    Number,
+    Symbol,
+    Unreadable,
+    is_expr,
+)
 
 _MAX_FACTORS = 3  # each multiplies the size of the entries
+_PAIRS = ("()", "[]", "<>")
 _MAX_SIZE = 12  # rows or columns of a matrix that is multiplied
 
 
@@ -69,6 +80,17 @@ def negate(answer: Answer) -> Answer:
     if isinstance(answer, Symbol | Apply):
         return Apply("neg", (answer,))
     return multiply([Number(Fraction(-1)), answer])
+
+
+def transposed(answer: Answer) -> Matrix | None:
+    """The transpose of a matrix; a row in brackets becomes a column."""
+    if isinstance(answer, Matrix):
+        return Matrix(tuple(zip(*answer.rows, strict=True)))
+    if isinstance(answer, Brackets) and answer.opening + answer.closing in _PAIRS:
+        entries = [item for item in answer.items if is_expr(item)]
+        if len(entries) == len(answer.items):
+            return Matrix(tuple((entry,) for entry in entries))
+    return None
 
 
 def _product(one: Matrix, other: Matrix) -> Matrix:

@@ -4,7 +4,28 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import TypeGuard
 
+from harness.graders.latex.inequalities import solved
+from harness.graders.latex.real_sets import (
+    INFINITY,
+    MINUS_INFINITY,
+    RAYS,
+    REALS,
+    canonical,
+    intervals_of,
+)
+from harness.graders.latex.residues import congruent, each_with_modulus, is_residue
+from harness.graders.latex.sequences import ELLIPSIS, sequence
+from harness.graders.latex.set_meaning import (
+    combination,
+    combined,
+    described,
+    each_excluded,
+    is_interval,
+    says_where,
+    united,
+)
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -24,9 +45,8 @@ from harness.graders.latex.syntax import (
     variables,
     walk,
 )
+from harness.graders.latex.systems import solutions
 
-INFINITY = Symbol("oo")
-_MINUS_INFINITY = Apply("neg", (INFINITY,))
 _BELOW = frozenset({"<", "<="})
 _ABOVE = frozenset({">", ">="})
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -50,6 +70,8 @@ def meaning(answer: Answer) -> Answer:
             return Qualified(meaning(value), meaning(condition))
         case Matrix(((only,),)):
             return only
+        case Symbol(name) if name in RAYS:
+            return canonical(intervals_of(answer) or [])
         case Number() | Symbol() | Apply():
             values = split_signs(answer)
             return values[0] if len(values) == 1 else Collection("list", tuple(values))
@@ -83,7 +105,7 @@ def _quantity(value: Expr, unit: str) -> Answer:
 
 
 def _brackets(opening: str, closing: str, items: tuple[Answer, ...]) -> Answer:
-    if opening == "(" and closing == ")" and items == (_MINUS_INFINITY, INFINITY):
+    if opening == "(" and closing == ")" and items == (MINUS_INFINITY, INFINITY):
         return Symbol("mathbb R")
     if any(isinstance(item, Collection) and item.kind == "list" for item in items):
         both = [
@@ -102,7 +124,7 @@ def _collection(answer: Collection) -> Answer:
     if described is not None:
         return described
     items: list[Answer] = []
-    for item in answer.items:
+    for item in each_with_modulus(each_excluded(answer.items)):
         meant = meaning(item)
         spliced = isinstance(meant, Collection) and meant.kind == "list"
         items.extend(meant.items if spliced and isinstance(meant, Collection) else [meant])
@@ -112,12 +134,25 @@ def _collection(answer: Collection) -> Answer:
         return Qualified(
             items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:]))
         )
-    rays = [item.value if isinstance(item, Named) else item for item in items]
-    if answer.kind == "or":
-        if all(isinstance(ray, Brackets) and len(ray.items) == 2 for ray in rays):
-            return Collection("union", tuple(rays))
-        return Collection("list", tuple(items))
-    return Collection(answer.kind, tuple(items))
+    if ELLIPSIS in items:
+        return sequence(items)
+    if answer.kind == "union":
+        return united(items)
+    if answer.kind not in ("list", "or"):
+        return Collection(answer.kind, tuple(items))
+    return _listed(answer, items)
+
+
+def _listed(answer: Collection, items: list[Answer]) -> Answer:
+    """What a list of several answers comes to: a set, solutions of a system, or a list."""
+    either = answer.kind == "or"
+    conditions = combined(items, either=either) if all(map(says_where, answer.items)) else None
+    if conditions is not None:
+        return conditions
+    brackets = all(isinstance(item, Brackets) and len(item.items) == 2 for item in items)
+    if either and brackets and any(map(is_interval, items)):
+        return united(items)
+    return solutions(items) or Collection("list", tuple(items))
 
 
 def _is_condition(items: list[Answer], value: Answer) -> bool:
@@ -146,11 +181,17 @@ def _described(answer: Collection) -> Answer | None:
     (first, *others) = answer.items
     if answer.kind != "set" or others or not isinstance(first, Relation):
         return None
-    name, *condition = first.sides
-    if first.operators[0] not in (":", "|") or not is_name(name):
+    if first.operators != (":",):
         return None
-    meant = meaning(Relation(tuple(condition), first.operators[1:]))
-    return meant.value if isinstance(meant, Named) and meant.name == name else None
+    domain: Answer = REALS
+    match first.sides:
+        case Relation((Symbol() as name, inside), ("in",)), condition:
+            domain = meaning(inside)
+        case Symbol() as name, condition:
+            pass
+        case _:
+            return None
+    return described(name, domain, meaning(condition)) if is_name(name) else None
 
 
 def _relation(answer: Relation) -> Answer:
@@ -162,14 +203,28 @@ def _relation(answer: Relation) -> Answer:
         return _equation(answer)
     if operators <= _BELOW or operators <= _ABOVE:
         return _interval(answer)
+    if operators == {"!="}:
+        found = solved(answer.sides, answer.operators)
+        if found is not None:
+            return Named(found[0], canonical(found[1]))
+    if operators <= {"minus", "cap"}:
+        return combination(answer.operators[0], *(meaning(side) for side in answer.sides))
     if operators == {"=", ":"}:  # a : b = 2 : 3
         at = len(answer.operators) - answer.operators[::-1].index("=")
         return meaning(Relation(answer.sides[at:], answer.operators[at:]))
     first = answer.sides[0]
+    if answer.operators == ("equiv",):
+        value = congruent(meaning(answer.sides[1]))
+        sides = (meaning(first), value)
+        return Named(first, value) if _defines(first, value) else Relation(sides, ("equiv",))
     if answer.operators == ("in",) and isinstance(first, Symbol | Brackets):
         value = meaning(answer.sides[1])
         return Named(first, value) if isinstance(first, Symbol) else value
     return Relation(tuple(meaning(side) for side in answer.sides), answer.operators)
+
+
+def _defines(name: Answer, value: Answer) -> TypeGuard[Expr]:
+    return isinstance(name, Symbol) and is_name(name) and is_residue(value)
 
 
 def _without_approximation(answer: Relation) -> Relation:
@@ -226,6 +281,9 @@ def is_name(answer: Answer) -> bool:
 
 
 def _interval(answer: Relation) -> Answer:
+    found = solved(answer.sides, answer.operators)
+    if found is not None:
+        return Named(found[0], canonical(found[1]))
     sides, operators = answer.sides, answer.operators
     if operators[0] in _ABOVE:
         sides = sides[::-1]
@@ -240,7 +298,7 @@ def _interval(answer: Relation) -> Answer:
         low, high = sides[0], sides[2]
         opening, closing = ("[" if operators[0] == "<=" else "("), operators[1]
     elif sides[0] == names[0]:
-        low, high, opening, closing = _MINUS_INFINITY, sides[1], "(", operators[0]
+        low, high, opening, closing = MINUS_INFINITY, sides[1], "(", operators[0]
     else:
         low, high, closing = sides[0], INFINITY, "<"
         opening = "[" if operators[0] == "<=" else "("

@@ -147,6 +147,9 @@ def _abs(ev: Arithmetic, value: Value) -> Value:
     return abs(value)
 
 
+_MOST_FACTORIAL = 3200
+
+
 def _factorial(ev: Arithmetic, value: Value) -> Value:
     if isinstance(value, Fraction) and value.denominator == 1:
         if value < 0:
@@ -173,6 +176,13 @@ def _double_factorial(ev: Arithmetic, value: Value) -> Value:
     if value > 2 * _FACTORIAL_REACH:
         raise Unreadable("a double factorial out of reach")
     return Fraction(math.prod(range(int(value), 0, -2)))
+
+
+def _cis(ev: Arithmetic, value: Value) -> Value:
+    number = ev.real(value)
+    if abs(number) > 10**40:
+        raise Unreadable("cis out of reach")
+    return ev.ctx.expj(number)
 
 
 def _binomial(ev: Arithmetic, upper: Value, lower: Value) -> Value:
@@ -271,7 +281,7 @@ def _percent(ev: Arithmetic, value: Value) -> Value:
 OPERATIONS: dict[str, Callable[..., Value]] = {
     "add": _add, "mul": _mul, "neg": _neg, "div": _div, "pow": _pow, "root": _root,
     "sqrt": lambda ev, x: _root(ev, x, Fraction(2)), "cbrt": lambda ev, x: _root(ev, x, Fraction(3)),
-    "abs": _abs, "factorial": _factorial, "factorial2": _double_factorial, "binomial": _binomial,
+    "abs": _abs, "factorial": _factorial, "factorial2": _double_factorial, "cis": _cis, "binomial": _binomial,
     "floor": _rounded(True), "ceil": _rounded(False), "mod": _mod,
     "gcd": _whole_numbers("gcd", math.gcd), "lcm": _whole_numbers("lcm", math.lcm),
     "max": _extreme(max), "min": _extreme(min), "degrees": _degrees, "percent": _percent,

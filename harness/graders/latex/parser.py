@@ -7,46 +7,34 @@ from functools import lru_cache
 from typing import TypeGuard
 
 from harness.graders.latex import units
-from harness.graders.latex.atoms import Atoms
-from harness.graders.latex.expressions import PERCENT
+from harness.graders.latex.expressions import PERCENT, need_expr
+from harness.graders.latex.groups import Groups
 from harness.graders.latex.literals import based
 from harness.graders.latex.qualifiers import qualified
+from harness.graders.latex.sequences import ELLIPSIS
+from harness.graders.latex.set_words import said_set
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
-    Brackets,
     Collection,
     Expr,
     Number,
     Quantity,
     Relation,
-    Symbol,
     Unreadable,
     height,
     is_expr,
 )
 from harness.graders.latex.tokens import Token, clean, tokenize
+from harness.graders.latex.vocabulary import DOTS, RELATIONS
 from harness.graders.latex.words import words
 
 MAX_ITEMS = 100
 MAX_HEIGHT = 80
 """Levels of an answer: chains such as x'''' grow without nesting."""
 
-_RELATIONS = {
-    "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", ":": ":",
-    "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=", "\\ge": ">=", "\\geq": ">=",
-    "\\geqslant": ">=", "\\lt": "<", "\\gt": ">", "\\ne": "!=", "\\neq": "!=", "\\approx": "~",
-    "\\simeq": "~", "\\sim": "~", "\\cong": "~", "\\doteq": "~", "\\in": "in", "\\notin": "notin",
-    "\\equiv": "equiv", "\\to": "->", "->": "->", "\\rightarrow": "->", "\\mapsto": "->",
-    "\\Rightarrow": "=>", "\\implies": "=>", "\\iff": "<=>", "\\mid": "|", "\\subset": "subset",
-    "\\subseteq": "subset", "\\colon": ":", "\\propto": "propto", "\\parallel": "parallel",
-    "\\perp": "perp",
-}  # fmt: skip
 _SET_OPERATORS = {"\\cup": "union", "\\cap": "cap", "\\setminus": "minus", "\\backslash": "minus"}
-_OPENERS = {"(": "(", "[": "[", "{": "{", "\\{": "\\{", "\\lbrace": "\\{", "\\langle": "<"}
-_CLOSERS = {")": ")", "]": "]", "}": "}", "\\}": "\\}", "\\rbrace": "\\}", "\\rangle": ">"}
-_PAIRS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}", "<": ">"}
-_HEDGES = frozenset({"approximately", "about", "exactly", "approx.", "roughly", "around"})
+_ENDS = frozenset({",", ";", ")", "]", "}", "\\}", "\\rbrace"})
 _CURRENCIES = {"\\$": "dollar"}
 _CURRENCY_WORDS = frozenset({"dollar", "euro", "pound", "yuan", "yen", "rupee"})
 
@@ -75,7 +63,7 @@ def parse(text: str, *, split_groups: bool = False) -> Answer:
     Raises:
         Unreadable: any part of it cannot be read.
     """
-    worded = words(text)
+    worded = said_set(text, parse) or words(text)
     if worded is not None:
         return worded
     parser = Parser(tokenize(text), split_groups=split_groups)
@@ -87,7 +75,7 @@ def parse(text: str, *, split_groups: bool = False) -> Answer:
     return answer
 
 
-class Parser(Atoms):
+class Parser(Groups):
     """The outer levels: lists, relations, quantities, sets and brackets."""
 
     def answers(self) -> Answer:
@@ -107,11 +95,6 @@ class Parser(Atoms):
             items.append(self.relation())
         return items[0] if len(items) == 1 else Collection(kind, tuple(items))
 
-    @property
-    def hedged(self) -> bool:
-        """Whether "about" or the like stands under the cursor."""
-        return self.token.kind == "text" and self.token.text.casefold() in _HEDGES
-
     def separated(self) -> bool:
         """Move over a comma, a joining word, or both.
 
@@ -119,7 +102,7 @@ class Parser(Atoms):
             Unreadable: more than `MAX_ITEMS` of them.
         """
         start = self.at
-        while self.sign in (",", ";", "\\&") or self.token.kind == "join":
+        while self.sign in (",", ";", "\\&", "\\\\") or self.token.kind == "join":
             self.at += 1
         self.separators += self.at > start
         if self.separators > MAX_ITEMS:
@@ -128,14 +111,23 @@ class Parser(Atoms):
 
     def relation(self) -> Answer:
         """Quantities joined by =, <, .. ; a leading = or ≈ is dropped."""
-        if _RELATIONS.get(self.sign) in ("=", "~"):
+        if RELATIONS.get(self.sign) in ("=", "~"):
             self.at += 1
+        if self.sign in DOTS and self.ends(self.at + 1):
+            self.at += 1
+            return ELLIPSIS
         sides = [self.quantity()]
         operators: list[str] = []
-        while self.sign in _RELATIONS:
-            operators.append(_RELATIONS[self.next().text])
+        while self.sign in RELATIONS:
+            operators.append(RELATIONS[self.next().text])
             sides.append(self.quantity())
         return Relation(tuple(sides), tuple(operators)) if operators else sides[0]
+
+    def ends(self, at: int) -> bool:
+        """Whether nothing, a separator or a closing bracket stands at a token."""
+        return at >= len(self.tokens) or (
+            self.tokens[at].kind == "join" or self.tokens[at].text in _ENDS
+        )
 
     def quantity(self) -> Answer:
         """A value with its unit, if it has one."""
@@ -151,7 +143,7 @@ class Parser(Atoms):
         if self.token.kind == "text" and units.canonical(self.token.text) in _CURRENCY_WORDS:
             currency = units.canonical(self.token.text)
         self.at += currency is not None
-        value = self.sets()
+        value = self.residue(self.sets())
         if not is_expr(value):
             return value
         if negative:
@@ -177,6 +169,19 @@ class Parser(Atoms):
                 Quantity(value, currency or rest) if currency or rest else Quantity(value, "unit")
             )
         return Quantity(value, currency or f"{scale} {rest}".strip())
+
+    def residue(self, value: Answer) -> Answer:
+        """The residue class of a value, where a modulus in parentheses follows."""
+        if not self.modulus_ahead():
+            return value
+        in_brackets = self.next().text == "("
+        if in_brackets:
+            self.at += 1
+            modulus = need_expr(self.sum())
+            self.expect(")")
+        else:
+            modulus = need_expr(self.atom() if self.token.kind == "num" else self.argument())
+        return Apply("residue", (need_expr(value), modulus))
 
     def unit(self) -> str:
         """Words after a value, with their exponents, up to a separator or the end.
@@ -226,54 +231,6 @@ class Parser(Atoms):
             else:
                 left = Relation((left, right), (operator,))
         return left
-
-    def group(self) -> Answer:
-        """What stands between brackets: one answer, a tuple, an interval, or a set.
-
-        Raises:
-            Unreadable: brackets that are missing or do not match.
-        """
-        self.deeper()
-        opening = _OPENERS.get(self.sign, "")
-        if not opening:
-            raise Unreadable("brackets missing")
-        self.at += 1
-        if self.hedged or (opening in ("(", "[") and _RELATIONS.get(self.sign) in ("~", "=")):
-            raise Unreadable("an approximation in brackets")
-        outer_bars, self.bars = self.bars, []
-        self.brackets += opening != "{"
-        if opening == "\\{" and self.sign in _CLOSERS:
-            items: list[Answer] = []
-        else:
-            items = [self.relation()]
-            while self.separated():
-                items.append(self.relation())
-        closing = _CLOSERS.get(self.sign)
-        if closing is None or (closing != _PAIRS[opening] and not _half_open(opening, closing)):
-            raise Unreadable("brackets that do not match")
-        self.at += 1
-        self.brackets -= opening != "{"
-        self.bars = outer_bars
-        self.depth -= 1
-        return _grouped(opening, closing, items)
-
-
-def _half_open(opening: str, closing: str) -> bool:
-    return (opening, closing) in (("(", "]"), ("[", ")"))
-
-
-def _grouped(opening: str, closing: str, items: list[Answer]) -> Answer:
-    if not items:
-        return Symbol("{}")
-    if opening == "\\{":
-        return Collection("set", tuple(items))
-    if opening == "{" and len(items) > 1:  # braces that TeX does not show: a list
-        return Collection("list", tuple(items))
-    if len(items) == 1:
-        if _half_open(opening, closing):
-            raise Unreadable("half an interval")
-        return items[0]
-    return Brackets(opening, closing, tuple(items))
 
 
 def _is_union(answer: Answer) -> TypeGuard[Collection]:

@@ -111,15 +111,11 @@ def _is_unsolved(side: Answer) -> bool:
 
 def _residue(answer: Answer) -> Expr | None:
     """The least residue in `204 \\pmod{1000}`; None for anything else."""
-    if not isinstance(answer, Apply) or answer.op not in ("mul", "mod") or len(answer.args) != 2:
+    if not isinstance(answer, Apply) or answer.op not in ("residue", "mod"):
         return None
     value, modulus = answer.args
-    if answer.op == "mul":
-        if not isinstance(modulus, Apply) or modulus.op not in ("pmod", "mod"):
-            return None
-        modulus = modulus.args[0]
     if not isinstance(value, Number) or not isinstance(modulus, Number):
-        return value if isinstance(value, Symbol) and answer.op == "mul" else None
+        return value if isinstance(value, Symbol) and answer.op == "residue" else None
     return value if 0 <= value.value < modulus.value else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.graders.latex.notation import common
+from harness.graders.latex.structure_spelling import structures
 from harness.graders.latex.units import changes_value
 from harness.graders.latex.vocabulary import FUNCTIONS, GREEK, UNIT_WORDS, names
 
@@ -43,7 +44,7 @@ _REWRITINGS = tuple(
         # a comma between digits that is kept from being punctuation groups thousands
         (r"(?<=[0-9])\{?\\(?:text|math(?:ord|rm))\s*\{,\}\}?(?=[0-9]{3})", "{,}"),
         (r"(?<=[0-9])(?:\{, \}|\{,\}\\!|\\!,)(?=[0-9]{3})", "{,}"),
-        (r"(?:\\math(?:bin|rel|ord)\s*)?\{([-+=<>])\}", r"\1"),
+        (r"(?:\\math(?:bin|rel|ord)\s*)?\{([-+=<>:])\}", r"\1"),
         (r"\\text\{``([^{}`']*)''\}", r"\\text{\1}"),
         (r"(\\text\{[^{}.]*)\.\s*\}\Z", r"\1}"),
         (r"\\\\\[[0-9.]{1,5}(?:pt|em|ex|mm|cm)\]", r"\\\\"),
@@ -133,7 +134,7 @@ def respell(text: str) -> str:
         return common(text) if "C" in text else text
     if text.startswith("\\"):
         text = _unwrapped(text)
-    text = common(text)
+    text = structures(common(text))
     for pattern, replacement in _REWRITINGS:
         text = pattern.sub(replacement, text)
     if text[-1:].isalpha() and text[:1].isdigit():

@@ -65,7 +65,10 @@ class Brackets:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Answers whose order does not matter. `kind` is `list`, `or`, `set` or `union`."""
+    """Several answers: a `list`, `or`, `set` or `union`, whose order does not matter.
+
+    Or a `system`: a solution by the names of its unknowns; or a `sequence` with an ellipsis, in order.
+    """
 
     kind: str
     items: tuple[Answer, ...]

@@ -206,6 +206,8 @@ def _font(command: str, content: str, gap: bool) -> list[Token]:
     bare = content.strip(" ,")
     if bare in ("and", "or"):
         return [Token("join", bare, gap)]
+    if bare == "to":
+        return [Token("op", ":", gap)]
     if not content:
         return []
     if command.startswith(("\\mathbf", "\\bm", "\\boldsymbol")) and content in ("i", "j", "k"):
@@ -222,6 +224,8 @@ def _word(word: str, gap: bool) -> list[Token]:
     """A run of letters in plain text: a name that mathematics knows, else single variables."""
     if word in ("and", "or"):
         return [Token("join", word, gap)]
+    if word == "to":
+        return [Token("op", ":", gap)]
     if word in _PLAIN_NAMES:
         return [Token("cmd", "\\" + ("infty" if word == "infinity" else word), gap)]
     if word in FUNCTIONS:

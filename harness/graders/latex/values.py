@@ -11,17 +11,21 @@ from harness.graders.latex.evaluate import (
     POINTS,
     Evaluated,
     Evaluator,
+    Place,
     context,
     enough_digits,
     evaluated,
 )
 from harness.graders.latex.operations import Value
+from harness.graders.latex.probes import places
 from harness.graders.latex.syntax import Answer, Apply, Expr, Number, Symbol, variables, walk
 
 MIN_PLACES = 6
 """Digits after the point from which a decimal may stand for a value without a finite one."""
 
 _MIN_SIGNIFICANT = 4
+
+_FEW_DIGITS = 30  # enough where expressions are known to be the same on another piece
 
 Sameness = bool | None
 """Yes, no, or not known."""
@@ -65,21 +69,57 @@ def _has_open_log(*exprs: Expr) -> bool:
 
 
 def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) -> Sameness:
-    constant = not variables(one) and not variables(other)
+    if not variables(one) and not variables(other):
+        return _same_constants(one, other, exact, natural=natural)
     answers: list[Sameness] = []
-    for point in range(1 if constant else POINTS):
+    for number, point in enumerate(places(one, other)):
+        if number >= POINTS:
+            equal = _same_on_a_piece(one, other, point, natural=natural)
+            if equal is not True:
+                return equal
+            continue
         first, second = (evaluated(e, point, DIGITS, natural=natural) for e in (one, other))
         if first.value is None or second.value is None:
-            if not (first.exists and second.exists) and not constant:
-                continue  # a pole of one of them: the other points decide
-            return False if first.exists != second.exists else None
+            if first.exists and second.exists:
+                return None
+            continue  # a pole of one of them: the other points decide
         equal = _close(one, other, first, second, point=point, natural=natural)
-        if equal is False and constant and not exact:
-            equal = _approximates(one, other, first.value, second.value)
         if equal is False:
             return None if first.opaque or second.opaque else False
         answers.append(equal)
     return every(answers) if answers else None
+
+
+def _same_on_a_piece(one: Expr, other: Expr, point: Place, *, natural: bool) -> Sameness:
+    """Whether expressions that are the same elsewhere are so here, as far as they are real."""
+    first, second = (evaluated(e, point, _FEW_DIGITS, natural=natural) for e in (one, other))
+    if not (_real(first.value) and _real(second.value)):
+        return True  # a pole, out of reach, or beyond the domain of real functions
+    if isinstance(first.value, Fraction) and isinstance(second.value, Fraction):
+        equal = first.value == second.value
+    else:
+        apart, size = _magnitudes(first.value, second.value, _FEW_DIGITS)
+        equal = apart < size - _bits(_FEW_DIGITS // 2)
+        if not equal:
+            first, second = (evaluated(e, point, DIGITS, natural=natural) for e in (one, other))
+            equal = _close(one, other, first, second, point=point, natural=natural) is not False
+    return equal or (None if first.opaque or second.opaque else False)
+
+
+def _same_constants(one: Expr, other: Expr, exact: bool, *, natural: bool) -> Sameness:
+    first, second = (evaluated(e, 0, DIGITS, natural=natural) for e in (one, other))
+    if first.value is None or second.value is None:
+        return False if first.exists != second.exists else None
+    equal = _close(one, other, first, second, point=0, natural=natural)
+    if equal is False and not exact:
+        equal = _approximates(one, other, first.value, second.value)
+    if equal is False and (first.opaque or second.opaque):
+        return None
+    return equal
+
+
+def _real(value: Value) -> bool:
+    return isinstance(value, Fraction) or hasattr(value, "man_exp")
 
 
 def _close(
@@ -88,7 +128,7 @@ def _close(
     first: Evaluated,
     second: Evaluated,
     *,
-    point: int,
+    point: Place,
     natural: bool,
 ) -> Sameness:
     """Whether two values are one: exactly, or to many digits where one is not rational."""

@@ -13,12 +13,13 @@ FUNCTIONS = {
     for name in names(
         "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech"
         " csch arcsinh arccosh arctanh exp ln log lg sqrt cbrt abs floor ceil gcd lcm min max mod"
-        " det factorial"
+        " det factorial cis"
     )
 } | {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "arsinh": "arcsinh", "asinh": "arcsinh",
     "arcosh": "arccosh", "acosh": "arccosh", "artanh": "arctanh", "atanh": "arctanh",
-    "tg": "tan", "ctg": "cot", "cosec": "csc", "ceiling": "ceil",
+    "tg": "tan", "ctg": "cot", "cotan": "cot", "cotg": "cot", "cosec": "csc", "sen": "sin",
+    "arctg": "arctan", "arcctg": "arccot", "arccotan": "arccot", "arccosec": "arccsc", "cosech": "csch", "ceiling": "ceil",
 }  # fmt: skip
 """Names of functions, in plain text and as commands, to the operation that they are."""
 
@@ -45,6 +46,7 @@ FRACTIONS = names("\\frac \\dfrac \\tfrac \\cfrac \\nicefrac \\sfrac \\flatfrac"
 BINOMIALS = names("\\binom \\dbinom \\tbinom")
 TIMES = names("* \\times \\cdot \\ast")
 OVER = names("/ \\div")
+PARENTHESIZED_MODULO = names("\\pmod \\pod")
 MODULO = names("\\bmod \\mod")
 EITHER_SIGN = {"\\pm": "pm", "\\mp": "mp"}
 INFIX = {"\\over": "div", "\\choose": "binomial"}
@@ -80,7 +82,24 @@ ATOM_COMMANDS = (
     | MARKS
     | BIG
     | FUNCTION_COMMANDS.keys()
-    | names("\\sqrt \\lbrace \\{ \\langle \\boxed \\fbox \\pmod")
+    | names("\\sqrt \\lbrace \\{ \\langle \\boxed \\fbox")
     | {f"\\{name}" for name in GREEK}
 ) - {"|", "\\|"}
 """Commands that an expression can begin with, so that what stands before them is multiplied."""
+
+RELATIONS = {
+    "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", ":": ":",
+    "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=", "\\ge": ">=", "\\geq": ">=",
+    "\\geqslant": ">=", "\\lt": "<", "\\gt": ">", "\\ne": "!=", "\\neq": "!=", "\\approx": "~",
+    "\\simeq": "~", "\\sim": "~", "\\cong": "~", "\\doteq": "~", "\\in": "in", "\\notin": "notin",
+    "\\equiv": "equiv", "\\to": "->", "->": "->", "\\rightarrow": "->", "\\mapsto": "->",
+    "\\Rightarrow": "=>", "\\implies": "=>", "\\iff": "<=>", "\\mid": "|", "\\subset": "subset",
+    "\\subseteq": "subset", "\\colon": ":", "\\propto": "propto", "\\parallel": "parallel",
+    "\\perp": "perp",
+}  # fmt: skip
+"""Signs between the sides of a relation, to the one name of each."""
+
+SYSTEMS = names(
+    "cases dcases rcases aligned align align* array gathered gather gather* split eqnarray"
+)
+"""Environments that hold a system of relations, one or more a row."""

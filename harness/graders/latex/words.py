@@ -20,8 +20,6 @@ _FONT = re.compile(
     r"\s*\{([^{}]*)\}"
 )
 _BLANK = re.compile(r"(?:\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)+")
-_EVERY_REAL = frozenset({"all real numbers", "all reals", "all real number", "real numbers"})
-_NOTHING = frozenset({"no solution", "no solutions", "no real solutions", "empty set", "none"})
 
 
 def words(text: str) -> Answer | None:
@@ -54,9 +52,7 @@ def _word(inside: str) -> Answer | None:
     if any(word in FUNCTIONS or word in ("and", "or", "pi", "infinity") for word in said_words):
         return None
     said = " ".join(said_words)
-    if said in _EVERY_REAL:
-        return Symbol("mathbb R")
-    if said in _NOTHING:
+    if said == "none":
         return Symbol("{}")
     if len(said_words) == 1 and (len(said) < 4 and said not in _SHORT_WORDS):
         return None
