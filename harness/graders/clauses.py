@@ -20,6 +20,10 @@ NUMBER = re.compile(
     r"(?:\\?[$€£]\s?)?[-−+]?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)?(?:\.\d+)?(?<=\d)(?:\s?/\s?\d+)?"
     r"(?:\s?\\?%|\s?％)?(?![\w.,]*[\d^_\\(\[{=<>+*/]|[A-Za-z^_\\(\[{=<>+*/!])"
 )
+_VALUE_START = re.compile(
+    r"[-−+]?\s?\\?[$€£]?\.?\d|[-−+]?\s?(?:\\(?:[dt]?frac|sqrt|pi|left|infty|binom|textbf|mathbf|text)(?![a-zA-Z])|[√π∞])"
+    r"|[(\[{]\s?[-−+]?[\d\\√]"
+)
 _AFTER_CJK = re.compile(
     r"\s?(?:です|だ|である|となります|になります|입니다|이다|이에요|예요|个|個|人|种|種|つ|通り|개|명|가지|元|本|组|組|对|対|次|분|회|条|条路|回)"
 )
@@ -77,7 +81,7 @@ def squeezed(text: str) -> str:
 
 def starts_value(hidden: str, at: int) -> bool:
     """Whether a number or a formula stands at a place of a masked text."""
-    return hidden.startswith(_MASK, at) or NUMBER.match(hidden, at) is not None
+    return hidden.startswith(_MASK, at) or _VALUE_START.match(hidden, at) is not None
 
 
 def number_first(clause: str, hidden: str, head: re.Match[str]) -> str:
@@ -124,6 +128,11 @@ def with_unit(number: str, unit: re.Match[str]) -> str:
     exponent = f"^{unit['power'].translate(_POWERS)}" if unit["power"] else ""
     name = unit["name"] if re.search(r"[\s/]", unit["name"]) else units.canonical(unit["name"])
     return f"{number}\\text{{ {name}}}{exponent}"
+
+
+def has_remark(hidden: str) -> bool:
+    """Whether a remark begins in a masked text."""
+    return _REMARK.search(hidden) is not None or _APPOSITION.search(hidden) is not None
 
 
 def cut_remark(clause: str, hidden: str) -> str:

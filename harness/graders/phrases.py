@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from harness.graders.boxes import cut_off
 from harness.graders.clauses import (
     FORMULA,
     NUMBER,
     cut_remark,
+    has_remark,
     last_run,
     masked,
     number_first,
@@ -139,9 +141,6 @@ _COPULA = re.compile(
     r"(?:(?:indeed|exactly|precisely|simply|just|only|therefore|thus|then|approximately|about|equal\s+to|given\s+by"
     r"|found\s+to\s+be|a\s+total\s+of|the\s+(?:number|integer|value|fraction)|in\s+fact|clearly)\s+)*"
 )
-_SUBORDINATE = re.compile(
-    r"\b(?:where|if|when|whenever|such that|for which|for whom|since|because|given|with|so that)\b"
-)
 _LEAD = re.compile(
     r"(?:(?:thus|so|hence|therefore|we|can|get|have|find|obtain|see|that|the|a|an|total|of|integer|number|value"
     r"|fraction|prime|exactly|only|just|equal|to|given|by|it|is|be|must|then|simply)[\s,:]+)+",
@@ -193,11 +192,11 @@ def _of_sentence(sentence: str, hidden: str) -> str:
     head = NUMBER.match(hidden)
     if head:
         return number_first(sentence, hidden, head).strip(_EDGES)
-    if _LEADING_WORD.match(hidden):
+    if _LEADING_WORD.match(hidden) and not _long(sentence):
         value = _value_at(hidden)
         if value is not None:
             return statement(sentence[value:])
-    elif (cut := cut_remark(sentence, hidden)) != sentence and "$" not in cut:
+    elif not _long(sentence) and "$" not in (cut := cut_remark(sentence, hidden)) != sentence:
         return cut.partition("\n")[0].strip(_EDGES)
     cause = _CAUSE.search(hidden)
     formulas = list(FORMULA.finditer(sentence))
@@ -212,16 +211,23 @@ def _of_sentence(sentence: str, hidden: str) -> str:
     return cut_remark(sentence, sentence).strip(_EDGES)
 
 
+def _long(sentence: str) -> bool:
+    """Whether it is a derivation of several lines: its answer stands at its end."""
+    return sentence.count("\n") > 1
+
+
 def _value_at(hidden: str) -> int | None:
     """Where the value stands in a sentence that begins with words: "the largest $n$ is 34"."""
     lead = _LEAD.match(hidden)
-    if lead and starts_value(hidden, lead.end()):
+    if (
+        lead
+        and starts_value(hidden, lead.end())
+        and not lead[0].endswith(("value of ", "number of "))
+    ):
         return lead.end()
-    last = None
-    for found in _COPULA.finditer(hidden):
-        if not starts_value(hidden, found.end()):
-            continue
-        last = found.end()
-        if not _SUBORDINATE.search(hidden, 0, found.start()):
-            break
-    return last
+    places = [found for found in _COPULA.finditer(hidden) if starts_value(hidden, found.end())]
+    for one, following in pairwise(places):
+        between = hidden[one.end() : following.start()]
+        if has_remark(between) and not between.rstrip().endswith(","):
+            return one.end()
+    return places[-1].end() if places else None
