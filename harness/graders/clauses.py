@@ -32,7 +32,7 @@ _REMARK = re.compile(
     r"(?:,|;)?\s+(?:because|since|as|where|which|whose|so|when|whenever|if|for|by(?!\s+\d)|but|with|assuming|I hope"
     r"|attained|achieved|obtained|reached|occurring|occurs|given|provided|not(?=\s+[$\ue000(\\\\]|\s+[-−]?\d)|rather\s+than|instead\s+of"
     r"|due\s+to|thanks\s+to|hence|thus|therefore|i\.e|namely|that|at(?!\s+(?:least|most)\b)"
-    r"|and\s+(?:not|never|it|this|that|we|the|so|hence|thus|therefore)|or\s+(?:approximately|about|roughly|≈)"
+    r"|and\s+(?:not|never|nothing|no|it|this|that|we|the|so|hence|thus|therefore)|or\s+(?:approximately|about|roughly|≈)"
     r"|on\s+(?:the|a))\b"
     r"|\s+\((?=[A-Za-z]{2}(?!od\b)|\ue000|≈|\\approx)|\s+[-–—]{1,3}\s+(?=[A-Za-z]{2,})|;\s*(?=[A-Za-z]{2,}\s)"
 )
@@ -40,7 +40,7 @@ _APPOSITION = re.compile(
     r",\s+(?!(?:or|and|to)\b)(?=[A-Za-z]{2,}\b)|\s*[:：](?=\s)|，(?=\D)|\s*(?:→|=>|\\Rightarrow|⇒)\s"
 )
 _CASES = re.compile(
-    rf"\b(?:otherwise|else|respectively)\b|(?:[,;]|\band|\bor|\bbut)\s+(?:it\s+is\s+|is\s+)?{_OPTION}[^\s,;]*,?\s+"
+    rf"\b(?:otherwise|(?<!thing )else|respectively)\b|(?:[,;]|\band|\bor|\bbut)\s+(?:it\s+is\s+|is\s+)?{_OPTION}[^\s,;]*,?\s+"
     r"(?:if|when|for|otherwise|in\s+(?:case|the))\b"
 )
 _JOINED = re.compile(
@@ -60,6 +60,7 @@ _COUNTED = re.compile(
     r"\s+(?:[A-Za-z\-]{2,20}\s+){0,4}?(?P<noun>[a-z]{2,20}s)(?:\s+(?P<names>\ue000+))?\s+(?:that\s+are\s+)?"
     r"(?:less|greater|smaller|larger|between|from|not\s+exceeding|up\s+to|below|above|divisible|in|of|among|inside|such)\b"
 )
+_MODULUS = re.compile(r"\s+modulo\s+\$?(\d{1,100})\$?\s*[.!]?\s*\Z")
 _UNIT = re.compile(
     r"\s{0,2}(?P<name>[A-Za-z]{1,12}(?:(?:\s?/\s?|\s+)[A-Za-z]{1,12}){0,2})(?:\^?\{?(?P<power>[23²³])\}?)?(?![\w^/²³])"
 )
@@ -109,8 +110,11 @@ def number_first(clause: str, hidden: str, head: re.Match[str]) -> str:
     unit = _UNIT.match(tail)
     if unit and unit.end() == len(tail.rstrip(" .")) and len(unit[0].strip()) > 1:
         name = units.canonical(unit["name"])
-        if units.known(name) and name[0] != "^":
+        if name and name[0] != "^" and units.known(name):
             return with_unit(clause[:end].strip(), unit)
+    modulus = _MODULUS.match(clause, end)
+    if modulus and clause[:end].isdigit() and int(clause[:end]) < int(modulus[1]):
+        return clause[:end]
     counted = _COUNTED.match(tail)
     if (
         counted

@@ -29,8 +29,8 @@ _HEDGES = (
     r"(?=\s[*_]*[$\d\\-])):?,?\s*)*"
 )
 _ENGLISH = re.compile(
-    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|→|⇒|\bis\b|\bare\b|\n|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
-    rf"|\s[-–—]\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*]*{_HEDGES}",
+    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|→|⇒|\bis\b|\bare\b|\n|\bequals?\b(?!\s+to\b)|\b(?:comes?|works?)\s(?:out\s)?to\b(?:\sbe\b)?|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
+    rf"|\s[-–—]\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*,]*(?:\.{{3}}\s|…\s?)?{_HEDGES}",
     re.IGNORECASE,
 )
 _ROMANCE = re.compile(
@@ -137,12 +137,13 @@ _LEADING_WORD = re.compile(
     r"(?!(?:sqrt|pi|sin|cos|tan|log|ln|exp|cis)\b)[A-Za-z][A-Za-z'’]+,?\s|[aA]\s(?=[a-z])"
 )
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|get|have|find|obtain)\b|\b[=:](?=\s)|\s=|[:：])\s*"
+    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|get|have|find|obtain|takes"
+    r"|has(?:\s+(?:an?\s+)?(?:area|length|value|measure|perimeter|volume|radius|sum|probability))?)\b|\b[=:](?=\s)|\s=|[:：])\s*"
     r"(?:(?:indeed|exactly|precisely|simply|just|only|therefore|thus|then|approximately|about|equal\s+to|given\s+by"
     r"|found\s+to\s+be|a\s+total\s+of|the\s+(?:number|integer|value|fraction)|in\s+fact|clearly)\s+)*"
 )
 _LEAD = re.compile(
-    r"(?:(?:thus|so|hence|therefore|we|can|get|have|find|obtain|see|that|the|a|an|total|of|integer|number|value"
+    r"(?:(?:thus|so|hence|therefore|in|we|can|get|have|find|obtain|see|that|the|a|an|total|of|integer|number|value"
     r"|fraction|prime|exactly|only|just|equal|to|given|by|it|is|be|must|then|simply)[\s,:]+)+",
     re.IGNORECASE,
 )
@@ -151,6 +152,11 @@ _NAME_GIVEN = re.compile(
 )
 _VALUE = re.compile(r"[0-9=<>]|\\(?:frac|sqrt|pi|infty|text|emptyset)")
 _CAUSE = re.compile(r"\b(?:because|since)\b")
+_CONCLUSION = re.compile(
+    r"(?:\$|\\\()?(?:\\[dt]?frac[^$,]{1,60}|\d+/\d+|[^$,=]{0,20}\\[dt]?frac[^$,]{1,60}|\d*\\sqrt[^$,]{1,40})(?:\$|\\\))?,?\s+"
+    r"(?:(?:and\s+)?(?:so|hence|thus|therefore|giving|which\s+gives)),?\s+"
+    r"(?:(?:the\s+)?(?:final\s+)?(?:answer|sum)\s+(?:is\s+)?)?(?=[$\\(]*[a-z]\s?\+\s?[a-z])"
+)
 _EDGES = " \t\r\n*_\"'`“”‘’"
 
 
@@ -195,7 +201,8 @@ def _of_sentence(sentence: str, hidden: str) -> str:
     if _LEADING_WORD.match(hidden) and not _long(sentence):
         value = _value_at(hidden)
         if value is not None:
-            return statement(sentence[value:])
+            conclusion = _CONCLUSION.match(sentence, value)
+            return statement(sentence[conclusion.end() if conclusion else value :])
     elif not _long(sentence) and "$" not in (cut := cut_remark(sentence, hidden)) != sentence:
         return cut.partition("\n")[0].strip(_EDGES)
     cause = _CAUSE.search(hidden)
