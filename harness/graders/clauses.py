@@ -34,10 +34,10 @@ _REMARK = re.compile(
     r"|due\s+to|thanks\s+to|hence|thus|therefore|i\.e|namely|that|at(?!\s+(?:least|most)\b)"
     r"|and\s+(?:not|never|nothing|no|it|this|that|we|the|so|hence|thus|therefore)|or\s+(?:approximately|about|roughly|≈)"
     r"|on\s+(?:the|a))\b"
-    r"|\s+\((?=[A-Za-z]{2}(?!od\b)|\ue000|≈|\\approx)|\s+[-–—]{1,3}\s+(?=[A-Za-z]{2,})|;\s*(?=[A-Za-z]{2,}\s)"
+    r"|\s+\((?!(?:or|and)\b(?!\s+not))(?=[A-Za-z]{2}(?!od\b)|\ue000|≈|\\approx)|\s+[-–—]{1,3}\s+(?=[A-Za-z]{2,})|;\s*(?=[A-Za-z]{2,}\s)"
 )
 _APPOSITION = re.compile(
-    r",\s+(?!(?:or|and|to)\b)(?=[A-Za-z]{2,}\b)|\s*[:：](?=\s)|，(?=\D)|\s*(?:→|=>|\\Rightarrow|⇒)\s"
+    r",\s+(?!(?:or|and|to)\b)(?=[A-Za-z]{2,}\b)|\s*[:：](?=\s+\D)|，(?=\D)|\s*(?:→|=>|\\Rightarrow|⇒)\s"
 )
 _CASES = re.compile(
     rf"\b(?:otherwise|(?<!thing )else|respectively)\b|(?:[,;]|\band|\bor|\bbut)\s+(?:it\s+is\s+|is\s+)?{_OPTION}[^\s,;]*,?\s+"
@@ -52,13 +52,13 @@ _SCALED = re.compile(
     r"|times|plus|minus|over|divided|multiplied|half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?"
     r"|eighths?|ninths?|tenths?|hundredths?|thousandths?|more|fewer|less|greater|larger|smaller|least|most|above|below"
     r"|pi|root|roots\s+of|base|power|mod|modulo|and|or|to|through|out\s+of|not|nor|wrong|incorrect|false|off"
-    r"|too|short|mixed|remainder|feet|foot|inches|a\.?m|p\.?m|o'?clock)\b|[\d/^\\%°]|\bx\b",
+    r"|too|short|mixed|remainder|feet|foot|inches|a\.?m|p\.?m|o'?clock|january|february|march|april|may|june|july|august|september|october|november|december)\b|[\d/^\\%°]|\bx\b",
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"\s+[A-Za-z(\ue000][A-Za-z()\ue000'’\s,\-]*")
 _COUNTED = re.compile(
     r"\s+(?:[A-Za-z\-]{2,20}\s+){0,4}?(?P<noun>[a-z]{2,20}s)(?:\s+(?P<names>\ue000+))?\s+(?:that\s+are\s+)?"
-    r"(?:less|greater|smaller|larger|between|from|not\s+exceeding|up\s+to|below|above|divisible|in|of|among|inside|such)\b"
+    r"(?:less|greater|smaller|larger|between|from|not\s+exceeding|up\s+to|below|above|divisible|in|of(?!\s+\d)|among|inside|such)\b"
 )
 _MODULUS = re.compile(r"\s+modulo\s+\$?(\d{1,100})\$?\s*[.!]?\s*\Z")
 _UNIT = re.compile(
@@ -132,6 +132,11 @@ def with_unit(number: str, unit: re.Match[str]) -> str:
     exponent = f"^{unit['power'].translate(_POWERS)}" if unit["power"] else ""
     name = unit["name"] if re.search(r"[\s/]", unit["name"]) else units.canonical(unit["name"])
     return f"{number}\\text{{ {name}}}{exponent}"
+
+
+def is_split(hidden: str, at: int) -> bool:
+    """Whether a masked text goes on from a place to tell cases apart: "if n is even, and 6 otherwise"."""
+    return _CASES.search(hidden, at) is not None
 
 
 def has_remark(hidden: str) -> bool:

@@ -11,6 +11,7 @@ from harness.graders.clauses import (
     NUMBER,
     cut_remark,
     has_remark,
+    is_split,
     last_run,
     masked,
     number_first,
@@ -138,7 +139,7 @@ _LEADING_WORD = re.compile(
 )
 _COPULA = re.compile(
     r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|get|have|find|obtain|takes"
-    r"|has(?:\s+(?:an?\s+)?(?:area|length|value|measure|perimeter|volume|radius|sum|probability))?)\b|\b[=:](?=\s)|\s=|[:：])\s*"
+    r"|has(?:\s+(?:an?\s+)?(?:area|length|value|measure|perimeter|volume|radius|sum|probability))?)\b|\b[=:](?=\s)|\s=|(?<=[A-Za-z\ue000)\]])\s?[:：])\s*"
     r"(?:(?:indeed|exactly|precisely|simply|just|only|therefore|thus|then|approximately|about|equal\s+to|given\s+by"
     r"|found\s+to\s+be|a\s+total\s+of|the\s+(?:number|integer|value|fraction)|in\s+fact|clearly)\s+)*"
 )
@@ -157,6 +158,8 @@ _CONCLUSION = re.compile(
     r"(?:(?:and\s+)?(?:so|hence|thus|therefore|giving|which\s+gives)),?\s+"
     r"(?:(?:the\s+)?(?:final\s+)?(?:answer|sum)\s+(?:is\s+)?)?(?=[$\\(]*[a-z]\s?\+\s?[a-z])"
 )
+_NAME = re.compile(r"[^=<>]*[A-Za-z][^=<>]*")
+_DOUBTED = re.compile(r"\?\s*(?:no|wait|hmm+|but|not|let)\b", re.IGNORECASE)
 _EDGES = " \t\r\n*_\"'`“”‘’"
 
 
@@ -169,18 +172,27 @@ def statement(rest: str) -> str:
         rest = rest.replace("**", "")
     rest = rest.lstrip(_EDGES + "\\" if rest.startswith('\\"') else _EDGES)
     first = FORMULA.match(rest)
-    if first:
-        name_end = _named(rest, first)
-        if name_end is None:
-            return run_of_formulas(rest, first)
-        rest = rest[name_end:]
-        first = FORMULA.match(rest)
-        if first:
-            return run_of_formulas(rest, first)
     hidden = masked(rest)
+    if first and (named := _named(hidden, first)) is not None:
+        rest, hidden = rest[named:], hidden[named:]
+        first = FORMULA.match(rest)
     end = _SENTENCE_END.search(hidden)
     sentence = rest[: end.start()] if end else rest
+    if end and _DOUBTED.match(hidden, end.start()):
+        return ""
+    if first:
+        split = is_split(hidden[: len(sentence)], first.end())
+        return sentence if split else run_of_formulas(rest, first)
     return _of_sentence(sentence, hidden[: len(sentence)])
+
+
+def _named(hidden: str, first: re.Match[str]) -> int | None:
+    """Where the value begins that a formula at the start is the name of: "$m+n$ is 34"."""
+    inside = next(part for part in first.groups() if part is not None)
+    if _VALUE.search(inside) and not _NAME.fullmatch(inside):
+        return None
+    given = _NAME_GIVEN.match(hidden, first.end())
+    return given.end() if given and starts_value(hidden, given.end()) else None
 
 
 def _named(rest: str, first: re.Match[str]) -> int | None:
@@ -207,7 +219,7 @@ def _of_sentence(sentence: str, hidden: str) -> str:
         return cut.partition("\n")[0].strip(_EDGES)
     cause = _CAUSE.search(hidden)
     formulas = list(FORMULA.finditer(sentence))
-    if cause and formulas and formulas[0].start() < cause.start():
+    if cause and cause.start() > 1:
         sentence, hidden = sentence[: cause.start()], hidden[: cause.start()]
         formulas = list(FORMULA.finditer(sentence))
     if formulas:
