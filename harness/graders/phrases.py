@@ -195,15 +195,6 @@ def _named(hidden: str, first: re.Match[str]) -> int | None:
     return given.end() if given and starts_value(hidden, given.end()) else None
 
 
-def _named(rest: str, first: re.Match[str]) -> int | None:
-    """Where the value begins that a formula at the start is the name of: "$m+n$ is 34"."""
-    inside = next(part for part in first.groups() if part is not None)
-    if _VALUE.search(inside) and not re.fullmatch(r"[^=<>]*[A-Za-z][^=<>]*", inside):
-        return None
-    given = _NAME_GIVEN.match(rest, first.end())
-    return given.end() if given and starts_value(masked(rest), given.end()) else None
-
-
 def _of_sentence(sentence: str, hidden: str) -> str:
     if _NEGATED.match(hidden):
         return ""
