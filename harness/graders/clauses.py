@@ -20,6 +20,10 @@ NUMBER = re.compile(
     r"(?:\\?[$€£]\s?)?[-−+]?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)?(?:\.\d+)?(?<=\d)(?:\s?/\s?\d+)?"
     r"(?:\s?\\?%|\s?％)?(?![\w.,]*[\d^_\\(\[{=<>+*/]|[A-Za-z^_\\(\[{=<>+*/!])"
 )
+_VALUE_START = re.compile(
+    r"[-−+]?\s?\\?[$€£]?\.?\d|[-−+]?\s?(?:\\(?:[dt]?frac|sqrt|pi|left|infty|binom|textbf|mathbf|text)(?![a-zA-Z])|[√π∞])"
+    r"|[(\[{]\s?[-−+]?[\d\\√]"
+)
 _AFTER_CJK = re.compile(
     r"\s?(?:です|だ|である|となります|になります|입니다|이다|이에요|예요|个|個|人|种|種|つ|通り|개|명|가지|元|本|组|組|对|対|次|분|회|条|条路|回)"
 )
@@ -28,15 +32,15 @@ _REMARK = re.compile(
     r"(?:,|;)?\s+(?:because|since|as|where|which|whose|so|when|whenever|if|for|by(?!\s+\d)|but|with|assuming|I hope"
     r"|attained|achieved|obtained|reached|occurring|occurs|given|provided|not(?=\s+[$\ue000(\\\\]|\s+[-−]?\d)|rather\s+than|instead\s+of"
     r"|due\s+to|thanks\s+to|hence|thus|therefore|i\.e|namely|that|at(?!\s+(?:least|most)\b)"
-    r"|and\s+(?:not|never|it|this|that|we|the|so|hence|thus|therefore)|or\s+(?:approximately|about|roughly|≈)"
+    r"|and\s+(?:not|never|nothing|no|it|this|that|we|the|so|hence|thus|therefore)|or\s+(?:approximately|about|roughly|≈)"
     r"|on\s+(?:the|a))\b"
-    r"|\s+\((?=[A-Za-z]{2}(?!od\b)|\ue000|≈|\\approx)|\s+[-–—]{1,3}\s+(?=[A-Za-z]{2,})|;\s*(?=[A-Za-z]{2,}\s)"
+    r"|\s+\((?!(?:or|and)\b(?!\s+not))(?=[A-Za-z]{2}(?!od\b)|\ue000|≈|\\approx)|\s+[-–—]{1,3}\s+(?=[A-Za-z]{2,})|;\s*(?=[A-Za-z]{2,}\s)"
 )
 _APPOSITION = re.compile(
-    r",\s+(?!(?:or|and|to)\b)(?=[A-Za-z]{2,}\b)|\s*[:：](?=\s)|，(?=\D)|\s*(?:→|=>|\\Rightarrow|⇒)\s"
+    r",\s+(?!(?:or|and|to)\b)(?=[A-Za-z]{2,}\b)|\s*[:：](?=\s+\D)|，(?=\D)|\s*(?:→|=>|\\Rightarrow|⇒)\s"
 )
 _CASES = re.compile(
-    rf"\b(?:otherwise|else|respectively)\b|(?:[,;]|\band|\bor|\bbut)\s+(?:it\s+is\s+|is\s+)?{_OPTION}[^\s,;]*,?\s+"
+    rf"\b(?:otherwise|(?<!thing )else|respectively)\b|(?:[,;]|\band|\bor|\bbut)\s+(?:it\s+is\s+|is\s+)?{_OPTION}[^\s,;]*,?\s+"
     r"(?:if|when|for|otherwise|in\s+(?:case|the))\b"
 )
 _JOINED = re.compile(
@@ -48,14 +52,15 @@ _SCALED = re.compile(
     r"|times|plus|minus|over|divided|multiplied|half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?"
     r"|eighths?|ninths?|tenths?|hundredths?|thousandths?|more|fewer|less|greater|larger|smaller|least|most|above|below"
     r"|pi|root|roots\s+of|base|power|mod|modulo|and|or|to|through|out\s+of|not|nor|wrong|incorrect|false|off"
-    r"|too|short|mixed|remainder|feet|foot|inches|a\.?m|p\.?m|o'?clock)\b|[\d/^\\%°]|\bx\b",
+    r"|too|short|mixed|remainder|feet|foot|inches|a\.?m|p\.?m|o'?clock|january|february|march|april|may|june|july|august|september|october|november|december)\b|[\d/^\\%°]|\bx\b",
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"\s+[A-Za-z(\ue000][A-Za-z()\ue000'’\s,\-]*")
 _COUNTED = re.compile(
     r"\s+(?:[A-Za-z\-]{2,20}\s+){0,4}?(?P<noun>[a-z]{2,20}s)(?:\s+(?P<names>\ue000+))?\s+(?:that\s+are\s+)?"
-    r"(?:less|greater|smaller|larger|between|from|not\s+exceeding|up\s+to|below|above|divisible|in|of|among|inside|such)\b"
+    r"(?:less|greater|smaller|larger|between|from|not\s+exceeding|up\s+to|below|above|divisible|in|of(?!\s+\d)|among|inside|such)\b"
 )
+_MODULUS = re.compile(r"\s+modulo\s+\$?(\d{1,100})\$?\s*[.!]?\s*\Z")
 _UNIT = re.compile(
     r"\s{0,2}(?P<name>[A-Za-z]{1,12}(?:(?:\s?/\s?|\s+)[A-Za-z]{1,12}){0,2})(?:\^?\{?(?P<power>[23²³])\}?)?(?![\w^/²³])"
 )
@@ -77,7 +82,7 @@ def squeezed(text: str) -> str:
 
 def starts_value(hidden: str, at: int) -> bool:
     """Whether a number or a formula stands at a place of a masked text."""
-    return hidden.startswith(_MASK, at) or NUMBER.match(hidden, at) is not None
+    return hidden.startswith(_MASK, at) or _VALUE_START.match(hidden, at) is not None
 
 
 def number_first(clause: str, hidden: str, head: re.Match[str]) -> str:
@@ -105,8 +110,11 @@ def number_first(clause: str, hidden: str, head: re.Match[str]) -> str:
     unit = _UNIT.match(tail)
     if unit and unit.end() == len(tail.rstrip(" .")) and len(unit[0].strip()) > 1:
         name = units.canonical(unit["name"])
-        if units.known(name) and name[0] != "^":
+        if name and name[0] != "^" and units.known(name):
             return with_unit(clause[:end].strip(), unit)
+    modulus = _MODULUS.match(clause, end)
+    if modulus and clause[:end].isdigit() and int(clause[:end]) < int(modulus[1]):
+        return clause[:end]
     counted = _COUNTED.match(tail)
     if (
         counted
@@ -124,6 +132,16 @@ def with_unit(number: str, unit: re.Match[str]) -> str:
     exponent = f"^{unit['power'].translate(_POWERS)}" if unit["power"] else ""
     name = unit["name"] if re.search(r"[\s/]", unit["name"]) else units.canonical(unit["name"])
     return f"{number}\\text{{ {name}}}{exponent}"
+
+
+def is_split(hidden: str, at: int) -> bool:
+    """Whether a masked text goes on from a place to tell cases apart: "if n is even, and 6 otherwise"."""
+    return _CASES.search(hidden, at) is not None
+
+
+def has_remark(hidden: str) -> bool:
+    """Whether a remark begins in a masked text."""
+    return _REMARK.search(hidden) is not None or _APPOSITION.search(hidden) is not None
 
 
 def cut_remark(clause: str, hidden: str) -> str:

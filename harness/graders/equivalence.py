@@ -15,6 +15,7 @@ from harness.graders import sympy_client
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
+from harness.graders.latex.relations import is_number, relates, stated_number
 from harness.graders.latex.syntax import Answer, Clock, Named, Number, Qualified, Quantity
 from harness.graders.latex.values import approximates
 
@@ -48,8 +49,7 @@ def _exact(texts: Sequence[str]) -> list[_Class]:
     classes: list[_Class] = []
     unknown: list[tuple[str, str]] = []
     for text in texts:
-        answer = read(text)
-        value = None if answer is None else meaning(answer)
+        value = _value(text)
         known = [each for each in classes if _same(each.value, value) is True]
         if known:
             known[0].texts.append(text)
@@ -60,6 +60,15 @@ def _exact(texts: Sequence[str]) -> list[_Class]:
         )
         classes.append(_Class([text], value, _is_decimal(value)))
     return _join_unknown(classes, unknown[:_MOST_PAIRS])
+
+
+def _value(text: str) -> Answer | None:
+    """What a text means; a relation that states a number is that number, with its name."""
+    answer = read(text)
+    value = None if answer is None else meaning(answer)
+    if relates(text) and not isinstance(value, Named) and (value is None or not is_number(value)):
+        return stated_number(text) or value
+    return value
 
 
 def _same(one: Answer | None, other: Answer | None) -> bool | None:

@@ -49,7 +49,7 @@ class Integer(Grader):
     @property
     def version(self) -> str:
         """Raised whenever a verdict may change."""
-        return "integer/1"
+        return "integer/2"
 
     def grade(self, problem: Problem, sample: Sample) -> Grade:
         """Decide one sample by its response alone.

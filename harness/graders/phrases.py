@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from harness.graders.boxes import cut_off
 from harness.graders.clauses import (
     FORMULA,
     NUMBER,
     cut_remark,
+    has_remark,
+    is_split,
     last_run,
     masked,
     number_first,
@@ -27,8 +30,8 @@ _HEDGES = (
     r"(?=\s[*_]*[$\d\\-])):?,?\s*)*"
 )
 _ENGLISH = re.compile(
-    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|→|⇒|\bis\b|\bare\b|\n|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
-    rf"|\s[-–—]\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*]*{_HEDGES}",
+    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|→|⇒|\bis\b|\bare\b|\n|\bequals?\b(?!\s+to\b)|\b(?:comes?|works?)\s(?:out\s)?to\b(?:\sbe\b)?|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
+    rf"|\s[-–—]\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*,]*(?:\.{{3}}\s|…\s?)?{_HEDGES}",
     re.IGNORECASE,
 )
 _ROMANCE = re.compile(
@@ -135,15 +138,13 @@ _LEADING_WORD = re.compile(
     r"(?!(?:sqrt|pi|sin|cos|tan|log|ln|exp|cis)\b)[A-Za-z][A-Za-z'’]+,?\s|[aA]\s(?=[a-z])"
 )
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|get|have|find|obtain)\b|\b[=:](?=\s)|\s=|[:：])\s*"
+    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|get|have|find|obtain|takes"
+    r"|has(?:\s+(?:an?\s+)?(?:area|length|value|measure|perimeter|volume|radius|sum|probability))?)\b|\b[=:](?=\s)|\s=|(?<=[A-Za-z\ue000)\]])\s?[:：])\s*"
     r"(?:(?:indeed|exactly|precisely|simply|just|only|therefore|thus|then|approximately|about|equal\s+to|given\s+by"
     r"|found\s+to\s+be|a\s+total\s+of|the\s+(?:number|integer|value|fraction)|in\s+fact|clearly)\s+)*"
 )
-_SUBORDINATE = re.compile(
-    r"\b(?:where|if|when|whenever|such that|for which|for whom|since|because|given|with|so that)\b"
-)
 _LEAD = re.compile(
-    r"(?:(?:thus|so|hence|therefore|we|can|get|have|find|obtain|see|that|the|a|an|total|of|integer|number|value"
+    r"(?:(?:thus|so|hence|therefore|in|we|can|get|have|find|obtain|see|that|the|a|an|total|of|integer|number|value"
     r"|fraction|prime|exactly|only|just|equal|to|given|by|it|is|be|must|then|simply)[\s,:]+)+",
     re.IGNORECASE,
 )
@@ -152,6 +153,13 @@ _NAME_GIVEN = re.compile(
 )
 _VALUE = re.compile(r"[0-9=<>]|\\(?:frac|sqrt|pi|infty|text|emptyset)")
 _CAUSE = re.compile(r"\b(?:because|since)\b")
+_CONCLUSION = re.compile(
+    r"(?:\$|\\\()?(?:\\[dt]?frac[^$,]{1,60}|\d+/\d+|[^$,=]{0,20}\\[dt]?frac[^$,]{1,60}|\d*\\sqrt[^$,]{1,40})(?:\$|\\\))?,?\s+"
+    r"(?:(?:and\s+)?(?:so|hence|thus|therefore|giving|which\s+gives)),?\s+"
+    r"(?:(?:the\s+)?(?:final\s+)?(?:answer|sum)\s+(?:is\s+)?)?(?=[$\\(]*[a-z]\s?\+\s?[a-z])"
+)
+_NAME = re.compile(r"[^=<>]*[A-Za-z][^=<>]*")
+_DOUBTED = re.compile(r"\?\s*(?:no|wait|hmm+|but|not|let)\b", re.IGNORECASE)
 _EDGES = " \t\r\n*_\"'`“”‘’"
 
 
@@ -164,27 +172,27 @@ def statement(rest: str) -> str:
         rest = rest.replace("**", "")
     rest = rest.lstrip(_EDGES + "\\" if rest.startswith('\\"') else _EDGES)
     first = FORMULA.match(rest)
-    if first:
-        name_end = _named(rest, first)
-        if name_end is None:
-            return run_of_formulas(rest, first)
-        rest = rest[name_end:]
-        first = FORMULA.match(rest)
-        if first:
-            return run_of_formulas(rest, first)
     hidden = masked(rest)
+    if first and (named := _named(hidden, first)) is not None:
+        rest, hidden = rest[named:], hidden[named:]
+        first = FORMULA.match(rest)
     end = _SENTENCE_END.search(hidden)
     sentence = rest[: end.start()] if end else rest
+    if end and _DOUBTED.match(hidden, end.start()):
+        return ""
+    if first:
+        split = is_split(hidden[: len(sentence)], first.end())
+        return sentence if split else run_of_formulas(rest, first)
     return _of_sentence(sentence, hidden[: len(sentence)])
 
 
-def _named(rest: str, first: re.Match[str]) -> int | None:
+def _named(hidden: str, first: re.Match[str]) -> int | None:
     """Where the value begins that a formula at the start is the name of: "$m+n$ is 34"."""
     inside = next(part for part in first.groups() if part is not None)
-    if _VALUE.search(inside) and not re.fullmatch(r"[^=<>]*[A-Za-z][^=<>]*", inside):
+    if _VALUE.search(inside) and not _NAME.fullmatch(inside):
         return None
-    given = _NAME_GIVEN.match(rest, first.end())
-    return given.end() if given and starts_value(masked(rest), given.end()) else None
+    given = _NAME_GIVEN.match(hidden, first.end())
+    return given.end() if given and starts_value(hidden, given.end()) else None
 
 
 def _of_sentence(sentence: str, hidden: str) -> str:
@@ -193,15 +201,16 @@ def _of_sentence(sentence: str, hidden: str) -> str:
     head = NUMBER.match(hidden)
     if head:
         return number_first(sentence, hidden, head).strip(_EDGES)
-    if _LEADING_WORD.match(hidden):
+    if _LEADING_WORD.match(hidden) and not _long(sentence):
         value = _value_at(hidden)
         if value is not None:
-            return statement(sentence[value:])
-    elif (cut := cut_remark(sentence, hidden)) != sentence and "$" not in cut:
+            conclusion = _CONCLUSION.match(sentence, value)
+            return statement(sentence[conclusion.end() if conclusion else value :])
+    elif not _long(sentence) and "$" not in (cut := cut_remark(sentence, hidden)) != sentence:
         return cut.partition("\n")[0].strip(_EDGES)
     cause = _CAUSE.search(hidden)
     formulas = list(FORMULA.finditer(sentence))
-    if cause and formulas and formulas[0].start() < cause.start():
+    if cause and cause.start() > 1:
         sentence, hidden = sentence[: cause.start()], hidden[: cause.start()]
         formulas = list(FORMULA.finditer(sentence))
     if formulas:
@@ -212,16 +221,23 @@ def _of_sentence(sentence: str, hidden: str) -> str:
     return cut_remark(sentence, sentence).strip(_EDGES)
 
 
+def _long(sentence: str) -> bool:
+    """Whether it is a derivation of several lines: its answer stands at its end."""
+    return sentence.count("\n") > 1
+
+
 def _value_at(hidden: str) -> int | None:
     """Where the value stands in a sentence that begins with words: "the largest $n$ is 34"."""
     lead = _LEAD.match(hidden)
-    if lead and starts_value(hidden, lead.end()):
+    if (
+        lead
+        and starts_value(hidden, lead.end())
+        and not lead[0].endswith(("value of ", "number of "))
+    ):
         return lead.end()
-    last = None
-    for found in _COPULA.finditer(hidden):
-        if not starts_value(hidden, found.end()):
-            continue
-        last = found.end()
-        if not _SUBORDINATE.search(hidden, 0, found.start()):
-            break
-    return last
+    places = [found for found in _COPULA.finditer(hidden) if starts_value(hidden, found.end())]
+    for one, following in pairwise(places):
+        between = hidden[one.end() : following.start()]
+        if has_remark(between) and not between.rstrip().endswith(","):
+            return one.end()
+    return places[-1].end() if places else None

@@ -7,12 +7,15 @@ Asked only where the reference is a number. An equation that is to be solved (`2
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
+from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
+    Collection,
     Expr,
     Named,
     Number,
@@ -28,32 +31,43 @@ _IMPLIES = re.compile(
     r"\\(?:Rightarrow|Longrightarrow|implies|therefore|iff|Leftrightarrow|Longleftrightarrow)(?![a-zA-Z])"
     r"|[⇒⟹∴⇔⟺]|=>|\\(?:text|mathrm)\s*\{[\s,;]*(?:so|hence|thus|therefore|giving|which gives)[\s,:]*\}"
 )
-_NAME_GIVERS = ("call ", "prime")
+_NAME_GIVERS = ("call ", "prime", "big ")
+_ARROW = re.compile(r"\\(?:to|rightarrow|longrightarrow)(?![a-zA-Z])|→")
+_APPLIED = re.compile(
+    r"(?:[A-Za-z]'{0,3}|\\[a-z]{2,8}|\^\{-1\})\s*(?:\\left)?\(\s*-?[0-9]{1,9}\s*(?:\\right)?\)"
+)
 _NO_EQUATION = frozenset({"mod", "floor", "ceil", "log", "gcd", "lcm"})
 _PARTED = re.compile(
     r"[,;]|\\pm|\\mp|\\lor|\\\\|±|\\(?:text|mathrm)\s*\{\s*(?:or|and)\b|\b(?:or|and)\b"
 )
 _BRACKETED_MOD = re.compile(r"\(\s*\\b?mod(?![a-zA-Z])")
+_SIGNS = re.compile(r"=|mod|\\equiv|arrow|\\to(?![a-zA-Z])|→|" + _IMPLIES.pattern)
 _LONGEST = 400  # characters of a relation that states a number
 
 
 def relates(text: str) -> bool:
     """Whether a text holds a sign that `stated_number` looks for."""
-    return len(text) <= _LONGEST and (
-        "=" in text or "mod" in text or "\\equiv" in text or _IMPLIES.search(text) is not None
-    )
+    return len(text) <= _LONGEST and _SIGNS.search(text) is not None
 
 
 def stated_number(text: str) -> Answer | None:
-    """What a relation gives as its value, where that is a number; None where it gives none."""
+    """What a relation gives as its value, where that is a number; None where it gives none.
+
+    It carries the other side of the relation as its name, where it has one.
+    """
     if len(text) > _LONGEST:
         return None
     text = _BRACKETED_MOD.sub("(mod ", _conclusion(text))
     answer = read(text)
     if answer is None:
         return _right_side(text)
-    value = _of_relation(answer) if isinstance(answer, Relation) else _residue(answer) or answer
-    return value if value is not None and is_number(value) else None
+    value: Answer | None = _residue(answer) or answer
+    if isinstance(answer, Relation):
+        value = _of_relation(answer, applied=_APPLIED.search(text) is not None)
+    elif isinstance(answer, Collection):
+        value = _derived(answer)
+    bare = value.value if isinstance(value, Named) else value
+    return value if bare is not None and is_number(bare) else None
 
 
 def _conclusion(text: str) -> str:
@@ -61,6 +75,10 @@ def _conclusion(text: str) -> str:
     last = 0
     for found in _IMPLIES.finditer(text):
         if _level(text[: found.start()]) == 0:
+            last = found.end()
+    for found in _ARROW.finditer(text, last):
+        before = text[last : found.start()]
+        if _level(before) == 0 and ("=" in before or "frac" in before):
             last = found.end()
     return text[last:]
 
@@ -71,7 +89,9 @@ def _right_side(text: str) -> Answer | None:
     if not sign or _level(left) or left.endswith(("<", ">", "!", "\\not")) or _parted(left):
         return None
     answer = read(right)
-    return answer if answer is not None and is_number(answer) else None
+    if answer is None or not is_number(answer):
+        return None
+    return Named(Symbol(f'"{left.strip()}"'), answer)
 
 
 def _parted(left: str) -> bool:
@@ -84,18 +104,42 @@ def _level(text: str) -> int:
     return sum(text.count(sign) for sign in "({[") - sum(text.count(sign) for sign in ")}]")
 
 
-def _of_relation(answer: Relation) -> Answer | None:
+def _derived(answer: Collection) -> Answer | None:
+    """204 in `m=5, n=199, m+n=204`: an equation between the values that stand before it."""
+    *given, last = (meaning(item) for item in answer.items)
+    if not isinstance(last, Named) or not is_number(last.value):
+        return None
+    values = {
+        item.name.name: item.value
+        for item in given
+        if isinstance(item, Named) and isinstance(item.name, Symbol) and is_expr(item.value)
+    }
+    if len(values) < len(given) or variables(last.name) != values.keys():
+        return None
+    return last if same(_filled(last.name, values), last.value) else None
+
+
+def _filled(expr: Expr, values: Mapping[str, Expr]) -> Expr:
+    """An expression with its variables replaced by their values."""
+    if isinstance(expr, Symbol):
+        return values.get(expr.name, expr)
+    if isinstance(expr, Apply):
+        return Apply(expr.op, tuple(_filled(arg, values) for arg in expr.args))
+    return expr
+
+
+def _of_relation(answer: Relation, *, applied: bool) -> Answer | None:
     operators = set(answer.operators)
     if not operators <= {"=", "equiv"}:
-        meant = meaning(answer) if operators <= {"=", "~"} else None
-        return meant.value if isinstance(meant, Named) else meant
+        return meaning(answer) if operators <= {"=", "~"} else None
     sides = [_residue(side) or side for side in answer.sides]
     constant = [side for side in sides if is_number(side)]
-    if not constant or any(_is_unsolved(side) for side in sides):
+    if not constant or (not applied and any(_is_unsolved(side) for side in sides)):
         return None
     if len(constant) > 1 and "equiv" not in operators and not is_number(sides[-1]):
         return None
-    return constant[-1]
+    names = [side for side in sides if is_expr(side) and not is_number(side)]
+    return Named(names[0], constant[-1]) if names else constant[-1]
 
 
 def _is_unsolved(side: Answer) -> bool:
@@ -106,7 +150,11 @@ def _is_unsolved(side: Answer) -> bool:
         return False
     if not isinstance(side, Apply) or side.op in _NO_EQUATION or side.op.startswith(_NAME_GIVERS):
         return False
-    return not (side.op == "pow" and isinstance(side.args[0], Symbol))
+    base = side.args[0] if side.op == "pow" else side
+    return not (
+        isinstance(base, Symbol)
+        or (isinstance(base, Apply) and base.op == "abs" and isinstance(base.args[0], Symbol))
+    )
 
 
 def _residue(answer: Answer) -> Expr | None:

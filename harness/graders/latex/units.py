@@ -88,7 +88,7 @@ _CHANGING = names(
     "or and if for where when but not to than more less fewer least most times plus minus over divided"
     " multiplied choose mod modulo factorial squared cubed half halves third thirds fifth fifths sixths"
     " sevenths eighths ninths tenth tenths twelfths hundredth hundredths thousandth thousandths hundred"
-    " remainder through between"
+    " remainder through between millionen millones millions mille tausend milliarden milliards"
 )
 _IGNORED = names("the a an of total each long away approximately about")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cubed": 3}
