@@ -104,6 +104,12 @@ def value(row: Row, column: str, default: object = None) -> Any:
 def plain(place: str, column: str, name: str, found: object) -> object:
     """A value as the one that it stands for: the element of a list of one, 70 for 70.0.
 
+    Args:
+        place: of the row, for messages.
+        column: that holds the value.
+        name: of its field.
+        found: the value.
+
     Raises:
         DataError: a list of several.
     """

@@ -99,8 +99,7 @@ def score_task(
         grades: one per graded sample, in any order.
         failed: (problem id, index) of samples that ended in an internal error.
         samples: their lengths and duplicates.
-        asked: samples asked for by problem, where that is not k for each: published responses are
-            complete as they are.
+        asked: samples asked for by problem, where that is not k for each.
     """
     name = grader.scoring
     by_problem, graded = _decisions(protocol.problems, grades)

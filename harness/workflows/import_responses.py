@@ -41,6 +41,17 @@ class _Imported:
     responses: dict[str, list[Recording]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def has_choices(self) -> bool:
+        return any(problem.choices for problem in self.problems.values())
+
+    def recordings(self) -> dict[tuple[str, int], Recording]:
+        return {
+            (id, index): recording
+            for id, responses in self.responses.items()
+            for index, recording in enumerate(responses)
+        }
+
 
 async def import_responses(
     path: Path,
@@ -76,45 +87,35 @@ async def import_responses(
     task.grader.ready()
     shown = ShownChoices(Columns(columns), dataset_order)
     imported = _read(path, task, shown, selection or Selection())
-    orders = any(problem.choices for problem in imported.problems.values())
-    if dataset_order and not orders:
+    if dataset_order and not imported.has_choices:
         raise UsageError(f"--choice-order dataset: the problems of {task.name} have no choices")
+    recordings = imported.recordings()
+    engine = RecordedEngine(recordings, {"file": path.name})
+    with RunWriter(output, take_over=take_over) as writer:
+        prepared = [_prepared(path, task, imported, recordings)]
+        return await run_engine(writer, model, engine, prepared, observe=observe)
+
+
+def _prepared(
+    path: Path, task: Task, imported: _Imported, recordings: Mapping[tuple[str, int], Recording]
+) -> Prepared:
+    """The task as if it had asked for what the file holds."""
     k = max(len(responses) for responses in imported.responses.values())
     sampling = Sampling(k=k)
-    metrics = task.metrics if task.name not in KINDS else (pass_at(1), cons_at(k))
     task = replace(
         task,
         dataset=FileDataset(path),
         prompt="",
         sampling=sampling,
-        metrics=metrics,
-        choice_order="published" if orders else None,
+        metrics=task.metrics if task.name not in KINDS else (pass_at(1), cons_at(k)),
+        choice_order="published" if imported.has_choices else None,
     )
     problems = list(imported.problems.values())
     left_out = f" ({in_words(imported.left_out)})" if imported.left_out else ""
     protocol = make_protocol(task, problems, sampling, source=path.name + left_out)
-    recordings = {
-        (id, index): recording
-        for id, responses in imported.responses.items()
-        for index, recording in enumerate(responses)
-    }
-    engine = RecordedEngine(recordings, {"file": path.name})
-    with RunWriter(output, take_over=take_over) as writer:
-        prepared = [
-            Prepared(
-                task,
-                sampling,
-                problems,
-                protocol,
-                frozenset(recordings),
-                {
-                    key: recording.choice_order
-                    for key, recording in recordings.items()
-                    if recording.choice_order
-                },
-            )
-        ]
-        return await run_engine(writer, model, engine, prepared, observe=observe)
+    orders = {key: recording.choice_order for key, recording in recordings.items()
+              if recording.choice_order}  # fmt: skip
+    return Prepared(task, sampling, problems, protocol, frozenset(recordings), orders)
 
 
 def _read(path: Path, task: Task, shown: ShownChoices, selection: Selection) -> _Imported:

@@ -17,6 +17,7 @@ from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.pipeline import runner
 from harness.registry import tasks
 from harness.stats.scores import TaskScores
+from harness.storage.follow import RunProgress
 from harness.storage.run_folder import RunFolder
 from harness.task import Task
 from harness.tasks.kinds import KINDS
@@ -106,6 +107,9 @@ def test_a_ragged_file_is_complete_as_it_is(
     finish(tmp_path / "out", ["integer"], [result])
     assert "n≤3" in (said := capsys.readouterr().out)
     assert "resume" not in said
+    watched = RunProgress(tmp_path / "out")
+    watched.update()
+    assert (watched.asked, watched.complete) == (4, True)
 
 
 def test_a_task_reads_its_own_schema(tmp_path: Path) -> None:
@@ -177,7 +181,7 @@ def test_the_same_file_again_adds_nothing_and_another_is_refused(tmp_path: Path)
         ({**ROW, "answer": '["2", "3"]', "responses": ["x"]}, "2 values.*--map answer=COLUMN"),
         ({**ROW, "answer": [], "responses": ["x"]}, "0 values.*--map answer=COLUMN"),
         ({**ROW, "answer": 2.5, "responses": ["x"]}, "2.5.*--map answer=COLUMN"),
-        ({**ROW, "answer": "two", "responses": ["x"]}, "two.*--map answer=COLUMN"),
+        ({**ROW, "answer": "none", "responses": ["x"]}, "none.*--map answer=COLUMN"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(row: dict[str, Any], said: str, tmp_path: Path) -> None:
