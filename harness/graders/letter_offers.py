@@ -27,7 +27,7 @@ _FUNCTION_WORDS = (
 _MENTION = re.compile(
     rf"(?<![{_WORD}°\\])(?<![{_WORD}]['’])"
     rf"(?P<letter>(?!A\s(?!(?:{_FUNCTION_WORDS})\b)[a-z]|I\s[a-z])[{LETTERS}]"
-    rf"|[{LETTERS.lower().replace('i', '')}](?=\s?(?:[)\].,;:!?<(\n/\"'”’»]|[-–—]\s[a-z]{2}|\Z|(?:is|or|and|because|since)\b)))"
+    rf"|[{LETTERS.lower().replace('i', '')}](?=\s?(?:[)\].,;:!?<(\n/\"'”’»]|[-–—]\s[a-z]{{2}}|\Z|(?:is|or|and|because|since)\b)))"
     rf"(?![{_WORD}])(?!['’]\w)(?:\s?(?P<close>[)\]\"'”’»]{{1,2}}))?"
 )
 _LEAD = re.compile(
