@@ -153,7 +153,9 @@ def make_protocol(
         prompt=task.prompt,
         system_prompt=task.system_prompt,
         choice_order=task.choice_order,
-        choice_seed=sampling.choice_seed if task.choice_order else None,
+        choice_seed=sampling.choice_seed
+        if task.choice_order in ("per-problem", "per-sample")
+        else None,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         max_tokens=sampling.max_tokens,

@@ -23,8 +23,8 @@ Row = Mapping[str, Any]
 FinishReason = Literal["stop", "length", "unknown"]
 """Why a sample ended: by itself, at the length cap, or unknown (published responses)."""
 
-ChoiceOrdering = Literal["per-problem", "per-sample"]
-"""Whether the order of the choices is drawn once per problem or anew for each sample."""
+ChoiceOrdering = Literal["per-problem", "per-sample", "published"]
+"""How choices are ordered: drawn once per problem, anew for each sample, or as they were published."""
 
 Thinking = Literal["auto", "yes", "no"]
 """Whether the model reasons before it responds; for `auto` see `split_reasoning`."""

@@ -18,8 +18,12 @@ from harness.cli.score_table import finish
               help="A kind of answer (integer, choice, math), or a task whose schema the rows "
               "have.")  # fmt: skip
 @click.option("--map", "columns", multiple=True, metavar="FIELD=COLUMN[,..]",
-              help="Which column holds id, statement, answer, response or responses, or "
-              "finish_reason; others are found by their names. Repeatable.")  # fmt: skip
+              help="Which column holds id, statement, answer, response or responses, finish_reason, "
+              "choice_order or prompt; others are found by their names. A dot leads into an object: "
+              "response=output.text. Repeatable.")  # fmt: skip
+@click.option("--choice-order", type=click.Choice(["dataset"]),
+              help="dataset: the letters of the responses refer to the choices in the dataset's own "
+              "order. By default the order comes from the file.")  # fmt: skip
 @click.option("--scoring", type=click.Choice(["process", "lcb-official"]),
               help="How programs are run: as processes, or as LiveCodeBench's own runner does. "
               "livecodebench reports both by default.")  # fmt: skip
@@ -42,6 +46,7 @@ def import_(
     file: Path,
     task_name: str,
     columns: Sequence[str],
+    choice_order: str | None,
     scoring: str | None,
     window: str | None,
     skip_errata: bool,
@@ -53,15 +58,24 @@ def import_(
     """Turn published responses into a run, graded and scored like any other.
 
     FILE is .jsonl, .csv or .parquet. It has one row per problem with a list of responses, or one
-    row per response. A text whose reasoning never ends has no response.
+    row per response. A text whose reasoning never ends has no response. The file is complete as it
+    is: problems may have different numbers of responses.
+
+    A letter is read in the order in which the choices were shown. For a task with choices the order
+    must be in the file: in its column choice_order, as a permutation ([2, 0, 1, 3]: the third choice
+    of the dataset was A), as the choices in the order shown, or as the letter of the right one; in
+    a column named permutation, choices, options, answer_letter, gold_index or the like; or in the
+    text of the prompt, which all the others are checked against. Otherwise --choice-order dataset
+    states that it is the dataset's own (for GPQA, the right choice first).
 
     \b
     harness import responses.jsonl --task math \\
         --map statement=problem,responses=outputs -o runs/published
     """
     from harness.cli.task_lookup import task_named, with_judge
+    from harness.data.columns import parse_columns
     from harness.data.selection import Selection, Window
-    from harness.workflows.import_responses import import_responses, parse_columns
+    from harness.workflows.import_responses import import_responses
 
     task = with_judge(task_named(task_name), scoring, unsafe=unsafe_judge)
     selection = Selection(Window.parse(window) if window else None, skip_errata)
@@ -74,6 +88,7 @@ def import_(
             model=model or file.stem,
             observe=observe,
             selection=selection,
+            dataset_order=choice_order == "dataset",
             take_over=take_over,
         )
         results = run_async(work)

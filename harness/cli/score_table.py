@@ -11,7 +11,7 @@ from rich.table import Table
 from harness.errors import Incomplete
 from harness.protocol import MODEL_JUDGE
 from harness.stats.scores import OpenRange, TaskScores
-from harness.types import Verdict
+from harness.types import Score, Verdict
 from harness.workflows.early_stopping import in_words as stopped_text
 
 
@@ -64,7 +64,7 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
             scoring = f" {score.scoring}" if result.several else ""
             table.add_row(
                 task,
-                f"{score.metric} (n{'≤' if result.pending else '='}{result.k}){scoring}",
+                f"{score.metric} (n{'≤' if _ragged(score) else '='}{result.k}){scoring}",
                 f"{100 * score.value:.1f}",
                 _error(score.se_sampling),
                 _error(score.se_problems),
@@ -73,6 +73,11 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
                 str(result.errors),
             )
     return table
+
+
+def _ragged(score: Score) -> bool:
+    """Whether some problems have fewer than k samples."""
+    return score.n < score.k * score.n_problems
 
 
 def range_text(task: str, found: OpenRange) -> str:

@@ -13,10 +13,11 @@ from harness.types import FinishReason
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One published response, and why it ended where that is known."""
+    """One published response, why it ended, and in which order the choices were shown, where known."""
 
     text: str
     finish_reason: FinishReason = "unknown"
+    choice_order: tuple[int, ...] | None = None
 
 
 class RecordedEngine:

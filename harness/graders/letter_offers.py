@@ -27,11 +27,11 @@ _FUNCTION_WORDS = (
 _MENTION = re.compile(
     rf"(?<![{_WORD}°\\])(?<![{_WORD}]['’])"
     rf"(?P<letter>(?!A\s(?!(?:{_FUNCTION_WORDS})\b)[a-z]|I\s[a-z])[{LETTERS}]"
-    rf"|[{LETTERS.lower().replace('i', '')}](?=\s?(?:[)\].,;:!?<(\n/\"'”’»]|\Z|(?:is|or|and)\b)))"
+    rf"|[{LETTERS.lower().replace('i', '')}](?=\s?(?:[)\].,;:!?<(\n/\"'”’»]|[-–—]\s[a-z]{{2}}|\Z|(?:is|or|and|because|since)\b)))"
     rf"(?![{_WORD}])(?!['’]\w)(?:\s?(?P<close>[)\]\"'”’»]{{1,2}}))?"
 )
 _LEAD = re.compile(
-    r"(?P<named>\b(?:options?|choices?)(?:\s?:|\sis)?\s)?(?:(?P<open>[(\[\"'“‘«]{1,2})\s?)?\Z",
+    r"(?P<named>\b(?:options?|choices?)(?:(?:\s?:|\sis)?\s|-))?(?:(?P<open>[(\[\"'“‘«]{1,2})\s?)?\Z",
     re.IGNORECASE,
 )
 _CALL = re.compile(rf"[{_WORD}\\]\Z")  # f(A), P(A)
@@ -41,12 +41,12 @@ _RELATED_AFTER = re.compile(
     r"\s?(?:[=+^·×∝≈≤≥≠∼]|>|<(?![/|a-z])|\\[a-zA-Z]|/\s?(?:[a-z](?![a-z])|[\d\\]))|\s?[-−]\s?[A-Z]\b|-\d|\(\s?[a-z]\s?[,)]"
 )
 _JOINT = re.compile(
-    r"\s?\(?(?P<joint>,?\s?\b(?:and/or|and|or|nor|plus|as well as|vs)\b\.?|\|\||[,;/&+|、或和])?\s?"
-    r"(?:(?:also|maybe|perhaps|possibly|even|potentially|alternatively|both|either),?\s?)?"
+    r"\s?\(?(?P<joint>,?\s?\b(?:and/or|and|or|nor|but|plus|as well as|vs)\b\.?|\|\||[,;/&+|、或和])?\s?"
+    r"(?:(?:also|maybe|perhaps|possibly|even|potentially|alternatively|both|either|else|rather),?\s?)?"
     r"(?:the )?(?:letters? |answers? )?"
 )
 _ALSO = re.compile(r"\s(?:(?:is|are|could|may|might|can|would|seems)\s)?also\b")
-_STACKED = re.compile(r"\.?\n\s?(?:[-•] ?)?")
+_STACKED = re.compile(r"\.?\n\s?(?:(?:[-•]|\d[.)]) ?)?")
 _JOINED_TO = re.compile(
     r"\s?(?:[.,;:/&+|\n、]|\Z|[)\]]|(?:or|and|are|both|hold|together|seem|work|could|might)\b)"
 )

@@ -21,7 +21,7 @@ _BOLD_LETTER = re.compile(
     rf"|<([{LETTERS}])>"
 )
 _DECORATION = re.compile(
-    rf"(?=[\\~<*${{}}`#_])(?:{_FONT}|{_SPACING}|{_TAG}|\\[()\[\]]|[*${{}}`#]|(?<!\w)_|_(?![\w{{\\]))"
+    rf"(?=[\\~<*${{}}`#_])(?:{_FONT}|{_SPACING}|{_TAG}|\\[()\[\]]|[*${{}}`#]|(?<!\w)_+|_+(?![\w{{\\]))"
 )
 _ANSWER_TAG = re.compile(r"<(/?)(?:final_?)?answer>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"[^\S\n]*\n\s*")
@@ -54,9 +54,9 @@ _HELD = re.compile(
 )
 _REST = re.compile(
     r"\s*[.!]?\s*✓?\s*"
-    r"|\s*[.:)](?!\s*[a-j]\s*(?::|\Z)).*"
+    r"|\s*[.:)](?!\s*[a-j]\s*(?:[:=<>]|\Z)).*"
     r"|\s*(?:--|[–—]).*|\s*-\s*(?:(?!\s)[\f\t ]*[a-z]{2}|\d[^a-z]*[a-z]{2}).*|[\f ]*-[\f\t]+[a-z]{2}.*"
-    r"|\s*,\s*[a-z]{2}.*|\s+\((?![^)]*,[^a-z]*\))(?:\s*[a-z]{2}|\s*[-+\d]).*|\((?=\f)\s*[a-z]{2}.*"
+    r"|\s*(?:[,;|]|\\mid)\s*[a-z]{2}.*|\s+\((?![^)]*,[^a-z]*\))(?:\s*[a-z]{2}|\s*[-+\d]).*|\((?=\f)\s*[a-z]{2}.*"
     r"|[\f ]*\t[\s\"']*(?:[a-z\d]|\((?!\s*[a-z]\s*[,)])).*|[ \t]*\f[\s\"']*(?:\([^)]{2,}\)|[a-z]{2}).*"
     r"|\s+is\s+(?:the\s+)?(?:correct|right|best|true)\b.*",
     re.IGNORECASE | re.DOTALL,

@@ -34,7 +34,7 @@ def stated_letter(response: str, policy: Policy = "strict") -> str | None:
     box = boxed(response)
     if box is None or not box.strip(" .…_?$"):
         return _in_text(plain_text(response[-_REACH:]), policy)
-    held = in_box(box[:_REACH])
+    held = in_box(box[:_REACH]) | _beside_box(response)
     if len(held) == 1:
         return next(iter(held))
     after = _BOX + plain_text(_after_box(response)[:_REACH])
@@ -66,9 +66,29 @@ def _one(offer: Offer | None) -> str | None:
     return next(iter(offer.letters)) if offer is not None and len(offer.letters) == 1 else None
 
 
+_BOX_BEFORE = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]{1,80})\}[ \t$/&|,;]{0,8}\Z")
+_CHOICE_BEFORE = re.compile(
+    rf"(?:\A|\n)[ \t>-]*(?:\*\*)?(?:\(\s*(?P<paren>[{LETTERS}])\s*\)|(?i:option|choice)\s+\(?(?P<named>[{LETTERS}])\)?"
+    rf"|(?<=\*\*)(?P<bold>[{LETTERS}]))(?:\*\*)?[\s:.,–—-]*\$*\s*\Z"
+)
+
+
+def _box_start(text: str) -> int:
+    return max(text.rfind(name) for name in ("\\boxed", "\\fbox", "\\framebox"))
+
+
+def _beside_box(text: str) -> frozenset[str]:
+    """The letter right before the last box: in a box of its own, or "(C)" at the start of its line."""
+    before = text[max(0, (start := _box_start(text)) - 120) : start]
+    if box := _BOX_BEFORE.search(before):
+        return in_box(box[1])
+    found = _CHOICE_BEFORE.search(before)
+    return frozenset(filter(None, found.groups())) if found else frozenset()
+
+
 def _after_box(text: str) -> str:
     """What follows the last box."""
-    start = max(text.rfind(name) for name in ("\\boxed", "\\fbox", "\\framebox"))
+    start = _box_start(text)
     depth = 0
     for brace in re.finditer(r"\\.|[{}]", text[start:], re.DOTALL):
         depth += (brace[0] == "{") - (brace[0] == "}")
@@ -160,10 +180,11 @@ _DENIED_AFTER = re.compile(
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"[.:](?![\w.])|,\s(?:because|since|as)\b|\s[-–—]{1,3}\s[a-z]{2}")
+_FEW_WORDS = re.compile(r"[).:]*(?: [^\s.]+){1,4}\.?\s?\Z")
 _LINE_START = re.compile(r"(?:\A|\n)\s?(?:[-•>] ?)?\Z")
 _LINE_END = re.compile(r"[.:]?\s?[\"'”’]?(?:\n|\Z)")
 _POINTED_AT = re.compile(
-    r"(?:→|[-=]+>|\\(?:to|[rR]ightarrow|implies)|\bi\.e\.,?|\b(?:corresponds?|matches)\b(?: to| with)?"
+    r"(?:[→⇒—–]|[-=]+>|\\(?:to|[rR]ightarrow|implies)|\bi\.e\.,?|\b(?:corresponds?|matches)\b(?: to| with)?"
     r"|□\s?[:,;])\s?\Z"
 )
 _CLAUSE_END = re.compile(r"\s?(?:\Z|\n|[.,;](?:\s|\Z))")
@@ -196,7 +217,7 @@ def _is_set_apart(text: str, offer: Offer) -> bool:
         return False
     if _LINE_END.match(text, offer.end):
         return offer.capital or not text[offer.end :].strip(" .\n")
-    if not offer.capital or text[: offer.start].strip():
+    if text[: offer.start].strip() or not (offer.capital or _FEW_WORDS.match(text, offer.end)):
         return False
     return text[offer.end - 1] == ")" or _FIRST.match(text, offer.end) is not None
 

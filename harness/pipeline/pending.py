@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data.prompts import choice_order, render
@@ -28,7 +28,8 @@ class TaskRun:
     """One task of a run in progress.
 
     `only` names the samples that can be drawn, where that is not all of them: of published
-    responses, one problem may have more than another.
+    responses, one problem may have more than another. `orders` are those in which the choices were
+    shown for published samples.
     """
 
     task: Task
@@ -37,6 +38,7 @@ class TaskRun:
     sampling: Sampling
     folder: TaskFolder
     only: frozenset[tuple[str, int]] | None = None
+    orders: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,8 @@ def units(runs: Sequence[TaskRun], schedule: Schedule[Place]) -> Iterator[Unit]:
 def make_request(unit: Unit) -> tuple[Request, tuple[int, ...] | None]:
     """The request to the engine, and the order in which the choices are shown."""
     run, problem = unit.run, unit.problem
-    order = None
-    if run.protocol.choice_order and problem.choices:
+    order = run.orders.get((problem.id, unit.index))
+    if run.protocol.choice_order not in (None, "published") and problem.choices:
         order = choice_order(
             len(problem.choices),
             run.protocol.choice_order,

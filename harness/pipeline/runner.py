@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -39,7 +40,7 @@ from harness.stats.breakdown import breakdown, open_range
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, read_lines, write_lines
-from harness.storage.run_folder import ErrorRow, ErrorStage, TaskFolder
+from harness.storage.run_folder import ErrorRow, ErrorStage, RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.storage.scores import write_scores
 from harness.types import Grade, Sample, Verdict
@@ -264,9 +265,11 @@ def cut(folder: TaskFolder, k: int) -> None:
 def compute_scores(run: TaskRun) -> TaskScores:
     """The scores of a task from its folder, over the problems of its protocol."""
     statistics = SampleStatistics()
+    stored: Counter[str] = Counter()
     for sample in run.folder.samples():
         if sample.problem_id in run.protocol.problems:
             statistics.add(sample)
+            stored[sample.problem_id] += 1
     scores = score_task(
         run.protocol,
         run.sampling.k,
@@ -275,6 +278,7 @@ def compute_scores(run: TaskRun) -> TaskScores:
         grades=run.folder.grades(),
         failed={row.key for row in run.folder.errors() if row.problem_id in run.protocol.problems},
         samples=statistics,
+        asked=_asked(run, stored),
     )
     found = tallies(run.folder.grades())
     return replace(
@@ -283,6 +287,14 @@ def compute_scores(run: TaskRun) -> TaskScores:
         breakdown=breakdown(run.problems, found),
         range=open_range(run.problems, found),
     )
+
+
+def _asked(run: TaskRun, stored: Mapping[str, int]) -> Mapping[str, int] | None:
+    """The samples asked for by problem, where that is not k: of published responses, all there are."""
+    if run.only is not None:
+        return Counter(id for id, _ in run.only)
+    recorded = RunFolder(run.folder.path.parent).manifest().fingerprint.get("engine") == "recorded"
+    return stored if recorded else None
 
 
 def score(run: TaskRun) -> TaskScores:

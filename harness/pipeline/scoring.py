@@ -87,6 +87,7 @@ def score_task(
     grades: Iterable[Grade],
     failed: set[tuple[str, int]],
     samples: SampleStatistics,
+    asked: Mapping[str, int] | None = None,
 ) -> TaskScores:
     """The scores of a task, without its breakdown and what may have stopped its sampling.
 
@@ -98,13 +99,17 @@ def score_task(
         grades: one per graded sample, in any order.
         failed: (problem id, index) of samples that ended in an internal error.
         samples: their lengths and duplicates.
+        asked: samples asked for by problem, where that is not k for each.
     """
     name = grader.scoring
     by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
     n_errors = lost.total()
     # A problem with more samples than k makes up for none that has fewer.
-    pending = sum(max(0, k - len(row) - lost[id]) for id, row in by_problem.items())
+    pending = sum(
+        max(0, (k if asked is None else asked.get(id, 0)) - len(row) - lost[id])
+        for id, row in by_problem.items()
+    )
     scores: list[Score] = []
     further, partial = _further(by_problem)
     skipped = [SkippedMetric(other, "gives some samples no verdict") for other in partial]

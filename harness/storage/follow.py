@@ -90,6 +90,7 @@ class TaskProgress:
     _samples: Tail
     _grades: Tail
     _errors: Tail
+    published: int | None = None  # samples of an imported file, where problems may differ in number
     sampled: int = 0
     tokens: int = 0
     counted: bool = False
@@ -112,7 +113,7 @@ class TaskProgress:
     @property
     def asked(self) -> int:
         """Samples that the run is to hold."""
-        return self.k * self.problems
+        return self.k * self.problems if self.published is None else self.published
 
     @property
     def graded(self) -> int:
@@ -247,6 +248,9 @@ class RunProgress:
             if task.name not in self.tasks:
                 self.tasks[task.name] = TaskProgress.of(task, k)
             self.tasks[task.name].k = k
+            first = starts[0].plan if starts and self.engine == "recorded" else None
+            if first is not None and task.name in first.tasks:
+                self.tasks[task.name].published = first.tasks[task.name].samples
         moment = time.monotonic() if now is None else now
         began = None
         if len(starts) == 1 and self.since is not None:

@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from harness.data.columns import Columns, plain, value
 from harness.data.datasets import FileDataset
 from harness.data.parsing import parse_row
 from harness.data.readers import read_rows
 from harness.data.selection import Selection, in_words
+from harness.data.shown_choices import ShownChoices
 from harness.engines.recorded import RecordedEngine, Recording
 from harness.errors import DataError, UsageError
+from harness.graders.choice import reference_letter
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import content_hash, make_protocol
@@ -22,23 +24,13 @@ from harness.stats.scores import TaskScores
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
 from harness.tasks.kinds import KINDS
-from harness.types import FinishReason, Problem, Row, Sampling
+from harness.types import FinishReason, Problem, Row, Sample, Sampling
 from harness.workflows.evaluate import run_engine
 from harness.workflows.prepare import Prepared
 
-FIELDS = {
-    "id": ("id", "unique_id", "problem_id", "question_id", "task_id"),
-    "statement": ("statement", "problem", "question", "prompt"),
-    "answer": ("answer", "reference_answer", "expected_answer", "gold", "target"),
-    "responses": ("responses", "completions", "generations", "outputs", "samples"),
-    "response": ("response", "completion", "generation", "output", "text"),
-    "finish_reason": ("finish_reason", "finish_reasons", "stop_reason"),
-}
-"""The fields of an import and, for each, the columns that are tried in this order."""
-
-_EXACT = 2.0**53  # from here a number in JSON may have lost digits
 _CAPPED = {"length", "max_tokens", "max_length"}
 _STOPPED = {"stop", "eos", "end_turn", "stop_sequence", "eos_token"}
+_UNANSWERED = Sample("", 0, None, "", "unknown")
 
 
 @dataclass(slots=True)
@@ -48,6 +40,17 @@ class _Imported:
     problems: dict[str, Problem] = field(default_factory=dict)
     responses: dict[str, list[Recording]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def has_choices(self) -> bool:
+        return any(problem.choices for problem in self.problems.values())
+
+    def recordings(self) -> dict[tuple[str, int], Recording]:
+        return {
+            (id, index): recording
+            for id, responses in self.responses.items()
+            for index, recording in enumerate(responses)
+        }
 
 
 async def import_responses(
@@ -59,6 +62,7 @@ async def import_responses(
     model: str,
     observe: Callable[[Sequence[TaskRun]], Observer],
     selection: Selection | None = None,
+    dataset_order: bool = False,
     take_over: bool = False,
 ) -> list[TaskScores]:
     """Read published responses, grade and score them.
@@ -71,50 +75,55 @@ async def import_responses(
         model: name of the model in reports.
         observe: as in `harness.workflows.evaluate.evaluate`.
         selection: which problems are kept; all by default.
+        dataset_order: letters refer to the choices in the dataset's own order; otherwise the order
+            comes from the file, see `harness.data.shown_choices`.
         take_over: take over a folder whose lock was left by a process on another host.
 
     Raises:
-        DataError: a row lacks a needed column, a response is not a string, the file is empty.
-        UsageError: the task's grader cannot run here.
+        DataError: a row lacks a needed column, its reference cannot be one, a response is not a
+            string, nothing tells the order of the choices, the file is empty.
+        UsageError: the task's grader cannot run here, or has no choices to be ordered.
     """
     task.grader.ready()
-    imported = _read(path, task, columns, selection or Selection())
-    k = max(len(responses) for responses in imported.responses.values())
-    sampling = Sampling(k=k)
-    metrics = task.metrics if task.name not in KINDS else (pass_at(1), cons_at(k))
-    task = replace(task, dataset=FileDataset(path), prompt="", sampling=sampling, metrics=metrics)
-    problems = list(imported.problems.values())
-    left_out = f" ({in_words(imported.left_out)})" if imported.left_out else ""
-    protocol = make_protocol(task, problems, sampling, source=path.name + left_out)
-    recordings = {
-        (id, index): recording
-        for id, responses in imported.responses.items()
-        for index, recording in enumerate(responses)
-    }
+    shown = ShownChoices(Columns(columns), dataset_order)
+    imported = _read(path, task, shown, selection or Selection())
+    if dataset_order and not imported.has_choices:
+        raise UsageError(f"--choice-order dataset: the problems of {task.name} have no choices")
+    recordings = imported.recordings()
     engine = RecordedEngine(recordings, {"file": path.name})
     with RunWriter(output, take_over=take_over) as writer:
-        prepared = [Prepared(task, sampling, problems, protocol, frozenset(recordings))]
+        prepared = [_prepared(path, task, imported, recordings)]
         return await run_engine(writer, model, engine, prepared, observe=observe)
 
 
-def parse_columns(given: Sequence[str]) -> dict[str, str]:
-    """`--map field=column[,field=column..]`, repeatable. UsageError names what is wrong."""
-    columns = {}
-    for part in (part for text in given for part in text.split(",")):
-        name, found, column = part.partition("=")
-        if not found or not column:
-            raise UsageError(f"--map {part!r}: the form is field=column")
-        if name.strip() not in FIELDS:
-            raise UsageError(f"--map {part!r}: the fields are {', '.join(FIELDS)}")
-        columns[name.strip()] = column.strip()
-    return columns
+def _prepared(
+    path: Path, task: Task, imported: _Imported, recordings: Mapping[tuple[str, int], Recording]
+) -> Prepared:
+    """The task as if it had asked for what the file holds."""
+    k = max(len(responses) for responses in imported.responses.values())
+    sampling = Sampling(k=k)
+    task = replace(
+        task,
+        dataset=FileDataset(path),
+        prompt="",
+        sampling=sampling,
+        metrics=task.metrics if task.name not in KINDS else (pass_at(1), cons_at(k)),
+        choice_order="published" if imported.has_choices else None,
+    )
+    problems = list(imported.problems.values())
+    left_out = f" ({in_words(imported.left_out)})" if imported.left_out else ""
+    protocol = make_protocol(task, problems, sampling, source=path.name + left_out)
+    orders = {key: recording.choice_order for key, recording in recordings.items()
+              if recording.choice_order}  # fmt: skip
+    return Prepared(task, sampling, problems, protocol, frozenset(recordings), orders)
 
 
-def _read(path: Path, task: Task, columns: Mapping[str, str], selection: Selection) -> _Imported:
-    imported = _Imported()
+def _read(path: Path, task: Task, shown: ShownChoices, selection: Selection) -> _Imported:
+    imported, columns = _Imported(), shown.columns
     for place, row in read_rows(path):
-        kind = task.name in KINDS
-        problem = _problem(place, row, columns) if kind else parse_row(task, place, row)
+        if isinstance(row.get("doc"), Mapping):  # lm-eval and lighteval: the dataset's own row
+            row = {**row["doc"], **row}
+        problem = _problem(place, row, columns, task)
         reason = selection.leaves_out(problem)
         if reason:
             imported.left_out[reason] += 1
@@ -122,34 +131,70 @@ def _read(path: Path, task: Task, columns: Mapping[str, str], selection: Selecti
         known = imported.problems.setdefault(problem.id, problem)
         if content_hash(known) != content_hash(problem):
             raise DataError(f"{place}: another problem with the id {problem.id!r} came before")
-        imported.responses.setdefault(problem.id, []).extend(_responses(place, row, columns))
+        recordings = _responses(place, row, columns)
+        if problem.choices:
+            orders = shown.orders(place, row, problem, len(recordings))
+            recordings = [
+                replace(recording, choice_order=order)
+                for recording, order in zip(recordings, orders, strict=True)
+            ]
+        imported.responses.setdefault(problem.id, []).extend(recordings)
     if not imported.problems:
         why = f" but {in_words(imported.left_out)}" if imported.left_out else ""
         raise DataError(f"{path}: holds no rows{why}")
+    shown.check(path)
     return imported
 
 
-def _problem(place: str, row: Row, columns: Mapping[str, str]) -> Problem:
-    """A problem by its columns; without an id, one that is derived from the content."""
-    statement, answer = (_need(place, row, columns, name) for name in ("statement", "answer"))
-    problem = Problem(id="", statement=str(statement), answer=str(answer))
-    column = _column(row, columns, "id")
-    return replace(problem, id=str(row[column]) if column else content_hash(problem))
+def _problem(place: str, row: Row, columns: Columns, task: Task) -> Problem:
+    """A problem by the task's own schema, or by its columns for a task that is a kind of answer.
+
+    Without an id a problem of a kind gets one that is derived from its content.
+    """
+    if task.name not in KINDS:
+        known = {
+            name: plain(place, name, name, row[name]) for name in ("id", "answer") if name in row
+        }
+        return parse_row(task, place, {**row, **known})
+    statement, answer = (columns.need(place, row, name) for name in ("statement", "answer"))
+    problem = Problem(id="", statement=str(statement), answer=_reference(place, answer, task))
+    column = columns.find(row, "id")
+    id = None if column is None else plain(place, column, "id", value(row, column))
+    return replace(problem, id=str(id) if column else content_hash(problem))
 
 
-def _responses(place: str, row: Row, columns: Mapping[str, str]) -> list[Recording]:
-    several = _column(row, columns, "responses")
-    one = None if several else _column(row, columns, "response")
+def _reference(place: str, answer: object, task: Task) -> str:
+    """The reference answer as the grader of a kind can read it."""
+    if task.name == "choice":
+        letter = reference_letter(str(answer)) if isinstance(answer, str) else None
+        if letter is None:
+            raise DataError(
+                f"{place}: the reference answer {str(answer)[:80]!r} is no letter of a choice; name "
+                "the column that holds the letter with --map answer=COLUMN"
+            )
+        return letter
+    try:
+        task.grader.grade(Problem(id="", statement="", answer=str(answer)), _UNANSWERED)
+    except DataError as error:
+        raise DataError(
+            f"{place}: {error}; name the column of the reference with --map answer=COLUMN"
+        ) from error
+    return str(answer)
+
+
+def _responses(place: str, row: Row, columns: Columns) -> list[Recording]:
+    several = columns.find(row, "responses")
+    one = None if several else columns.find(row, "response")
     if several is None and one is None:
         raise DataError(
             f"{place}: no column holds the responses; name it with --map responses=COLUMN "
             f"(the row has {', '.join(map(str, row))})"
         )
-    texts = row[several] if several else [row[one or ""]]
+    texts = value(row, several) if several else [value(row, one or "")]
     if not isinstance(texts, list):
         raise DataError(f"{place}: the column {several!r} must hold a list of texts")
-    column = _column(row, columns, "finish_reason")
-    reasons = row[column] if column else None
+    column = columns.find(row, "finish_reason")
+    reasons = value(row, column) if column else None
     if not isinstance(reasons, list):
         reasons = [reasons] * len(texts)
     if len(reasons) != len(texts):
@@ -163,32 +208,3 @@ def _responses(place: str, row: Row, columns: Mapping[str, str]) -> list[Recordi
 def _finish_reason(value: object) -> FinishReason:
     text = str(value).lower()
     return "length" if text in _CAPPED else "stop" if text in _STOPPED else "unknown"
-
-
-def _need(place: str, row: Row, columns: Mapping[str, str], name: str) -> Any:
-    column = _column(row, columns, name)
-    if column is None:
-        raise DataError(
-            f"{place}: no column holds the {name}; name it with --map {name}=COLUMN "
-            f"(the row has {', '.join(map(str, row))})"
-        )
-    value = row[column]
-    if value is None or not str(value).strip():
-        raise DataError(f"{place}: the column {column!r} ({name}) is empty")
-    if isinstance(value, float) and abs(value) >= _EXACT:
-        raise DataError(
-            f"{place}: the column {column!r} ({name}) holds a number too large to be read "
-            "exactly; write it as a string"
-        )
-    return value
-
-
-def _column(row: Row, columns: Mapping[str, str], name: str) -> str | None:
-    if name in columns:
-        if columns[name] not in row:
-            raise DataError(
-                f"--map {name}={columns[name]}: no such column; the rows have "
-                f"{', '.join(map(str, row))}"
-            )
-        return columns[name]
-    return next((column for column in FIELDS[name] if column in row), None)

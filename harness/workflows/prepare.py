@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from harness.data.datasets import select_problems
 from harness.data.selection import in_words
@@ -19,7 +19,7 @@ from harness.workflows.run_settings import RunSettings, configure
 class Prepared:
     """A task under the settings of a run, with its problems, before any model is loaded.
 
-    `only` is as in `harness.pipeline.runner.TaskRun`.
+    `only` and `orders` are as in `harness.pipeline.pending.TaskRun`.
     """
 
     task: Task
@@ -27,6 +27,7 @@ class Prepared:
     problems: Sequence[Problem]
     protocol: Protocol
     only: frozenset[tuple[str, int]] | None = None
+    orders: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
 
     def run(self, folder: TaskFolder) -> TaskRun:
         """The task in its folder."""
@@ -37,6 +38,7 @@ class Prepared:
             sampling=self.sampling,
             folder=folder,
             only=self.only,
+            orders=self.orders,
         )
 
 

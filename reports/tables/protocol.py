@@ -113,6 +113,8 @@ def _guard(protocol: Protocol) -> str:
 
 
 def _choice_order(protocol: Protocol) -> str:
+    if protocol.choice_order == "published":
+        return "as published"
     return (
         f"{protocol.choice_order}, seed {protocol.choice_seed}"
         if protocol.choice_order

@@ -11,21 +11,27 @@ from typing import Any
 
 import pytest
 
+from harness.cli.score_table import finish
+from harness.data.columns import parse_columns
 from harness.errors import DataError, ProtocolMismatch, UsageError
+from harness.pipeline import runner
 from harness.registry import tasks
 from harness.stats.scores import TaskScores
+from harness.storage.follow import RunProgress
 from harness.storage.run_folder import RunFolder
 from harness.task import Task
 from harness.tasks.kinds import KINDS
-from harness.workflows.import_responses import import_responses, parse_columns
+from harness.workflows.import_responses import import_responses
+from harness.workflows.regrade import stored_runs
 
 
 def run_import(
-    path: Path, out: Path, task: Task | None = None, columns: Mapping[str, str] | None = None
-) -> list[TaskScores]:
+    path: Path, out: Path, task: Task | None = None, columns: Mapping[str, str] | None = None,
+    *, dataset_order: bool = False,
+) -> list[TaskScores]:  # fmt: skip
     work = import_responses(
         path, task or KINDS["integer"], columns or {}, out, model="m",
-        observe=lambda _: lambda *_: None,
+        observe=lambda _: lambda *_: None, dataset_order=dataset_order,
     )  # fmt: skip
     return asyncio.run(work)
 
@@ -84,7 +90,9 @@ def test_a_reasoning_is_never_graded(tmp_path: Path) -> None:
     }
 
 
-def test_ragged_responses_make_an_incomplete_run(tmp_path: Path) -> None:
+def test_a_ragged_file_is_complete_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [
         {**ROW, "responses": [r"\boxed{2}", r"\boxed{2}", r"\boxed{2}"]},
         {**ROW, "id": "b", "responses": [r"\boxed{3}"]},
@@ -92,7 +100,16 @@ def test_ragged_responses_make_an_incomplete_run(tmp_path: Path) -> None:
     result = run_import(write(tmp_path / "r.jsonl", rows), tmp_path / "out")[0]
     score = result.scores[0]
     assert (score.value, score.n, score.k) == (0.5, 4, 3)
-    assert (result.complete, result.pending, result.errors) == (False, 2, 0)
+    assert (result.complete, result.pending, result.errors) == (True, 0, 0)
+    (run,) = stored_runs(tmp_path / "out", KINDS.__getitem__)
+    again = runner.score(run)
+    assert (again.complete, again.pending, again.errors) == (True, 0, 0)
+    finish(tmp_path / "out", ["integer"], [result])
+    assert "n≤3" in (said := capsys.readouterr().out)
+    assert "resume" not in said
+    watched = RunProgress(tmp_path / "out")
+    watched.update()
+    assert (watched.asked, watched.complete) == (4, True)
 
 
 def test_a_task_reads_its_own_schema(tmp_path: Path) -> None:
@@ -101,6 +118,34 @@ def test_a_task_reads_its_own_schema(tmp_path: Path) -> None:
     run_import(write(tmp_path / "r.jsonl", [row]), out, tasks()["aime24"])
     assert verdicts(out, "aime24") == {"60.0": "correct", "60.1": "no_answer"}
     assert RunFolder(out).task("aime24").problems()["60"].answer == "2"
+
+
+@pytest.mark.parametrize("answer", ["70", 70, 70.0, ["70"], [70], [70.0], '["70"]', "['70']"])
+def test_a_reference_is_read_for_what_it_is(answer: object, tmp_path: Path) -> None:
+    row = {"id": 60.0, "problem": "1+1?", "answer": answer, "responses": [r"\boxed{70}"]}
+    path = write(tmp_path / "r.jsonl", [row])
+    for name, task in (*KINDS.items(), ("aime24", tasks()["aime24"])):
+        if name == "choice":
+            continue
+        result = run_import(path, tmp_path / name, task)[0]
+        problems = RunFolder(tmp_path / name).task(name).problems()
+        assert (result.scores[0].value, problems["60"].answer) == (1.0, "70")
+
+
+@pytest.mark.parametrize("answer", ["C", "(C)", "c", "C. benzene", "C) benzene", "**C**", ["C"]])
+def test_a_reference_of_a_choice_is_its_letter(answer: object, tmp_path: Path) -> None:
+    row = {"id": "a", "problem": "A) 1 ..", "answer": answer, "responses": ["Answer: C"]}
+    out = tmp_path / "out"
+    result = run_import(write(tmp_path / "r.jsonl", [row]), out, KINDS["choice"])[0]
+    assert result.scores[0].value == 1.0
+    assert RunFolder(out).task("choice").problems()["a"].answer == "C"
+
+
+@pytest.mark.parametrize("answer", [2, "2", 2.0, "benzene", "B or C", "A decrease", ["B", "C"]])
+def test_a_reference_that_is_no_letter_is_an_error(answer: object, tmp_path: Path) -> None:
+    row = {"id": "a", "problem": "A) 1 ..", "answer": answer, "responses": ["Answer: C"]}
+    with pytest.raises(DataError, match="--map answer=COLUMN"):
+        run_import(write(tmp_path / "r.jsonl", [row]), tmp_path / "out", KINDS["choice"])
 
 
 def test_choices_listed_in_the_statement_are_letters(tmp_path: Path) -> None:
@@ -132,6 +177,11 @@ def test_the_same_file_again_adds_nothing_and_another_is_refused(tmp_path: Path)
         ({"id": "a", "answer": "2", "responses": ["x"]}, "no column holds the statement"),
         ({**ROW, "answer": "", "responses": ["x"]}, "'answer' .answer. is empty"),
         ({**ROW, "answer": 10**25, "responses": ["x"]}, "write it as a string"),
+        ({**ROW, "answer": ["2", "3"], "responses": ["x"]}, "2 values.*--map answer=COLUMN"),
+        ({**ROW, "answer": '["2", "3"]', "responses": ["x"]}, "2 values.*--map answer=COLUMN"),
+        ({**ROW, "answer": [], "responses": ["x"]}, "0 values.*--map answer=COLUMN"),
+        ({**ROW, "answer": 2.5, "responses": ["x"]}, "2.5.*--map answer=COLUMN"),
+        ({**ROW, "answer": "none", "responses": ["x"]}, "none.*--map answer=COLUMN"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(row: dict[str, Any], said: str, tmp_path: Path) -> None:

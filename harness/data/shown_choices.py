@@ -1,0 +1,301 @@
+"""In which order a published file shows the choices of a problem. Pure.
+
+A letter means nothing without the order that the model saw. Published files give it as a
+permutation (simple-evals), as the choices in the order shown (lm-eval, evalscope), as the letter
+or index of the right choice (lighteval, open-r1), or in the text of the prompt.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.data.columns import Columns, value
+from harness.errors import DataError, UsageError
+from harness.types import LETTERS, Problem, Row
+
+Order = tuple[int, ...]
+
+LISTED = ("shuffled_choices", "shuffled_options", "choices", "options")
+LETTERED = ("correct_letter", "answer_letter", "gold_letter", "correct_choice", "correct_option",
+            "answer", "gold", "target", "label")  # fmt: skip
+INDEXED = ("gold_index", "correct_index", "answer_index", "answer_idx")
+"""Columns in which published files list the choices as shown, and give the letter of the right one
+or its index from 0."""
+
+_LETTER = re.compile(rf"\s*\(?\s*([{LETTERS}])\s*[).]?\s*")
+_NUMBERS = re.compile(r"\s*\d+(?:[\s,;]+\d+)+\s*")
+_LINES = re.compile(rf"^[ \t]*[*_(]*([{LETTERS}])[).:][*_]*[ \t]+", re.MULTILINE)
+_INLINE = re.compile(rf"(?:^|\s)\(?([{LETTERS}])[).:]\s+")
+_MANY = 5  # problems from which it is no chance that the right choice is always in its own place
+
+
+class _Sign(NamedTuple):
+    """Something in a row that tells an order; `whole` unless it tells the right choice's place only."""
+
+    where: str
+    order: Order
+    whole: bool = True
+
+
+@dataclass(slots=True)
+class ShownChoices:
+    """Reads the orders of a file, row by row, and `check`s them at its end.
+
+    Args:
+        columns: of the file.
+        dataset: whether the user states that letters refer to the dataset's own order.
+
+    Raises:
+        UsageError: the user states that and maps a column, too.
+    """
+
+    columns: Columns
+    dataset: bool = False
+    _as_stored: set[str] = field(
+        default_factory=set
+    )  # problems that a column shows as the dataset does
+    _doubtful: bool = False  # a list of the choices was all that there was: it may be the dataset's
+    _certain: bool = False  # a permutation, a prompt or another order than the dataset's was seen
+
+    def __post_init__(self) -> None:
+        if self.dataset and "choice_order" in self.columns.given:
+            raise UsageError("--choice-order dataset and --map choice_order: give one of them")
+
+    def orders(self, place: str, row: Row, problem: Problem, n: int) -> list[Order]:
+        """The orders of a row's n responses; every sign of the order in the row must agree.
+
+        Args:
+            place: of the row, for messages.
+            row: of the file.
+            problem: that the row was parsed to.
+            n: how many responses the row holds.
+
+        Raises:
+            DataError: the row gives no order, one that cannot be, or two that differ.
+        """
+        stored = tuple(range(len(problem.choices)))
+        signs = self._prompt(place, row, problem)
+        column = None if self.dataset else self.columns.find(row, "choice_order")
+        if self.dataset:
+            _agree(
+                place,
+                problem,
+                [_Sign("--choice-order dataset", stored), *signs, *_lettered(row, problem)],
+            )
+            return [stored] * n
+        if column is not None:
+            self._certain = True
+            orders = _in_column(place, column, value(row, column), problem, n)
+            for order in orders:
+                _agree(place, problem, [order, *signs])
+            return [order.order for order in orders]
+        letters = _lettered(row, problem)
+        signs += [*_listed_in_row(row, problem), *letters]
+        if not signs:
+            raise DataError(f"{place}: nothing says in which order the choices of problem "
+                            f"{problem.id!r} were shown. {_ADVICE}")  # fmt: skip
+        _agree(place, problem, signs)
+        self._certain |= signs[0].where.startswith("the prompt") or signs[0].order != stored
+        self._doubtful |= not letters
+        self._as_stored.add(problem.id)
+        return [signs[0].order] * n
+
+    def check(self, path: Path) -> None:
+        """Refuse a file whose columns show every problem as the dataset does: nobody shuffled those.
+
+        Raises:
+            DataError: so it is, for five problems or more, or for one without the letter of the
+                right choice.
+        """
+        if not self._certain and (self._doubtful or len(self._as_stored) >= _MANY):
+            raise DataError(f"{path}: in all of its rows the columns show the choices as the dataset does, "
+                            f"which says nothing about the order that the model saw. {_ADVICE}")  # fmt: skip
+
+    def _prompt(self, place: str, row: Row, problem: Problem) -> list[_Sign]:
+        column = self.columns.find(row, "prompt")
+        texts = (
+            None if column is None else _options(_text(value(row, column)), len(problem.choices))
+        )
+        if column is None or texts is None:
+            return []
+        order = _match(texts, problem.choices)
+        if order is None:
+            raise DataError(
+                f"{place}: the prompt in the column {column!r} lists other choices than problem "
+                f"{problem.id!r} has; if that is no prompt, name the one that is: --map prompt=COLUMN"
+            )
+        return [_Sign(f"the prompt ({column!r})", order)]
+
+
+_ADVICE = (
+    "Name the column that tells it with --map choice_order=COLUMN (a permutation such as [2, 0, 1, 3], "
+    "the choices as shown, or the letter of the right one), or state with --choice-order dataset "
+    "that letters refer to the dataset's own order"
+)
+
+
+def _agree(place: str, problem: Problem, signs: Sequence[_Sign]) -> None:
+    """Raises DataError where two signs differ."""
+    first = signs[0]
+    right = problem.choices.index(problem.answer or "")
+    for other in signs[1:]:
+        same_place = first.order.index(right) == other.order.index(right)
+        if not same_place or (first.whole and other.whole and first.order != other.order):
+            raise DataError(
+                f"{place}: {first.where} and {other.where} show the choices of problem {problem.id!r} "
+                f"in different orders: the right one is {LETTERS[first.order.index(right)]} in one and "
+                f"{LETTERS[other.order.index(right)]} in the other. {_ADVICE}"
+            )
+
+
+def _in_column(place: str, column: str, found: object, problem: Problem, n: int) -> list[_Sign]:
+    """The orders in the column of the field choice_order: one for all responses, or one for each."""
+    found = _decoded(found)
+    each = isinstance(found, list) and len(found) == n and all(
+        isinstance(item, list) or (isinstance(item, str) and _LETTER.fullmatch(item)) for item in found
+    )  # fmt: skip
+    values = found if each and isinstance(found, list) else [found] * n
+    orders = [_order(item, problem) for item in values]
+    where = f"the column {column!r}"
+    if None in orders:
+        raise DataError(
+            f"{place}: {where} (choice_order) holds {str(found)[:200]!r}, which is no order of the "
+            f"{len(problem.choices)} choices of problem {problem.id!r}: a permutation of their numbers from 0, "
+            "the choices as shown, or the letter of the right one is needed"
+        )
+    whole = not any(isinstance(_decoded(item), str | int | float) for item in values)
+    return [_Sign(where, order, whole) for order in orders if order is not None]
+
+
+def _decoded(found: object) -> object:
+    """A list or object that was written as text, as in CSV; "2,0,1,3" as the list of its numbers."""
+    if isinstance(found, str) and found.lstrip().startswith(("[", "{")):
+        try:
+            return json.loads(found)
+        except ValueError:
+            return found
+    if isinstance(found, str) and _NUMBERS.fullmatch(found):
+        return [int(number) for number in re.findall(r"\d+", found)]
+    return found
+
+
+def _order(found: object, problem: Problem) -> Order | None:
+    """The order that a value tells; None where it tells none."""
+    found = _decoded(found)
+    if isinstance(found, Mapping):
+        found = [found.get(letter) for letter in LETTERS[: len(found)]]
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        if sorted(map(str, found)) == sorted(map(str, range(len(problem.choices)))):
+            return tuple(int(number) for number in found)
+        return _match([str(text) for text in found], problem.choices)
+    if isinstance(found, float) and found == int(found):
+        found = int(found)
+    if isinstance(found, str) and (letter := _LETTER.fullmatch(found)):
+        found = LETTERS.index(letter[1])
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < len(problem.choices):
+        return _with_right_at(found, problem)
+    return None
+
+
+def _with_right_at(place: int, problem: Problem) -> Order:
+    """The right choice at a place, the others as the dataset has them: which of them is where plays no part."""
+    right = problem.choices.index(problem.answer or "")
+    order = [number for number in range(len(problem.choices)) if number != right]
+    return (*order[:place], right, *order[place:])
+
+
+def _listed_in_row(row: Row, problem: Problem) -> list[_Sign]:
+    """The columns that list the choices, in one column or in one for each."""
+    n = len(problem.choices)
+    lists = [(name, row[name]) for name in LISTED
+             if isinstance(_decoded(row.get(name)), list | Mapping)]  # fmt: skip
+    for names in ([f"choice{i}" for i in range(1, n + 1)], list(LETTERS[:n])):
+        if all(name in row for name in names):
+            lists.append((names[0], [row[name] for name in names]))
+    signs = [(name, _order(found, problem)) for name, found in lists]
+    return [_Sign(f"the column {name!r}", order) for name, order in signs if order is not None]
+
+
+def _lettered(row: Row, problem: Problem) -> list[_Sign]:
+    """The columns that give the letter or the index of the right choice."""
+    found = [(name, row[name]) for name in LETTERED if isinstance(row.get(name), str)]
+    found += [(name, row[name]) for name in INDEXED if isinstance(row.get(name), int | float | str)]
+    signs = [
+        (name, _order(_int(given) if name in INDEXED else given, problem)) for name, given in found
+    ]
+    return [
+        _Sign(f"the column {name!r}", order, whole=False)
+        for name, order in signs
+        if order is not None
+    ]
+
+
+def _int(found: object) -> object:
+    return int(found) if isinstance(found, str) and found.strip().isdecimal() else found
+
+
+# Texts
+
+
+def _text(found: object) -> str:
+    """The text of a prompt: a string, or all strings of messages and arguments but the model's own."""
+    if isinstance(found, str):
+        decoded = _decoded(found)
+        return found if isinstance(decoded, str) else _text(decoded)
+    if isinstance(found, Mapping):
+        return "" if found.get("role") == "assistant" else _text(list(found.values()))
+    if isinstance(found, Sequence):
+        return "\n\n".join(_text(item) for item in found)
+    return ""
+
+
+def _options(prompt: str, n: int) -> list[str] | None:
+    """The texts behind the last labels A, B, .. of a prompt; None where it lists none."""
+    for labels in (_LINES, _INLINE):
+        found = list(labels.finditer(prompt))
+        for last in range(len(found) - n, -1, -1):
+            run = found[last : last + n]
+            if [label[1] for label in run] == list(LETTERS[:n]):
+                ends = [label.start() for label in run[1:]] + [len(prompt)]
+                return [prompt[label.end() : end] for label, end in zip(run, ends, strict=True)]
+    return None
+
+
+def _match(texts: Sequence[str], choices: Sequence[str]) -> Order | None:
+    """For each text the number of the choice that it is; the last may go on behind its choice."""
+    if len(texts) != len(choices):
+        return None
+    for key in (_collapsed, _without_notes):
+        keys = [key(choice) for choice in choices]
+        if key is _without_notes and len(set(keys)) < len(keys):
+            return None
+        order: list[int] = []
+        for number, text in enumerate(texts):
+            shown = key(_LABEL.sub("", text, count=1))
+            free = [i for i in range(len(choices)) if i not in order]
+            same = [i for i in free if keys[i] in (shown, key(text))]
+            if not same and number == len(texts) - 1:
+                same = [i for i in free if keys[i] and shown.startswith(keys[i])]
+            if not same:
+                break
+            order.append(same[0])
+        else:
+            return tuple(order)
+    return None
+
+
+_LABEL = re.compile(rf"\A\s*\(?[{LETTERS}][).:]\s+")
+
+
+def _collapsed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _without_notes(text: str) -> str:
+    """As lm-eval cleans a choice, without [notes]; and without blanks."""
+    return re.sub(r"\[.*?\]|\s+", "", text.replace(" [title]", ". "))
