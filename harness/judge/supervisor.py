@@ -169,7 +169,7 @@ class Judge:
             with sealed(encoded(case.submission.source)) as program:
                 return run_tests(worker, case, program)
         try:
-            binary = self._compiler.binary(worker, compiled, case.submission.source)
+            binary = self._compiler.binary(worker, compiled, case.submission)
         except CannotCompile as error:
             return Result(Verdict.COMPILE_ERROR, detail=str(error))
         try:

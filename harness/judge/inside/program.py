@@ -142,7 +142,7 @@ def _run(job: dict[str, Any]) -> NoReturn:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if job["mode"] == "official":
-        livecodebench.run(code, _RESULT_FD)
+        livecodebench.run(code, _RESULT_FD, job["runner"])
     if job["mode"] == "function":
         _function(code, job["function"], job["restricted"])
     _script(code, job)
