@@ -3,7 +3,8 @@
 A problem is judged with its own limits on the official tests, and on the generated ones where
 the official tests are cut; a generated checker decides where several outputs are right. What
 cannot be judged (interactive problems, those without whole tests) is left out and counted. The
-language's fence tells Python from C++; both have the limits of the problem, as on Codeforces.
+language's fence tells Python from C++; both have the limits of the problem, as on Codeforces, and
+C++ is compiled with ONLINE_JUDGE defined, as there.
 The editorial is never read. `harness rating` turns a run into a rating. A row, made up, without the
 parts of its statement that are not read here:
 
@@ -159,7 +160,12 @@ CODEFORCES = Task(
     ),
     parse=parse,
     prompt=PROMPT,
-    grader=Code(language=None, checker="tokens", factors={"cpp": 1.0, "python": 1.0}),
+    grader=Code(
+        language=None,
+        checker="tokens",
+        factors={"cpp": 1.0, "python": 1.0},
+        defines=("ONLINE_JUDGE",),
+    ),
     metrics=(pass_at(1),),
     sampling=Sampling(k=8, temperature=0.6, top_p=0.95, max_tokens=32768),
 )

@@ -10,6 +10,7 @@ import click
 from harness.cli.interrupt import run_async
 from harness.cli.progress import task_progress
 from harness.cli.score_table import finish
+from harness.judge.scoring import SCORINGS
 
 
 @click.command("import")
@@ -20,7 +21,7 @@ from harness.cli.score_table import finish
 @click.option("--map", "columns", multiple=True, metavar="FIELD=COLUMN[,..]",
               help="Which column holds id, statement, answer, response or responses, or "
               "finish_reason; others are found by their names. Repeatable.")  # fmt: skip
-@click.option("--scoring", type=click.Choice(["process", "lcb-official"]),
+@click.option("--scoring", type=click.Choice(SCORINGS),
               help="How programs are run: as processes, or as LiveCodeBench's own runner does. "
               "livecodebench reports both by default.")  # fmt: skip
 @click.option("--window", metavar="M..M", help="Only problems of these months, both included: "

@@ -10,16 +10,10 @@ from typing import Literal
 
 from harness.judge import checkers
 from harness.judge.languages import language
+from harness.judge.scoring import Scoring
 from harness.judge.submission import Submission
 from harness.judge.worker import Job, JobResult, Worker, encoded, last_line, sealed
 from harness.types import Limits, TestCase, Verdict
-
-Scoring = Literal["process", "lcb-official", "lcb-official-2025-05"]
-"""How a program is run: as a process, or as LiveCodeBench's runner does.
-
-lcb-official           the runner of January 2025, which the numbers of the R1 paper's time used
-lcb-official-2025-05   the runner as of its newest commit, which gives standard input a buffer
-"""
 
 OUTPUT_BYTES = 64 << 20
 PROCESSES = 128

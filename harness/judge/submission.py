@@ -24,7 +24,9 @@ _FENCE = re.compile(
 )
 _TAG = re.compile(r"[{.]*(?P<tag>[\w+#-]+(?:\.[\w]+)*(?: [0-9][0-9a-z.]*)?)?")
 _PYTHON = re.compile(r"(?:python|pypy|py)[-_ ]?(?:[23](?:[._-]?[0-9]+)*)?")
-_CPP_TAG = re.compile(r"(?:c\+\+|cpp|cxx|cc|gnu\+\+|gnucpp|g\+\+|gcc|c)[-_ ]?(?P<year>[0-9][0-9a-z])?")
+_CPP_TAG = re.compile(
+    r"(?:c\+\+|cpp|cxx|cc|gnu\+\+|gnucpp|g\+\+|gcc|c)[-_ ]?(?P<year>[0-9][0-9a-z])?"
+)
 _CPP = re.compile(r"^\s*#\s*include\b|\bint\s+main\s*\(", re.MULTILINE)
 _WRITES = re.compile(r"\b(?:print|write|writelines)\b")
 _NEUTRAL = ("", "code", "solution", "program", "plaintext", "plain")
@@ -135,7 +137,7 @@ def between_the_last_fences(response: str, language: str) -> Submission | None:
     """The text between the last two lines that hold three backticks, as LiveCodeBench takes it."""
     lines = response.split("\n")
     fences = [number for number, line in enumerate(lines) if "```" in line]
-    if len(fences) < 2:  # noqa: PLR2004 (two fences)
+    if len(fences) < 2:
         return None
     text = "\n".join(lines[fences[-2] + 1 : fences[-1]])
     return Submission(text, language) if text.strip() else None
@@ -158,7 +160,8 @@ def last_of_a_language(response: str, languages: Sequence[str]) -> Submission | 
         if block.tag in _MARKDOWN and (inner := last_of_a_language(block.text, languages)):
             return inner
     if found and not found[-1].closed and _is_whole(found[-1]):
-        if language := _accepted(found[-1], languages):
+        language = _accepted(found[-1], languages)
+        if language:
             return Submission(found[-1].text, language)
     if not complete:
         return None

@@ -73,7 +73,16 @@ def test_the_last_block_of_the_language(response: str, source: str) -> None:
 
 @pytest.mark.parametrize(
     "response",
-    [None, "", "print(1)", "`x`", "```python\nprint((1", "```python\ndef f(:", "```\n5", "```bash\nls"],
+    [
+        None,
+        "",
+        "print(1)",
+        "`x`",
+        "```python\nprint((1",
+        "```python\ndef f(:",
+        "```\n5",
+        "```bash\nls",
+    ],
 )
 def test_no_block(response: str | None) -> None:
     assert extract(response) is None

@@ -75,7 +75,7 @@ def test_a_row_has_its_own_limits_and_tests() -> None:
     assert problem.limits == Limits(1.5, 256)
     assert (problem.provenance.contest, problem.provenance.index) == ("9001", "A")
     assert problem.provenance.date == date(2024, 12, 3)
-    assert CODEFORCES.grader.version == "code/1+cpp-time-x1+python-time-x1"
+    assert CODEFORCES.grader.version == "code/2+cpp-time-x1+python-time-x1"
 
 
 def test_the_editorial_is_nowhere_and_the_limits_are_in_the_prompt() -> None:

@@ -89,7 +89,7 @@ def run(code: types.CodeType, result: int, runner: str) -> NoReturn:
     """
     text = sys.stdin.read()
     # As in a worker of multiprocessing: the module's imports find an empty standard input.
-    sys.stdin = given = open(os.open(os.devnull, os.O_RDONLY), closefd=False)  # noqa: SIM115, PTH123
+    sys.stdin = given = open(os.open(os.devnull, os.O_RDONLY), closefd=False)  # noqa: SIM115
     os.dup2(given.fileno(), 0)
     leave = os._exit
     restrict()
@@ -104,7 +104,7 @@ def run(code: types.CodeType, result: int, runner: str) -> NoReturn:
     patched.readlines = lambda *_: text.split("\n")
     patched.read = lambda *_: text
     sys.stdout = printed
-    sys.stdin = io.StringIO(text) if runner == "lcb-official" else _Stdin(text)  # type: ignore[assignment]
+    sys.stdin = io.StringIO(text) if runner == "lcb-official" else _Stdin(text)
     with contextlib.suppress(SystemExit):
         module.wrapped_function()
     printed_text = printed.getvalue()
