@@ -1,9 +1,11 @@
 """Codeforces problems as open-r1/codeforces has them: 468 of late 2024 and early 2025 (its test split).
 
 A problem is judged with its own limits on the official tests, and on the generated ones where
-the official tests are cut; a generated checker decides where several outputs are right. What
+the official tests are cut; a generated checker decides where several outputs are right, and case
+does not matter where the statement lets letters be printed in any. What
 cannot be judged (interactive problems, those without whole tests) is left out and counted. The
-language's fence tells Python from C++; both have the limits of the problem, as on Codeforces.
+language's fence tells Python from C++; both have the limits of the problem, as on Codeforces, and
+C++ is compiled with ONLINE_JUDGE defined, as there.
 The editorial is never read. `harness rating` turns a run into a rating. A row, made up, without the
 parts of its statement that are not read here:
 
@@ -17,6 +19,7 @@ parts of its statement that are not read here:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +37,16 @@ PROMPT = """\
 
 Solve this problem with a program in C++17 or Python 3 that keeps within the limits. Put the whole \
 program in one ```cpp or ```python block."""
+CASELESS = """\
+import sys
+due, found = (open(path).read().lower().split() for path in sys.argv[2:4])
+print(int(due == found))
+"""
+"""The checker where letters may be printed in any case, as most statements with YES and NO say."""
+
+_ANY_CASE = re.compile(
+    r"\b(?:print|output)\b[^.\n]{1,80}\bin any (?:case|register)\b", re.IGNORECASE
+)
 REPO = "open-r1/codeforces"
 REVISION = "fbe3f6e903ee854eec2e69e9d96d0306cde59baf"
 
@@ -128,13 +141,19 @@ def parse(row: Row) -> Problem:
 
 
 def _judging(row: Row) -> Judging:
-    checker = row["generated_checker"] or None
+    checker = row["generated_checker"] or (CASELESS if _in_any_case(row) else None)
     mode = row["input_mode"]
     if mode == "file":
         return Judging(checker=checker, input_file="input.txt", output_file="output.txt")
     if mode != "stdio":
         raise ValueError(f"{mode!r}: stdio or file is known")
     return Judging(checker=checker)
+
+
+def _in_any_case(row: Row) -> bool:
+    """Whether the statement lets a program print letters in any case."""
+    parts = (row["description"], row["output_format"], row["note"])
+    return any(_ANY_CASE.search(part) for part in parts if part)
 
 
 def statement(row: Row) -> str:
@@ -159,7 +178,12 @@ CODEFORCES = Task(
     ),
     parse=parse,
     prompt=PROMPT,
-    grader=Code(language=None, checker="tokens", factors={"cpp": 1.0, "python": 1.0}),
+    grader=Code(
+        language=None,
+        checker="tokens",
+        factors={"cpp": 1.0, "python": 1.0},
+        defines=("ONLINE_JUDGE",),
+    ),
     metrics=(pass_at(1),),
     sampling=Sampling(k=8, temperature=0.6, top_p=0.95, max_tokens=32768),
 )

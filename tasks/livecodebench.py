@@ -4,7 +4,8 @@ The hub's six files are read directly. A release is the first of them up to one 
 problems up to January 2025), v5 is the fifth alone, v4_v5 two. DeepSeek-R1 reports the window
 2024-08..2025-01 (arXiv 2501.12948, section 3). The prompt is LiveCodeBench's format, word for word
 (lcb_runner/prompts/code_generation.py), without a system prompt, as R1's README asks; k = 16 as
-open-r1, since the paper gives none. The errata are those of LiveCodeBench's ERRATA.md (6ebcdda).
+open-r1, since the paper gives none. The errata are those of LiveCodeBench's ERRATA.md as of its
+newest commit (28fef95). The submission is taken by LiveCodeBench's own rule.
 A row, made up; private tests may be packed, see `harness.judge.formats`:
 
     {"question_id": "x1_a", "question_title": "Double", "question_content": "Double the integer.",
@@ -39,14 +40,14 @@ when the python program runs, it reads the inputs, runs the algorithm and writes
 """
 ERRATA = {
     **dict.fromkeys(
-        ("abc311_c", "abc326_d", "abc327_b", "abc333_e", "abc343_e", "abc362_c",
-         "find-words-containing-character", "find-the-peaks",
+        ("abc311_c", "abc326_d", "abc327_b", "abc333_e", "abc343_a", "abc343_e", "abc362_c",
+         "arc185_c", "find-words-containing-character", "find-the-peaks",
          "generate-binary-strings-without-adjacent-zeros"),
         "several outputs are right and the tests accept one",
     ),
     **dict.fromkeys(("abc337_e", "abc355_e"), "interactive"),
     **dict.fromkeys(
-        ("abc350_c", "apply-operations-to-make-string-empty", "most-frequent-ids"),
+        ("abc350_c", "arc189_a", "apply-operations-to-make-string-empty", "most-frequent-ids"),
         "tests that are wrong",
     ),
 }  # fmt: skip
@@ -92,7 +93,9 @@ LIVECODEBENCH = Task(
     dataset=HubParts(tuple(_part(number) for number in range(1, 7)), names=("livecodebench",)),
     parse=parse,
     prompt=PROMPT,
-    grader=Code(language="python", checker="lcb", prelude=True, also=("lcb-official",)),
+    grader=Code(
+        language="python", checker="lcb", prelude=True, also=("lcb-official",), rule="livecodebench"
+    ),
     metrics=(pass_at(1),),
     sampling=Sampling(k=16, temperature=0.6, top_p=0.95, max_tokens=32768),
 )

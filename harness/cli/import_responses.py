@@ -10,6 +10,7 @@ import click
 from harness.cli.interrupt import run_async
 from harness.cli.progress import task_progress
 from harness.cli.score_table import finish
+from harness.judge.scoring import SCORINGS
 
 
 @click.command("import")
@@ -24,7 +25,7 @@ from harness.cli.score_table import finish
 @click.option("--choice-order", type=click.Choice(["dataset"]),
               help="dataset: the letters of the responses refer to the choices in the dataset's own "
               "order. By default the order comes from the file.")  # fmt: skip
-@click.option("--scoring", type=click.Choice(["process", "lcb-official"]),
+@click.option("--scoring", type=click.Choice(SCORINGS),
               help="How programs are run: as processes, or as LiveCodeBench's own runner does. "
               "livecodebench reports both by default.")  # fmt: skip
 @click.option("--window", metavar="M..M", help="Only problems of these months, both included: "

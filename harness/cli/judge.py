@@ -8,16 +8,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.errors import DataError, HarnessError, Incomplete, UsageError
-from harness.judge import Judge, Result, Scoring, Submission
+from harness.judge import Judge, Result, Rule, Submission
 from harness.judge.checkers import checker as named_checker
 from harness.judge.formats import BatchRow, batch_row
 from harness.judge.languages import LANGUAGES
+from harness.judge.scoring import SCORINGS, Scoring
 from harness.types import Limits, Row, TestCase, Verdict
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
               help="Test cases: rows with input and output, and for a function also function.")  # fmt: skip
 @click.option("--language", type=click.Choice(list(LANGUAGES)),
               help="Language of the program; by default taken from its file name.")  # fmt: skip
-@click.option("--scoring", type=click.Choice(get_args(Scoring)), default="process",
+@click.option("--scoring", type=click.Choice(SCORINGS), default="process",
               show_default=True, help="Run it as a process, or as LiveCodeBench's own runner does.")  # fmt: skip
 @click.option("--checker", metavar="NAME", help="How outputs are compared: tokens (the default), "
               "lines, lcb, floats, floats:1e-9, yes-no, unordered.")  # fmt: skip
@@ -91,7 +93,8 @@ def judge(
         raise UsageError(f"--batch {batch} and a program: give one of the two")
     if output is None:
         raise UsageError(f"--batch {batch} needs -o F.jsonl for its verdicts")
-    items = [_with(one, language, checker) for one in _items(batch)]
+    rule: Rule = "language" if scoring == "process" else "livecodebench"
+    items = [_with(one, language, checker) for one in _items(batch, rule)]
     count = workers or max(1, len(os.sched_getaffinity(0)))
     with Judge(workers=count, python=judge_python, unsafe=unsafe_judge) as running:
         errors = _judge_batch(
@@ -117,10 +120,10 @@ def _single(program: Path, tests: Path, language: str | None, checker: str) -> B
     return BatchRow(str(program), Submission(source, known), tuple(cases), checker)
 
 
-def _items(batch: Path) -> Iterator[BatchRow]:
+def _items(batch: Path, rule: Rule) -> Iterator[BatchRow]:
     for place, row in _rows(batch):
         try:
-            yield batch_row(row)
+            yield batch_row(row, rule)
         except DataError as error:
             raise DataError(f"{place}: {error}") from None
 
@@ -129,7 +132,7 @@ def _with(one: BatchRow, language: str | None, checker: str | None) -> BatchRow:
     """The row with the options of the command line in place of its own."""
     submission = one.submission
     if language and submission:
-        submission = Submission(submission.source, language, submission.prelude)
+        submission = replace(submission, language=language)
     return BatchRow(one.id, submission, one.tests, checker or one.checker)
 
 

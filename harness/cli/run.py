@@ -11,6 +11,7 @@ from harness.cli.engine_options import engine_args
 from harness.cli.interrupt import run_async
 from harness.cli.progress import task_progress
 from harness.cli.score_table import finish
+from harness.judge.scoring import SCORINGS
 
 
 @click.command()
@@ -68,7 +69,7 @@ from harness.cli.score_table import finish
 @click.option("--extract", type=click.Choice(["strict", "lenient"]),
               help="Where to look for the answer: box and answer phrase (strict, the default), or "
               "also the closing sentence.")  # fmt: skip
-@click.option("--scoring", type=click.Choice(["process", "lcb-official"]),
+@click.option("--scoring", type=click.Choice(SCORINGS),
               help="How programs are run: as processes, or as LiveCodeBench's own runner does. "
               "livecodebench reports both by default.")  # fmt: skip
 @click.option(

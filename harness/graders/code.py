@@ -1,4 +1,4 @@
-"""Programs: the last code block of a response, judged on the problem's test cases."""
+"""Programs: the submission in a response, judged on the problem's test cases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from functools import cache
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
 from harness.interfaces import Grader
-from harness.judge import Judge, ProgramChecker, Result, Scoring, Submission, extract
+from harness.judge import Judge, ProgramChecker, Result, Rule, Submission, extract
+from harness.judge.scoring import Scoring
 from harness.judge.supervisor import worst_case_seconds
 from harness.types import Grade, Limits, Problem, Sample, Verdict
 
@@ -31,7 +32,9 @@ class Code(Grader):
         scoring: run programs as processes, or as LiveCodeBench's runner does.
         also: further scorings, whose verdicts go to `Grade.also`; an internal error under any of
             them makes the whole grade an `error`.
+        rule: how the submission is taken from a response, see `harness.judge.submission`.
         prelude: put LiveCodeBench's import header before Python programs.
+        defines: macros that C++ programs are compiled with.
         factors: per language, the factor on every problem's CPU limit.
         limits: of problems that state none.
         unsafe: judge without a sandbox; part of the version, and so of every score.
@@ -42,7 +45,9 @@ class Code(Grader):
     checker: str = "tokens"
     scoring: Scoring = "process"
     also: tuple[Scoring, ...] = ()
+    rule: Rule = "language"
     prelude: bool = False
+    defines: tuple[str, ...] = ()
     factors: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
     limits: Limits = field(default_factory=Limits)
     unsafe: bool = False
@@ -58,7 +63,7 @@ class Code(Grader):
         marks: list[str] = [] if self.scoring == "process" else [self.scoring]
         marks += [f"{name}-time-x{factor:g}" for name, factor in dict(self.factors).items()]
         marks += ["unsafe-judge"] if self.unsafe else []
-        return "+".join(["code/1", *marks])
+        return "+".join(["code/2", *marks])
 
     def budget(self, problem: Problem) -> float:
         """Upper bound of the seconds that one sample takes; the judge's own limits lie below it."""
@@ -77,12 +82,12 @@ class Code(Grader):
         if not problem.tests:
             raise DataError(f"problem {problem.id} has no tests to judge a program by")
         languages = LANGUAGES if self.language is None else (self.language,)
-        submission = extract(sample.response, languages)
+        submission = extract(sample.response, languages, self.rule)
         if submission is None:
             verdict, stage, answer = no_answer(sample), "no code block", None
             also = dict.fromkeys(self.also, verdict)
         else:
-            program = replace(submission, prelude=self.prelude)
+            program = replace(submission, prelude=self.prelude, defines=self.defines)
             result = self._judge(problem, program, self.scoring)
             also = {name: self._judge(problem, program, name).verdict for name in self.also}
             failed = Verdict.ERROR in also.values()

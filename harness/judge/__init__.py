@@ -14,6 +14,7 @@ From the outside in:
 and beside them:
 
     submission   takes the program from a response
+    scoring      the ways to run a program, by name
     languages    how a program in each language is compiled and run
     compiler     compiles C++ in the sandbox, with a cache
     checkers     compare an output with the expected output
@@ -22,9 +23,9 @@ and beside them:
     self_test    hostile programs that must fail on this machine, for `harness doctor`
 """
 
-from harness.judge.run_case import ProgramChecker, Result, Scoring
+from harness.judge.run_case import ProgramChecker, Result
 from harness.judge.self_test import check
-from harness.judge.submission import Submission, extract
+from harness.judge.submission import Rule, Submission, extract
 from harness.judge.supervisor import Judge
 
-__all__ = ["Judge", "ProgramChecker", "Result", "Scoring", "Submission", "check", "extract"]
+__all__ = ["Judge", "ProgramChecker", "Result", "Rule", "Submission", "check", "extract"]

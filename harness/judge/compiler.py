@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.judge.languages import HEADER_SOURCE, SOURCE, Cpp
 from harness.judge.run_case import PROCESSES, wall_limit
+from harness.judge.submission import Submission
 from harness.judge.worker import Job, JobResult, Worker, encoded, sealed, sealed_fd
 from harness.types import Limits
 
@@ -46,22 +47,23 @@ class Compiler:
         self._binaries.clear()
         self._headers.clear()
 
-    def binary(self, worker: Worker, language: Cpp, source: str) -> int:
+    def binary(self, worker: Worker, language: Cpp, submission: Submission) -> int:
         """A descriptor of the compiled program, from the cache if it holds it; the caller closes it.
 
         Raises:
             CannotCompile: the compiler refuses the program.
             HarnessError: there is no compiler, or it cannot compile its own headers.
         """
-        text = encoded(source)
-        key = hashlib.sha256(repr(language.command()).encode() + text).hexdigest()
+        text = encoded(submission.source)
+        command = language.command(submission.defines)
+        key = hashlib.sha256(repr(command).encode() + text).hexdigest()
         with self._lock:
             known = self._binaries.get(key)
             if known is not None:
                 self._binaries.move_to_end(key)
                 return os.dup(known)
             header = self._header(worker, language)
-        result = _compile(worker, language.command(), text, "program", header)
+        result = _compile(worker, command, text, "program", header)
         if result.status != 0 or not result.output:
             raise CannotCompile(_compiler_says(result))
         with self._lock:

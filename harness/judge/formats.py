@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.data.reasoning import split_reasoning
 from harness.errors import DataError
-from harness.judge.submission import Submission, extract
+from harness.judge.submission import Rule, Submission, extract
 from harness.types import Row, TestCase
 
 _MAX_PAYLOAD = 2 << 30  # bytes of one problem's tests when unpacked
@@ -29,8 +29,8 @@ class BatchRow:
     checker: str
 
 
-def batch_row(row: Row) -> BatchRow:
-    """Parse one row of a batch file, in either of the two schemas.
+def batch_row(row: Row, rule: Rule = "language") -> BatchRow:
+    """Parse one row of a batch file, in either of the two schemas, a response by a rule.
 
     Raises:
         DataError: the row is in neither, or its tests cannot be decoded.
@@ -45,7 +45,7 @@ def batch_row(row: Row) -> BatchRow:
     if "code" in row:
         found: Submission | None = Submission(row["code"])
     elif "response" in row:
-        found = extract(split_reasoning(row["response"])[1])
+        found = extract(split_reasoning(row["response"])[1], rule=rule)
     else:
         raise DataError("the row has neither code nor response")
     if found is not None:

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +51,13 @@ class Cpp:
             )
         return found
 
-    def command(self) -> tuple[str, ...]:
-        """Compile the source to the file `program`."""
+    def command(self, defines: Sequence[str] = ()) -> tuple[str, ...]:
+        """Compile the source to the file `program`, with macros defined.
+
+        The compiled header is used all the same: it knows none of their names.
+        """
         return (
-            self.compiler(), *self.flags, "-I", HEADERS, "-fdiagnostics-color=never",
+            self.compiler(), *self.flags, *(f"-D{name}" for name in defines), "-I", HEADERS, "-fdiagnostics-color=never",
             "-fmax-errors=3", SOURCE, "-o", "program",
         )  # fmt: skip
 

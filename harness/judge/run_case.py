@@ -10,11 +10,10 @@ from typing import Literal
 
 from harness.judge import checkers
 from harness.judge.languages import language
+from harness.judge.scoring import Scoring
 from harness.judge.submission import Submission
 from harness.judge.worker import Job, JobResult, Worker, encoded, last_line, sealed
 from harness.types import Limits, TestCase, Verdict
-
-Scoring = Literal["process", "lcb-official"]
 
 OUTPUT_BYTES = 64 << 20
 PROCESSES = 128
@@ -33,7 +32,9 @@ class ProgramChecker:
 
     It is called with the paths of the input, the expected output and the output found. "prints":
     its first word is a number, 1 or more for accepted. "exits": its status is 0 for accepted, 1 or
-    2 for wrong, as in testlib. Anything else is an internal error.
+    2 for wrong, as in testlib. Anything else is no decision: a wrong answer where the checker has
+    one for the expected output of the same test, so that the output is to blame, else an internal
+    error.
     """
 
     source: str
@@ -106,9 +107,7 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
             raise Starved
         verdict, detail = _verdict(result, case)
         if verdict is None:
-            verdict = _checked(worker, case, test, result.output)
-            if verdict is Verdict.WRONG_ANSWER and not isinstance(case.checker, ProgramChecker):
-                detail = checkers.first_difference(result.output, encoded(test.output))
+            verdict, detail = _checked(worker, case, test, result.output)
         if verdict is not Verdict.CORRECT:
             if not last:
                 worker.end_submission()
@@ -117,7 +116,7 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
 
 
 def _job(case: Case, test: TestCase, program: int, stdin: int, *, last: bool) -> Job:
-    official = case.scoring == "lcb-official"
+    official = case.scoring != "process"
     binary = language(case.submission.language).compiled
     mode = "exec" if binary else "function" if test.function else "script"
     return Job(
@@ -132,6 +131,7 @@ def _job(case: Case, test: TestCase, program: int, stdin: int, *, last: bool) ->
         argv=("",) if binary else (),
         function=test.function or "",
         restricted=official,
+        runner=case.scoring,
         prelude=case.submission.prelude,
         numpy=not binary and "numpy" in case.submission.source,
         files=((case.input_file, stdin),) if case.input_file else (),
@@ -188,40 +188,60 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _checked(worker: Worker, case: Case, test: TestCase, output: bytes) -> Verdict:
+def _checked(worker: Worker, case: Case, test: TestCase, output: bytes) -> tuple[Verdict, str]:
     expected = encoded(test.output)
+    if isinstance(case.checker, ProgramChecker) and not test.function:
+        return _run_checker(worker, case.checker, encoded(test.input), expected, output)
     if test.function:
         accepted = checkers.returned(output, expected)
-    elif isinstance(case.checker, ProgramChecker):
-        accepted = _run_checker(worker, case.checker, encoded(test.input), expected, output)
     else:
-        accepted = checkers.checker(case.checker)(output, expected)
-    return Verdict.CORRECT if accepted else Verdict.WRONG_ANSWER
+        accepted = checkers.checker(str(case.checker))(output, expected)
+    if accepted:
+        return Verdict.CORRECT, ""
+    return Verdict.WRONG_ANSWER, checkers.first_difference(output, expected)
 
 
 def _run_checker(
     worker: Worker, checker: ProgramChecker, given: bytes, expected: bytes, output: bytes
-) -> bool:
+) -> tuple[Verdict, str]:
+    accepted, message = _decision(worker, checker, (given, expected, output))
+    if accepted is not None:
+        return Verdict.CORRECT if accepted else Verdict.WRONG_ANSWER, ""
+    on_expected, _ = _decision(worker, checker, (given, expected, expected))
+    if on_expected is None:
+        raise CheckerFailed(f"the checker program gave no decision ({message})")
+    return Verdict.WRONG_ANSWER, f"the checker program failed on the output ({message})"
+
+
+def _decision(
+    worker: Worker, checker: ProgramChecker, contents: tuple[bytes, bytes, bytes]
+) -> tuple[bool | None, str]:
+    """(whether the output is accepted, or None, and how the checker ended).
+
+    Raises:
+        CheckerFailed: the checker was stopped at a limit, which says nothing about the output.
+    """
     names = ("input.txt", "correct_output.txt", "solution_output.txt")
     with ExitStack() as held:
-        contents = [held.enter_context(sealed(content)) for content in (given, expected, output)]
+        files = [held.enter_context(sealed(content)) for content in contents]
         program = held.enter_context(sealed(encoded(checker.source)))
         stdin = held.enter_context(sealed(b""))
         result = worker.run(
             Job(
                 mode="script", program=program, stdin=stdin, cpu=_CHECKER.cpu_seconds,
                 wall=wall_limit(_CHECKER), memory=_CHECKER.memory_mib << 20, output=OUTPUT_BYTES,
-                processes=PROCESSES, argv=names,
-                files=tuple(zip(names, contents, strict=True)),
+                processes=PROCESSES, argv=names, files=tuple(zip(names, files, strict=True)),
             )
         )  # fmt: skip
-    status = os.waitstatus_to_exitcode(result.status) if result.status is not None else None
+    message = last_line(result.stderr) or result.output[:_DETAIL].decode(errors="replace").strip()
+    if result.status is None:
+        raise CheckerFailed(f"the checker program was stopped ({result.ended}): {message}")
+    status = os.waitstatus_to_exitcode(result.status)
     if checker.convention == "exits" and status in (0, 1, 2):
-        return status == 0
+        return status == 0, ""
     if checker.convention == "prints" and status == 0:
         try:
-            return float(result.output.split(maxsplit=1)[0]) >= 1
+            return float(result.output.split(maxsplit=1)[0]) >= 1, ""
         except (IndexError, ValueError):
             pass
-    message = last_line(result.stderr) or result.output[:_DETAIL].decode(errors="replace")
-    raise CheckerFailed(f"the checker program gave no decision (status {status}): {message}")
+    return None, f"status {status}: {message}"

@@ -39,7 +39,7 @@ _BROKEN = (
     "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, "
     "kernel.apparmor_restrict_unprivileged_userns; in a container, its seccomp profile)"
 )
-_MODULES = ("__init__", "livecodebench", "program", "server", "syscalls", "usage")
+_MODULES = ("__init__", "ending", "livecodebench", "program", "server", "syscalls", "usage")
 _ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",  # noqa: S108

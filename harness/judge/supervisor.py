@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 from harness.errors import UsageError
 from harness.judge import sandbox
@@ -26,11 +25,11 @@ from harness.judge.run_case import (
     CheckerFailed,
     ProgramChecker,
     Result,
-    Scoring,
     Starved,
     run_tests,
     wall_limit,
 )
+from harness.judge.scoring import SCORINGS, Scoring
 from harness.judge.submission import Submission
 from harness.judge.worker import Worker, WorkerFailed, deadline, encoded, sealed
 from harness.types import Limits, TestCase, Verdict
@@ -122,8 +121,8 @@ class Judge:
             UsageError: an unknown language, checker or scoring.
             JudgeUnavailable: the sandbox cannot be started again.
         """
-        if scoring not in get_args(Scoring):
-            raise UsageError(f"scoring {scoring!r}: there are {', '.join(get_args(Scoring))}")
+        if scoring not in SCORINGS:
+            raise UsageError(f"scoring {scoring!r}: there are {', '.join(SCORINGS)}")
         case = Case(submission, tuple(tests), limits or Limits(), checker, scoring,
                      input_file, output_file)  # fmt: skip
         failure = ""
@@ -169,7 +168,7 @@ class Judge:
             with sealed(encoded(case.submission.source)) as program:
                 return run_tests(worker, case, program)
         try:
-            binary = self._compiler.binary(worker, compiled, case.submission.source)
+            binary = self._compiler.binary(worker, compiled, case.submission)
         except CannotCompile as error:
             return Result(Verdict.COMPILE_ERROR, detail=str(error))
         try:

@@ -43,6 +43,7 @@ class Job:
         disk: size of its folder, which is held in memory.
         argv: arguments; for "exec" with the path of the binary before them.
         function: for "function" the name of the function to call.
+        runner: for "official" the scoring, which tells LiveCodeBench's runners apart.
         restricted: remove the functions that LiveCodeBench's runner removes.
         prelude: run LiveCodeBench's import header first.
         numpy: the program mentions numpy: run it where that is imported already.
@@ -63,6 +64,7 @@ class Job:
     disk: int = 64 << 20
     argv: Sequence[str] = ()
     function: str = ""
+    runner: str = ""
     restricted: bool = False
     prelude: bool = False
     numpy: bool = False
@@ -202,7 +204,7 @@ class Worker:
 def _message(job: Job) -> dict[str, Any]:
     return {
         "mode": job.mode, "argv": list(job.argv), "function": job.function,
-        "restricted": job.restricted, "prelude": job.prelude, "cpu": job.cpu, "wall": job.wall,
+        "runner": job.runner, "restricted": job.restricted, "prelude": job.prelude, "cpu": job.cpu, "wall": job.wall,
         "memory": job.memory, "output": job.output, "processes": job.processes, "disk": job.disk,
         "files": [name for name, _ in job.files], "collect": job.collect,
         "keep": job.kept is not None, "last": job.last,

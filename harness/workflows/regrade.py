@@ -10,6 +10,7 @@ from harness.data.selection import Window
 from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.graders.model_judge import takes_opinions
+from harness.judge.scoring import scoring_of
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.opinions import opinion_adder
 from harness.pipeline.pending import TaskRun
@@ -54,10 +55,11 @@ def stored_runs(
     for folder in run.tasks():
         protocol = folder.protocol()
         task = task_named(protocol.task)
+        scoring = scoring_of(protocol.grader)
         grader = with_settings(
             task.grader,
             extract=protocol.extract,
-            scoring="lcb-official" if "lcb-official" in protocol.grader else None,
+            scoring=None if scoring == "process" else scoring,
             unsafe="unsafe-judge" in protocol.grader,
         )
         runs.append(

@@ -15,6 +15,7 @@ from harness.data.prompts import fields
 from harness.data.selection import Selection, Window
 from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
+from harness.judge.scoring import Scoring
 from harness.task import Task
 from harness.types import ChoiceOrdering, Sampling
 
@@ -58,7 +59,7 @@ class RunSettings(BaseModel):
     thinking: Literal["auto", "yes", "no"] = "auto"
     think_end: str = Field("</think>", min_length=1)
     extract: Literal["strict", "lenient"] | None = None
-    scoring: Literal["process", "lcb-official"] | None = None
+    scoring: Scoring | None = None
     choice_order: ChoiceOrdering | None = None
     seed: int = 0
     choice_seed: int = 0

@@ -327,6 +327,6 @@ def test_without_a_sandbox_programs_are_refused_unless_asked_for_by_name(tmp_pat
     command.append("--unsafe-judge")
     subprocess.run(command, env=environment, capture_output=True, check=True)
     protocol = json.loads((tmp_path / "run" / "practice_code" / "protocol.json").read_text())
-    assert protocol["grader"] == "code/1+unsafe-judge"
+    assert protocol["grader"] == "code/2+unsafe-judge"
     scores = json.loads((tmp_path / "run" / "practice_code" / "scores.json").read_text())
     assert scores["complete"]

@@ -49,7 +49,7 @@ class TestInTheSandbox:
 
     def test_the_grade_names_the_failing_test_and_the_difference_but_not_the_program(self) -> None:
         grade = Code().grade(PROBLEM, sample("```python\nprint(6)\n```", 3))
-        assert (grade.problem_id, grade.index, grade.grader) == ("p", 3, "code/1")
+        assert (grade.problem_id, grade.index, grade.grader) == ("p", 3, "code/2")
         assert grade.detail == 'test 2: line 1 is "6", expected "9"'
         assert grade.answer is not None and "print" not in grade.answer
 
@@ -97,10 +97,10 @@ def test_a_problem_without_tests_is_an_error() -> None:
 
 
 def test_the_version_says_what_is_not_the_default() -> None:
-    assert Code().version == "code/1"
-    assert Code(scoring="lcb-official").version == "code/1+lcb-official"
+    assert Code().version == "code/2"
+    assert Code(scoring="lcb-official").version == "code/2+lcb-official"
     assert (
-        Code(unsafe=True, factors={"python": 2.5}).version == "code/1+python-time-x2.5+unsafe-judge"
+        Code(unsafe=True, factors={"python": 2.5}).version == "code/2+python-time-x2.5+unsafe-judge"
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from harness.errors import UsageError
 from harness.judge import Judge, ProgramChecker, Submission, check
 from harness.judge.sandbox import JudgeUnavailable
+from harness.judge.scoring import SCORINGS, scoring_of
 from harness.types import Limits, TestCase, Verdict
 from tests.support.processes import children
 from tests.support.programs import ACCEPTED, FAILED, SUM
@@ -88,38 +89,52 @@ def test_functions_are_called_with_json_and_compared_outside(judge: Judge) -> No
     assert judge.judge(Submission("x ="), tests).verdict is Verdict.COMPILE_ERROR
 
 
+_WRONG, _FAILS = "wrong_answer", "runtime_error"
+
+
 @pytest.mark.parametrize(
-    ("source", "process", "official"),
+    ("source", "process", "january", "newest"),
     [
-        (SUM, "correct", "correct"),
-        ("if __name__ == '__main__':\n    " + SUM, "correct", "correct"),
-        ("import sys\nprint(sum(map(int, sys.stdin.read().split())))", "correct", "correct"),
-        ("import sys\nfor l in sys.stdin: print(sum(map(int, l.split())))", "correct", "correct"),
-        ("try:\n    while True: x = input()\nexcept EOFError: print(6)", "correct", "correct"),
-        ("import sys\nprint(6)\nsys.exit(1)", "runtime_error", "correct"),
-        ("print(6)\nquit()", "correct", "runtime_error"),
-        ("import os\nos.write(1, b'6')", "correct", "wrong_answer"),
-        ("import sys\nprint(len(sys.stdin.buffer.read()))", "correct", "runtime_error"),
-        ("print(sum(map(int, open(0).read().split())))", "correct", "wrong_answer"),
+        (SUM, "correct", "correct", "correct"),
+        ("if __name__ == '__main__':\n    " + SUM, "correct", "correct", "correct"),
+        ("import sys\nprint(sum(map(int, sys.stdin.read().split())))", "correct", "correct", "correct"),
+        ("try:\n    while True: x = input()\nexcept EOFError: print(6)", "correct", "correct", "correct"),
+        ("import sys\nprint(6)\nsys.exit(1)", _FAILS, "correct", "correct"),
+        ("print(6)\nquit()", "correct", _FAILS, _FAILS),
+        ("import os\nos.write(1, b'6')", "correct", _WRONG, _WRONG),
+        ("print(sum(map(int, open(0).read().split())))", "correct", _WRONG, _WRONG),
         (
             "import threading, time\n"
             "threading.Thread(target=lambda: (time.sleep(.05), print(6))).start()",
-            "correct",
-            "wrong_answer",
+            "correct", _WRONG, _WRONG,
         ),
-        ("print(len(deque(range(6))))", "correct", "correct"),
-        ("print(pow(3, 3, 7))", "correct", "correct"),
-        ("x = 6\ndef f():\n    global x\n    x += 0\nf()\nprint(x)", "correct", "runtime_error"),
+        ("print(len(deque(range(6))))", "correct", "correct", "correct"),
+        ("print(pow(3, 3, 7))", "correct", "correct", "correct"),
+        ("x = 6\ndef f():\n    global x\n    x += 0\nf()\nprint(x)", "correct", _FAILS, _FAILS),
+        # a buffer of standard input, since May 2025; its readline starts anew each time
+        ("import sys\nprint(sum(map(int, sys.stdin.buffer.read().split())))", "correct", _FAILS, "correct"),
+        ("import sys\nprint(sum(map(int, sys.stdin.buffer.readline().split())))", "correct", _FAILS, "correct"),
+        ("import sys\nsys.stdin.buffer.readline()\nprint(len(sys.stdin.buffer.readline()))", _WRONG, _FAILS, "correct"),
+        ("import sys\nprint(len(sys.stdin.buffer.readlines()) * 6)", "correct", _FAILS, _FAILS),
+        # which can no longer be iterated, and whose read and readlines start anew
+        ("import sys\nfor l in sys.stdin: print(sum(map(int, l.split())))", "correct", "correct", _FAILS),
+        ("import sys\nprint(sum(int(x) for l in sys.stdin for x in l.split()))", "correct", "correct", _FAILS),
+        ("import sys\nprint(6 if next(sys.stdin) else 7)", "correct", "correct", _FAILS),
+        ("import sys\ninput()\nprint(6 - len(sys.stdin.read()))", "correct", "correct", _WRONG),
+        ("import sys\nprint(5 + len(sys.stdin.readlines()))", "correct", "correct", _WRONG),
+        ("import sys\nprint(sum(map(int, iter(sys.stdin.readline, '').__next__().split())))", "correct", "correct", "correct"),
+        # the name imported before the stream is replaced: lines without their ends
+        ("from sys import stdin\nprint(sum(map(int, stdin.readline().split())))", "correct", "correct", "correct"),
+        ("from sys import stdin\nprint(len(stdin.readline()) + 1)", _WRONG, "correct", "correct"),
+        ("from sys import stdin\nstdin.readline(), stdin.readline()\nprint(6 + len(stdin.readline()))", "correct", _FAILS, _FAILS),
+        ("from sys import stdin\nprint(6 - sum(1 for l in stdin) + 1)", "correct", _WRONG, _WRONG),
     ],
-)
-def test_the_two_scorings(judge: Judge, source: str, process: str, official: str) -> None:
+)  # fmt: skip
+def test_the_scorings(judge: Judge, source: str, process: str, january: str, newest: str) -> None:
     tests = [TestCase("1 2 3\n", "6")]
     program = Submission(source, prelude=True)
-    if "buffer" in source:
-        program = Submission(source + "\n", prelude=True)
-    assert judge.judge(program, tests, checker="lcb").verdict == process
-    found = judge.judge(program, tests, checker="lcb", scoring="lcb-official")
-    assert found.verdict == official, found
+    found = [judge.judge(program, tests, checker="lcb", scoring=name) for name in SCORINGS]
+    assert [result.verdict for result in found] == [process, january, newest], found
 
 
 @needs_compiler
@@ -215,6 +230,12 @@ def test_a_judge_that_keeps_failing_is_an_error(
     monkeypatch.setattr(Worker, "run", fails)
     result = judge.judge(Submission(SUM), TESTS)
     assert result.verdict is Verdict.ERROR and "on fire" in result.detail
+
+
+def test_a_version_names_its_scoring() -> None:
+    assert scoring_of("code/1") == scoring_of("code/2+python-time-x2") == "process"
+    for name in SCORINGS[1:]:
+        assert scoring_of(f"code/1+{name}+unsafe-judge") == name
 
 
 def test_unknown_names_are_refused(judge: Judge) -> None:

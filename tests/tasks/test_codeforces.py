@@ -17,7 +17,7 @@ from harness.data.prompts import render
 from harness.data.selection import Selection
 from harness.errors import DataError
 from harness.protocol import content_hash
-from harness.tasks.codeforces import CODEFORCES
+from harness.tasks.codeforces import CASELESS, CODEFORCES
 from harness.types import Limits, Problem, Sample, TestCase, Verdict
 
 CHECKER = """\
@@ -75,7 +75,7 @@ def test_a_row_has_its_own_limits_and_tests() -> None:
     assert problem.limits == Limits(1.5, 256)
     assert (problem.provenance.contest, problem.provenance.index) == ("9001", "A")
     assert problem.provenance.date == date(2024, 12, 3)
-    assert CODEFORCES.grader.version == "code/1+cpp-time-x1+python-time-x1"
+    assert CODEFORCES.grader.version == "code/2+cpp-time-x1+python-time-x1"
 
 
 def test_the_editorial_is_nowhere_and_the_limits_are_in_the_prompt() -> None:
@@ -135,12 +135,69 @@ def test_cut_tests_are_completed_and_what_cannot_be_judged_is_counted(tmp_path: 
     assert left_out["not judged (interactive)"] == 1
 
 
+RAISES = """\
+import sys
+due, found = (open(path).read().split() for path in sys.argv[2:4])
+(number,) = map(int, found)
+if number < 0: sys.exit(3)
+if number == 0: print("well"), sys.exit()
+print(int(number % 2 == int(due[0]) % 2))
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You can print each letter in any case.",
+        "You can output the answer in any case (upper or lower). For example, yEs.",
+        'You can output "YES" and "NO" in any case.',
+        "You may print every letter in any case you want.",
+        "You can print each letter in any register.",
+    ],
+)
+def test_letters_in_any_case(text: str) -> None:
+    for field in ("description", "output_format", "note"):
+        assert parsed(**{field: f"Print YES or NO.\n\n{text}"}).judging.checker == CASELESS
+    assert parsed(note=text, generated_checker=CHECKER).judging.checker == CHECKER
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["In any case, print -1.", "Print it.\nThe letters are in any case lower.", "Print any."],
+)
+def test_letters_in_the_case_of_the_tests(text: str) -> None:
+    assert parsed(output_format=text).judging.checker is None
+
+
+ONLINE = """```cpp
+#include <bits/stdc++.h>
+int main() {
+#ifndef ONLINE_JUDGE
+freopen("in.txt", "r", stdin);
+#endif
+int n; std::cin >> n; std::cout << 2 * n; }
+```
+```bash
+g++ -DONLINE_JUDGE a.cpp
+```"""
 RESPONSES = {
+    "online": ONLINE,
+    "word": "```python\nprint('x' * 3)\n```",
+    "two": "```python\nprint(1, 2)\n```",
+    "negative": "```python\nprint(-4)\n```",
+    "zero": "```python\nprint(0)\n```",
+    "nothing": "```python\n0\n```",
+    "bytes": "```python\nimport sys\nsys.stdout.buffer.write(b'\\xff')\n```",
+    "upper": "```python\nprint('YES' if int(input()) < 9 else 'no')\n```",
     "python": "```python\nprint(2 * int(input()))\n```",
     "cpp": "```cpp\n#include <iostream>\nint main() { int n; std::cin >> n; std::cout << 2 * n; }\n```",
     "file": "```python\nopen('output.txt', 'w').write(str(2 * int(open('input.txt').read())))\n```",
     "other": "```python\nprint(4 * int(input()))\n```",
 }
+
+
+ANY_CASE = "You can print each letter in any case."
+YES = [{"input": "3\n", "output": "Yes\n"}]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +208,24 @@ RESPONSES = {
         ("file", {"input_mode": "file"}, Verdict.CORRECT),
         ("other", {}, Verdict.WRONG_ANSWER),
         ("other", {"generated_checker": CHECKER}, Verdict.CORRECT),
+        ("online", {}, Verdict.CORRECT),
+        # the checker fails on the output, and decides on the expected one
+        ("other", {"generated_checker": RAISES}, Verdict.CORRECT),
+        ("word", {"generated_checker": RAISES}, Verdict.WRONG_ANSWER),
+        ("two", {"generated_checker": RAISES}, Verdict.WRONG_ANSWER),
+        ("negative", {"generated_checker": RAISES}, Verdict.WRONG_ANSWER),
+        ("zero", {"generated_checker": RAISES}, Verdict.WRONG_ANSWER),
+        ("nothing", {"generated_checker": RAISES}, Verdict.WRONG_ANSWER),
+        ("bytes", {"generated_checker": RAISES}, Verdict.WRONG_ANSWER),
+        # it decides on neither
+        ("other", {"generated_checker": "1/0"}, Verdict.ERROR),
+        ("other", {"generated_checker": "x ="}, Verdict.ERROR),
+        ("other", {"generated_checker": "raise SystemExit(3)"}, Verdict.ERROR),
+        ("other", {"generated_checker": "print('maybe')"}, Verdict.ERROR),
+        # letters in any case
+        ("upper", {"note": ANY_CASE, "official_tests": YES}, Verdict.CORRECT),
+        ("upper", {"official_tests": YES}, Verdict.WRONG_ANSWER),
+        ("bytes", {"note": ANY_CASE, "official_tests": YES}, Verdict.WRONG_ANSWER),
     ],
 )
 @pytest.mark.usefixtures("sandbox")

@@ -94,6 +94,8 @@ def test_date_errata_and_open_tests_are_on_record() -> None:
     assert parsed().provenance.erratum is None
     assert parsed().judging.decisive
     assert not parsed(decisive=False).judging.decisive
+    assert parsed(question_id="arc185_c").provenance.erratum == ERRATA["abc343_a"]
+    assert parsed(question_id="arc189_a").provenance.erratum == "tests that are wrong"
     assert parsed(question_id="abc337_e").provenance.erratum == "interactive"
     erratum = parsed(question_title="find-the-peaks").provenance.erratum
     assert erratum is not None and erratum.startswith("several outputs")

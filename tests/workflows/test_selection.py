@@ -73,7 +73,7 @@ def test_a_run_asks_only_the_problems_of_the_window(data: Path) -> None:
 def test_release_and_scoring_change_the_task_and_nothing_else_takes_a_release() -> None:
     task, _ = configure(LIVECODEBENCH, settings(release="v4_v5", scoring="lcb-official"))
     assert [part.file for part in task.dataset.parts] == ["test4.jsonl", "test5.jsonl"]  # type: ignore[attr-defined]
-    assert task.grader.version == "code/1+lcb-official"
+    assert task.grader.version == "code/2+lcb-official"
     with pytest.raises(UsageError, match="aime24 has no releases"):
         configure(AIME24, settings(release="v5"))
     with pytest.raises(UsageError, match="--window '2024'"):

@@ -2,8 +2,9 @@
 
 The program is wrapped into a function and called with strings for standard input and output; what
 threads print after the call is lost. The behaviour is that of
-lcb_runner/evaluation/testing_util.py in github.com/LiveCodeBench/LiveCodeBench at 15808c7, except
-that its alarm of six seconds is a limit of CPU time here.
+lcb_runner/evaluation/testing_util.py in github.com/LiveCodeBench/LiveCodeBench, at 15808c7 for
+lcb-official (January 2025) and at 28fef95 for lcb-official-2025-05 (its newest commit), except that
+its alarm of six seconds is a limit of CPU time here.
 """
 
 from __future__ import annotations
@@ -78,26 +79,73 @@ def restrict() -> None:
         sys.modules[name] = None  # type: ignore[assignment]
 
 
-def run(code: types.CodeType, result: int) -> NoReturn:
-    """Call the wrapped program under the mocks, and write its output to the descriptor `result`."""
-    inputs = sys.stdin.read()
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # as in a worker of multiprocessing
+def run(code: types.CodeType, result: int, runner: str) -> NoReturn:
+    """Call the wrapped program under a runner's mocks, and write its output to a descriptor.
+
+    Args:
+        code: the module that holds the wrapped program.
+        result: the descriptor for what it prints.
+        runner: the scoring, which names the runner.
+    """
+    text = sys.stdin.read()
+    # As in a worker of multiprocessing: the module's imports find an empty standard input.
+    sys.stdin = given = open(os.open(os.devnull, os.O_RDONLY), closefd=False)  # noqa: SIM115
+    os.dup2(given.fileno(), 0)
     leave = os._exit
     restrict()
     module = types.ModuleType("tmp_sol", "")
     exec(code, module.__dict__)  # noqa: S102
     output, printed = sys.stdout, _Printed()
-    given = sys.stdin
-    # The official runner patches readline, readlines and read on the stream that it then replaces:
-    # programs see a plain StringIO, without a buffer.
-    sys.stdout, sys.stdin = printed, io.StringIO(inputs)
+    # The official runner patches the methods of this stream, and then replaces it: programs that
+    # have it by `from sys import stdin` read lines without their ends, others the mock.
+    lines = iter(text.split("\n"))
+    patched: Any = given
+    patched.readline = lambda *_: next(lines)
+    patched.readlines = lambda *_: text.split("\n")
+    patched.read = lambda *_: text
+    sys.stdout = printed
+    sys.stdin = io.StringIO(text) if runner == "lcb-official" else _Stdin(text)
     with contextlib.suppress(SystemExit):
         module.wrapped_function()
-    text = printed.getvalue()
-    sys.stdout, sys.stdin = output, given
+    printed_text = printed.getvalue()
+    sys.stdout = output
     with open(result, "w", encoding="utf-8", newline="") as target:
-        target.write(text)
+        target.write(printed_text)
     leave(0)
+
+
+class _Stdin:
+    """Standard input since May 2025: `read` gives all of it each time, and it cannot be iterated."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = io.StringIO(text)
+        self.buffer = _Buffer(text.encode())
+
+    def read(self, *_: object) -> str:
+        return self._text
+
+    def readline(self, *size: int) -> str:
+        return self._lines.readline(*size)
+
+    def readlines(self, *_: object) -> list[str]:
+        return self._text.split("\n")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lines, name)
+
+
+class _Buffer:
+    """Its buffer: `read` gives all of it each time, `readline` the first line each time."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read(self, *_: object) -> bytes:
+        return self._content
+
+    def readline(self, *_: object) -> bytes:
+        return self._content.partition(b"\n")[0] + b"\n"
 
 
 class _Printed(io.StringIO):

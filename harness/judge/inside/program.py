@@ -3,12 +3,12 @@
     descriptors and limits -> drop capabilities -> compile -> run -> exit
 
 A Python program runs as `python solution.py` would run it: a fresh `__main__`, real standard
-streams, threads joined, atexit called, objects freed. Any difference is a bug.
+streams, and the interpreter's own finalisation, see `harness.judge.inside.ending`. Any difference
+is a bug.
 """
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import contextlib
 import gc
@@ -22,9 +22,10 @@ import resource
 import signal
 import sys
 import types
+from importlib.machinery import SourceFileLoader
 from typing import Any, NoReturn
 
-from harness.judge.inside import livecodebench, syscalls
+from harness.judge.inside import ending, livecodebench, syscalls
 
 PROGRAM, STDIN, STDOUT, STDERR, KEPT, FIRST_FILE = range(6)
 """Positions of a job's descriptors; KEPT stays open in the program as KEPT_FD."""
@@ -35,6 +36,7 @@ _CODE_FD = 202
 _PROGRAM_FD = 203
 _OPEN_FILES = 256
 _SPARE_ADDRESSES = 512 << 20  # reserved and never touched: thread stacks, arenas
+_STREAMS = ("stdin", "stdout", "stderr")
 _COMPILED = b"\0"  # the code file of a last test: it compiled, and nobody needs the code
 
 _header: dict[str, Any] = {}
@@ -42,12 +44,15 @@ _header: dict[str, Any] = {}
 
 def prepare(*, numpy: bool) -> None:
     """Import once what every test needs: LiveCodeBench's import header, and numpy if asked for."""
+    ending.prepare()
     if numpy:
         with contextlib.suppress(ImportError):
             importlib.import_module("numpy.random")
     exec(livecodebench.HEADER, _header)  # noqa: S102
     sys.setrecursionlimit(1000)
-    _header.pop("__builtins__")
+    # A reference to a stream would keep its last text from being written.
+    for name in ("__builtins__", *_STREAMS):
+        del _header[name]
 
 
 def start(
@@ -137,7 +142,7 @@ def _run(job: dict[str, Any]) -> NoReturn:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if job["mode"] == "official":
-        livecodebench.run(code, _RESULT_FD)
+        livecodebench.run(code, _RESULT_FD, job["runner"])
     if job["mode"] == "function":
         _function(code, job["function"], job["restricted"])
     _script(code, job)
@@ -161,69 +166,26 @@ def _compiled(job: dict[str, Any]) -> Any:
 
 def _module(name: str, prelude: bool) -> dict[str, Any]:
     module = types.ModuleType(name)
-    sys.modules[name] = module
     if name != "__main__":
         sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.modules[name] = module
+    path = "solution.py"
+    module.__loader__ = SourceFileLoader(name, path)
+    if sys.version_info < (3, 14):
+        module.__annotations__ = {}
+    module.__dict__.update(__builtins__=builtins, __file__=path, __cached__=None)
     if prelude:
-        module.__dict__.update(_header)
+        module.__dict__.update(_header, **{name: getattr(sys, name) for name in _STREAMS})
         sys.setrecursionlimit(50000)
-    module.__dict__.update(__name__=name, __file__="solution.py", __builtins__=builtins)
     return module.__dict__
 
 
 def _script(code: Any, job: dict[str, Any]) -> NoReturn:
     sys.argv = ["solution.py", *job["argv"]]
     sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    names = _module("__main__", job["prelude"])
-    status = 0
-    try:
-        exec(code, names)  # noqa: S102
-    except BaseException:
-        status = _report()
-    _finish(status, names)
-
-
-def _report() -> int:
-    """What an exception does to a Python process: its exit status."""
-    kind, error, trace = sys.exc_info()
-    if isinstance(error, SystemExit):
-        if error.code is None:
-            return 0
-        if isinstance(error.code, int):
-            return error.code & 0xFF
-        print(error.code, file=sys.stderr)  # noqa: T201
-        return 1
-    sys.excepthook(kind, error, trace and trace.tb_next)  # type: ignore[arg-type]
-    return 1
-
-
-def _finish(status: int, names: dict[str, Any]) -> NoReturn:
-    """End as the interpreter does: join threads, call atexit, free the program's objects."""
-    try:
-        if "threading" in sys.modules:
-            sys.modules["threading"]._shutdown()
-    except BaseException:
-        _report()
-    atexit._run_exitfuncs()
-    lost = not _flush()
-    for name in [name for name in names if name[:1] == "_" and name != "__builtins__"]:
-        names[name] = None
-    for name in [name for name in names if name != "__builtins__"]:
-        names[name] = None
-    gc.collect()
-    lost = not _flush() or lost
-    os._exit(120 if lost and not status else status)
-
-
-def _flush() -> bool:
-    done = True
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except BaseException:
-            done = False
-    return done
+    gc.freeze()
+    _module("__main__", job["prelude"])
+    ending.run(code)
 
 
 def _function(code: Any, name: str, restricted: bool) -> NoReturn:
@@ -239,11 +201,12 @@ def _function(code: Any, name: str, restricted: bool) -> NoReturn:
         function = getattr(owner, name) if owner is not None else names[name]
         result = json.dumps(portable(function(*arguments)))
     except BaseException:
-        status = _report() or 1
+        _, error, trace = sys.exc_info()
+        status = ending.reported(error, trace and trace.tb_next) or 1  # type: ignore[arg-type]
     else:
         with open(_RESULT_FD, "w", encoding="utf-8") as output:
             output.write(result)
-    _flush()
+    ending.flush()
     leave(status)
 
 

@@ -1,0 +1,163 @@
+"""Runs a Python program to its end, as `python solution.py` does: what follows its last line included.
+
+    run -> flush -> print an error -> Py_Exit: join threads, call atexit, flush, free modules, exit
+
+The interpreter's own finalisation (Py_FinalizeEx in CPython's Python/pylifecycle.c) ends it, so that
+destructors, buffers and replaced streams come in its order. It takes ten milliseconds, nearly all
+for what the fork server has imported; where nothing of the program can run any more once atexit is
+done, the process leaves there.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import signal
+import sys
+from os import _exit
+from types import BuiltinFunctionType, GeneratorType, TracebackType
+from typing import Any, NoReturn
+from weakref import CallableProxyType, ProxyType, ReferenceType
+
+_libc = ctypes.CDLL(None)
+_exit_interpreter = ctypes.pythonapi.Py_Exit
+_get_objects, _unfreeze, _callbacks = gc.get_objects, gc.unfreeze, gc.callbacks
+_frames = sys._current_frames
+_streams: dict[str, int] = {}  # by id: a reference would keep their last text from being written
+_REFERENCES = (ReferenceType, ProxyType, CallableProxyType)
+_status: list[int] = []  # of the program, once it has ended
+
+
+def prepare() -> None:
+    """Remember the standard streams; in the server, before anything else is registered at exit."""
+    for name in ("stdin", "stdout", "stderr"):
+        _streams[name] = _streams[f"__{name}__"] = id(getattr(sys, name))
+    atexit.register(_leave_early)
+
+
+def run(code: Any) -> NoReturn:
+    """Run a program in `__main__` and end the process as the interpreter would.
+
+    What the collector lists from `__main__` on must be the program's (`gc.freeze`).
+    """
+    status = _executed(code)
+    del code
+    _status.append(status & 0xFF)
+    _exit_interpreter(ctypes.c_int(status))
+    raise SystemError("Py_Exit returned")
+
+
+def _executed(code: Any) -> int:
+    """The exit status. No reference to the program's objects is left but those that Python keeps."""
+    names = sys.modules["__main__"].__dict__
+    try:
+        exec(code, names)  # noqa: S102
+    except BaseException as error:
+        trace = error.__traceback__ and error.__traceback__.tb_next
+        error.__traceback__ = trace
+        flush()
+        status = reported(error, trace)
+        if isinstance(error, SystemExit):
+            return status
+    else:
+        flush()
+        status = 0
+    for name in ("__file__", "__cached__"):
+        names.pop(name, None)
+    return status
+
+
+def flush() -> None:
+    """Flush the standard streams that a program has left, errors ignored."""
+    for name in ("stderr", "stdout"):
+        try:
+            getattr(sys, name).flush()
+        except BaseException:  # noqa: S112 (as the interpreter does)
+            continue
+
+
+def reported(error: BaseException, trace: TracebackType | None) -> int:
+    """What an exception does to a Python process: its exit status, after it was printed."""
+    if isinstance(error, SystemExit):
+        return _exit_status(error)
+    if isinstance(error, KeyboardInterrupt):
+        _libc.on_exit(_libc["raise"], None)  # `raise` of the exit status
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+    hook = getattr(sys, "excepthook", sys.__excepthook__)
+    try:
+        hook(type(error), error, trace)
+    except SystemExit as second:
+        return _exit_status(second)
+    except BaseException as second:
+        _write_error("Error in sys.excepthook:\n")
+        sys.__excepthook__(type(second), second, second.__traceback__)
+        _write_error("\nOriginal exception was:\n")
+        sys.__excepthook__(type(error), error, trace)
+    return int(signal.SIGINT) if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _exit_status(error: SystemExit) -> int:
+    code = error.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF if -(2**63) <= code < 2**63 else 0xFF
+    _write_error(code, "\n")
+    return 1
+
+
+def _write_error(*parts: object) -> None:
+    try:
+        for part in parts:
+            sys.stderr.write(str(part))
+        sys.stderr.flush()
+    except BaseException:
+        return
+
+
+def _leave_early() -> None:
+    """The last atexit callback: exit at once where the rest of the finalisation shows nothing."""
+    if not _status:
+        return
+    if _status[0] != signal.SIGINT and _is_quiet():  # which ends the process by a signal
+        sys.stdout.flush()  # an error is left to the interpreter, which tries again
+        sys.stderr.flush()
+        _libc.fflush(None)
+        _exit(_status[0])
+    _unfreeze()
+
+
+def _is_quiet() -> bool:
+    """Whether nothing that the program has left can run code or hold output."""
+    for name, known in _streams.items():
+        stream = getattr(sys, name, None)
+        if id(stream) != known or vars(stream).keys() - {"mode"}:
+            return False
+    del stream
+    if len(_frames()) > 1 or _callbacks:
+        return False
+    objects = _get_objects()
+    suspects = {kind for kind in set(map(type, objects)) if _may_be_loud(kind)}
+    return not any(type(found) in suspects and _is_loud(found) for found in objects)
+
+
+def _may_be_loud(kind: type) -> bool:
+    return hasattr(kind, "__del__") or issubclass(kind, (type, *_REFERENCES))
+
+
+def _is_loud(found: Any) -> bool:
+    """Whether freeing an object may run code: of a class, freeing its instances."""
+    kind = type(found)
+    if issubclass(kind, type):
+        return hasattr(found, "__del__")
+    if kind is GeneratorType:
+        return found.gi_frame is not None
+    if issubclass(kind, ReferenceType):
+        call = found.__callback__
+        # The caches of abstract base classes call this.
+        caches = type(call) is BuiltinFunctionType and call.__name__ == "_destroy"
+        return call is not None and not caches
+    return True
