@@ -114,7 +114,8 @@ def _joins(text: str, one: _Mention, two: _Mention) -> bool:
         return False
     joint = (found["joint"] or "").strip(" ,")
     if not joint and "," not in gap:
-        alike = one.bracketed == two.bracketed and not two.named
+        capital = one.letter.isupper() and two.letter.isupper()
+        alike = one.bracketed == two.bracketed and capital and not two.named
         return not gap.strip() and alike and _JOINED_TO.match(text, two.end) is not None
     if joint in ("or", "and/or", "nor", "/", "|", "或") and two.letter.isupper():
         return True

@@ -23,6 +23,7 @@ _BOLD_LETTER = re.compile(
 _DECORATION = re.compile(
     rf"(?=[\\~<*${{}}`#_])(?:{_FONT}|{_SPACING}|{_TAG}|\\[()\[\]]|[*${{}}`#]|(?<!\w)_+|_+(?![\w{{\\]))"
 )
+_QUOTED = re.compile(r"^[ \t]*>+[ \t]", re.MULTILINE)
 _ANSWER_TAG = re.compile(r"<(/?)(?:final_?)?answer>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"[^\S\n]*\n\s*")
 _BLANK = re.compile(r"[^\S\n]+")
@@ -35,6 +36,7 @@ def plain_text(text: str) -> str:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
+    text = _QUOTED.sub("", text)
     text = _ANSWER_TAG.sub(lambda tag: "\n" if tag[1] else " answer: ", text)
     text = _DECORATION.sub(" ", _BOLD_LETTER.sub(lambda bold: f" ({bold[1] or bold[2]}) ", text))
     return _BLANK_LINES.sub("\n", _BLANK.sub(" ", text))
@@ -45,16 +47,16 @@ def plain_text(text: str) -> str:
 
 _BOX_SPACING = re.compile(rf"{_SPACING}|\\\\")
 _COLON = re.compile(r"\\colon(?![a-zA-Z])")
-_BOX_FONT = re.compile(rf"{_FONT}|\\[()\[\]]|[${{}}*#]")
+_BOX_FONT = re.compile(rf"{_FONT}|\\[()\[\]]|[${{}}*#]|(?<![\w}}])_|_(?![\w{{\\])")
 _LABEL = r"\s*(?:(?:the\s+)?(?:(?:correct|final|right|best)\s+)?(?:answer|option|choice)s?[\s:=]*(?:is\b)?\s*)*"
 _OPEN = r"[(\[\"'“‘`\s]*"
-_CLOSE = r"(?:\s*[)\]\"'”’]{1,3})?"
+_CLOSE = r"(?:\s*[)\]\"'”’`]{1,3})?"
 _HELD = re.compile(
     rf"{_LABEL}(?P<open>{_OPEN})(?P<letter>[{LETTERS}])(?![\w^])(?P<close>{_CLOSE})", re.IGNORECASE
 )
 _REST = re.compile(
     r"\s*[.!]?\s*✓?\s*"
-    r"|\s*[.:)](?!\s*[a-j]\s*(?:[:=<>]|\Z)).*"
+    r"|\s*[.)].*|\s*:(?![a-j]\s*(?:[:=<>,]|\Z)).*"
     r"|\s*(?:--|[–—]).*|\s*-\s*(?:(?!\s)[\f\t ]*[a-z]{2}|\d[^a-z]*[a-z]{2}).*|[\f ]*-[\f\t]+[a-z]{2}.*"
     r"|\s*(?:[,;|]|\\mid)\s*[a-z]{2}.*|\s+\((?![^)]*,[^a-z]*\))(?:\s*[a-z]{2}|\s*[-+\d]).*|\((?=\f)\s*[a-z]{2}.*"
     r"|[\f ]*\t[\s\"']*(?:[a-z\d]|\((?!\s*[a-z]\s*[,)])).*|[ \t]*\f[\s\"']*(?:\([^)]{2,}\)|[a-z]{2}).*"
@@ -73,7 +75,7 @@ _RELATION = re.compile(
 )
 _CHOICE_AFTER_BRACKET = re.compile(r"\s|\\(?:[dt]?frac|sqrt)(?![a-zA-Z])")
 _JOINED = re.compile(
-    rf"{_CLOSE}(?:\s*(?:,?\s*\b(?:and/or|and|or|nor)\b|[,;/&+|:]|\\&)\s*|\s+(?=\w\W*\Z))(?:(?:option|choice)\s+)?{_OPEN}"
+    rf"{_CLOSE}(?:\s*(?:,?\s*\b(?:and/or|and|or|nor)\b|[,;/&+|]|:(?=\S)|\\&)\s*|\s+(?=\w\W*\Z))(?:(?:option|choice)\s+)?{_OPEN}"
     rf"(?P<letter>[{LETTERS}])(?=\s*(?:[)\].,;/&+|:\"']|\\&|\Z|(?:and|or|are|both|hold)\b))",
     re.IGNORECASE,
 )

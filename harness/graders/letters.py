@@ -98,7 +98,7 @@ def _after_box(text: str) -> str:
 
 
 _CHOSEN = re.compile(
-    r"[^\n]{0,200}\b(?:is|it|correct|right|true|valid|best|fits|works|matche?s?|agrees|hence|answer)\b|\W{0,3}(?:\n|\Z)|[^\n]{0,200}[✓✔✅]",
+    r"[^\n]{0,200}\b(?:is|it|correct|right|true|valid|best|fits|works|matche?s?|agrees|hence|yes|answer)\b|\W{0,3}(?:\n|\Z)|[^\n]{0,200}[✓✔✅]",
     re.IGNORECASE,
 )
 
@@ -145,7 +145,7 @@ _KEY_WORDS = (
     "answer", "antwort", "réponse", "respuesta", "risposta", "resposta", "ответ", "答", "选", "選", "正解", "정답",
 )  # fmt: skip
 _STATED = re.compile(
-    rf"{_KEY}(?:(?P<words>[^.\n:=→]{{0,60}}?)(?:[:=>→–—-]|\b(?:is|be|was|are|est|es|ist|é|è)\b|[是為为は은는])"
+    rf"{_KEY}(?:(?P<words>[^.\n:=→]{{0,60}}?)(?:[:=>→–—-]|\b(?:is|be|was|are|est|es|ist|é|è|corresponds? to|match(?:es)?)\b|[是為为は은는])"
     rf"[\s:>]*{_LEADS}|\s?\)?\s?{_LEADS})\Z",
     re.IGNORECASE,
 )
@@ -180,7 +180,7 @@ _DENIED_AFTER = re.compile(
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"[.:](?![\w.])|,\s(?:because|since|as)\b|\s[-–—]{1,3}\s[a-z]{2}")
-_FEW_WORDS = re.compile(r"[).:]*(?: [^\s.]+){1,4}\.?\s?\Z")
+_FEW_WORDS = re.compile(r"[).:]*(?= [^\s.]{2})(?: [^\s.]+){1,4}\.?\s?\Z")
 _LINE_START = re.compile(r"(?:\A|\n)\s?(?:[-•>] ?)?\Z")
 _LINE_END = re.compile(r"[.:]?\s?[\"'”’]?(?:\n|\Z)")
 _POINTED_AT = re.compile(
