@@ -30,8 +30,8 @@ _HEDGES = (
     r"(?=\s[*_]*[$\d\\-])):?,?\s*)*"
 )
 _ENGLISH = re.compile(
-    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|→|⇒|\bis\b|\bare\b|\n|\bequals?\b(?!\s+to\b)|\b(?:comes?|works?)\s(?:out\s)?to\b(?:\sbe\b)?|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
-    rf"|\s[-–—]\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*,]*(?:\.{{3}}\s|…\s?)?{_HEDGES}",
+    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|[→⇒➜➡⟶]|\bis\b|\bare\b|\n|\bequals?\b(?!\s+to\b)|\b(?:comes?|works?)\s(?:out\s)?to\b(?:\sbe\b)?|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
+    rf"|\s[-–—]{{1,2}}\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*,]*(?:\.{{3}}\s|…\s?)?{_HEDGES}",
     re.IGNORECASE,
 )
 _ROMANCE = re.compile(
@@ -133,7 +133,7 @@ def _tagged(rest: str) -> str:
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bno|\bcannot|\bnão|\bnon|不|不会|不可能)\s{0,2}(?:\w{1,12}\s)?(?:is|are|be|es|é|è|是|为|為)[\s:*：]*$"
 )
-_SENTENCE_END = re.compile(r"[.!?](?=[\s*\"'’”)<\]]|$)|[。！？；]|\n\s*\n|<\||</")
+_SENTENCE_END = re.compile(r"(?<!i\.e)(?<!e\.g)[.!?](?=[\s*\"'’”)<\]]|$)|[。！？；]|\n\s*\n|<\||</")
 _NEGATED = re.compile(
     r"(?:[A-Za-z]+\s){0,3}?(?:not|neither|never|no\s+longer|anything\s+but|nowhere|hardly|unlikely)\b(?!\s+only)",
     re.IGNORECASE,
@@ -169,7 +169,7 @@ _CONCLUSION = re.compile(
 )
 _NAME = re.compile(r"[^=<>]*[A-Za-z][^=<>]*")
 _DOUBTED = re.compile(r"\?\s*(?:no|wait|hmm+|but|not|let)\b", re.IGNORECASE)
-_EDGES = " \t\r\n*_\"'`“”‘’"
+_EDGES = " \t\r\n*_\"'`“”‘’«»∎✓✔✅□■"
 
 
 def statement(rest: str) -> str:
