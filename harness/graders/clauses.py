@@ -51,7 +51,7 @@ _SCALED = re.compile(
     r"\b(?:thousands?|mill(?:e|ion(?:s|en|es)?|ones)|milhões|mil|milion\w*|milliard\w*|billions?|trillions?|hundreds?|tausend|juta|ribu|dozens?|score|percent|per\s?cent|degrees?|squared|cubed|factorial"
     r"|times|plus|minus|over|divided|multiplied|half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?"
     r"|eighths?|ninths?|tenths?|hundredths?|thousandths?|more|fewer|less|greater|larger|smaller|least|most|above|below"
-    r"|pi|root|roots\s+of|base|power|mod|modulo|and|or|to|through|out\s+of|not|nor|wrong|incorrect|false|off"
+    r"|pi|root|roots\s+of|base|power|mod|modulo|and|or|to(?=\s+(?:the\b|[\d$\ue000]))|through|out\s+of|not|nor|wrong|incorrect|false|off"
     r"|too|short|mixed|remainder|feet|foot|inches|a\.?m|p\.?m|o'?clock|january|february|march|april|may|june|july|august|september|october|november|december)\b|[\d/^\\%°]|\bx\b",
     re.IGNORECASE,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from harness.graders.boxes import cut_off
+from harness.graders.boxes import cut_off, is_void
 from harness.graders.clauses import (
     FORMULA,
     NUMBER,
@@ -30,8 +30,8 @@ _HEDGES = (
     r"(?=\s[*_]*[$\d\\-])):?,?\s*)*"
 )
 _ENGLISH = re.compile(
-    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|→|⇒|\bis\b|\bare\b|\n|\bequals?\b(?!\s+to\b)|\b(?:comes?|works?)\s(?:out\s)?to\b(?:\sbe\b)?|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
-    rf"|\s[-–—]\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*,]*(?:\.{{3}}\s|…\s?)?{_HEDGES}",
+    r"answers?\b[*_]*[^.\n$:=：<]{0,60}?(?:[:=：]+>?|-+>|>|[→⇒➜➡⟶]|\bis\b|\bare\b|\n|\bequals?\b(?!\s+to\b)|\b(?:comes?|works?)\s(?:out\s)?to\b(?:\sbe\b)?|\bbe\s(?=[*_$\\(]*[-−+.]?[\d$\\])"
+    rf"|\s[-–—]{{1,2}}\s(?=[*_$\\(]*[-−+.]?[\d$\\]))[\s:*,]*(?:\.{{3}}\s|…\s?)?{_HEDGES}",
     re.IGNORECASE,
 )
 _ROMANCE = re.compile(
@@ -67,31 +67,40 @@ _HTML = re.compile(
 
 
 def phrased(text: str) -> str | None:
-    """What follows the last "answer is", "Answer:" and the like, or stands in the last answer tag."""
+    """What stands in the last answer tag that is closed, else what follows the last answer phrase."""
     keywords = _KEYWORDS if text.isascii() else _KEYWORDS + _WIDE_KEYWORDS
     places = {keyword: text.rfind(keyword) for keyword in keywords}
+    inside = "</" not in text and "[/" not in text  # nothing can be closed: a phrase decides
+    stated = None
     for _ in range(_TRIES):
         keyword = max(places, key=lambda each: places[each])
         at = places[keyword]
         if at < 0:
-            return None
+            break
         places[keyword] = text.rfind(keyword, 0, at)
-        found = _stated_at(text, at)
-        if found is None:
+        tag = _tag_around(text, at)
+        if tag and tag["end"]:
+            inside = True
             continue
-        if cut_off(found):
-            return None
-        if found and not _SAYS_NOTHING.fullmatch(found):
-            return found
-    return None
+        found = _tagged(text[tag.end() : tag.end() + REACH]) if tag else _after_phrase(text, at)
+        if found and cut_off(found):
+            break
+        if found and not _SAYS_NOTHING.fullmatch(found) and not is_void(found):
+            stated = stated or found
+            if inside:
+                return found
+        inside = inside and tag is None
+    return stated
 
 
-def _stated_at(text: str, at: int) -> str | None:
-    """The answer that is stated at a keyword; None where its words introduce none."""
+def _tag_around(text: str, at: int) -> re.Match[str] | None:
     before = max(text.rfind("<", max(0, at - 16), at), text.rfind("[", max(0, at - 16), at))
     tag = _TAG.match(text, before) if before >= 0 else None
-    if tag and tag.end() > at:
-        return None if tag["end"] else _tagged(text[tag.end() : tag.end() + REACH])
+    return tag if tag and tag.end() > at else None
+
+
+def _after_phrase(text: str, at: int) -> str | None:
+    """The answer that is stated at a keyword; None where its words introduce none."""
     start = at if text[at] in "答답" else at - 1
     if start < 0:
         return None
@@ -124,7 +133,7 @@ def _tagged(rest: str) -> str:
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bno|\bcannot|\bnão|\bnon|不|不会|不可能)\s{0,2}(?:\w{1,12}\s)?(?:is|are|be|es|é|è|是|为|為)[\s:*：]*$"
 )
-_SENTENCE_END = re.compile(r"[.!?](?=[\s*\"'’”)<\]]|$)|[。！？；]|\n\s*\n|<\||</|\\n")
+_SENTENCE_END = re.compile(r"(?<!i\.e)(?<!e\.g)[.!?](?=[\s*\"'’”)<\]]|$)|[。！？；]|\n\s*\n|<\||</")
 _NEGATED = re.compile(
     r"(?:[A-Za-z]+\s){0,3}?(?:not|neither|never|no\s+longer|anything\s+but|nowhere|hardly|unlikely)\b(?!\s+only)",
     re.IGNORECASE,
@@ -160,7 +169,7 @@ _CONCLUSION = re.compile(
 )
 _NAME = re.compile(r"[^=<>]*[A-Za-z][^=<>]*")
 _DOUBTED = re.compile(r"\?\s*(?:no|wait|hmm+|but|not|let)\b", re.IGNORECASE)
-_EDGES = " \t\r\n*_\"'`“”‘’"
+_EDGES = " \t\r\n*_\"'`“”‘’«»∎✓✔✅□■"
 
 
 def statement(rest: str) -> str:

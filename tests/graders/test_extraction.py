@@ -139,6 +139,16 @@ HOSTILE = {
     "letters": "(A) " * 50_000,
     "digits": "1" * 200_000,
     "lines": "answer\n" * 28_000,
+    "empty boxes": "\\boxed{}" * 50_000,
+    "phrases with open formulas": ("answer is " + "\\( " * 1300) * 20,
+    "phrases with copulas": ("answer: the " + "is 3 " * 800) * 20,
+    "phrases with joints": ("answer is 3" + " and 3" * 700) * 20,
+    "phrases with brackets": ("answer is 3" + " (aa" * 900) * 20,
+    "phrases with words": ("answer: the value " + "of the " * 600) * 20,
+    "open tags": "<answer>" * 40_000,
+    "tags": "<answer></answer>" * 20_000,
+    "wide phrases": "答案是12" * 50_000,
+    "denials": "12 not " * 50_000 + "12",
 }
 
 
