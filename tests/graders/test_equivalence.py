@@ -27,6 +27,32 @@ def partition(answers):
         [{"\\sum_{k=1}^{10} k", "55"}],
         [{"?? nonsense $%"}, {"?? nonsense %$"}],
         [{"52_8"}, {"52_9"}, {"52"}, {"42"}],
+        [{"|x-10|", "\\sqrt{(x-10)^2}", "|10-x|"}, {"10-x"}, {"\\max(10-x,0)"}],
+        [
+            {"\\lceil n/2\\rceil", "\\lfloor (n+1)/2\\rfloor"},
+            {"\\lfloor n/2\\rfloor"},
+            {"\\lfloor n/2\\rfloor+1"},
+        ],
+        [
+            {"x<1", "2x<2", "-x>-1", "x-1<0", "(-\\infty,1)", "\\{x : x<1\\}", "]-\\infty,1["},
+            {"x\\le 1"},
+        ],
+        [
+            {"(-\\infty,0)\\cup(0,\\infty)", "x\\ne 0", "\\mathbb{R}\\setminus\\{0\\}"},
+            {"\\mathbb{R}", "\\text{all real numbers}", "(-\\infty,\\infty)"},
+            {"(0,\\infty)", "\\text{all positive real numbers}"},
+        ],
+        [{"x<1", "2x<2"}, {"y<1"}, {"(-\\infty,1)", "]-\\infty,1["}],
+        [{"(0,3)", "(0,2]\\cup(1,3)", "(0,2)\\cup[2,3)"}, {"(0,2)\\cup(2,3)"}],
+        [
+            {"p=5,q=3;p=7,q=2", "p=7,q=2 \\text{ or } p=5,q=3"},
+            {"p=7,q=3;p=5,q=2"},
+            {"(5,3),(7,2)"},
+        ],
+        [{"x=1,y=2", "\\begin{cases}y=2\\\\x=1\\end{cases}"}, {"x=2,y=1"}, {"\\{1,2\\}", "1, 2"}],
+        [{"3:2", "6:4", "3 \\text{ to } 2"}, {"2:3"}],
+        [{"3 \\pmod 7", "10 \\pmod 7", "x\\equiv3\\pmod{7}"}, {"3 \\pmod 5"}, {"3"}],
+        [{"1,2,\\ldots,n", "\\{1,2,3,\\dots,n\\}"}, {"1,2,\\ldots,2n"}],
     ],
 )
 def test_partition_in_any_order(answers):

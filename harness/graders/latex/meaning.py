@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from harness.graders.latex.inequalities import solved
 from harness.graders.latex.real_sets import (
+    EMPTY,
     INFINITY,
     MINUS_INFINITY,
     RAYS,
@@ -129,7 +130,7 @@ def _collection(answer: Collection) -> Answer:
         spliced = isinstance(meant, Collection) and meant.kind == "list"
         items.extend(meant.items if spliced and isinstance(meant, Collection) else [meant])
     if len(items) == 1:
-        return items[0]
+        return Collection("set", (EMPTY,)) if items == [EMPTY] else items[0]
     if answer.kind == "list" and _is_condition(items[1:], items[0]):
         return Qualified(
             items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:]))
@@ -212,15 +213,29 @@ def _relation(answer: Relation) -> Answer:
     if operators == {"=", ":"}:  # a : b = 2 : 3
         at = len(answer.operators) - answer.operators[::-1].index("=")
         return meaning(Relation(answer.sides[at:], answer.operators[at:]))
-    first = answer.sides[0]
-    if answer.operators == ("equiv",):
-        value = congruent(meaning(answer.sides[1]))
-        sides = (meaning(first), value)
-        return Named(first, value) if _defines(first, value) else Relation(sides, ("equiv",))
-    if answer.operators == ("in",) and isinstance(first, Symbol | Brackets):
-        value = meaning(answer.sides[1])
-        return Named(first, value) if isinstance(first, Symbol) else value
-    return Relation(tuple(meaning(side) for side in answer.sides), answer.operators)
+    return _told(answer) or Relation(
+        tuple(meaning(side) for side in answer.sides), answer.operators
+    )
+
+
+def _told(answer: Relation) -> Answer | None:
+    """What `x in S`, `x not in S` and `x = a (mod m)` say of a name; None for any other relation."""
+    if len(answer.operators) != 1:
+        return None
+    first, second = answer.sides
+    match answer.operators[0]:
+        case "equiv":
+            value = congruent(meaning(second))
+            if _defines(first, value):
+                return Named(first, value)
+            return Relation((meaning(first), value), ("equiv",))
+        case "in" if isinstance(first, Symbol | Brackets):
+            value = meaning(second)
+            return Named(first, value) if isinstance(first, Symbol) else value
+        case "notin" if isinstance(first, Symbol):
+            value = combination("minus", REALS, meaning(second))
+            return None if isinstance(value, Relation) else Named(first, value)
+    return None
 
 
 def _defines(name: Answer, value: Answer) -> TypeGuard[Expr]:

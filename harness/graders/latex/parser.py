@@ -33,7 +33,13 @@ MAX_ITEMS = 100
 MAX_HEIGHT = 80
 """Levels of an answer: chains such as x'''' grow without nesting."""
 
-_SET_OPERATORS = {"\\cup": "union", "\\cap": "cap", "\\setminus": "minus", "\\backslash": "minus"}
+_SET_OPERATORS = {
+    "\\cup": "union",
+    "\\cap": "cap",
+    "\\setminus": "minus",
+    "\\smallsetminus": "minus",
+    "\\backslash": "minus",
+}
 _ENDS = frozenset({",", ";", ")", "]", "}", "\\}", "\\rbrace"})
 _CURRENCIES = {"\\$": "dollar"}
 _CURRENCY_WORDS = frozenset({"dollar", "euro", "pound", "yuan", "yen", "rupee"})
@@ -111,7 +117,7 @@ class Parser(Groups):
 
     def relation(self) -> Answer:
         """Quantities joined by =, <, .. ; a leading = or ≈ is dropped."""
-        if RELATIONS.get(self.sign) in ("=", "~"):
+        if RELATIONS.get(self.sign) in ("=", "~", "equiv"):
             self.at += 1
         if self.sign in DOTS and self.ends(self.at + 1):
             self.at += 1

@@ -64,7 +64,7 @@ def combined(items: Sequence[Answer], *, either: bool) -> Named | None:
     if len(named) < len(items) or len(names) != 1:
         return None
     values = [item.value for item in named]
-    if not any(isinstance(value, Brackets) or _is_union(value) for value in values):
+    if not any(isinstance(value, Brackets) or _is_set(value) for value in values):
         return None
     whole = [value for value in values if is_integers(value)]
     sets = [
@@ -151,5 +151,5 @@ def _integers(answer: Answer, intervals: Sequence[Interval] | None) -> list[Inte
     return integers_in(answer.name, intervals)
 
 
-def _is_union(answer: Answer) -> bool:
-    return isinstance(answer, Collection) and answer.kind == "union"
+def _is_set(answer: Answer) -> bool:
+    return isinstance(answer, Collection) and answer.kind in ("set", "union")

@@ -15,7 +15,7 @@ from harness.graders.latex.real_sets import (
 from harness.graders.latex.syntax import Answer, Brackets, Collection, Number, Relation, Symbol
 
 _HINT = re.compile(
-    r"\b(?:reals?|infinity|empty|null|(?:no|zero)\b.*\b(?:solutions?|roots?|such)|integers)\b",
+    r"\\forall|\b(?:(?:all|any|every)\b.{0,60}(?:[<>]|\\(?:in|neq?|[lg]eq?))(?=.)|(?:reals?|infinity|empty|null|(?:no|zero)\b.*\b(?:solutions?|roots?|such)|integers)\b)",
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST = 120  # characters
@@ -27,6 +27,12 @@ _ALL = (
 )
 _NOUN = r"real(?:s| numbers?| values?(?: of)?| [a-z](?![a-z]))?(?: [a-z](?![a-z]))?"
 _ZERO = Number(Fraction(0))
+_RELATION = r"[a-z]\s*(?:[<>≠=]|!=|\\(?:in|neq?|[lg]eq?|[lg]eqslant|[lg]t)(?![a-z]))"
+_SUCH = re.compile(
+    rf"(?:{_ALL}(?:{_NOUN})?,? ?(?:such that |with |where |satisfying |for which )?|\\forall ?)"
+    rf"(?P<condition>{_RELATION}.*)",
+    re.IGNORECASE,
+)
 _EXCEPT = re.compile(
     rf"(?:{_ALL}|(?=real numbers|reals)){_NOUN},?\s*"
     r"(?:(?:except(?: for| when)?|other than|excluding|besides|but(?: not)?|not equal to|apart from"
@@ -41,7 +47,10 @@ _BEYOND = re.compile(
 _SAID: tuple[tuple[re.Pattern[str], Answer], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), value)
     for pattern, value in (
-        (rf"{_ALL}{_NOUN}|real numbers|reals|the reals", REALS),
+        (
+            rf"{_ALL}{_NOUN}(?:,? \(?\\mathbb ?(?:\{{R\}}|R)\)?)?|(?:the )?real numbers|(?:the )?reals",
+            REALS,
+        ),
         (rf"{_ALL}?(?:strictly )?positive {_NOUN}", Brackets("(", ")", (_ZERO, INFINITY))),
         (rf"{_ALL}?(?:strictly )?negative {_NOUN}", Brackets("(", ")", (MINUS_INFINITY, _ZERO))),
         (rf"{_ALL}?non-? ?negative {_NOUN}", Brackets("[", ")", (_ZERO, INFINITY))),
@@ -55,7 +64,7 @@ _SAID: tuple[tuple[re.Pattern[str], Answer], ...] = tuple(
         (r"(?:positive |plus |\+ ?)?infinity", INFINITY),
         (r"(?:negative |minus |- ?)infinity", MINUS_INFINITY),
         (
-            r"(?:the )?(?:empty|null) set|(?:there (?:is|are|exists?) )?no (?:real |valid |possible )?"
+            r"(?:the )?(?:empty|null) set|(?:the )?(?:solution )?set is empty|(?:there (?:is|are|exists?) )?no (?:real |valid |possible )?"
             r"(?:solutions?|roots?)(?: exists?)?|no such (?:[a-z]|numbers?|values?|real numbers?)(?: exists?)?",
             EMPTY,
         ),
@@ -81,6 +90,9 @@ def said_set(text: str, read: Callable[[str], Answer]) -> Answer | None:
         above = beyond["how"].lower() in ("greater", "larger", "bigger", "more")
         operator = (">" if above else "<") + ("=" if beyond["equal"] else "")
         return Relation((Symbol("x"), read(beyond["rest"])), (operator,))
+    such = _SUCH.fullmatch(plain)
+    if such:
+        return read(such["condition"])
     without = _EXCEPT.fullmatch(plain)
     if without:
         rest = read(re.sub(r"^[a-z]\s*(?:=|\\neq?)\s*", "", without["rest"]))

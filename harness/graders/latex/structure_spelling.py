@@ -36,6 +36,17 @@ _OTHERS = tuple(
             r"\\hat{\1}",
         ),
         ("^", r"\^\s*(?:\{\s*)?\\(?:math(?:sf|rm|bf)|text)\s*(?:\{\s*T\s*\}|\sT)(?:\s*\})?", "^T"),
+        ("mod", r"\\text\{\s*\(\s*mod\s*\}", r"(\\mod "),
+        (
+            "\\angle",
+            r"(?<=[0-9)}])\s*\\angle\s*(?=[({]?-?[0-9]|\\[dt]?frac)",
+            r"\\operatorname{cis}",
+        ),
+        (
+            "\\mathbb",
+            r"\\mathbb\s*(?:\{R\}|R)\s*\^\s*\{?(?:\*|\\times|\\ast)\}?",
+            r"\\mathbb{R}\\setminus\\{0\\}",
+        ),
         ("mod", r"\s?\\text\{\s*\(?mod\s*([0-9a-z]{1,9})\)?\s*\}", r"\\pmod{\1}"),
     )
 )

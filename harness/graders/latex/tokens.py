@@ -44,7 +44,7 @@ _UNICODE = {
     "τ": r"\tau ", "ψ": r"\psi ", "Δ": r"\Delta ", "Ω": r"\Omega ", "Γ": r"\Gamma ",
     "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ",
     "≡": r"\equiv ", "∼": r"\sim ", "→": r"\to ", "∈": r"\in ", "∉": r"\notin ", "∪": r"\cup ",
-    "∩": r"\cap ", "∖": r"\setminus ", "∅": r"\emptyset ", "⊂": r"\subset ", "⊆": r"\subseteq ",
+    "∩": r"\cap ", "∖": r"\setminus ", "∅": r"\emptyset ", "Ø": r"\emptyset ", "⊂": r"\subset ", "⊆": r"\subseteq ",
     "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}",
     "ℂ": r"\mathbb{C}", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
     "⟨": r"\langle ", "⟩": r"\rangle ", "∠": r"\angle ", "△": r"\triangle ", "°": r"^{\circ}",
