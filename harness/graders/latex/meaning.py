@@ -46,6 +46,7 @@ from harness.graders.latex.syntax import (
     walk,
 )
 from harness.graders.latex.systems import solutions
+from harness.graders.latex.values import same_expr
 
 _BELOW = frozenset({"<", "<="})
 _ABOVE = frozenset({">", ">="})
@@ -134,6 +135,8 @@ def _collection(answer: Collection) -> Answer:
         return Qualified(
             items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:]))
         )
+    if answer.kind == "or" and len(items) == 2 and _restates(items[0], items[1]):
+        return Restated(items[0], items[1])
     if ELLIPSIS in items:
         return sequence(items)
     if answer.kind == "union":
@@ -153,6 +156,19 @@ def _listed(answer: Collection, items: list[Answer]) -> Answer:
     if either and brackets and any(map(is_interval, items)):
         return united(items)
     return solutions(items) or Collection("list", tuple(items))
+
+
+def _restates(one: Answer, other: Answer) -> bool:
+    """Whether both are one constant, a percentage being its decimal: `1/3 or 33 1/3 %`."""
+    first, second = (
+        Apply("percent", (item.value,))
+        if isinstance(item, Quantity) and item.unit == "percent"
+        else item
+        for item in (one, other)
+    )
+    if not is_expr(first) or not is_expr(second) or variables(first) or variables(second):
+        return False
+    return same_expr(first, second, exact=True) is True
 
 
 def _is_condition(items: list[Answer], value: Answer) -> bool:
@@ -195,6 +211,8 @@ def _described(answer: Collection) -> Answer | None:
 
 
 def _relation(answer: Relation) -> Answer:
+    if answer.operators == ("~",) and _nearly(*answer.sides):
+        return Restated(answer.sides[0], meaning(answer.sides[1]))
     answer = _without_approximation(answer)
     if not answer.operators:
         return meaning(answer.sides[0])
@@ -225,6 +243,13 @@ def _relation(answer: Relation) -> Answer:
 
 def _defines(name: Answer, value: Answer) -> TypeGuard[Expr]:
     return isinstance(name, Symbol) and is_name(name) and is_residue(value)
+
+
+def _nearly(before: Answer, after: Answer) -> bool:
+    """`0.333 ≈ 1/3`: a decimal said before the constant that it rounds."""
+    if not isinstance(before, Number) or not before.places or not is_expr(after):
+        return False
+    return not isinstance(after, Number) and not variables(after)
 
 
 def _without_approximation(answer: Relation) -> Relation:

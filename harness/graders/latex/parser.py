@@ -90,7 +90,7 @@ class Parser(Groups):
         while self.separated():
             if self.tokens[self.at - 1].text == "or":
                 kind = "or"
-            if self.hedged and not hedged:
+            if (self.hedged and not hedged) or _RELATIONS.get(self.sign) == "~":
                 raise Unreadable("an approximation behind the value")
             items.append(self.relation())
         return items[0] if len(items) == 1 else Collection(kind, tuple(items))
