@@ -211,11 +211,8 @@ def _described(answer: Collection) -> Answer | None:
 
 
 def _relation(answer: Relation) -> Answer:
-    if answer.operators == ("~",) and _nearly(*answer.sides):
-        return Restated(answer.sides[0], meaning(answer.sides[1]))
-    answer = _without_approximation(answer)
-    if not answer.operators:
-        return meaning(answer.sides[0])
+    if "~" in answer.operators:
+        return _approximated(answer)
     operators = set(answer.operators)
     if operators == {"="}:
         return _equation(answer)
@@ -252,16 +249,18 @@ def _nearly(before: Answer, after: Answer) -> bool:
     return not isinstance(after, Number) and not variables(after)
 
 
-def _without_approximation(answer: Relation) -> Relation:
+def _approximated(answer: Relation) -> Answer:
     """`x = 1/3 ≈ 0.33` without its tail; where only ≈ gives a value, it counts as =."""
-    if "~" not in answer.operators:
-        return answer
     at = answer.operators.index("~")
     before = answer.sides[at]
+    if answer.operators == ("~",) and _nearly(*answer.sides):
+        return Restated(before, meaning(answer.sides[1]))
     if is_expr(before) and isinstance(before, Symbol) and variables(before):
         operators = tuple("=" if sign == "~" else sign for sign in answer.operators)
-        return Relation(answer.sides, operators)
-    return Relation(answer.sides[: at + 1], answer.operators[:at])
+        return meaning(Relation(answer.sides, operators))
+    if at == 0:
+        return meaning(before)
+    return meaning(Relation(answer.sides[: at + 1], answer.operators[:at]))
 
 
 def _equation(answer: Relation) -> Answer:

@@ -61,7 +61,7 @@ _ONLY_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _SECOND = re.compile(
-    r"\b(?:otherwise|else|if|when|whenever|for|not|respectively|least|most|more|less|fewer|than|remainder|wrong"
+    r"\b(?:otherwise|else|if|when|whenever|for|not|respectively|least|most|more|less|fewer|than|remainder|probability|wrong"
     r"|incorrect)\b|\b(?:and|or)\s*\}?\s*-?\s*[^\s}].*\b(?:for|if|when|where|at)\b",
     re.DOTALL,
 )

@@ -9,7 +9,7 @@ from harness.graders.latex.vocabulary import names
 
 _NAMES = {
     "degree": "degrees degree deg ° circ",
-    "percent": "percent percentage pct % \\%",
+    "percent": "percent percentage pct prozent % \\%",
     "dollar": "dollars dollar usd \\$ $ bucks",
     "cent": "cents cent ¢",
     "euro": "euros euro eur",
@@ -89,7 +89,7 @@ _CHANGING = names(
     " multiplied choose mod modulo factorial half halves third thirds fifth fifths sixths"
     " sevenths eighths ninths tenth tenths twelfths hundredth hundredths thousandth thousandths hundred"
     " remainder through between is are was wrong impossible incorrect r millionen millones millions mille"
-    " tausend milliarden milliards"
+    " tausend milliarden milliards only alone solely uniquely fails fail works"
 )
 _IGNORED = names("the a an of total each long away approximately about")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cubed": 3}
@@ -160,8 +160,9 @@ def _singular(word: str) -> str:
 
 
 def known(unit: str) -> bool:
-    """Whether every word of a canonical unit is in the table."""
-    return all(part in _NAMES or part == "/" for part in unit.partition("^")[0].split())
+    """Whether a canonical unit has words, and every one of them is in the table."""
+    words = unit.partition("^")[0].split()
+    return bool(words) and all(word in _NAMES or word == "/" for word in words)
 
 
 def in_base(unit: str) -> tuple[str, Fraction]:
