@@ -59,6 +59,52 @@ def accepted(reference, answer):
     return Math().settle(reference, answer)[0] is Verdict.CORRECT
 
 
+WITH_MORE_SAID = [
+    lambda text: f"{text}\\text{{ m}}",
+    lambda text: f"{text}\\,\\mathrm{{km/h}}",
+    lambda text: f"{text}\\,\\frac{{\\text{{km}}}}{{\\text{{h}}}}",
+    lambda text: f"{text}\\text{{ apples}}",
+    lambda text: f"{text} \\text{{ only}}",
+    lambda text: f"{text} \\text{{ at }} n=5",
+    lambda text: f"{text} \\text{{ for all }} n\\ge 1",
+    lambda text: f"{text}\\ (n=5)",
+    lambda text: f"{text} \\text{{ if }} n=5",
+    lambda text: f"\\mathbf{{{text}}}",
+    lambda text: f"\\phantom{{-}}{text}",
+    lambda text: f"\\SI{{{text}}}{{cm}}",
+]
+
+
+@given(fractions, fractions, st.sampled_from(WITH_MORE_SAID), st.sampled_from(WITH_MORE_SAID))
+def test_what_is_said_beside_a_value_never_makes_another_value_of_it(one, other, say, say_other):
+    assume(one != other)
+    assume(other != 5)  # the place that is named
+    assert accepted(latex(one), say(latex(one)))
+    assert accepted(say(latex(one)), latex(one))
+    assert not accepted(latex(other), say(latex(one)))
+    assert not accepted(say_other(latex(other)), say(latex(one)))
+    assert not accepted("5", say(latex(one))) or one == 5
+
+
+@given(st.integers(0, 999), st.integers(1, 11), st.integers(2, 12))
+def test_mixed_numbers_before_a_mark_are_sums(whole, upper, lower):
+    assume(upper < lower and whole)
+    value = latex(Fraction(upper, lower) + whole)
+    for mark in ("^\\circ", "^{\\circ}", "\\%"):
+        assert accepted(value + mark, f"{whole}\\frac{{{upper}}}{{{lower}}}{mark}")
+        product = latex(Fraction(whole * upper, lower))
+        assert not accepted(product + mark, f"{whole}\\frac{{{upper}}}{{{lower}}}{mark}")
+
+
+@given(st.integers(1, 12), st.integers(0, 59), fractions)
+def test_a_time_is_no_number_and_no_other_time(hour, minute, value):
+    time = f"{hour}:{minute:02}"
+    for half, other in (("a.m.", "p.m."), ("p.m.", "a.m.")):
+        assert accepted(f"{time}\\text{{ {half}}}", f"{hour}{{:}}{minute:02}\\ \\mathrm{{{half}}}")
+        assert not accepted(f"{time}\\text{{ {half}}}", f"{time}\\text{{ {other}}}")
+        assert not accepted(latex(value), f"{time}\\text{{ {half}}}")
+
+
 HARMLESS = [
     lambda text: f"${text}$",
     lambda text: f"\\({text}\\)",

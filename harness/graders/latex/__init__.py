@@ -2,16 +2,22 @@
 
     text -> tokens -> parser -> syntax (an answer) -> meaning -> compare
 
+    notation     rarer notations, rewritten to the common one
     spelling     other spellings of the same signs, rewritten before tokens are read
     tokens       text to tokens
     vocabulary   the names of commands, functions and units, as tables
     literals     integers, decimals, repeating decimals, numbers in a base
+    words        answers in words: numbers, times of day, dates, letters of a choice
+    cursor       a cursor over tokens
     expressions  the grammar: sums, terms, factors
     atoms        the grammar: literals, names, fractions, roots, functions
     parser       the grammar: lists, relations, quantities, sets and brackets
+    qualifiers   an answer and what is said of it: conditions, "only"
+    restatements a value said twice in one answer
     syntax       what an answer can be: the nodes of the parse tree
     meaning      an answer in its canonical form
     compare      whether two answers are the same
+    stated       the comparison of conditions, values stated twice and times of day
     values       whether two expressions have the same value
     evaluate     the value of an expression at a point
     operations   the operations of expressions on values

@@ -26,8 +26,6 @@ class Cursor:
         self.bars: list[str] = []  # closing signs of the fences around the cursor
         self.brackets = 1 if split_groups else 0  # above 0, "1,234" is two numbers
 
-    END = _END
-
     @property
     def token(self) -> Token:
         """The token under the cursor."""
@@ -38,6 +36,11 @@ class Cursor:
         """Text of the token under the cursor where it is an operator or a command."""
         token = self.token
         return token.text if token.kind in ("op", "cmd") else ""
+
+    def ahead(self, count: int) -> Token:
+        """The token so many places ahead, or the end."""
+        at = self.at + count
+        return self.tokens[at] if at < len(self.tokens) else _END
 
     def next(self) -> Token:
         """The token under the cursor; the cursor moves on."""

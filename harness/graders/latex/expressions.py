@@ -179,8 +179,7 @@ class Expressions(Cursor):
                 base = self.subscripted(base, start)
             elif sign == "!" and is_expr(base):
                 self.at += 1
-                double = self.sign == "!" and not self.token.gap
-                self.at += double
+                double = not self.token.gap and self.accept("!")
                 base = Apply("factorial2" if double else "factorial", (need_expr(base),))
             elif sign == "'":
                 self.at += 1
@@ -204,8 +203,8 @@ class Expressions(Cursor):
 
     def raised_circle(self) -> bool:
         """Whether the degree sign stands here, as TeX writes it: `^\\circ` or `^{\\circ}`."""
-        ahead = [token.text for token in self.tokens[self.at + 1 : self.at + 4]]
-        return ahead[:1] == ["\\circ"] or ahead == ["{", "\\circ", "}"]
+        ahead = [self.ahead(count).text for count in (1, 2, 3)]
+        return ahead[0] == "\\circ" or ahead == ["{", "\\circ", "}"]
 
     def marked_behind(self, value: Expr) -> Expr:
         """The value with the degree or percent sign that stands here, if one does."""

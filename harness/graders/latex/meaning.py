@@ -47,6 +47,7 @@ from harness.graders.latex.syntax import (
     walk,
 )
 from harness.graders.latex.systems import solutions
+from harness.graders.latex.values import same_expr
 
 _BELOW = frozenset({"<", "<="})
 _ABOVE = frozenset({">", ">="})
@@ -135,6 +136,8 @@ def _collection(answer: Collection) -> Answer:
         return Qualified(
             items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:]))
         )
+    if answer.kind == "or" and len(items) == 2 and _restates(items[0], items[1]):
+        return Restated(items[0], items[1])
     if ELLIPSIS in items:
         return sequence(items)
     if answer.kind == "union":
@@ -154,6 +157,19 @@ def _listed(answer: Collection, items: list[Answer]) -> Answer:
     if either and brackets and any(map(is_interval, items)):
         return united(items)
     return solutions(items) or Collection("list", tuple(items))
+
+
+def _restates(one: Answer, other: Answer) -> bool:
+    """Whether both are one constant, a percentage being its decimal: `1/3 or 33 1/3 %`."""
+    first, second = (
+        Apply("percent", (item.value,))
+        if isinstance(item, Quantity) and item.unit == "percent"
+        else item
+        for item in (one, other)
+    )
+    if not is_expr(first) or not is_expr(second) or variables(first) or variables(second):
+        return False
+    return same_expr(first, second, exact=True) is True
 
 
 def _is_condition(items: list[Answer], value: Answer) -> bool:
@@ -196,9 +212,8 @@ def _described(answer: Collection) -> Answer | None:
 
 
 def _relation(answer: Relation) -> Answer:
-    answer = _without_approximation(answer)
-    if not answer.operators:
-        return meaning(answer.sides[0])
+    if "~" in answer.operators:
+        return _approximated(answer)
     operators = set(answer.operators)
     if operators == {"="}:
         return _equation(answer)
@@ -242,16 +257,25 @@ def _defines(name: Answer, value: Answer) -> TypeGuard[Expr]:
     return isinstance(name, Symbol) and is_name(name) and is_residue(value)
 
 
-def _without_approximation(answer: Relation) -> Relation:
+def _nearly(before: Answer, after: Answer) -> bool:
+    """`0.333 ≈ 1/3`: a decimal said before the constant that it rounds."""
+    if not isinstance(before, Number) or not before.places or not is_expr(after):
+        return False
+    return not isinstance(after, Number) and not variables(after)
+
+
+def _approximated(answer: Relation) -> Answer:
     """`x = 1/3 ≈ 0.33` without its tail; where only ≈ gives a value, it counts as =."""
-    if "~" not in answer.operators:
-        return answer
     at = answer.operators.index("~")
     before = answer.sides[at]
+    if answer.operators == ("~",) and _nearly(*answer.sides):
+        return Restated(before, meaning(answer.sides[1]))
     if is_expr(before) and isinstance(before, Symbol) and variables(before):
         operators = tuple("=" if sign == "~" else sign for sign in answer.operators)
-        return Relation(answer.sides, operators)
-    return Relation(answer.sides[: at + 1], answer.operators[:at])
+        return meaning(Relation(answer.sides, operators))
+    if at == 0:
+        return meaning(before)
+    return meaning(Relation(answer.sides[: at + 1], answer.operators[:at]))
 
 
 def _equation(answer: Relation) -> Answer:

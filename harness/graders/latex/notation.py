@@ -14,8 +14,27 @@ _ARG = r"(?:\{\s*([^{}]{1,30}?)\s*\}|([A-Za-z0-9]))"
 _C = rf"(?:C|{_FONTED}\{{\s*C\s*\}})"
 _SPACE = r"(?:\s|\\[,;:! ]|~|\\q?quad(?![a-z]))*"
 _DEGREE = r"(?:\^\s*\{?\s*\\circ\s*\}?)"
+_PRIME = r"(?:'(?!')|\^\s*\{?\s*(?:\\prime|')\s*\}?(?!\\prime))"
+_DOUBLE_PRIME = r"(?:''|\"|\^\s*\{?\s*\\prime\s*\\prime\s*\}?)"
 
-_Replacement = str | Callable[[re.Match[str]], str]
+Replacement = str | Callable[[re.Match[str]], str]
+
+
+Rule = tuple[str, re.Pattern[str], Replacement]
+"""A literal that must stand in the text, what is looked for, and what takes its place."""
+
+
+def rules(*written: tuple[str, str, Replacement]) -> tuple[Rule, ...]:
+    """Rules with their patterns compiled."""
+    return tuple((literal, re.compile(pattern), to) for literal, pattern, to in written)
+
+
+def rewritten(text: str, by: tuple[Rule, ...]) -> str:
+    """The text after each rule in turn; a pattern is tried only where its literal stands."""
+    for literal, pattern, replacement in by:
+        if literal in text:
+            text = pattern.sub(replacement, text)
+    return text
 
 
 # Binomial coefficients
@@ -79,6 +98,14 @@ def _dotted(found: re.Match[str]) -> str:
     return rf"\overline{{{digits}}}"
 
 
+def _barred(found: re.Match[str]) -> str:
+    return found[1] + found[2].replace(" ", "") + "}"
+
+
+def _powers_bare(found: re.Match[str]) -> str:
+    return re.sub(r"\^\{(-?[0-9])\}", r"^\1", found[0])
+
+
 # siunitx
 
 _PREFIXES = {
@@ -132,60 +159,81 @@ def _angle(found: re.Match[str]) -> str:
 
 
 def _fraction_of_units(found: re.Match[str]) -> str:
-    return rf"\text{{ {found[1].strip()}/{found[2].strip()}}}"
+    upper = "".join(part or "" for part in found.groups()[:-2]).strip()
+    lower = "".join(part or "" for part in found.groups()[-2:]).strip()
+    return rf"\text{{ {upper}/{lower}}}".replace("^{", "^").replace("}}", "}")
 
 
-_PER = r"(?:km|cm|mm|m|mi|ft|miles?|kg|g|l|L)"
+_PER = r"(?:km|cm|mm|m|mi|ft|miles?|kilomet(?:er|re)s?|met(?:er|re)s?|feet|kg|g|l|L)"
 _TIME = r"(?:hours?|hrs?|h|seconds?|secs?|s|min|minutes?)"
-_BRACED = rf"(?:{_FONTED}\{{\s*([A-Za-z]{{1,12}})\s*\}})"
+_BRACED = rf"(?:{_FONTED}\{{\s*([A-Za-z]{{1,12}}(?:\^[0-9])?)\s*\}}(\^\{{?[0-9]\}}?)?)"
 _PERIOD = r"(?:\\dot\s*(?:\{\s*[0-9]\s*\}|[0-9]))"
 
-_RULES: tuple[tuple[str, str, _Replacement], ...] = (
+_UPRIGHT_E = (
+    r"(?:\\(?:text|textrm|mathrm|mathsf|mathtt|operatorname)\s*\{\s*[eE]\s*\}|\{\\rm\s+[eE]\})"
+)
+
+_RULES = rules(
     ("phantom", r"\\[hv]?phantom\s*\{(?:[^{}]|\{[^{}]*\})*\}", " "),
     # siunitx
     (r"\ang", r"\\ang\s*\{([0-9.]+;[0-9.; ]*)\}", _angle),
-    (r"\SI", r"\\SI\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}", _quantity),
-    (r"\qty", r"\\qty\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}", _quantity),
+    (r"\SI", r"\\SI\s*(?:\[[^\]]*\])?\s*\{((?:[^{}]|\{[^{}]*\})*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}", _quantity),
+    (r"\qty", r"\\qty\s*(?:\[[^\]]*\])?\s*\{((?:[^{}]|\{[^{}]*\})*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}", _quantity),
     (r"\si", r"\\si\s*\{((?:[^{}]|\{[^{}]*\})*)\}", _unit),
     (r"\unit", r"\\unit\s*\{((?:[^{}]|\{[^{}]*\})*)\}", _unit),
     (r"\num", r"\\num\s*\{([^{}]*)\}", r"\1"),
     # units: powers inside of \text, quotients, micro, ohm, degrees of temperature
-    ("^", rf"({_FONTED}\{{[^{{}}]*)\^\{{(-?[0-9])\}}(?=[^{{}}]*\}})", r"\1^\2"),
+    ("^", rf"{_FONTED}\{{(?:[^{{}}]|\^\{{-?[0-9]\}})*\}}", _powers_bare),
+    ("frac", r"\\[dt]?frac\s*\{(km|mi|miles|ft)()\}\s*\{(h|hr|s|hour|sec)()\}", _fraction_of_units),
+    ("\\text", rf"(?<=[0-9}}]){_SPACE}[(\[]\s*(\\(?:text|mathrm)\{{[A-Za-z/. ]+\}})\s*[)\]]\Z", r"\1"),
+    ("\\text", r"(?<=[0-9])\{(\\(?:text|mathrm)\{[A-Za-z/. ]+\})\}", r"\1"),
+    ("\\text", r"\A\\text\s*\{\s*(-?[0-9][0-9.,]*?)(?=,?\s)(?=[^{}]*\}\s*[^\s])", r"\1\\text{"),
     ("frac", rf"\\[dt]?frac\s*\{{\s*{_BRACED}\s*\}}\s*\{{\s*{_BRACED}\s*\}}", _fraction_of_units),
-    ("frac", rf"{_FONTED}\{{\s*\\[dt]?frac\s*\{{([A-Za-z ]+)\}}\s*\{{([A-Za-z ]+\^?[0-9]?)\}}\s*\}}", _fraction_of_units),
+    ("frac", rf"{_FONTED}\{{\s*\\[dt]?frac\s*\{{([A-Za-z ]+)()\}}\s*\{{([A-Za-z ]+\^?[0-9]?)()\}}\s*\}}", _fraction_of_units),
     (r"\mu", r"(\\(?:text|textrm|mathrm)\{\s*)\\mu\s*(?=[A-Za-z])", r"\1micro"),
     (r"\mu", r"(?<=[0-9}])((?:\s|\\[,;: ]|~)*)\\mu\s*\\(text|mathrm)\{\s*", r"\1\\text{ micro"),
     (r"\Omega", rf"(?<=[0-9}}]){_SPACE}\\(?:text|mathrm)\{{\s*([kM])\s*\}}\s*\\Omega\s*\Z", r"\\text{ \1ohm}"),
     (r"\Omega", rf"(?<=[0-9}}]){_SPACE}\\(?:text\{{\s*)?\\?Omega\s*\}}?\s*\Z", r"\\text{ ohm}"),
     ("/", rf"(?<=[0-9}}]){_SPACE}({_PER}\s*/\s*{_TIME})(\^\{{?2\}}?)?\s*\Z", r"\\text{ \1}\2"),
     ("u^", r"(?<=[0-9}])(?:\s|\\[,;: ]|~|\\q?quad)+u\^\{?([23])\}?\Z", r"\\text{ u}^\1"),
+    (r"\circ", r"\\text\s*\{\s*\^\{\\circ\}\s*\}", r"^{\\circ}"),
+    (r"\circ", r"\^\{\^\{\\circ\}\}", r"^{\\circ}"),
+    (r"\degree", r"\\degree(?![A-Za-z])", r"^{\\circ}"),
     (r"\circ", rf"{_FONTED}\{{\s*{_DEGREE}\s*([CF])\s*\}}", r"\\text{ deg\1}"),
     (r"\circ", rf"(?:\{{\}})?{_SPACE}{_DEGREE}{_SPACE}{_FONTED}\{{\s*([CF])\s*\}}", r"\\text{ deg\1}"),
     (r"\circ", rf"(?:\{{\}})?{_SPACE}{_DEGREE}{_SPACE}([CF])\s*\Z", r"\\text{ deg\1}"),
     # money
     (r"\$", rf"(?:\b(?:US|USD)|{_FONTED}\{{\s*(?:US|USD)\s*\}})\s*\\\$", r"\\$"),
     ("$", rf"{_FONTED}\{{\s*(?:US)?\\?\$\s*([0-9.,]*)\s*\}}", r"\\$\1"),
+    ("{\\", r"(?<![A-Za-z])\{(\\[$%])\}", r"\1"),
     ("cent", r"\bper[ -]+cent\b", "percent"),
+    ("cent", rf"(?:\\\$)?([0-9]+){_SPACE}(?:\\text\{{)?\s*(?:dollars?)?,?\s*(?:and)?\s*\}}?{_SPACE}([0-9]{{2}}){_SPACE}(?:\\text\{{)?\s*cents\s*\}}?\Z",
+     r"\\$\1.\2"),
     # angles
-    (r"\circ", rf"([0-9]+)\s*{_DEGREE}{_SPACE}([0-9]+(?:\.[0-9]+)?){_SPACE}"
-               rf"(?:'(?!')|\^\s*\{{?\s*\\prime\s*\}}?(?!\\prime)|{_FONTED}\{{\s*min(?:utes?)?\s*\}})"
+    (r"\circ", rf"([0-9]+){_SPACE}{_DEGREE}(?:\\text\{{\s*\}}|{_SPACE})*?([0-9]+(?:\.[0-9]+)?){_SPACE}"
+               rf"(?:{_PRIME}|{_FONTED}\{{\s*min(?:utes?)?\s*\}})"
                rf"(?:{_SPACE}([0-9]+(?:\.[0-9]+)?){_SPACE}"
-               rf"(?:''|\"|\^\s*\{{?\s*\\prime\s*\\prime\s*\}}?|{_FONTED}\{{\s*sec(?:onds?)?\s*\}}))?\s*\Z", _sexagesimal),
-    ("deg", rf"([0-9]+){_SPACE}(?:{_FONTED}\{{)?\s*degrees?\s*\}}?(?:{_SPACE}\\text\{{\s*and\s*\}})?{_SPACE}([0-9]+){_SPACE}"
+               rf"(?:{_DOUBLE_PRIME}|{_FONTED}\{{\s*sec(?:onds?)?\s*\}}))?\s*\Z", _sexagesimal),
+    ("deg", rf"([0-9]+){_SPACE}(?:{_FONTED}\{{)?\s*degrees?\s*(?:and\s*)?\}}?(?:{_SPACE}\\text\{{\s*and\s*\}})?{_SPACE}([0-9]+){_SPACE}"
             rf"(?:{_FONTED}\{{)?\s*min(?:utes?)?\s*\}}?()\Z", _sexagesimal),
     # fractions
     ("/_", r"(?:\{\})?\^\s*\{?([0-9]+)\}?\s*(?:\\!)*\s*/\s*_\s*\{?([0-9]+)\}?", r"\\frac{\1}{\2}"),
     # repeating decimals
-    (r"\overset", r"\\overset\s*\{\.\}\s*\{([0-9])\}", r"\\dot{\1}"),
+    (r"\overset", r"\\overset\s*\{(?:\.|\\cdot)\}\s*\{([0-9])\}", r"\\dot{\1}"),
     (r"\dot", rf"(?<=\.){_PERIOD}\s*(?:[0-9]*\s*{_PERIOD})?|(?<=\.[0-9]){_PERIOD}\s*(?:[0-9]*\s*{_PERIOD})?"
               rf"|(?<=[0-9]){_PERIOD}\s*(?:[0-9]*\s*{_PERIOD})?", _dotted),
+    ("{.}", r"(?<=[0-9])\{\.\}(?=[0-9\\])", "."),
+    ("line{", r"(?<=\.)([0-9]*\\overline\s*\{)([0-9 ]+)\}(?:\{\}|\s|\\[lc]?dots(?![a-z])|\.\.\.+)*", _barred),
     (r".{\overline", r"\.\{(\\overline\s*\{[0-9]+\})\}", r".\1"),
     (".\\", r"(?<![0-9.}])\.(?=\\(?:overline|bar))", "0."),
     # scientific notation
-    ("10", rf"(?<=[0-9]){_SPACE}(?:[xX]|{_FONTED}\{{\s*[xX]\s*\}}){_SPACE}(?=10\s*(?:\^|\*\*)\s*\{{?\s*[-+]?\s*[0-9])", r"\\times "),
-    (r"\mathrm", r"(?<=[0-9])\s*\\mathrm\s*\{\s*[eE]\s*\}\s*\{?\s*([-+]?[0-9]{1,4})\s*\}?(?![0-9.])", r"\\times 10^{\1}"),
-    (r"\text", r"(?<=[0-9])\s*\\text(?:rm)?\s*\{\s*[eE]\s*\}\s*\{?\s*([-+]?[0-9]{1,4})\s*\}?(?![0-9.])", r"\\times 10^{\1}"),
-    (r"\text", r"(?<=[0-9])\s*\\text(?:rm)?\s*\{\s*[eE]\s*([-+]?[0-9]{1,4})\s*\}", r"\\times 10^{\1}"),
+    ("10", rf"(?<=[0-9]){_SPACE}(?:[xX]|\\bullet|{_FONTED}\{{\s*(?:[xX]|times)\s*\}}){_SPACE}(?=10\s*(?:\^|\*\*)\s*\{{?\s*[-+]?\s*[0-9])", r"\\times "),
+    ("e}", rf"(?<=[0-9]){_SPACE}{_UPRIGHT_E}{_SPACE}\{{?\s*([-+]?[0-9]{{1,4}})\s*\}}?(?![0-9.])", r"\\times 10^{\1}"),
+    ("E}", rf"(?<=[0-9]){_SPACE}{_UPRIGHT_E}{_SPACE}\{{?\s*([-+]?[0-9]{{1,4}})\s*\}}?(?![0-9.])", r"\\times 10^{\1}"),
+    ("{e", r"(?<=[0-9])\s*\\(?:text|textrm|mathrm)\s*\{\s*e\s*([-+]?[0-9]{1,4})\s*\}", r"\\times 10^{\1}"),
+    ("{E", r"(?<=[0-9])\s*\\(?:text|textrm|mathrm)\s*\{\s*E\s*([-+]?[0-9]{1,4})\s*\}", r"\\times 10^{\1}"),
+    ("e{", r"(?<=[0-9])e\{([-+]?[0-9]{1,4})\}", r"\\times 10^{\1}"),
+    ("E{", r"(?<=[0-9])E\{([-+]?[0-9]{1,4})\}", r"\\times 10^{\1}"),
     # binomials and permutations
     ("C", rf"(?:\{{\s*\}}|(?<![A-Za-z0-9}})\]])(?<!\d\s))\s*[_^]\s*{_ARG}\s*{_C}\s*_\s*{_ARG}", _binomial),
     ("P", rf"\{{\s*\}}\s*[_^]\s*{_ARG}\s*{_C.replace('C', 'P')}\s*_\s*{_ARG}", _permutations),
@@ -195,12 +243,8 @@ _RULES: tuple[tuple[str, str, _Replacement], ...] = (
     ("C", r"(?<![A-Za-z0-9_{^\\.])([0-9]{1,4})C([0-9]{1,4})(?![0-9A-Za-z])", r"\\binom{\1}{\2}"),
     ("choose", r"(?<![A-Za-z0-9\\])([0-9]{1,4}|[a-z])\s*(?:\\text\{\s*choose\s*\}|(?<!\\)choose)\s*([0-9]{1,4}|[a-z])(?![A-Za-z])", r"\\binom{\1}{\2}"),
 )  # fmt: skip
-_COMPILED = tuple((trigger, re.compile(pattern), to) for trigger, pattern, to in _RULES)
 
 
 def common(text: str) -> str:
     """The text with rarer notations rewritten to the common one."""
-    for trigger, pattern, replacement in _COMPILED:
-        if trigger in text:
-            text = pattern.sub(replacement, text)
-    return text
+    return rewritten(text, _RULES)

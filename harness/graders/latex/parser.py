@@ -96,7 +96,7 @@ class Parser(Groups):
         while self.separated():
             if self.tokens[self.at - 1].text == "or":
                 kind = "or"
-            if self.hedged and not hedged:
+            if (self.hedged and not hedged) or RELATIONS.get(self.sign) == "~":
                 raise Unreadable("an approximation behind the value")
             items.append(self.relation())
         return items[0] if len(items) == 1 else Collection(kind, tuple(items))
@@ -139,12 +139,8 @@ class Parser(Groups):
         """A value with its unit, if it has one."""
         while self.hedged:
             self.at += 1
-        negative = (
-            self.sign == "-"
-            and self.tokens[self.at + 1 : self.at + 2]
-            and (self.tokens[self.at + 1].text in _CURRENCIES)
-        )
-        self.at += bool(negative)
+        negative = self.sign == "-" and self.ahead(1).text in _CURRENCIES
+        self.at += negative
         currency = _CURRENCIES.get(self.sign)
         if self.token.kind == "text" and units.canonical(self.token.text) in _CURRENCY_WORDS:
             currency = units.canonical(self.token.text)
@@ -211,10 +207,6 @@ class Parser(Groups):
         if not named:
             raise Unreadable("no unit after a value")
         return named
-
-    def ahead(self, count: int) -> Token:
-        """The token so many places ahead, or the end."""
-        return (self.tokens[self.at + count : self.at + count + 1] or [self.END])[0]
 
     def exponent_tokens(self) -> list[Token]:
         """The tokens of a unit's exponent."""

@@ -7,29 +7,31 @@ kept, so that two that contradict each other are told apart; words and approxima
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from fractions import Fraction
 
-from harness.graders.latex.evaluate import DIGITS, evaluated
 from harness.graders.latex.meaning import meaning
+from harness.graders.latex.restatements import (
+    APPROXIMATION,
+    BLANK,
+    HEDGE,
+    Parse,
+    parsed,
+    restated,
+    restating,
+    written_out,
+)
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
     Collection,
     Expr,
     Named,
-    Number,
     Qualified,
-    Quantity,
     Relation,
     Symbol,
     Unreadable,
     children,
     is_expr,
-    variables,
 )
-
-_Parse = Callable[[str], Answer]
 
 _OPEN_TEXT = re.compile(
     r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*([^{}()]*?)([(\[])\s*([^{}()\[\]]*)\}"
@@ -37,37 +39,29 @@ _OPEN_TEXT = re.compile(
 _CLOSE_TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*\{([^{}()\[\]]*)([)\]])\s*([.]?)\s*\}")
 _TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*\{\s*([^{}]*)\}")
 _EMPTY_TEXT = re.compile(r"\\text\s*\{[\s~]*\}")
-_BLANK = r"(?:\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)*"
 _GAP = re.compile(r"^(?:,|\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)+")
 _CONDITION = (
     r"for|if|when|where|whenever|with|at|since|because|provided|given|as|on|over|assuming|attained|achieved"
-    r"|which|occurring|obtained|reached|valid|defined|holds|using|by"
+    r"|which|occurring|obtained|reached|valid|defined|holds|using|by|under|occurs|iff"
 )
 _KEYWORD = re.compile(
-    rf"(?P<comma>,?){_BLANK}(?:\\text\s*\{{\s*,?\s*(?P<text>(?:{_CONDITION})\b[^{{}}]*)\}}"
-    rf"|(?<![A-Za-z\\])(?P<plain>(?:{_CONDITION}))(?![A-Za-z])(?=\s)|\\forall(?![a-z]))"
+    rf"(?P<comma>,?){BLANK}(?:\\text\s*\{{\s*,?\s*(?P<text>(?:{_CONDITION})\b[^{{}}]*)\}}"
+    rf"|(?<![A-Za-z\\])(?P<plain>(?:{_CONDITION}))(?![A-Za-z])(?=\s)|\\forall(?![a-z])"
+    rf"|(?<=,){BLANK}(?=[a-zA-Z]\s*(?:\\in(?![a-z])|=\s*-?[0-9]+\s*,[^=]*\\[lc]?dots)))"
 )
 _ONLY = re.compile(
-    rf",?{_BLANK}\\text\s*\{{\s*[(,]?\s*(?:only|(?:is|are|being|as)\s+the\s+(?:only|unique|sole)\b[^{{}}()]*"
-    rf"|(?:the\s+)?(?:only|unique)\s+(?:solutions?|answers?|values?|pairs?|triples?)|uniquely|alone|exactly"
-    rf"|respectively|in total)\s*[).]*\s*\}}{_BLANK}[.)]?\Z"
+    rf",?{BLANK}\\text\s*\{{\s*[(,]?\s*(?:only|(?:is|are|being|as)\s+the\s+(?:only|unique|sole)\b[^{{}}()]*"
+    rf"|(?:the\s+)?(?:only|unique)\s+(?:solutions?|answers?|values?|pairs?|triples?)|uniquely|solely|alone|exactly"
+    rf"|is\s+the\s+(?:final\s+|correct\s+)?(?:answer|solution)|and\s+no\s+others?"
+    rf"|respectively|in total)\s*[).]*\s*\}}{BLANK}[.)]?\Z"
 )
-_ONLY_BEFORE = re.compile(rf"\A\\text\s*\{{\s*(?:only|just|simply|exactly)\s*\}}{_BLANK}")
-_NEARLY = r"approximately|approx\.?|about|around|roughly|nearly|circa|ca\.|approximate value"
-_RESTATED = re.compile(
-    rf"[,;]?{_BLANK}(?:\\text\s*\{{\s*[,;]?\s*(?P<text>(?:or|i\.?\s?e\.?,?|that is,?|namely|equivalently,?|which is"
-    rf"|equal to|also|{_NEARLY})[^{{}}]*)\}})(?P<rest>.*)\Z",
-    re.DOTALL,
-)
-_HEDGE = re.compile(
-    rf"\s*(?:\\text\s*\{{)?\s*(?:,|or|i\.?\s?e\.?,?|that is,?|namely|equivalently,?|which|is|equal to|equals|also"
-    rf"|written as|(?P<nearly>{_NEARLY}))(?![A-Za-z])[\s,]*\}}?"
-)
-_APPROXIMATION = re.compile(
-    r"\s*(?P<nearly>\\(?:approx|simeq|sim|cong|doteq|thickapprox)(?![a-z]))|\s*="
+_ONLY_BEFORE = re.compile(
+    rf"\A\\text\s*\{{\s*(?:only|just|simply|exactly|(?:the\s+)?(?:only\s+|unique\s+)?(?:ordered\s+)?"
+    rf"(?:solutions?|answers?|pairs?|points?|values?|triples?|sets?)\s*(?:is|are)?:?)\s*\}}{BLANK}",
+    re.IGNORECASE,
 )
 _SECOND = re.compile(
-    r"\b(?:otherwise|else|if|when|whenever|for|not|respectively|least|most|more|less|fewer|than|remainder|wrong"
+    r"\b(?:otherwise|else|if|when|whenever|for|not|respectively|least|most|more|less|fewer|than|remainder|probability|wrong"
     r"|incorrect)\b|\b(?:and|or)\s*\}?\s*-?\s*[^\s}].*\b(?:for|if|when|where|at)\b",
     re.DOTALL,
 )
@@ -81,7 +75,7 @@ _PLAIN_KEYWORD = re.compile(rf"^(?:{_CONDITION})\s+(?:all|every|any|each|some|th
 _LONGEST = 300  # characters of an answer with its qualifier
 
 
-def qualified(text: str, parse: _Parse) -> Answer:
+def qualified(text: str, parse: Parse) -> Answer:
     """The answer of a text that is an answer and what is said of it.
 
     Args:
@@ -96,9 +90,9 @@ def qualified(text: str, parse: _Parse) -> Answer:
     text = _TEXT.sub(lambda found: f"\\text{{{found[1].replace('~', ' ').strip()} }}", text)
     bare = _ONLY.sub("", _ONLY_BEFORE.sub("", text))
     if bare != text and bare.strip():
-        return _parsed(bare, parse)
+        return parsed(bare, parse)
     text = _EMPTY_TEXT.sub(" ", _outside_brackets(text))
-    for split in (_written_out, _bracketed, _restated, _conditioned):
+    for split in (written_out, _bracketed, restated, _conditioned, _counting):
         answer = split(text, parse)
         if answer is not None:
             return answer
@@ -114,12 +108,7 @@ def _outside_brackets(text: str) -> str:
     return _CLOSE_TEXT.sub(r"\\text{\1}\2\3", text)
 
 
-def _parsed(text: str, parse: _Parse) -> Answer:
-    """The value before a qualifier, which may be a list joined by "and"."""
-    return parse(text.strip().rstrip(",;. "))
-
-
-def _bracketed(text: str, parse: _Parse) -> Answer | None:
+def _bracketed(text: str, parse: Parse) -> Answer | None:
     """A value with brackets behind it that hold a condition, an approximation or words."""
     stripped = text.rstrip(" .$")
     unit = re.search(r"[)\]](\s*\\text\s*\{[^{}]*\}(?:\^\{?[0-9]\}?)?)\Z", stripped)
@@ -133,21 +122,24 @@ def _bracketed(text: str, parse: _Parse) -> Answer | None:
         return None
     value = re.sub(r"\\(?:left|[bB]igg?[lrm]?)?\Z", "", stripped[:start].rstrip())
     inside = stripped[start + 1 : -1].strip()
-    value = re.sub(rf"[,]?{_BLANK}\Z", "", value)
+    value = re.sub(rf"[,]?{BLANK}\Z", "", value)
     if not value.strip():
         return None
-    if _HEDGE.match(inside) or _APPROXIMATION.match(inside):
-        return _restating(value + tail, inside, parse)
+    if HEDGE.match(inside) or APPROXIMATION.match(inside):
+        return restating(value + tail, inside, parse)
+    if _PERCENTAGE.fullmatch(inside):
+        return restating(value + tail, f"={inside}", parse)
     if _another_case(_words_between(inside)):
         return None
     said = _TEXT.sub(" ", inside).strip(" $~")
     words_only = not said and not _NUMBER.search(inside)
-    lettered = re.fullmatch(rf"{_BLANK}[a-z]?", said) and _PLAIN_KEYWORD.match(_words(inside))
+    lettered = re.fullmatch(rf"{BLANK}[a-z]?", said) and _PLAIN_KEYWORD.match(_words(inside))
     if not (words_only or lettered or _RELATES.search(inside)):
         return None
-    return _with(_parsed(value + tail, parse), inside, parse)
+    return _with(parsed(value + tail, parse), inside, parse)
 
 
+_PERCENTAGE = re.compile(r"[0-9.]+\s*\\?%")
 _NUMBER = re.compile(r"[0-9]")
 
 
@@ -168,75 +160,7 @@ def _opening(text: str) -> int:
     return -1
 
 
-_WRITTEN_OUT = re.compile(
-    r"(?P<first>-?[0-9]*\.[0-9]+)\s*(?:\\[lc]?dots|\.\.\.+)\s*=(?P<value>.+)"
-    r"|(?P<before>[^=]+)=\s*(?P<last>-?[0-9]*\.[0-9]+)\s*(?:\\[lc]?dots|\.\.\.+)",
-    re.DOTALL,
-)
-
-
-def _written_out(text: str, parse: _Parse) -> Answer | None:
-    r"""`1.414\ldots = \sqrt2`: digits that do not repeat are an approximation."""
-    found = _WRITTEN_OUT.fullmatch(text)
-    if not found:
-        return None
-    value, digits = found["value"] or found["before"], found["first"] or found["last"]
-    return _restating(value, rf"\approx {digits}", parse)
-
-
-def _restated(text: str, parse: _Parse) -> Answer | None:
-    r"""`\frac13 \text{ or approximately } 0.333`."""
-    found = _RESTATED.search(text)
-    if not found or not text[: found.start()].strip():
-        return None
-    return _restating(text[: found.start()], f"\\text{{{found['text']}}}{found['rest']}", parse)
-
-
-def _restating(value: str, said: str, parse: _Parse) -> Answer | None:
-    """The value, where what is said restates it: nearly, or exactly the same."""
-    nearly = False
-    rest = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", said).strip()
-    while found := (_HEDGE.match(rest) or _APPROXIMATION.match(rest)):
-        nearly |= bool(found.groupdict().get("nearly"))
-        rest = rest[found.end() :].lstrip(" ,")
-        if not found[0].strip():
-            break
-    answer = _parsed(value, parse)
-    other = parse(rest)
-    return answer if _agree(answer, other, nearly=nearly) else None
-
-
-def _agree(one: Answer, other: Answer, *, nearly: bool) -> bool:
-    """Whether a second statement of a value agrees with the first, as far as it is written out."""
-    first, second = (_number(meaning(answer)) for answer in (one, other))
-    if first is None or second is None:
-        return nearly
-    (exact, _), (stated, places) = first, second
-    far = abs(float(exact) - float(stated))
-    if nearly:
-        return far <= 0.1 * abs(float(exact)) + 1e-9
-    return far <= (float(Fraction(1, 10**places)) if places else 1e-12 * abs(float(exact)))
-
-
-def _number(answer: Answer) -> tuple[float, int] | None:
-    """(value, digits after the point) of a real number, a percentage being its decimal."""
-    answer = answer.value if isinstance(answer, Named) else answer
-    share, more = (1.0, 0)
-    if isinstance(answer, Quantity):
-        share, more = (0.01, 2) if answer.unit == "percent" else (1.0, 0)
-        answer = answer.value
-    if not is_expr(answer) or variables(answer):
-        return None
-    value = evaluated(answer, 0, DIGITS).value
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    places = answer.places if isinstance(answer, Number) and answer.places else 0
-    return number * share, places + more if places else 0
-
-
-def _conditioned(text: str, parse: _Parse) -> Answer | None:
+def _conditioned(text: str, parse: Parse) -> Answer | None:
     """A value, then "for", "if", "where", .. and its condition."""
     found = _KEYWORD.search(text)
     if not found or not text[: found.start()].strip():
@@ -246,7 +170,21 @@ def _conditioned(text: str, parse: _Parse) -> Answer | None:
         return None
     if not _RELATES.search(condition) and not found["text"] and not found[0].endswith("forall"):
         return None  # letters of a product
-    return _with(_parsed(text[: found.start()], parse), condition, parse)
+    return _with(parsed(text[: found.start()], parse), condition, parse)
+
+
+_COUNTED = re.compile(
+    rf"(?P<value>.*[0-9}}]){BLANK}\\text\s*\{{(?P<words>[A-Za-z ,-]{{3,60}})\}}{BLANK}"
+    r"[({]*\s*[a-zA-Z](?:\s*[,;]\s*[a-zA-Z])*\s*[)}]*\Z"
+)
+
+
+def _counting(text: str, parse: Parse) -> Answer | None:
+    r"""`42\text{ ordered pairs }(a,b)`, `42\text{ values of }n`: what is counted, with its letters."""
+    found = _COUNTED.match(text)
+    if not found or "percent" in found["words"]:
+        return None
+    return parse(f"{found['value']}\\text{{{found['words']}}}")
 
 
 def _words_between(condition: str) -> str:
@@ -254,7 +192,8 @@ def _words_between(condition: str) -> str:
 
 
 _HEAD = re.compile(
-    rf"\s*(?:(?:{_CONDITION}|only|is|are|all|every|any|each|some|the|value|maximum|minimum)\b\s*)+"
+    rf"[\s,]*(?:(?:{_CONDITION}|and only if|only|is|are|all|every|any|each|some|the|value|equality|maximum"
+    rf"|minimum)\b\s*)+"
 )
 
 
@@ -264,7 +203,7 @@ def _another_case(said: str) -> bool:
     return _SECOND.search(said, head.end() if head else 0) is not None
 
 
-def _with(value: Answer, condition: str, parse: _Parse) -> Answer:
+def _with(value: Answer, condition: str, parse: Parse) -> Answer:
     """The value, under its condition where that can be read.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.graders.latex.notation import common
+from harness.graders.latex.notation import common, rewritten, rules
 from harness.graders.latex.structure_spelling import structures
 from harness.graders.latex.units import changes_value
 from harness.graders.latex.vocabulary import FUNCTIONS, GREEK, UNIT_WORDS, names
@@ -17,6 +17,8 @@ _COMMANDS = {
     "\\lparen": "(", "\\rparen": ")", "\\lbrack": "[", "\\rbrack": "]", "\\surd": r"\sqrt ",
     "\\vee": r"\text{ or }", "\\lor": r"\text{ or }", "\\land": r"\text{ and }",
     "\\wedge": r"\text{ and }", "\\degree": r"^{\circ}", "\\textdegree": r"^{\circ}",
+    "\\celsius": r"\text{celsius}", "\\degreeCelsius": r"\text{celsius}",
+    "\\checkmark": " ", "\\blacksquare": " ", "\\qed": " ",
     "\\cr": r"\\", "\\newline": r"\\", "\\bigcup": r"\cup", "\\textsc": r"\text",
     "\\textdollar": r"\$", "\\mathdollar": r"\$", "\\euro": r"\text{euros}",
     "\\texteuro": r"\text{euros}", "\\pounds": r"\text{pounds}", "\\textsterling": r"\text{pounds}", "\\therefore": " ", "\\ensuremath": " ",
@@ -34,44 +36,55 @@ _STATED = (
     r"(?:(?:thus|so|hence|therefore),?\s+)?(?:the\s+)?(?:final\s+|correct\s+)?answer"
     r"(?:\s+is\s*:?|\s*:)"
 )
-_REWRITINGS = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (rf"\A(?i:{_STATED}(?=[\s$\\])|{_FONT}\{{\s*{_STATED}\s*\}})\s*", ""),
-        (rf"{_FONT}\s*\{{\s*({_FONT}\s*\{{[^{{}}]*\}})\s*\}}", r"\1"),
-        (r"\{\\(?:rm|bf|it|sf|tt)\s([A-Za-z ]+)\}", r"\\text{\1}"),
-        (r"\\(?:rm|bf|it|sf|tt)\s*\{([A-Za-z ]+)\}", r"\\text{\1}"),
-        # a comma between digits that is kept from being punctuation groups thousands
-        (r"(?<=[0-9])\{?\\(?:text|math(?:ord|rm))\s*\{,\}\}?(?=[0-9]{3})", "{,}"),
-        (r"(?<=[0-9])(?:\{, \}|\{,\}\\!|\\!,)(?=[0-9]{3})", "{,}"),
-        (r"(?:\\math(?:bin|rel|ord)\s*)?\{([-+=<>:])\}", r"\1"),
-        (r"\\text\{``([^{}`']*)''\}", r"\\text{\1}"),
-        (r"(\\text\{[^{}.]*)\.\s*\}\Z", r"\1}"),
-        (r"\\\\\[[0-9.]{1,5}(?:pt|em|ex|mm|cm)\]", r"\\\\"),
-        (r"\+/-", r"\\pm "),
-        (r"([)\]])\s*U\s*([(\[])", r"\1\\cup \2"),
-        (r"\A(?:\\text\{)?\s*(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Z])\)?\s*\}?\Z", r"(\1)"),
-        (r"\A([A-Z])\)\Z", r"(\1)"),
-        (r"(?<=[0-9])\{(\\[dtc]?frac\{[0-9]+\}\{[0-9]+\})\}", r"\1"),
-        # degrees
-        (r"(?<=[0-9])\s*\\deg(?![A-Za-z])", r"^{\\circ}"),
-        (r"\^\{\\text\{\^\{\\circ\}\}\}", r"^{\\circ}"),
-        (r"\{\}\^", "^"),
-        (r"(?<=[0-9])\s*\^(?:o(?![A-Za-z])|\{(?:o|\\(?:text|mathrm)\{o\})\})", r"^{\\circ}"),
-        (r"(?<=[0-9])\s*\\circ(?![A-Za-z])", r"^{\\circ}"),
-        (r"\\ang\{([0-9.]+)\}", r"\1^{\\circ}"),
-        # number bases
-        (r"_\{\\text\{\s*base\s*\}\s*([0-9]{1,2})\}", r"_{\1}"),
-        (r"_\{\\text\{\s*base\s*([0-9]{1,2})\}\}", r"_{\1}"),
-        (r"\s{0,3}\\text\{\s*(?:\(\s*|in\s+)?base[\s-]+([0-9]{1,2})\s*\)?\s*\}", r"_{\1}"),
-        (r"\s{0,3}\(\s*base\s+([0-9]{1,2})\s*\)", r"_{\1}"),
-        (r"\bin\s+base\b", "base"),
-    )
-)
-
+_REWRITINGS = rules(
+    ("nswer", rf"\A(?i:{_STATED}(?=[\s$\\])|{_FONT}\{{\s*{_STATED}\s*\}})\s*", ""),
+    ("NSWER", rf"\A(?i:{_STATED}(?=[\s$\\])|{_FONT}\{{\s*{_STATED}\s*\}})\s*", ""),
+    ("{\\", rf"{_FONT}\s*\{{\s*({_FONT}\s*\{{[^{{}}]*\}})\s*\}}", r"\1"),
+    ("{ \\", rf"{_FONT}\s*\{{\s*({_FONT}\s*\{{[^{{}}]*\}})\s*\}}", r"\1"),
+    ("{\\", r"\{\\(?:rm|bf|it|sf|tt)\s([A-Za-z ]+)\}", r"\\text{\1}"),
+    ("\\", r"\\(?:rm|bf|it|sf|tt)\s*\{([A-Za-z ]+)\}", r"\\text{\1}"),
+    # a comma between digits that is kept from being punctuation groups thousands
+    ("{,}", r"(?<=[0-9])\{?\\(?:text|math(?:ord|rm))\s*\{,\}\}?(?=[0-9]{3})", "{,}"),
+    ("{, }", r"(?<=[0-9])\{, \}(?=[0-9]{3})", "{,}"),
+    ("\\!", r"(?<=[0-9])(?:\{,\}\\!|\\!,)(?=[0-9]{3})", "{,}"),
+    *(
+        (f"{{{sign}}}", rf"(?:\\(?:math(?:bin|rel|ord|punct)|text)\s*)?\{{{re.escape(sign)}\}}", sign)
+        for sign in "-+=<>:/"
+    ),
+    ("\\genfrac", r"\\genfrac\s*(?:\{[^{}]*\}\s*){4}", r"\\frac"),
+    ("{}", r"(?<=.)\{\}\Z", ""),
+    ("y ", r"\A(?:exactly|only)\s+(?=[-0-9\\$(])", ""),
+    ("here ", r"\A\\text\s*\{\s*[Tt]here (?:are|is)(?: exactly)?\s*(-?[0-9][0-9.,]*)\s*\}\Z", r"\1"),
+    (" the ", r"(?<=[)\]}0-9])\s+((?:is|are) the (?:only|unique) [a-z ]+)\Z", r"\\text{ \1}"),
+    (" only", r"(?<=[)\]}0-9])\s+only\Z", r"\\text{ only}"),
+    ("quad", r"(?<![,;&\\])\\q?quad\s*(?=[a-zA-Z]\s*(?:[<>]|\\(?:ge|le|geq|leq|in|neq?)(?![a-z])))", ","),
+    ("``", r"\\text\{``([^{}`']*)''\}", r"\\text{\1}"),
+    ("\\text{", r"(\\text\{[^{}.]*)\.\s*\}\Z", r"\1}"),
+    ("\\\\[", r"\\\\\[[0-9.]{1,5}(?:pt|em|ex|mm|cm)\]", r"\\\\"),
+    ("+/-", r"\+/-", r"\\pm "),
+    ("U", r"([)\]])\s*U\s*([(\[])", r"\1\\cup \2"),
+    ("ption", r"\A(?:\\text\{)?\s*[Oo]ption\s+\(?([A-Z])\)?\s*\}?\Z", r"(\1)"),
+    ("hoice", r"\A(?:\\text\{)?\s*[Cc]hoice\s+\(?([A-Z])\)?\s*\}?\Z", r"(\1)"),
+    (")", r"\A([A-Z])\)\Z", r"(\1)"),
+    ("frac", r"(?<=[0-9])\{(\\[dtc]?frac\s*(?:\{[0-9]+\}|[0-9])\s*(?:\{[0-9]+\}|[0-9]))\}", r"\1"),
+    # degrees
+    ("\\deg", r"(?<=[0-9}])\s*\\deg(?![A-Za-z])", r"^{\\circ}"),
+    ("\\circ", r"\^\{\\text\{\^\{\\circ\}\}\}", r"^{\\circ}"),
+    ("{}^", r"\{\}\^", "^"),
+    ("o", r"(?<=[0-9])\s*\^(?:o(?![A-Za-z])|\{(?:o|\\(?:text|mathrm)\{o\})\})", r"^{\\circ}"),
+    ("\\circ", r"(?<=[0-9])\s*\\circ(?![A-Za-z])", r"^{\\circ}"),
+    ("\\ang", r"\\ang\{([0-9.]+)\}", r"\1^{\\circ}"),
+    # number bases
+    ("base", r"_\{\\text\{\s*base\s*\}\s*([0-9]{1,2})\}", r"_{\1}"),
+    ("base", r"_\{\\text\{\s*base\s*([0-9]{1,2})\}\}", r"_{\1}"),
+    ("base", r"\s{0,3}\\text\{\s*(?:\(\s*|in\s+)?base[\s-]+([0-9]{1,2})\s*\)?\s*\}", r"_{\1}"),
+    ("base", r"\s{0,3}\(\s*base\s+([0-9]{1,2})\s*\)", r"_{\1}"),
+    ("base", r"\bin\s+base\b", "base"),
+)  # fmt: skip
 
 _IN_TEXT = re.compile(rf"{_FONT}\s*\{{([^{{}}]*(?:\{{[^{{}}]*\}}[^{{}}]*)*)\}}[.]?")
 _NUMERIC = re.compile(r"\s*(?:[-−+]?\s*(?:\\?\$\s*)?[.]?[0-9]|\\\(|\$[^$]+\$\s*\Z)")
+_NOTE = re.compile(r"([0-9][0-9,.]*)\s*\(([A-Za-z]{4,}(?:[- ][A-Za-z]+){0,5})\)")
 _ANSWER_INSIDE = re.compile(rf"\s*{_STATED}\s*[-+0-9\\$]", re.IGNORECASE)
 _CONDITION = re.compile(
     r"(?<=[\s,])((?:(?:attained|achieved|reached)\s)?(?:for|if|at|when|whenever|where|with|since|because|given|provided)"
@@ -92,6 +105,9 @@ def _unwrapped(text: str) -> str:
 
 def _counting(text: str) -> str:
     """`12 apples` as `12 \\text{apples}`: plain words behind a number are no product of variables."""
+    bracketed = _NOTE.fullmatch(text)
+    if bracketed:
+        return f"{bracketed[1]}\\text{{ {bracketed[2]}}}"
     counted = _COUNTED.fullmatch(text)
     if not counted:
         return text
@@ -134,10 +150,8 @@ def respell(text: str) -> str:
         return common(text) if "C" in text else text
     if text.startswith("\\"):
         text = _unwrapped(text)
-    text = structures(common(text))
-    for pattern, replacement in _REWRITINGS:
-        text = pattern.sub(replacement, text)
-    if text[-1:].isalpha() and text[:1].isdigit():
+    text = rewritten(structures(common(text)), _REWRITINGS)
+    if text[:1].isdigit() and (text[-1].isalpha() or text[-1] in ".)"):
         text = _counting(text)
     if " " in text:
         text = _conditions(text)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
+from harness.graders.latex.evaluate import DIGITS, evaluated
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.syntax import (
     Answer,
@@ -79,7 +80,16 @@ def _agree(answer: Restated, same: Same) -> Sameness:
         else each
         for each in (answer.first, answer.last)
     )
-    return same(first, last)
+    return same(first, last) or _rounds(first, last)
+
+
+def _rounds(decimal: Answer, exact: Answer) -> bool:
+    """Whether a decimal is a constant to the places that it is written with."""
+    if not (isinstance(decimal, Number) and decimal.places and is_expr(exact)):
+        return False
+    apart = Apply("abs", (Apply("add", (exact, Number(-decimal.value))),))
+    scaled = evaluated(Apply("mul", (apart, Number(Fraction(10**decimal.places)))), 0, DIGITS).value
+    return scaled is not None and bool(scaled < 1)
 
 
 def same_clock(one: Answer, other: Answer, exact: bool, same: Same) -> Sameness:

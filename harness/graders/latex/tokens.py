@@ -66,7 +66,7 @@ _TOKEN = re.compile(
         |\\[bB]igg?[lrm]?(?![a-z])|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits
         |mathstrut|strut|middle|thinspace|enspace|nonumber|hfill|rm|bf|it)(?![a-zA-Z])
         |\\[hv]space\*?\{{[^{{}}]*\}}|\\tag\*?\{{[^{{}}]*\}}
-        |\\(?:color|textcolor|colorbox|label)\{{[^{{}}]*\}})+)
+        |\\(?:color|textcolor|mathcolor|colorbox|label)\{{[^{{}}]*\}})+)
     |(?P<text>\\(?:{_FONTS})\s*\{{(?P<inner>[^{{}}]*)\}})
     |(?P<font>\\(?:{_FONTS})\s*(?=\{{))
     |(?P<num>[0-9]{{1,3}}(?:(?:\{{(?:,|\\,)\}}|\\[,\ ]|,\\!\s?)[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?

@@ -9,19 +9,19 @@ from harness.graders.latex.vocabulary import names
 
 _NAMES = {
     "degree": "degrees degree deg ° circ",
-    "percent": "percent percentage pct % \\%",
+    "percent": "percent percentage pct prozent % \\%",
     "dollar": "dollars dollar usd \\$ $ bucks",
     "cent": "cents cent ¢",
-    "euro": "euros euro",
-    "pound": "pounds pound lbs lb",
+    "euro": "euros euro eur",
+    "pound": "pounds pound lbs lb gbp",
     "yuan": "yuan rmb",
     "yen": "yen",
     "rupee": "rupees rupee rs",
     "unit": "units unit u un",
     "mm": "mm millimeter millimeters millimetre millimetres",
-    "cm": "cm centimeter centimeters centimetre centimetres",
+    "cm": "cm cms centimeter centimeters centimetre centimetres",
     "m": "m meter meters metre metres",
-    "km": "km kilometer kilometers kilometre kilometres",
+    "km": "km kms kilometer kilometers kilometre kilometres",
     "inch": "inches inch in",
     "foot": "feet foot ft",
     "yard": "yards yard yd",
@@ -33,7 +33,7 @@ _NAMES = {
     "week": "weeks week",
     "year": "years year yr yrs",
     "gram": "grams gram g",
-    "kg": "kg kilogram kilograms",
+    "kg": "kg kgs kilogram kilograms",
     "mg": "mg milligram milligrams",
     "ounce": "ounces ounce oz",
     "liter": "liters liter litres litre l",
@@ -86,9 +86,10 @@ SCALES = {
 
 _CHANGING = names(
     "or and if for where when but not to than more less fewer least most times plus minus over divided"
-    " multiplied choose mod modulo factorial squared cubed half halves third thirds fifth fifths sixths"
+    " multiplied choose mod modulo factorial half halves third thirds fifth fifths sixths"
     " sevenths eighths ninths tenth tenths twelfths hundredth hundredths thousandth thousandths hundred"
-    " remainder through between millionen millones millions mille tausend milliarden milliards"
+    " remainder through between is are was wrong impossible incorrect r millionen millones millions mille"
+    " tausend milliarden milliards only alone solely uniquely fails fail works"
 )
 _IGNORED = names("the a an of total each long away approximately about")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cubed": 3}
@@ -159,8 +160,9 @@ def _singular(word: str) -> str:
 
 
 def known(unit: str) -> bool:
-    """Whether every word of a canonical unit is in the table."""
-    return all(part in _NAMES or part == "/" for part in unit.partition("^")[0].split())
+    """Whether a canonical unit has words, and every one of them is in the table."""
+    words = unit.partition("^")[0].split()
+    return bool(words) and all(word in _NAMES or word == "/" for word in words)
 
 
 def in_base(unit: str) -> tuple[str, Fraction]:

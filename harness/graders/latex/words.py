@@ -12,7 +12,7 @@ from harness.graders.latex.vocabulary import FUNCTIONS, names
 _SHORT_WORDS = names("yes no odd all any not one two six ten red may")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'’\-]*(?:\s+[A-Za-z][A-Za-z'’\-]*){0,4}")
 _WRAPPED = re.compile(
-    r"\s*(?:\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|mathit|mathsf|operatorname)\s*)?"
+    r"\s*(?:\\(?:text|textbf|textit|textrm|mbox|emph|textsf|mathrm|mathbf|mathit|mathsf|operatorname)\s*)?"
     r"\{?([^{}\\]*)\}?\s*"
 )
 _FONT = re.compile(
@@ -20,6 +20,9 @@ _FONT = re.compile(
     r"\s*\{([^{}]*)\}"
 )
 _BLANK = re.compile(r"(?:\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)+")
+
+
+_LONG_WORD = 4
 
 
 def words(text: str) -> Answer | None:
@@ -38,10 +41,17 @@ def words(text: str) -> Answer | None:
     if not wrapped:
         return None
     inside = wrapped[1].strip(" .,;!()\t\n")
+    inside = _IN_DIGITS.sub("", _SAYS.sub("", inside))
     if not inside[:1].isalpha():
         return None
     counted = _counted(inside)
     return counted if counted is not None else _word(inside)
+
+
+_SAYS = re.compile(
+    r"\A(?:there (?:are|is)|it is|it's|it was|it will be)\s+(?:on\s+)?", re.IGNORECASE
+)
+_IN_DIGITS = re.compile(r"\s*\(\s*[0-9][0-9,]*\Z")
 
 
 def _word(inside: str) -> Answer | None:
@@ -54,12 +64,15 @@ def _word(inside: str) -> Answer | None:
     said = " ".join(said_words)
     if said == "none":
         return Symbol("{}")
-    if len(said_words) == 1 and (len(said) < 4 and said not in _SHORT_WORDS):
+    short = len(said_words) == 1 and len(said) < _LONG_WORD
+    if short and said not in _SHORT_WORDS and said not in _ABBREVIATIONS:
         return None
     if len(said_words) > 1 and said_words[0] in ("the", "a", "an"):
         said_words = said_words[1:]
-    if len(said_words) == 2 and said_words[0] in ("on", "in") and said_words[1] in _DAYS:
-        said_words = said_words[1:]
+    if said_words[0] in ("on", "in", "a", "the") and said_words[-1] in _DAYS:
+        said_words = said_words[-1:]
+    if len(said_words) == 1:
+        said_words = [_ABBREVIATIONS.get(said_words[0], said_words[0])]
     if len(said_words) > 1 and not any(len(word) > 2 for word in said_words):
         return None
     return Symbol('"' + " ".join(said_words) + '"')
@@ -156,22 +169,25 @@ _MONTHS = {
 _DAYS = names("monday tuesday wednesday thursday friday saturday sunday") | {
     month for month in _MONTHS if len(month) > 3 or month == "may"
 }
+_ABBREVIATIONS = {
+    "sat": "saturday", "mon": "monday", "tue": "tuesday", "tues": "tuesday", "wed": "wednesday",
+    "thu": "thursday", "thur": "thursday", "thurs": "thursday", "fri": "friday",
+}  # fmt: skip
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _MOMENT = re.compile(
-    rf"[0-9]\s*(?:\\!|\\,)*\s*\{{?(?::|\\colon)|[0-9](?:\W|text|mathrm|textrm|mbox|\\)*[ap]\.?\s?m\b"
-    rf"|\b(?:noon|midnight|o'clock)\b|\b(?:{_MONTH})\b[^=]*[0-9]|[0-9][^=]*\b(?:{_MONTH})\b",
+    rf"[0-9]\s*(?:\\[!,]|\{{)*\s*(?::|\\colon)|(?<![a-z])[ap]\.?\s?m\b|\b(?:noon|midnight|o'clock|{_MONTH})\b",
     re.IGNORECASE,
 )
 _HALVES = {"a": "am", "p": "pm", "morning": "am", "afternoon": "pm", "evening": "pm"}
 _CLOCK = re.compile(
-    r"(?:at )?(?P<hour>[0-9]{1,2})(?: ?: ?(?P<minute>[0-9]{2})(?: ?: ?(?P<second>[0-9]{2}))?)? ?"
+    r"(?:at )?(?P<hour>[0-9]{1,2})(?: ?(?::|\.(?=[0-9]{2}\D)) ?(?P<minute>[0-9]{2})(?: ?: ?(?P<second>[0-9]{2}))?)? ?"
     r"(?:(?P<half>[ap])\.? ?m\.?|(?P<noon>noon|midnight)|(?:in the )(?P<said>morning|afternoon|evening)"
     r"|(?P<hours>h|hours|o'clock))?\.?",
     re.IGNORECASE,
 )
 _DATE = re.compile(
-    rf"(?:on )?(?:(?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?,?(?: of)? (?P<month>{_MONTH})\.?"
-    rf"|(?P<month2>{_MONTH})\.? ?(?P<day2>[0-9]{{1,2}}) ?(?:\^? ?\{{? ?(?:st|nd|rd|th) ?\}}?)?)"
+    rf"(?:on )?(?:(?:the )?(?P<day>[0-9]{{1,2}}) ?(?:\^? ?\{{? ?(?:st|nd|rd|th) ?\}}?)?,?(?: of)? (?P<month>{_MONTH})\.?"
+    rf"|(?P<month2>{_MONTH})[.,]? ?(?:the )?(?P<day2>[0-9]{{1,2}}) ?(?:\^? ?\{{? ?(?:st|nd|rd|th) ?\}}?)?)"
     r"(?:,? (?P<year>[0-9]{4}))?\.?",
     re.IGNORECASE,
 )
@@ -195,8 +211,9 @@ def _clock(text: str) -> Clock | None:
     half = _HALVES.get((found["half"] or found["said"] or "").casefold(), "")
     if found["noon"]:
         half = "pm" if found["noon"].casefold() == "noon" else "am"
+    dotted = "." in bare[:3] and not half
     named = half or (found["hours"] or "").casefold() == "o'clock"
-    if hour > 24 or minute > 59 or second > 59 or not (found["minute"] or named):
+    if dotted or hour > 24 or minute > 59 or second > 59 or not (found["minute"] or named):
         return None
     if half and not 1 <= hour <= 12:
         if (hour > 12) == (half == "am"):  # 15 a.m., 0 p.m.
@@ -224,29 +241,36 @@ def _date(text: str) -> Symbol | None:
 
 _LETTERED = re.compile(
     r"(?:\\(?:text|textbf|textrm|mathrm|mathbf|boldsymbol|bm)\s*\{\s*)?(?:[Oo]ption |[Cc]hoice )?"
-    r"\(?\s*(?:\\(?:text|textbf|textrm|mathrm|mathbf)\s*\{\s*)?[A-J]\s*\}?\s*[.):-]"
+    r"\(?\s*(?:\\(?:text|textbf|textrm|mathrm|mathbf)\s*\{\s*)?[A-J]\s*\}?\s*(?:\\ )?[.):(-]"
 )
 _OPTION = re.compile(
-    r"(?:[Oo]ption |[Cc]hoice )?(?:\( ?(?P<paren>[A-J]) ?\)[.:]?|(?P<bare>[A-J])(?P<mark>[.):]| ?\)| -))"
-    r" (?P<text>[^ ].*)",
+    r"(?:[Oo]ption |[Cc]hoice )?(?:\( ?(?P<paren>[A-J]) ?\)(?:[.:]| -)?|(?P<bare>[A-J])(?:[.:]| ?\)| -)(?=[ (])"
+    r"|(?P<noted>[A-J]) (?=\( ?[A-Za-z]{3}[^()]*\)\Z)) ?(?P<text>[^ ].*)",
     re.DOTALL,
 )
-_NO_TEXT = re.compile(
-    r"(?:or|and|not|is|are|[A-Z]|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b|\bincorrect\b)"
-    r"|[-+*=<>^_/]|\\(?:cdot|times|le|ge|lt|gt|cup|cap|pm|approx|in|to|ne|equiv|or|lor|vee|wedge)(?![a-z])",
+_ANOTHER = re.compile(
+    r"(?:or|and|not|is|are|[A-Z]|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b"
+    r"|\bincorrect\b)",
     re.DOTALL,
 )
-
-
-_SET_APART = re.compile(r"\([A-J]\)(?:[.:]? [A-Za-z]{3}|\s*\\(?:quad|text|math| ))|\([^)]*\\")
+_OPERATOR = re.compile(
+    r"[-+*=<>^_/!']|\\(?:cdot|times|le|ge|lt|gt|cup|cap|pm|approx|in|to|ne|equiv|or|lor|vee|wedge)(?![a-z])"
+)
+_SET_APART = re.compile(
+    r"\([A-J]\)(?:[.:] ?|[.:]? [A-Za-z]{3}|\s*\\(?:quad|text|math| ))|\([^)]*\\"
+)
 
 
 def _letter(text: str) -> Symbol | None:
     r"""The letter of `\text{(C) Plane}`, `\textbf{(C)}\ 5`, `C: \text{Plane}`."""
-    bare = _bare(text)
-    found = _OPTION.fullmatch(bare)
-    if not found or _NO_TEXT.match(found["text"]):
+    found = _OPTION.fullmatch(
+        re.sub(r"(?<=[A-J]) +(?=[.:])" if "\\" in text else r"\Z", "", _bare(text))
+    )
+    if not found or _ANOTHER.match(found["text"]):
+        return None
+    upright = text.startswith("\\") and found["paren"]
+    if not upright and _OPERATOR.match(found["text"]):
         return None
     if found["paren"] and text.startswith("(") and not _SET_APART.match(text):
         return None  # a product
-    return Symbol(found["paren"] or found["bare"])
+    return Symbol(found["paren"] or found["bare"] or found["noted"])
