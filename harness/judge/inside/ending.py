@@ -11,23 +11,30 @@ done, the process leaves there.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import gc
 import signal
 import sys
+from io import BufferedReader, BytesIO, StringIO, TextIOWrapper
 from os import _exit
-from types import BuiltinFunctionType, GeneratorType, TracebackType
+from types import BuiltinFunctionType, FunctionType, GeneratorType, TracebackType
 from typing import Any, NoReturn
 from weakref import CallableProxyType, ProxyType, ReferenceType
 
 _libc = ctypes.CDLL(None)
 _exit_interpreter = ctypes.pythonapi.Py_Exit
 _get_objects, _unfreeze, _callbacks = gc.get_objects, gc.unfreeze, gc.callbacks
-_frames = sys._current_frames
+_frames, _blocks = sys._current_frames, sys.getallocatedblocks
+_MANY_BLOCKS = (
+    500_000  # of memory, above which a list of all objects would show in what is measured
+)
 _streams: dict[str, int] = {}  # by id: a reference would keep their last text from being written
 _thread_state = ctypes.pythonapi.PyThreadState_Get
 _thread_state.restype = ctypes.c_void_p
-_STATE_INTS = 32  # of the beginning of a thread's state, in which the depth of its calls stands
+# The beginning of a thread's state, in which the depth of its calls stands.
+_StateInts = ctypes.c_int * 32
+_READ_ONLY = (BufferedReader, BytesIO, StringIO)  # closing them shows nothing
 _REFERENCES = (ReferenceType, ProxyType, CallableProxyType)
 _depth: list[int] = []
 _status: list[int] = []  # of the program, once it has ended
@@ -42,7 +49,7 @@ def prepare() -> None:
 
 
 def _ints() -> Any:
-    return (ctypes.c_int * _STATE_INTS).from_address(_thread_state())
+    return _StateInts.from_address(_thread_state())
 
 
 def _fields_of_depth() -> list[int]:
@@ -153,11 +160,12 @@ def _leave_early() -> None:
     """The last atexit callback: exit at once where the rest of the finalisation shows nothing."""
     if not _status:
         return
-    if _status[0] != signal.SIGINT and _is_quiet():  # which ends the process by a signal
-        sys.stdout.flush()  # an error is left to the interpreter, which tries again
-        sys.stderr.flush()
-        _libc.fflush(None)
-        _exit(_status[0])
+    with contextlib.suppress(BaseException):  # which the interpreter meets again
+        if _status[0] != signal.SIGINT and _is_quiet():  # else a signal ends the process
+            sys.stdout.flush()
+            sys.stderr.flush()
+            _libc.fflush(None)
+            _exit(_status[0])
     _unfreeze()
 
 
@@ -168,7 +176,7 @@ def _is_quiet() -> bool:
         if id(stream) != known or vars(stream).keys() - {"mode"}:
             return False
     del stream
-    if len(_frames()) > 1 or _callbacks:
+    if len(_frames()) > 1 or _callbacks or _blocks() > _MANY_BLOCKS:
         return False
     objects = _get_objects()
     suspects = {kind for kind in set(map(type, objects)) if _may_be_loud(kind)}
@@ -187,8 +195,15 @@ def _is_loud(found: Any) -> bool:
     if kind is GeneratorType:
         return found.gi_frame is not None
     if issubclass(kind, ReferenceType):
-        call = found.__callback__
-        # The caches of abstract base classes call this.
-        caches = type(call) is BuiltinFunctionType and call.__name__ == "_destroy"
-        return call is not None and not caches
-    return True
+        return _calls_the_program(found.__callback__)
+    if kind is TextIOWrapper:
+        return type(found.buffer) is not BufferedReader
+    return kind not in _READ_ONLY
+
+
+def _calls_the_program(callback: Any) -> bool:
+    """Whether a reference's callback is more than the bookkeeping of a weak container."""
+    if type(callback) is FunctionType:
+        return callback.__module__ not in ("weakref", "_weakrefset")
+    caches = type(callback) is BuiltinFunctionType and callback.__name__ == "_destroy"
+    return callback is not None and not caches
