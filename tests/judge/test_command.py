@@ -69,6 +69,27 @@ def test_a_batch_keeps_the_order_and_names_the_scoring(tmp_path: Path) -> None:
     assert run("--batch", write(batch, {**plain, "language": "cobol"}), "-o", out) == 4
 
 
+@pytest.mark.usefixtures("sandbox")
+def test_a_scoring_of_livecodebench_takes_programs_by_its_rule(tmp_path: Path) -> None:
+    row = {
+        "question_id": "q1",
+        "public_test_cases": json.dumps([{"input": "1 2", "output": "3", "testtype": "stdin"}]),
+    }
+    code = "```python\nprint(3)\n```"
+    responses = {
+        "1. So:\n   ```python\n   print(3)\n   ```": ("correct", "compile_error"),
+        f"{code}\n```text\n3\n```": ("correct", "wrong_answer"),
+        f"{code}\n```python\nprint(": ("correct", "no_answer"),
+        code: ("correct", "correct"),
+    }
+    batch = write(tmp_path / "b.jsonl", *({**row, "response": text} for text in responses))
+    out = tmp_path / "out.jsonl"
+    for scoring, position in (("process", 0), ("lcb-official", 1), ("lcb-official-2025-05", 1)):
+        assert run("--batch", batch, "-o", out, "--scoring", scoring) == 0
+        found = [json.loads(line)["verdict"] for line in out.read_text().splitlines()]
+        assert found == [due[position] for due in responses.values()]
+
+
 def test_bad_input_is_named(tmp_path: Path) -> None:
     program = tmp_path / "p.txt"
     program.write_text(SUM)

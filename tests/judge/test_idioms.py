@@ -60,6 +60,36 @@ def _no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+ORDINARY = {
+    "nothing": "print(6)",
+    "reading": "import sys\nit = iter(sys.stdin.read().split())\nprint(next(it))",
+    "file": "data = open(0).read()\nprint(6)",
+    "fast input": "import io, os\ninput = io.BytesIO(os.read(0, os.fstat(0).st_size)).readline",
+    "classes": "from dataclasses import dataclass\n@dataclass\nclass A: x: int = 6\na = A()",
+    "enumeration": "from enum import Enum\nclass A(Enum): x = 6\nprint(A.x)",
+    "abstract classes": "from collections.abc import Iterable\nprint(isinstance([], Iterable))",
+    "cache": "from functools import *\n@lru_cache(None)\ndef f(n): return n\nprint(f(6))",
+    "a generator that ended": "x = (i for i in range(3))\nprint(sum(x))",
+    "a thread": "import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()",
+    "algorithms": "import bisect, heapq, math, itertools, collections, random, re, string",
+}
+
+
+@pytest.mark.parametrize("source", ORDINARY.values(), ids=ORDINARY)
+def test_ordinary_programs_have_nothing_to_finalise(worker: Worker, source: str) -> None:
+    """The rest of the finalisation shows nothing, and takes longer than the program."""
+    look = """
+import atexit, sys
+@atexit.register
+def _():
+    frame = sys._getframe()
+    while frame := frame.f_back:
+        if '_is_quiet' in frame.f_globals:
+            print('quiet', frame.f_globals['_is_quiet']())
+"""
+    assert judged(worker, look + source)[0].endswith(b"quiet True\n")
+
+
 @pytest.mark.parametrize("names", [QUICK, pytest.param(list(PROGRAMS), marks=pytest.mark.slow)])
 def test_programs_end_as_python_ends_them(worker: Worker, tmp_path: Path, names: list[str]) -> None:
     differing = {}

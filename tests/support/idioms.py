@@ -251,6 +251,8 @@ EXITS = {
     "handled signal": "signal.signal(signal.SIGTERM, lambda *a: print('term'))\nos.kill(os.getpid(), signal.SIGTERM)",
     "recursion": "def f(): f()\nf()", "recursion caught": "def f(): f()\ntry: f()\nexcept RecursionError: print('deep')",
     "recursion of 900": "def f(n): return n and f(n - 1)\nprint(f(900), sys.getrecursionlimit())",
+    "how deep recursion goes": "def f(n): return n and f(n - 1)\nfor n in range(900, 1100):\n    try: f(n)\n    except RecursionError: break\nprint(n)",
+    "how deep recursion goes after a new limit": "sys.setrecursionlimit(1500)\ndef f(n): return n and f(n - 1)\nfor n in range(1400, 1600):\n    try: f(n)\n    except RecursionError: break\nprint(n)",
     "recursion of 20000": "sys.setrecursionlimit(10**6)\ndef f(n): return n and f(n - 1)\nprint(f(20000))",
     "a group": "raise ExceptionGroup('g', [ValueError(1)])", "base": "raise BaseException",
     "stop": "next(iter(()))", "generator exit": "raise GeneratorExit", "no memory": "raise MemoryError",

@@ -11,21 +11,32 @@ done, the process leaves there.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import gc
 import signal
 import sys
+from io import BufferedReader, BytesIO, StringIO, TextIOWrapper
 from os import _exit
-from types import BuiltinFunctionType, GeneratorType, TracebackType
+from types import BuiltinFunctionType, FunctionType, GeneratorType, TracebackType
 from typing import Any, NoReturn
 from weakref import CallableProxyType, ProxyType, ReferenceType
 
 _libc = ctypes.CDLL(None)
 _exit_interpreter = ctypes.pythonapi.Py_Exit
 _get_objects, _unfreeze, _callbacks = gc.get_objects, gc.unfreeze, gc.callbacks
-_frames = sys._current_frames
+_frames, _blocks = sys._current_frames, sys.getallocatedblocks
+_MANY_BLOCKS = (
+    500_000  # of memory, above which a list of all objects would show in what is measured
+)
 _streams: dict[str, int] = {}  # by id: a reference would keep their last text from being written
+_thread_state = ctypes.pythonapi.PyThreadState_Get
+_thread_state.restype = ctypes.c_void_p
+# The beginning of a thread's state, in which the depth of its calls stands.
+_StateInts = ctypes.c_int * 32
+_READ_ONLY = (BufferedReader, BytesIO, StringIO)  # closing them shows nothing
 _REFERENCES = (ReferenceType, ProxyType, CallableProxyType)
+_depth: list[int] = []
 _status: list[int] = []  # of the program, once it has ended
 
 
@@ -34,6 +45,32 @@ def prepare() -> None:
     for name in ("stdin", "stdout", "stderr"):
         _streams[name] = _streams[f"__{name}__"] = id(getattr(sys, name))
     atexit.register(_leave_early)
+    _depth.extend(_fields_of_depth())
+
+
+def _ints() -> Any:
+    return _StateInts.from_address(_thread_state())
+
+
+def _fields_of_depth() -> list[int]:
+    """Where the thread's state counts the calls that are left: what moves with the limit, below it."""
+    limit = sys.getrecursionlimit()
+    before = list(_ints())
+    sys.setrecursionlimit(limit + 777)
+    after = list(_ints())
+    sys.setrecursionlimit(limit)
+    return [
+        number
+        for number, (low, high) in enumerate(zip(before, after, strict=True))
+        if high - low == 777 and limit - 100 < low < limit
+    ]
+
+
+def _forget_own_calls() -> None:
+    """Let the program call as deeply as if the calls of the judge below it were not there."""
+    if len(_depth) == 1:
+        # From 3.12 on the frame that exec starts is not counted, as that of a script is.
+        _ints()[_depth[0]] = sys.getrecursionlimit() - (sys.version_info >= (3, 12))
 
 
 def run(code: Any) -> NoReturn:
@@ -51,6 +88,7 @@ def run(code: Any) -> NoReturn:
 def _executed(code: Any) -> int:
     """The exit status. No reference to the program's objects is left but those that Python keeps."""
     names = sys.modules["__main__"].__dict__
+    _forget_own_calls()
     try:
         exec(code, names)  # noqa: S102
     except BaseException as error:
@@ -122,11 +160,12 @@ def _leave_early() -> None:
     """The last atexit callback: exit at once where the rest of the finalisation shows nothing."""
     if not _status:
         return
-    if _status[0] != signal.SIGINT and _is_quiet():  # which ends the process by a signal
-        sys.stdout.flush()  # an error is left to the interpreter, which tries again
-        sys.stderr.flush()
-        _libc.fflush(None)
-        _exit(_status[0])
+    with contextlib.suppress(BaseException):  # which the interpreter meets again
+        if _status[0] != signal.SIGINT and _is_quiet():  # else a signal ends the process
+            sys.stdout.flush()
+            sys.stderr.flush()
+            _libc.fflush(None)
+            _exit(_status[0])
     _unfreeze()
 
 
@@ -137,7 +176,7 @@ def _is_quiet() -> bool:
         if id(stream) != known or vars(stream).keys() - {"mode"}:
             return False
     del stream
-    if len(_frames()) > 1 or _callbacks:
+    if len(_frames()) > 1 or _callbacks or _blocks() > _MANY_BLOCKS:
         return False
     objects = _get_objects()
     suspects = {kind for kind in set(map(type, objects)) if _may_be_loud(kind)}
@@ -156,8 +195,15 @@ def _is_loud(found: Any) -> bool:
     if kind is GeneratorType:
         return found.gi_frame is not None
     if issubclass(kind, ReferenceType):
-        call = found.__callback__
-        # The caches of abstract base classes call this.
-        caches = type(call) is BuiltinFunctionType and call.__name__ == "_destroy"
-        return call is not None and not caches
-    return True
+        return _calls_the_program(found.__callback__)
+    if kind is TextIOWrapper:
+        return type(found.buffer) is not BufferedReader
+    return kind not in _READ_ONLY
+
+
+def _calls_the_program(callback: Any) -> bool:
+    """Whether a reference's callback is more than the bookkeeping of a weak container."""
+    if type(callback) is FunctionType:
+        return callback.__module__ not in ("weakref", "_weakrefset")
+    caches = type(callback) is BuiltinFunctionType and callback.__name__ == "_destroy"
+    return callback is not None and not caches
