@@ -227,7 +227,8 @@ def _relation(answer: Relation) -> Answer:
         return combination(answer.operators[0], *(meaning(side) for side in answer.sides))
     if operators == {"=", ":"}:  # a : b = 2 : 3
         at = len(answer.operators) - answer.operators[::-1].index("=")
-        return meaning(Relation(answer.sides[at:], answer.operators[at:]))
+        stated = answer.sides[at:]
+        return meaning(Relation(stated, answer.operators[at:]) if len(stated) > 1 else stated[0])
     return _told(answer) or Relation(
         tuple(meaning(side) for side in answer.sides), answer.operators
     )
