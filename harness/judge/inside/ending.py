@@ -26,9 +26,8 @@ _libc = ctypes.CDLL(None)
 _exit_interpreter = ctypes.pythonapi.Py_Exit
 _get_objects, _unfreeze, _callbacks = gc.get_objects, gc.unfreeze, gc.callbacks
 _frames, _blocks = sys._current_frames, sys.getallocatedblocks
-_MANY_BLOCKS = (
-    500_000  # of memory, above which a list of all objects would show in what is measured
-)
+# Blocks of memory above which a list of all objects would show in what is measured.
+_MANY_BLOCKS = 500_000
 _streams: dict[str, int] = {}  # by id: a reference would keep their last text from being written
 _thread_state = ctypes.pythonapi.PyThreadState_Get
 _thread_state.restype = ctypes.c_void_p
