@@ -125,6 +125,8 @@ def _bracketed(text: str, parse: Parse) -> Answer | None:
     value = re.sub(rf"[,]?{BLANK}\Z", "", value)
     if not value.strip():
         return None
+    if _REMARK.fullmatch(_words(inside)):
+        return parsed(value + tail, parse)
     if HEDGE.match(inside) or APPROXIMATION.match(inside):
         return restating(value + tail, inside, parse)
     if _PERCENTAGE.fullmatch(inside):
@@ -139,6 +141,7 @@ def _bracketed(text: str, parse: Parse) -> Answer | None:
     return _with(parsed(value + tail, parse), inside, parse)
 
 
+_REMARK = re.compile(r"(?:i\.?\s?e\.?|that is|namely|which is),? (?:a|an|the) [A-Za-z ]{3,60}")
 _PERCENTAGE = re.compile(r"[0-9.]+\s*\\?%")
 _NUMBER = re.compile(r"[0-9]")
 
