@@ -42,10 +42,10 @@ _EMPTY_TEXT = re.compile(r"\\text\s*\{[\s~]*\}")
 _GAP = re.compile(r"^(?:,|\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)+")
 _CONDITION = (
     r"for|if|when|where|whenever|with|at|since|because|provided|given|as|on|over|assuming|attained|achieved"
-    r"|which|occurring|obtained|reached|valid|defined|holds|using|by|under|occurs|iff"
+    r"|which|occurring|obtained|reached|valid|defined|holds|using|by|under|occurs|iff|once|after|upon|such that|s\.t\."
 )
 _KEYWORD = re.compile(
-    rf"(?P<comma>,?){BLANK}(?:\\text\s*\{{\s*,?\s*(?P<text>(?:{_CONDITION})\b[^{{}}]*)\}}"
+    rf"(?P<comma>,?){BLANK}(?:\\text\s*\{{\s*,?\s*(?P<text>(?:{_CONDITION})(?![A-Za-z])[^{{}}]*)\}}"
     rf"|(?<![A-Za-z\\])(?P<plain>(?:{_CONDITION}))(?![A-Za-z])(?=\s)|\\forall(?![a-z])"
     rf"|(?<=,){BLANK}(?=[a-zA-Z]\s*(?:\\in(?![a-z])|=\s*-?[0-9]+\s*,[^=]*\\[lc]?dots)))"
 )
