@@ -27,6 +27,7 @@ from harness.graders.latex.set_meaning import (
     says_where,
     united,
 )
+from harness.graders.latex.side_conditions import nearly_first, restates, restricted
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -47,7 +48,6 @@ from harness.graders.latex.syntax import (
     walk,
 )
 from harness.graders.latex.systems import solutions
-from harness.graders.latex.values import same_expr
 
 _BELOW = frozenset({"<", "<="})
 _ABOVE = frozenset({">", ">="})
@@ -60,6 +60,8 @@ def meaning(answer: Answer) -> Answer:
     match answer:
         case Based(digits, 10):
             return Number(Fraction(int(digits)))
+        case Matrix(((only,),)) | Relation((only,), ()):
+            return meaning(only)
         case Relation():
             return _relation(answer)
         case Collection():
@@ -70,8 +72,6 @@ def meaning(answer: Answer) -> Answer:
             return _quantity(value, unit)
         case Qualified(value, condition):
             return Qualified(meaning(value), meaning(condition))
-        case Matrix(((only,),)):
-            return only
         case Symbol(name) if name in RAYS:
             return canonical(intervals_of(answer) or [])
         case Number() | Symbol() | Apply():
@@ -132,11 +132,10 @@ def _collection(answer: Collection) -> Answer:
         items.extend(meant.items if spliced and isinstance(meant, Collection) else [meant])
     if len(items) == 1:
         return Collection("set", (EMPTY,)) if items == [EMPTY] else items[0]
-    if answer.kind == "list" and _is_condition(items[1:], items[0]):
-        return Qualified(
-            items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:]))
-        )
-    if answer.kind == "or" and len(items) == 2 and _restates(items[0], items[1]):
+    qualified = restricted(items) if answer.kind == "list" else None
+    if qualified is not None:
+        return qualified
+    if answer.kind == "or" and len(items) == 2 and restates(items[0], items[1]):
         return Restated(items[0], items[1])
     if ELLIPSIS in items:
         return sequence(items)
@@ -157,40 +156,6 @@ def _listed(answer: Collection, items: list[Answer]) -> Answer:
     if either and brackets and any(map(is_interval, items)):
         return united(items)
     return solutions(items) or Collection("list", tuple(items))
-
-
-def _restates(one: Answer, other: Answer) -> bool:
-    """Whether both are one constant, a percentage being its decimal: `1/3 or 33 1/3 %`."""
-    first, second = (
-        Apply("percent", (item.value,))
-        if isinstance(item, Quantity) and item.unit == "percent"
-        else item
-        for item in (one, other)
-    )
-    if not is_expr(first) or not is_expr(second) or variables(first) or variables(second):
-        return False
-    return same_expr(first, second, exact=True) is True
-
-
-def _is_condition(items: list[Answer], value: Answer) -> bool:
-    """Whether all items restrict variables of the value: `2^{n-1}, n >= 1`."""
-    value = value.value if isinstance(value, Named) else value
-    if not is_expr(value) or not (free := variables(value)):
-        return False
-    for item in items:
-        if isinstance(item, Named):
-            name: Answer = item.name
-            if not isinstance(item.value, Brackets) and not (
-                isinstance(item.value, Symbol) and item.value.name.startswith("mathbb")
-            ):
-                return False
-        elif isinstance(item, Relation) and item.operators == ("!=",):
-            name = item.sides[0]
-        else:
-            return False
-        if not isinstance(name, Symbol) or name.name not in free:
-            return False
-    return True
 
 
 def _described(answer: Collection) -> Answer | None:
@@ -258,24 +223,15 @@ def _defines(name: Answer, value: Answer) -> TypeGuard[Expr]:
     return isinstance(name, Symbol) and is_name(name) and is_residue(value)
 
 
-def _nearly(before: Answer, after: Answer) -> bool:
-    """`0.333 ≈ 1/3`: a decimal said before the constant that it rounds."""
-    if not isinstance(before, Number) or not before.places or not is_expr(after):
-        return False
-    return not isinstance(after, Number) and not variables(after)
-
-
 def _approximated(answer: Relation) -> Answer:
     """`x = 1/3 ≈ 0.33` without its tail; where only ≈ gives a value, it counts as =."""
     at = answer.operators.index("~")
     before = answer.sides[at]
-    if answer.operators == ("~",) and _nearly(*answer.sides):
+    if answer.operators == ("~",) and nearly_first(*answer.sides):
         return Restated(before, meaning(answer.sides[1]))
     if is_expr(before) and isinstance(before, Symbol) and variables(before):
         operators = tuple("=" if sign == "~" else sign for sign in answer.operators)
         return meaning(Relation(answer.sides, operators))
-    if at == 0:
-        return meaning(before)
     return meaning(Relation(answer.sides[: at + 1], answer.operators[:at]))
 
 

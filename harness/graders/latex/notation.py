@@ -12,7 +12,7 @@ from fractions import Fraction
 _FONTED = r"\\(?:text|textrm|textup|mathrm|mathbf|mbox|operatorname)\s*"
 _ARG = r"(?:\{\s*([^{}]{1,30}?)\s*\}|([A-Za-z0-9]))"
 _C = rf"(?:C|{_FONTED}\{{\s*C\s*\}})"
-_SPACE = r"(?:\s|\\[,;:! ]|~|\\q?quad(?![a-z]))*"
+_SPACE = r"(?:\s|\\[,;:! ]|~|\\q?quad(?![a-z])){0,8}"  # bounded: it may begin anywhere
 _DEGREE = r"(?:\^\s*\{?\s*\\circ\s*\}?)"
 _PRIME = r"(?:'(?!')|\^\s*\{?\s*(?:\\prime|')\s*\}?(?!\\prime))"
 _DOUBLE_PRIME = r"(?:''|\"|\^\s*\{?\s*\\prime\s*\\prime\s*\}?)"
@@ -191,11 +191,11 @@ _RULES = rules(
     ("frac", rf"\\[dt]?frac\s*\{{\s*{_BRACED}\s*\}}\s*\{{\s*{_BRACED}\s*\}}", _fraction_of_units),
     ("frac", rf"{_FONTED}\{{\s*\\[dt]?frac\s*\{{([A-Za-z ]+)()\}}\s*\{{([A-Za-z ]+\^?[0-9]?)()\}}\s*\}}", _fraction_of_units),
     (r"\mu", r"(\\(?:text|textrm|mathrm)\{\s*)\\mu\s*(?=[A-Za-z])", r"\1micro"),
-    (r"\mu", r"(?<=[0-9}])((?:\s|\\[,;: ]|~)*)\\mu\s*\\(text|mathrm)\{\s*", r"\1\\text{ micro"),
+    (r"\mu", r"(?<=[0-9}])((?:\s|\\[,;: ]|~){0,8})\\mu\s*\\(text|mathrm)\{\s*", r"\1\\text{ micro"),
     (r"\Omega", rf"(?<=[0-9}}]){_SPACE}\\(?:text|mathrm)\{{\s*([kM])\s*\}}\s*\\Omega\s*\Z", r"\\text{ \1ohm}"),
     (r"\Omega", rf"(?<=[0-9}}]){_SPACE}\\(?:text\{{\s*)?\\?Omega\s*\}}?\s*\Z", r"\\text{ ohm}"),
     ("/", rf"(?<=[0-9}}]){_SPACE}({_PER}\s*/\s*{_TIME})(\^\{{?2\}}?)?\s*\Z", r"\\text{ \1}\2"),
-    ("u^", r"(?<=[0-9}])(?:\s|\\[,;: ]|~|\\q?quad)+u\^\{?([23])\}?\Z", r"\\text{ u}^\1"),
+    ("u^", r"(?<=[0-9}])(?:\s|\\[,;: ]|~|\\q?quad){1,8}u\^\{?([23])\}?\Z", r"\\text{ u}^\1"),
     (r"\circ", r"\\text\s*\{\s*\^\{\\circ\}\s*\}", r"^{\\circ}"),
     (r"\circ", r"\^\{\^\{\\circ\}\}", r"^{\\circ}"),
     (r"\degree", r"\\degree(?![A-Za-z])", r"^{\\circ}"),
@@ -207,14 +207,14 @@ _RULES = rules(
     ("$", rf"{_FONTED}\{{\s*(?:US)?\\?\$\s*([0-9.,]*)\s*\}}", r"\\$\1"),
     ("{\\", r"(?<![A-Za-z])\{(\\[$%])\}", r"\1"),
     ("cent", r"\bper[ -]+cent\b", "percent"),
-    ("cent", rf"(?:\\\$)?([0-9]+){_SPACE}(?:\\text\{{)?\s*(?:dollars?)?,?\s*(?:and)?\s*\}}?{_SPACE}([0-9]{{2}}){_SPACE}(?:\\text\{{)?\s*cents\s*\}}?\Z",
+    ("cent", rf"(?:\\\$)?(?<![0-9])([0-9]+){_SPACE}(?:\\text\{{)?\s*(?:dollars?)?,?\s*(?:and)?\s*\}}?{_SPACE}([0-9]{{2}}){_SPACE}(?:\\text\{{)?\s*cents\s*\}}?\Z",
      r"\\$\1.\2"),
     # angles
-    (r"\circ", rf"([0-9]+){_SPACE}{_DEGREE}(?:\\text\{{\s*\}}|{_SPACE})*?([0-9]+(?:\.[0-9]+)?){_SPACE}"
+    (r"\circ", rf"(?<![0-9])([0-9]+){_SPACE}{_DEGREE}(?:\\text\{{\s*\}})?{_SPACE}([0-9]+(?:\.[0-9]+)?){_SPACE}"
                rf"(?:{_PRIME}|{_FONTED}\{{\s*min(?:utes?)?\s*\}})"
                rf"(?:{_SPACE}([0-9]+(?:\.[0-9]+)?){_SPACE}"
                rf"(?:{_DOUBLE_PRIME}|{_FONTED}\{{\s*sec(?:onds?)?\s*\}}))?\s*\Z", _sexagesimal),
-    ("deg", rf"([0-9]+){_SPACE}(?:{_FONTED}\{{)?\s*degrees?\s*(?:and\s*)?\}}?(?:{_SPACE}\\text\{{\s*and\s*\}})?{_SPACE}([0-9]+){_SPACE}"
+    ("deg", rf"(?<![0-9])([0-9]+){_SPACE}(?:{_FONTED}\{{)?\s*degrees?\s*(?:and\s*)?\}}?(?:{_SPACE}\\text\{{\s*and\s*\}})?{_SPACE}([0-9]+){_SPACE}"
             rf"(?:{_FONTED}\{{)?\s*min(?:utes?)?\s*\}}?()\Z", _sexagesimal),
     # fractions
     ("/_", r"(?:\{\})?\^\s*\{?([0-9]+)\}?\s*(?:\\!)*\s*/\s*_\s*\{?([0-9]+)\}?", r"\\frac{\1}{\2}"),

@@ -42,10 +42,10 @@ _EMPTY_TEXT = re.compile(r"\\text\s*\{[\s~]*\}")
 _GAP = re.compile(r"^(?:,|\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)+")
 _CONDITION = (
     r"for|if|when|where|whenever|with|at|since|because|provided|given|as|on|over|assuming|attained|achieved"
-    r"|which|occurring|obtained|reached|valid|defined|holds|using|by|under|occurs|iff"
+    r"|which|occurring|obtained|reached|valid|defined|holds|using|by|under|occurs|iff|once|after|upon|such that|s\.t\."
 )
 _KEYWORD = re.compile(
-    rf"(?P<comma>,?){BLANK}(?:\\text\s*\{{\s*,?\s*(?P<text>(?:{_CONDITION})\b[^{{}}]*)\}}"
+    rf"(?P<comma>,?){BLANK}(?:\\text\s*\{{\s*,?\s*(?P<text>(?:{_CONDITION})(?![A-Za-z])[^{{}}]*)\}}"
     rf"|(?<![A-Za-z\\])(?P<plain>(?:{_CONDITION}))(?![A-Za-z])(?=\s)|\\forall(?![a-z])"
     rf"|(?<=,){BLANK}(?=[a-zA-Z]\s*(?:\\in(?![a-z])|=\s*-?[0-9]+\s*,[^=]*\\[lc]?dots)))"
 )
@@ -125,6 +125,8 @@ def _bracketed(text: str, parse: Parse) -> Answer | None:
     value = re.sub(rf"[,]?{BLANK}\Z", "", value)
     if not value.strip():
         return None
+    if _REMARK.fullmatch(_words(inside)):
+        return parsed(value + tail, parse)
     if HEDGE.match(inside) or APPROXIMATION.match(inside):
         return restating(value + tail, inside, parse)
     if _PERCENTAGE.fullmatch(inside):
@@ -139,6 +141,7 @@ def _bracketed(text: str, parse: Parse) -> Answer | None:
     return _with(parsed(value + tail, parse), inside, parse)
 
 
+_REMARK = re.compile(r"(?:i\.?\s?e\.?|that is|namely|which is),? (?:a|an|the) [A-Za-z ]{3,60}")
 _PERCENTAGE = re.compile(r"[0-9.]+\s*\\?%")
 _NUMBER = re.compile(r"[0-9]")
 

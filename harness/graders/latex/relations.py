@@ -42,6 +42,10 @@ _PARTED = re.compile(
 )
 _BRACKETED_MOD = re.compile(r"\(\s*\\b?mod(?![a-zA-Z])")
 _SIGNS = re.compile(r"=|mod|\\equiv|arrow|\\to(?![a-zA-Z])|→|" + _IMPLIES.pattern)
+_REMARKED = re.compile(
+    r"(?P<value>[^=]*?[0-9})])(?:\s|~|\\[,;: ]|\\q?quad)*(?:\\(?:text|mathrm|mbox|textrm)\s*\{[^{}]*[a-z]{2}[^{}]*\}"
+    r"|(?<=\s)[a-z]{2,12}(?=\s)|\\text\s*\{\s*s\.\s?t\.\s*\})[^=]*[A-Za-z)}]\s*="
+)
 _LONGEST = 400  # characters of a relation that states a number
 
 
@@ -58,6 +62,8 @@ def stated_number(text: str) -> Answer | None:
     if len(text) > _LONGEST:
         return None
     text = _BRACKETED_MOD.sub("(mod ", _conclusion(text))
+    if _remarked(text):
+        return None
     answer = read(text)
     if answer is None:
         return _right_side(text)
@@ -92,6 +98,13 @@ def _right_side(text: str) -> Answer | None:
     if answer is None or not is_number(answer):
         return None
     return Named(Symbol(f'"{left.strip()}"'), answer)
+
+
+def _remarked(text: str) -> bool:
+    """Whether a number with words stands before the relation, which is then a remark: `34 once n = 5`."""
+    found = _REMARKED.match(text)
+    before = read(found["value"]) if found else None
+    return before is not None and is_number(before)
 
 
 def _parted(left: str) -> bool:

@@ -82,6 +82,7 @@ _REWRITINGS = rules(
     ("base", r"\bin\s+base\b", "base"),
 )  # fmt: skip
 
+_BLANKS = re.compile(r"[ \t\r\n]{2,}")
 _IN_TEXT = re.compile(rf"{_FONT}\s*\{{([^{{}}]*(?:\{{[^{{}}]*\}}[^{{}}]*)*)\}}[.]?")
 _NUMERIC = re.compile(r"\s*(?:[-−+]?\s*(?:\\?\$\s*)?[.]?[0-9]|\\\(|\$[^$]+\$\s*\Z)")
 _NOTE = re.compile(r"([0-9][0-9,.]*)\s*\(([A-Za-z]{4,}(?:[- ][A-Za-z]+){0,5})\)")
@@ -148,6 +149,8 @@ def respell(text: str) -> str:
         text = display[2].replace("&", " ").strip()
     if text.isalnum():
         return common(text) if "C" in text else text
+    if "  " in text:
+        text = _BLANKS.sub(" ", text)
     if text.startswith("\\"):
         text = _unwrapped(text)
     text = rewritten(structures(common(text)), _REWRITINGS)

@@ -37,7 +37,14 @@ def unqualified(answer: Answer) -> Answer:
 
 
 def same_qualified(one: Answer, other: Answer, exact: bool, same: Same) -> Sameness:
-    """Values that are the same, under conditions that do not contradict each other."""
+    """Values that are the same, under conditions that do not contradict each other.
+
+    Args:
+        one: an answer, at least one of the two of this kind.
+        other: the other.
+        exact: compare as votes are counted.
+        same: compares the parts.
+    """
     if isinstance(one, Qualified) and isinstance(other, Qualified):
         alike = same(one.condition, other.condition, exact=True)
         if alike is False and (exact or _on_one_name(one.condition, other.condition)):
@@ -59,7 +66,14 @@ def _on_one_name(one: Answer, other: Answer) -> bool:
 
 
 def same_restated(one: Answer, other: Answer, exact: bool, same: Same) -> Sameness:
-    """A value stated twice, `3/5 = 60%`: the last statement, or where both agree, either."""
+    """A value stated twice, `3/5 = 60%`: the last statement, or where both agree, either.
+
+    Args:
+        one: an answer, at least one of the two of this kind.
+        other: the other.
+        exact: compare as votes are counted.
+        same: compares the parts.
+    """
     if exact:
         return same(unqualified(one), unqualified(other), exact=True)
     if isinstance(one, Restated) and isinstance(other, Restated):
@@ -93,7 +107,14 @@ def _rounds(decimal: Answer, exact: Answer) -> bool:
 
 
 def same_clock(one: Answer, other: Answer, exact: bool, same: Same) -> Sameness:
-    """Times of day; a time whose colon may mean a ratio, also against ratios and quotients."""
+    """Times of day; a time whose colon may mean a ratio, also against ratios and quotients.
+
+    Args:
+        one: an answer, at least one of the two of this kind.
+        other: the other.
+        exact: compare as votes are counted.
+        same: compares the parts.
+    """
     if isinstance(one, Clock) and isinstance(other, Clock):
         return _same_time(one, other, exact)
     if isinstance(other, Clock):
