@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from typing import TypeGuard
 
+from harness.graders.latex.conditions import is_condition, restates
 from harness.graders.latex.inequalities import solved
 from harness.graders.latex.real_sets import (
     EMPTY,
@@ -47,7 +48,6 @@ from harness.graders.latex.syntax import (
     walk,
 )
 from harness.graders.latex.systems import solutions
-from harness.graders.latex.values import same_expr
 
 _BELOW = frozenset({"<", "<="})
 _ABOVE = frozenset({">", ">="})
@@ -132,11 +132,11 @@ def _collection(answer: Collection) -> Answer:
         items.extend(meant.items if spliced and isinstance(meant, Collection) else [meant])
     if len(items) == 1:
         return Collection("set", (EMPTY,)) if items == [EMPTY] else items[0]
-    if answer.kind == "list" and _is_condition(items[1:], items[0]):
+    if answer.kind == "list" and is_condition(items[1:], items[0]):
         return Qualified(
             items[0], items[1] if len(items) == 2 else Collection("list", tuple(items[1:]))
         )
-    if answer.kind == "or" and len(items) == 2 and _restates(items[0], items[1]):
+    if answer.kind == "or" and len(items) == 2 and restates(items[0], items[1]):
         return Restated(items[0], items[1])
     if ELLIPSIS in items:
         return sequence(items)
@@ -157,40 +157,6 @@ def _listed(answer: Collection, items: list[Answer]) -> Answer:
     if either and brackets and any(map(is_interval, items)):
         return united(items)
     return solutions(items) or Collection("list", tuple(items))
-
-
-def _restates(one: Answer, other: Answer) -> bool:
-    """Whether both are one constant, a percentage being its decimal: `1/3 or 33 1/3 %`."""
-    first, second = (
-        Apply("percent", (item.value,))
-        if isinstance(item, Quantity) and item.unit == "percent"
-        else item
-        for item in (one, other)
-    )
-    if not is_expr(first) or not is_expr(second) or variables(first) or variables(second):
-        return False
-    return same_expr(first, second, exact=True) is True
-
-
-def _is_condition(items: list[Answer], value: Answer) -> bool:
-    """Whether all items restrict variables of the value: `2^{n-1}, n >= 1`."""
-    value = value.value if isinstance(value, Named) else value
-    if not is_expr(value) or not (free := variables(value)):
-        return False
-    for item in items:
-        if isinstance(item, Named):
-            name: Answer = item.name
-            if not isinstance(item.value, Brackets) and not (
-                isinstance(item.value, Symbol) and item.value.name.startswith("mathbb")
-            ):
-                return False
-        elif isinstance(item, Relation) and item.operators == ("!=",):
-            name = item.sides[0]
-        else:
-            return False
-        if not isinstance(name, Symbol) or name.name not in free:
-            return False
-    return True
 
 
 def _described(answer: Collection) -> Answer | None:
