@@ -34,8 +34,10 @@ class Cursor:
     @property
     def sign(self) -> str:
         """Text of the token under the cursor where it is an operator or a command."""
-        token = self.token
-        return token.text if token.kind in ("op", "cmd") else ""
+        if self.at >= len(self.tokens):
+            return ""
+        kind, text, _ = self.tokens[self.at]
+        return text if kind in ("op", "cmd") else ""
 
     def ahead(self, count: int) -> Token:
         """The token so many places ahead, or the end."""

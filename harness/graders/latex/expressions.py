@@ -148,9 +148,9 @@ class Expressions(Cursor):
         if token.kind in ("num", "grouped"):
             before = self.tokens[self.at - 1]
             return before.kind not in ("num", "grouped")
-        if self.modulus_ahead():
-            return False
         if token.kind == "op":
+            if token.text == "(" and self.modulus_ahead():
+                return False
             return token.text in ("(", "[", "{") or (token.text == "|" and "|" not in self.bars)
         if token.kind == "cmd":
             known = token.text in ATOM_COMMANDS or token.text.startswith("\\begin")

@@ -117,11 +117,12 @@ class Parser(Groups):
 
     def relation(self) -> Answer:
         """Quantities joined by =, <, .. ; a leading = or ≈ is dropped."""
-        if RELATIONS.get(self.sign) in ("=", "~", "equiv"):
-            self.at += 1
-        if self.sign in DOTS and self.ends(self.at + 1):
+        sign = self.sign
+        if sign in DOTS and self.ends(self.at + 1):
             self.at += 1
             return ELLIPSIS
+        if RELATIONS.get(sign) in ("=", "~", "equiv"):
+            self.at += 1
         sides = [self.quantity()]
         operators: list[str] = []
         while self.sign in RELATIONS:
@@ -174,7 +175,7 @@ class Parser(Groups):
 
     def residue(self, value: Answer) -> Answer:
         """The residue class of a value, where a modulus in parentheses follows."""
-        if not self.modulus_ahead():
+        if not (self.sign and self.modulus_ahead()):
             return value
         in_brackets = self.next().text == "("
         if in_brackets:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
+from harness.graders.latex.residues import congruent
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -145,7 +146,10 @@ def _of_relation(answer: Relation, *, applied: bool) -> Answer | None:
     operators = set(answer.operators)
     if not operators <= {"=", "equiv"}:
         return meaning(answer) if operators <= {"=", "~"} else None
-    sides = [_residue(side) or side for side in answer.sides]
+    sides = list(answer.sides)
+    if operators == {"equiv"}:
+        sides[1:] = [congruent(side) for side in sides[1:]]
+    sides = [_residue(side) or side for side in sides]
     constant = [side for side in sides if is_number(side)]
     if not constant or (not applied and any(_is_unsolved(side) for side in sides)):
         return None

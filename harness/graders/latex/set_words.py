@@ -18,6 +18,7 @@ _HINT = re.compile(
     r"\\forall|\b(?:(?:all|any|every)\b.{0,60}(?:[<>]|\\(?:in|neq?|[lg]eq?))(?=.)|(?:reals?|infinity|empty|null|(?:no|zero)\b.*\b(?:solutions?|roots?|such)|integers)\b)",
     re.IGNORECASE | re.DOTALL,
 )
+_MARKS = ("text", "\\m", "\\forall", "\\op", "infinity")
 _LONGEST = 120  # characters
 _TEXT = re.compile(r"\\(?:text(?:bf|it|rm|normal)?|mbox|mathrm|mathbf|operatorname)\s*\{([^{}]*)\}")
 _LAYOUT = re.compile(r"\$|\\[,;:! ]|~|\\q?quad(?![a-z])|\\(?:left|right|displaystyle)(?![a-z])")
@@ -79,7 +80,8 @@ def said_set(text: str, read: Callable[[str], Answer]) -> Answer | None:
         text: a cleaned text.
         read: the parser, for the numbers that words except.
     """
-    if len(text) > _LONGEST or not _HINT.search(text):
+    worded = text[:1].isalpha() or any(mark in text for mark in _MARKS)
+    if not worded or len(text) > _LONGEST or not _HINT.search(text):
         return None
     plain = " ".join(_LAYOUT.sub(" ", _TEXT.sub(r" \1 ", text)).split()).strip(" .,;!")
     for pattern, value in _SAID:

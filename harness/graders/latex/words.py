@@ -33,7 +33,7 @@ def words(text: str) -> Answer | None:
         letter = _letter(text)
         if letter is not None:
             return letter
-    if _MOMENT.search(text) and len(text) < _LONGEST:
+    if len(text) < _LONGEST and _MOMENT.search(text):
         moment = _clock(text) or _date(text)
         if moment is not None:
             return moment
