@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 _BEFORE = r"(?:\A|(?<=[\s={,(:$])|(?<=\\left)|(?<=\\cup)|(?<=\\cap)|(?<=\\in)|(?<=\\setminus))"
-_BOUNDS = r"([^\[\],;]{0,80}[^\s\[\],;]\s{0,4}[,;][^\[\],;]{1,80})(?<!\\sqrt)(?<!\\right)"
+_BOUNDS = (
+    r"([^\[\],;]{0,80}[^\s\[\],;]\s{0,4}[,;](?:(?!\\c[au]p)[^\[\],;]){1,80})(?<!\\sqrt)(?<!\\right)"
+)
 _LEFT_OPEN = re.compile(rf"{_BEFORE}\]{_BOUNDS}(?:\\right)?\s?([\[\])])")
-_RIGHT_OPEN = re.compile(rf"([\[(]){_BOUNDS}(?:\\right)?\s?\[(?=\s*(?:\Z|[\\$,.)}}]))")
+_RIGHT_OPEN = re.compile(
+    rf"([\[(]){_BOUNDS}(?:\\right)?\s?\[(?=\s*(?:\Z|[$,.)}}]|\\(?:[)\],; ]|c[au]p\b|setminus\b|text|q?quad\b)))"
+)
 
 
 _OTHERS = tuple(
