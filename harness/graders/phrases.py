@@ -167,6 +167,10 @@ _CONCLUSION = re.compile(
     r"(?:(?:and\s+)?(?:so|hence|thus|therefore|giving|which\s+gives)),?\s+"
     r"(?:(?:the\s+)?(?:final\s+)?(?:answer|sum)\s+(?:is\s+)?)?(?=[$\\(]*[a-z]\s?\+\s?[a-z])"
 )
+_SUM_CONCLUDED = re.compile(
+    r",?\s+(?:and\s+)?(?:so|hence|thus|therefore|giving|which\s+gives),?\s+(?:(?:the\s+)?(?:final\s+)?(?:answer|sum)\s+(?:is\s+)?)?"
+    r"(?=(?:\$|\\\()\s*[a-z]\s*[+-]\s*[a-z](?:\s*[+-]\s*[a-z])*\s*=)"
+)
 _NAME = re.compile(r"[^=<>]*[A-Za-z][^=<>]*")
 _DOUBTED = re.compile(r"\?\s*(?:no|wait|hmm+|but|not|let)\b", re.IGNORECASE)
 _EDGES = " \t\r\n*_\"'`“”‘’«»∎✓✔✅□■"
@@ -189,6 +193,8 @@ def statement(rest: str) -> str:
     sentence = rest[: end.start()] if end else rest
     if end and _DOUBTED.match(hidden, end.start()):
         return ""
+    if first and (conclusion := _SUM_CONCLUDED.match(rest, first.end())):
+        return statement(rest[conclusion.end() :])
     if first:
         split = is_split(hidden[: len(sentence)], first.end())
         return sentence if split else run_of_formulas(rest, first)

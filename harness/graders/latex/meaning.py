@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from typing import TypeGuard
 
+from harness.graders.latex.chains import contradicts
 from harness.graders.latex.inequalities import solved
 from harness.graders.latex.real_sets import (
     EMPTY,
@@ -236,6 +237,8 @@ def _approximated(answer: Relation) -> Answer:
 
 
 def _equation(answer: Relation) -> Answer:
+    if contradicts(answer.sides):
+        return Relation(tuple(meaning(side) for side in answer.sides), answer.operators)
     first, last = answer.sides[0], meaning(answer.sides[-1])
     if isinstance(last, Quantity) and len(answer.sides) == 2:
         before = first.value if isinstance(first, Quantity) else first

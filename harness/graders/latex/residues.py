@@ -15,6 +15,12 @@ def is_residue(answer: Answer) -> bool:
     return isinstance(answer, Apply) and answer.op == "residue"
 
 
+def are_residues(one: Answer, other: Answer) -> bool:
+    """Whether one answer is a residue class, or both are written with a modulus."""
+    both = as_residue(one) is not None and as_residue(other) is not None
+    return both or is_residue(one) or is_residue(other)
+
+
 def as_residue(answer: Answer) -> Apply | None:
     """The residue class that an answer states, with `3 mod 7` taken as one."""
     if isinstance(answer, Apply) and answer.op in ("residue", "mod"):
