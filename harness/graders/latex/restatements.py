@@ -51,9 +51,8 @@ def written_out(text: str, parse: Parse) -> Answer | None:
     answer = parsed(value, parse)
     meant = meaning(answer)
     number = meant.value if isinstance(meant, Named) else meant
-    if not is_expr(number) or not rounds(parse(digits), number):
-        return None
-    return answer
+    shown = parse(digits)
+    return answer if is_expr(number) and is_expr(shown) and rounds(shown, number) else None
 
 
 def restated(text: str, parse: Parse) -> Answer | None:
