@@ -191,6 +191,9 @@ def _relation(answer: Relation) -> Answer:
             return Named(found[0], canonical(found[1]))
     if operators <= {"minus", "cap"}:
         return combination(answer.operators[0], *(meaning(side) for side in answer.sides))
+    match answer:
+        case Relation((Symbol(name), Symbol() as argument, rule), (":", "->")) if is_expr(rule):
+            return Named(Apply(f"call {name}", (argument,)), rule)  # f : x -> 2x
     if operators == {"=", ":"}:  # a : b = 2 : 3
         at = len(answer.operators) - answer.operators[::-1].index("=")
         stated = answer.sides[at:]

@@ -127,6 +127,10 @@ class Parser(Groups):
         operators: list[str] = []
         while self.sign in RELATIONS:
             operators.append(RELATIONS[self.next().text])
+            if operators[-1] == ":" and self.sign in DOTS and self.ends(self.at + 1):
+                self.at += 1
+                sides.append(ELLIPSIS)
+                break
             sides.append(self.quantity())
         return Relation(tuple(sides), tuple(operators)) if operators else sides[0]
 

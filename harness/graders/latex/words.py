@@ -254,12 +254,12 @@ _LETTERED = re.compile(
     r"\(?\s*(?:\\(?:text|textbf|textrm|mathrm|mathbf)\s*\{\s*)?[A-J]\s*\}?\s*(?:\\ )?[.):(-]"
 )
 _OPTION = re.compile(
-    r"(?:[Oo]ption |[Cc]hoice )?(?:\( ?(?P<paren>[A-J]) ?\)(?:[.:]| -)?|(?P<bare>[A-J])(?:[.:]| ?\)| -)(?=[ (])"
+    r"(?:[Oo]ption |[Cc]hoice )?(?:\( ?(?P<paren>[A-J]) ?\)(?:[.:]| -)?|(?P<bare>[A-J])(?:[.:]| ?\)| -{1,3})(?=[ (])"
     r"|(?P<noted>[A-J]) (?=\( ?[A-Za-z]{3}[^()]*\)\Z)) ?(?P<text>[^ ].*)",
     re.DOTALL,
 )
 _ANOTHER = re.compile(
-    r"(?:or|and|not|is|are|[A-Z]|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b"
+    r"(?:or|and|not|is|are|[A-Z](?! (?!and\b)[a-z]{3})|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b"
     r"|\bincorrect\b)",
     re.DOTALL,
 )
