@@ -9,6 +9,10 @@ _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
 _BRACE = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{|\\.|[{}]", re.DOTALL)
 _JOINT = re.compile(r"[,;&]|\b(?:and|or)\b|\n\s*(?:[-*•+]|\(?[0-9a-z]{1,2}[.)])\s")
 _BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s*([A-Za-z0-9]{1,20})(?![A-Za-z0-9{])")
+_LOST = re.compile(
+    r"(?<![A-Za-z\\])boxed\{(?P<inside>(?:[^{}]|\{(?:[^{}]|\{[^{}]{0,40}\}){0,60}\}){1,120})\}"
+)
+_REACH = 4000
 _BETWEEN_BOXES = re.compile(
     r"(?:\s|[$,;&*]|\\[()\[\],;:! ]|\\q?quad|\\text\{|\}|(?<=\s)[a-z]{1,12} and\b|\b(?:and|or)\b"
     r"|(?:\\?[A-Za-z]{1,5}(?:_\{?\w{1,3}\}?)?\s*=)|(?<=\n)(?:[-•+]|\(?[0-9a-z]{1,2}[.)])\s)*"
@@ -38,6 +42,14 @@ def boxed(text: str) -> str | None:
         first -= 1
     # equal boxes are one answer stated twice
     return ", ".join(dict.fromkeys(_inside(text, span) for span in filled[first:]))
+
+
+def boxed_without_backslash(text: str) -> str | None:
+    """Content of the last `boxed{..}` that lost its backslash, or None."""
+    if "boxed" not in text:
+        return None
+    inside = [found["inside"].strip() for found in _LOST.finditer(text[-_REACH:])]
+    return next((content for content in reversed(inside) if not is_void(content)), None)
 
 
 def _filled(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -60,6 +60,10 @@ _COUNTED = re.compile(
     r"\s+(?:[A-Za-z\-]{2,20}\s+){0,4}?(?P<noun>[a-z]{2,20}s)(?:\s+(?P<names>\ue000+))?\s+(?:that\s+are\s+)?"
     r"(?:less|greater|smaller|larger|between|from|not\s+exceeding|up\s+to|below|above|divisible|in|of(?!\s+\d)|among|inside|such)\b"
 )
+_IS = re.compile(
+    r"\s+(?:is|are|was)\s+(?:the|our|my|your|what)\s(?!.{0,80}\b(?:wrong|incorrect|not|false|number\s+of|times)\b)[A-Za-z\ue000,'’\s-]{1,80}[.!]?\s*",
+    re.DOTALL,
+)
 _MODULUS = re.compile(r"\s+modulo\s+\$?(\d{1,100})\$?\s*[.!]?\s*\Z")
 _UNIT = re.compile(
     r"\s{0,2}(?P<name>[A-Za-z]{1,12}(?:(?:\s?/\s?|\s+)[A-Za-z]{1,12}){0,2})(?:\^?\{?(?P<power>[23²³])\}?)?(?![\w^/²³])"
@@ -115,6 +119,8 @@ def number_first(clause: str, hidden: str, head: re.Match[str]) -> str:
     modulus = _MODULUS.match(clause, end)
     if modulus and clause[:end].isdigit() and int(clause[:end]) < int(modulus[1]):
         return clause[:end]
+    if _IS.fullmatch(tail):
+        return clause[:end].strip()
     counted = _COUNTED.match(tail)
     if (
         counted

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from harness.graders.boxes import boxed, without_void_boxes
+from harness.graders.boxes import boxed, boxed_without_backslash, without_void_boxes
 from harness.graders.closing import closing
 from harness.graders.phrases import phrased
 
@@ -38,6 +38,9 @@ def find(response: str, policy: Policy = "strict") -> Found | None:
     if box is not None:
         return Found(box, "box")
     response = without_void_boxes(response)
+    lost = boxed_without_backslash(response)
+    if lost is not None:
+        return Found(lost, "box")
     stated = phrased(response)
     if stated is not None:
         return Found(stated, "phrase")

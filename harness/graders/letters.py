@@ -35,9 +35,11 @@ def stated_letter(response: str, policy: Policy = "strict") -> str | None:
     if box is None or not box.strip(" .…_?$"):
         return _in_text(plain_text(response[-_REACH:]), policy)
     held = in_box(box[:_REACH]) | _beside_box(response)
-    if len(held) == 1:
-        return next(iter(held))
     after = _BOX + plain_text(_after_box(response)[:_REACH])
+    if len(held) == 1:
+        taken_back = _TAKEN_BACK.search(after)
+        rest = after[taken_back.end() :] if taken_back else ""
+        return _one(_last(rest, offers_of(rest), _is_stated)) or next(iter(held))
     if held:  # several: an answer phrase may still settle it
         return _one(_last(after, offers_of(after), _is_stated))
     text = plain_text(response[-_REACH:])
@@ -71,6 +73,16 @@ _CHOICE_BEFORE = re.compile(
     rf"(?:\A|\n)[ \t>-]*(?:\*\*)?(?:\(\s*(?P<paren>[{LETTERS}])\s*\)|(?i:option|choice)\s+\(?(?P<named>[{LETTERS}])\)?"
     rf"|(?<=\*\*)(?P<bold>[{LETTERS}]))(?:\*\*)?[\s:.,–—-]*\$*\s*\Z"
 )
+
+
+_TAKEN_BACK = re.compile(
+    r"(?:□|[.!?\n])[\s$*]*(?:(?:no|wait|hmm+|actually|sorry|oops|hold on)\b[,.!:…\s-]{0,6}){0,2}"
+    r"(?:(?:that|this|it)(?:['’]s|\s(?:is|was))\s(?:\w+\s)?(?:wrong|incorrect|a\smistake|not\s(?:right|correct)|n['’]t\sright)"
+    r"|I\s(?:made|was|have\smade)\s(?:an?\s(?:mistake|error)|wrong|mistaken))\b"
+    r"|(?:□|\n)[\s$*.]*(?:no|wait)\b,?\s[^.\n]{0,80}\b(?:wrong|incorrect|mistake|error)\b",
+    re.IGNORECASE,
+)
+"""A box taken back by what follows it."""
 
 
 def _box_start(text: str) -> int:

@@ -25,7 +25,8 @@ from harness.graders.latex.evaluate import DIGITS, evaluated
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
 from harness.graders.latex.relations import is_number, relates, stated_number
-from harness.graders.latex.syntax import Apply, Number, Symbol, variables
+from harness.graders.latex.residues import as_residue
+from harness.graders.latex.syntax import Answer, Apply, Number, Symbol, variables
 from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
@@ -196,7 +197,7 @@ def _compared(reference: str, answer: str) -> bool | None:
     if one is None:
         return None
     settled = None if other is None else same(meaning(one), meaning(other))
-    if settled is not True and relates(answer) and is_number(meaning(one)):
+    if settled is not True and relates(answer) and _is_number(meaning(one)):
         value = stated_number(answer)
         if value is not None:
             return same(meaning(one), meaning(value))
@@ -207,6 +208,10 @@ def _compared(reference: str, answer: str) -> bool | None:
         if one is not None and other is not None:
             return bool(same(meaning(one), meaning(other)))
     return settled
+
+
+def _is_number(answer: Answer) -> bool:
+    return is_number(answer) and as_residue(answer) is None
 
 
 _GROUPS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")

@@ -41,7 +41,7 @@ _ROMANCE = re.compile(
     re.IGNORECASE,
 )
 _CJK = re.compile(
-    r"(?:(?<![解回问問应應])答(?:案|え)?|정답|답)[*_]*\s?(?:应该|應該|应|應|就)?\s?(?:[:：=＝]|是|为|為|等于|は|은|는|이)[\s:：*]*"
+    r"(?:(?<![解回问問应應])答(?:案|え)?|정답|답|(?<!不)正解)[*_]*】?\s?(?:应该|應該|应|應|就)?\s?(?:[:：=＝]|(?<=】)|是|为|為|等于|は|은|는|이)[\s:：*]*"
     r"(?=[*_$\\({（]*[-−+.]?[\d$\\])"
 )
 _KEYWORDS = (
@@ -56,7 +56,7 @@ _KEYWORDS = (
     "awaban",
     "evap",
 )
-_WIDE_KEYWORDS = ("éponse", "dpowied", "áp án", "áp số", "твет", "答", "답")
+_WIDE_KEYWORDS = ("éponse", "dpowied", "áp án", "áp số", "твет", "答", "답", "正解")
 _TAG = re.compile(
     r"[<\[]\s?(?P<end>/)?\s?(?:final[\s_-]?)?answer\b[^<>\[\]\n]{0,40}[>\]]", re.IGNORECASE
 )
@@ -101,7 +101,7 @@ def _tag_around(text: str, at: int) -> re.Match[str] | None:
 
 def _after_phrase(text: str, at: int) -> str | None:
     """The answer that is stated at a keyword; None where its words introduce none."""
-    start = at if text[at] in "答답" else at - 1
+    start = at if text[at] in "答답正" else at - 1
     if start < 0:
         return None
     if text[at] == "답" and text.startswith("정", at - 1):
@@ -138,6 +138,10 @@ _NEGATED = re.compile(
     r"(?:[A-Za-z]+\s){0,3}?(?:not|neither|never|no\s+longer|anything\s+but|nowhere|hardly|unlikely)\b(?!\s+only)",
     re.IGNORECASE,
 )
+_NOT_BUT = re.compile(
+    r"not\s+(?:\ue000+|\$?[-−]?\d[\d.,/]{0,20}),?\s+but\s+(?:rather\s+|instead\s+|in\s+fact\s+)?(?=[*]{0,2}(?:\ue000|\\?\$?[-−]?\d))",
+    re.IGNORECASE,
+)
 _SAYS_NOTHING = re.compile(
     r"(?:in)?(?:correct|complete|valid|right|wrong|found|given|unknown|unclear|helpful|clear|useful|reasonable"
     r"|verified|confirmed|consistent.*|not\b.*|yes or no|below|above|here|as follows|boxed.*|what|obvious)?",
@@ -147,7 +151,7 @@ _LEADING_WORD = re.compile(
     r"(?!(?:sqrt|pi|sin|cos|tan|log|ln|exp|cis)\b)[A-Za-z][A-Za-z'’]+,?\s|[aA]\s(?=[a-z])"
 )
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|get|have|find|obtain|takes"
+    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|needs?|requires?|get|have|find|obtain|takes"
     r"|has(?:\s+(?:an?\s+)?(?:area|length|value|measure|perimeter|volume|radius|sum|probability))?)\b|\b[=:](?=\s)|\s=|(?<=[A-Za-z\ue000)\]])\s?[:：])\s*"
     r"(?:(?:indeed|exactly|precisely|simply|just|only|therefore|thus|then|approximately|about|equal\s+to|given\s+by"
     r"|found\s+to\s+be|a\s+total\s+of|the\s+(?:number|integer|value|fraction)|in\s+fact|clearly)\s+)*"
@@ -166,6 +170,10 @@ _CONCLUSION = re.compile(
     r"(?:\$|\\\()?(?:\\[dt]?frac[^$,]{1,60}|\d+/\d+|[^$,=]{0,20}\\[dt]?frac[^$,]{1,60}|\d*\\sqrt[^$,]{1,40})(?:\$|\\\))?,?\s+"
     r"(?:(?:and\s+)?(?:so|hence|thus|therefore|giving|which\s+gives)),?\s+"
     r"(?:(?:the\s+)?(?:final\s+)?(?:answer|sum)\s+(?:is\s+)?)?(?=[$\\(]*[a-z]\s?\+\s?[a-z])"
+)
+_SUM_CONCLUDED = re.compile(
+    r",?\s+(?:and\s+)?(?:so|hence|thus|therefore|giving|which\s+gives),?\s+(?:(?:the\s+)?(?:final\s+)?(?:answer|sum)\s+(?:is\s+)?)?"
+    r"(?=(?:\$|\\\()\s*[a-z]\s*[+-]\s*[a-z](?:\s*[+-]\s*[a-z])*\s*=)"
 )
 _NAME = re.compile(r"[^=<>]*[A-Za-z][^=<>]*")
 _DOUBTED = re.compile(r"\?\s*(?:no|wait|hmm+|but|not|let)\b", re.IGNORECASE)
@@ -189,6 +197,8 @@ def statement(rest: str) -> str:
     sentence = rest[: end.start()] if end else rest
     if end and _DOUBTED.match(hidden, end.start()):
         return ""
+    if first and (conclusion := _SUM_CONCLUDED.match(rest, first.end())):
+        return statement(rest[conclusion.end() :])
     if first:
         split = is_split(hidden[: len(sentence)], first.end())
         return sentence if split else run_of_formulas(rest, first)
@@ -205,6 +215,8 @@ def _named(hidden: str, first: re.Match[str]) -> int | None:
 
 
 def _of_sentence(sentence: str, hidden: str) -> str:
+    if but := _NOT_BUT.match(hidden):
+        return statement(sentence[but.end() :])
     if _NEGATED.match(hidden):
         return ""
     head = NUMBER.match(hidden)

@@ -14,7 +14,7 @@ from fractions import Fraction
 from harness.graders.latex import stated, units
 from harness.graders.latex.meaning import is_name
 from harness.graders.latex.proportions import proportional, same_ratios
-from harness.graders.latex.residues import is_residue, same_residues
+from harness.graders.latex.residues import are_residues, is_residue, same_residues
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -56,7 +56,7 @@ def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
         if isinstance(one, kind) or isinstance(other, kind):
             return compare(one, other, exact)
     if is_expr(one) and is_expr(other):
-        residues = is_residue(one) or is_residue(other)
+        residues = is_residue(one) or is_residue(other) if exact else are_residues(one, other)
         return (same_residues if residues else same_expr)(one, other, exact=exact)
     return _same_built(one, other, exact)
 

@@ -15,6 +15,8 @@ from harness.graders.latex.operations import EXACT_BITS, OPERATIONS, Undefined, 
 from harness.graders.latex.syntax import Apply, Expr, Number, Symbol, Unreadable
 
 POINTS = 3
+INSIDE = range(POINTS, POINTS + 3)
+"""Points with all variables above 0, or below 1 as well, for functions that are real only there."""
 DIGITS = 60
 _DIGITS = (220, 1000, 4000)
 _REMEMBERED = 4096
@@ -192,4 +194,6 @@ def generic(name: str, point: int) -> Fraction:
         return 1 + 2 * share
     if point == 1:
         return -share
-    return 3 * share - Fraction(3, 2)
+    if point == POINTS:
+        return share
+    return 3 * share - Fraction(3, 2) if point < POINTS else (point - 1) * share + 1

@@ -132,11 +132,15 @@ class Expressions(Cursor):
             whole.value.denominator == 1
             and isinstance(upper, Number)
             and isinstance(lower, Number)
-            and 0 < upper.value < lower.value
             and upper.value.denominator == lower.value.denominator == 1
             and (self.sign != "^" or self.raised_circle())
         ):
-            return need_expr(self.marked_behind(Number(whole.value + upper.value / lower.value)))
+            if 0 < upper.value < lower.value:
+                return need_expr(
+                    self.marked_behind(Number(whole.value + upper.value / lower.value))
+                )
+            if whole.value == 1 and upper.value >= lower.value > 0:
+                return Symbol(f'"1 {upper.value}/{lower.value}"')  # nobody multiplies by 1
         self.at = start
         return None
 

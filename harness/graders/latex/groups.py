@@ -19,6 +19,7 @@ _OPENERS = {"(": "(", "[": "[", "{": "{", "\\{": "\\{", "\\lbrace": "\\{", "\\la
 _CLOSERS = {")": ")", "]": "]", "}": "}", "\\}": "\\}", "\\rbrace": "\\}", "\\rangle": ">"}
 _PAIRS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}", "<": ">"}
 _BARS = frozenset({"|", "\\vert", "\\mid", "\\lvert"})
+_STOPS = _BARS | {":", "\\colon"}
 _HEDGES = frozenset({"approximately", "about", "exactly", "approx.", "roughly", "around"})
 _BETWEEN = frozenset({"&", ",", ";", "\\\\", "."})
 _SUCH_THAT = frozenset({":", "|"})
@@ -36,7 +37,7 @@ class Groups(Atoms):
             return
         if self.tokens[end : end + 1] and self.tokens[end].text == "\\in":
             end += 1
-            while end < min(len(self.tokens), self.at + 12) and self.tokens[end].text not in _BARS:
+            while end < min(len(self.tokens), self.at + 12) and self.tokens[end].text not in _STOPS:
                 end += 1
         if self.tokens[end : end + 1] and self.tokens[end].text in _BARS:
             self.tokens[end] = Token("cmd", "\\mid", self.tokens[end].gap)
@@ -97,7 +98,7 @@ class Groups(Atoms):
         while end < len(self.tokens) and not self.tokens[end].text.startswith("\\end"):
             end += 1
         signs = [at for at in range(start, end) if self.tokens[at].text in RELATIONS]
-        if name not in SYSTEMS or not signs:
+        if (name not in SYSTEMS and name != "matrix") or not signs:
             return super().matrix(begin)
         beside = {at + step for at in signs for step in (-1, 1)}
         self.tokens[start:end] = [

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from typing import TypeGuard
 
+from harness.graders.latex.chains import contradicts
 from harness.graders.latex.inequalities import solved
 from harness.graders.latex.real_sets import (
     EMPTY,
@@ -190,6 +191,9 @@ def _relation(answer: Relation) -> Answer:
             return Named(found[0], canonical(found[1]))
     if operators <= {"minus", "cap"}:
         return combination(answer.operators[0], *(meaning(side) for side in answer.sides))
+    match answer:
+        case Relation((Symbol(name), Symbol() as argument, rule), (":", "->")) if is_expr(rule):
+            return Named(Apply(f"call {name}", (argument,)), rule)  # f : x -> 2x
     if operators == {"=", ":"}:  # a : b = 2 : 3
         at = len(answer.operators) - answer.operators[::-1].index("=")
         stated = answer.sides[at:]
@@ -236,6 +240,8 @@ def _approximated(answer: Relation) -> Answer:
 
 
 def _equation(answer: Relation) -> Answer:
+    if contradicts(answer.sides):
+        return Relation(tuple(meaning(side) for side in answer.sides), answer.operators)
     first, last = answer.sides[0], meaning(answer.sides[-1])
     if isinstance(last, Quantity) and len(answer.sides) == 2:
         before = first.value if isinstance(first, Quantity) else first

@@ -216,6 +216,9 @@ _RULES = rules(
                rf"(?:{_DOUBLE_PRIME}|{_FONTED}\{{\s*sec(?:onds?)?\s*\}}))?\s*\Z", _sexagesimal),
     ("deg", rf"(?<![0-9])([0-9]+){_SPACE}(?:{_FONTED}\{{)?\s*degrees?\s*(?:and\s*)?\}}?(?:{_SPACE}\\text\{{\s*and\s*\}})?{_SPACE}([0-9]+){_SPACE}"
             rf"(?:{_FONTED}\{{)?\s*min(?:utes?)?\s*\}}?()\Z", _sexagesimal),
+    # roots, numbers in a base with letters as digits
+    (r"\root", r"\\root\s*\{?\s*([0-9a-z]{1,4})\s*\}?\s*\\of(?![a-z])", r"\\sqrt[\1]"),
+    ("_", r"(?:\\left)?\(\s*(?:\\(?:text|mathrm)\s*\{\s*)?([0-9A-F]{0,12}[A-F][0-9A-F]{0,12})\s*\}?\s*(?:\\right)?\)(?=_\{?(?:1[1-6])(?![0-9]))", r"\1"),
     # fractions
     ("/_", r"(?:\{\})?\^\s*\{?([0-9]+)\}?\s*(?:\\!)*\s*/\s*_\s*\{?([0-9]+)\}?", r"\\frac{\1}{\2}"),
     # repeating decimals
@@ -230,6 +233,7 @@ _RULES = rules(
     ("10", rf"(?<=[0-9]){_SPACE}(?:[xX]|\\bullet|{_FONTED}\{{\s*(?:[xX]|times)\s*\}}){_SPACE}(?=10\s*(?:\^|\*\*)\s*\{{?\s*[-+]?\s*[0-9])", r"\\times "),
     ("e}", rf"(?<=[0-9]){_SPACE}{_UPRIGHT_E}{_SPACE}\{{?\s*([-+]?[0-9]{{1,4}})\s*\}}?(?![0-9.])", r"\\times 10^{\1}"),
     ("E}", rf"(?<=[0-9]){_SPACE}{_UPRIGHT_E}{_SPACE}\{{?\s*([-+]?[0-9]{{1,4}})\s*\}}?(?![0-9.])", r"\\times 10^{\1}"),
+    ("-}", rf"(?<=[0-9]){_SPACE}\\(?:text|textrm|mathrm)\s*\{{\s*[eE]\s*-\s*\}}\s*\{{?([0-9]{{1,4}})\}}?(?![0-9.])", r"\\times 10^{-\1}"),
     ("{e", r"(?<=[0-9])\s*\\(?:text|textrm|mathrm)\s*\{\s*e\s*([-+]?[0-9]{1,4})\s*\}", r"\\times 10^{\1}"),
     ("{E", r"(?<=[0-9])\s*\\(?:text|textrm|mathrm)\s*\{\s*E\s*([-+]?[0-9]{1,4})\s*\}", r"\\times 10^{\1}"),
     ("e{", r"(?<=[0-9])e\{([-+]?[0-9]{1,4})\}", r"\\times 10^{\1}"),

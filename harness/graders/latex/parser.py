@@ -127,6 +127,10 @@ class Parser(Groups):
         operators: list[str] = []
         while self.sign in RELATIONS:
             operators.append(RELATIONS[self.next().text])
+            if operators[-1] == ":" and self.sign in DOTS and self.ends(self.at + 1):
+                self.at += 1
+                sides.append(ELLIPSIS)
+                break
             sides.append(self.quantity())
         return Relation(tuple(sides), tuple(operators)) if operators else sides[0]
 
@@ -165,7 +169,11 @@ class Parser(Groups):
 
     def counted(self, value: Expr, currency: str | None) -> Quantity:
         """The value with the words behind it: its unit, or "million" and the like with a unit."""
-        scale, _, rest = self.unit().partition(" ")
+        unit = self.unit()
+        scale, _, rest = unit.partition(" ")
+        said = words(unit) if isinstance(value, Number) and scale not in units.SCALES else None
+        if isinstance(said, Number) and isinstance(value, Number) and said.value != value.value:
+            raise Unreadable("a number in words that is another one")
         if scale in units.SCALES:
             value = Apply("mul", (value, Number(Fraction(units.SCALES[scale]))))
             return (

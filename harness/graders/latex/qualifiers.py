@@ -25,6 +25,7 @@ from harness.graders.latex.syntax import (
     Collection,
     Expr,
     Named,
+    Number,
     Qualified,
     Relation,
     Symbol,
@@ -32,6 +33,7 @@ from harness.graders.latex.syntax import (
     children,
     is_expr,
 )
+from harness.graders.latex.words import words
 
 _OPEN_TEXT = re.compile(
     r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*([^{}()]*?)([(\[])\s*([^{}()\[\]]*)\}"
@@ -138,7 +140,11 @@ def _bracketed(text: str, parse: Parse) -> Answer | None:
     lettered = re.fullmatch(rf"{BLANK}[a-z]?", said) and _PLAIN_KEYWORD.match(_words(inside))
     if not (words_only or lettered or _RELATES.search(inside)):
         return None
-    return _with(parsed(value + tail, parse), inside, parse)
+    answer = parsed(value + tail, parse)
+    number = words(_words(inside)) if words_only else None
+    if isinstance(number, Number) and isinstance(answer, Number) and answer != number:
+        return None  # "3 (five)"
+    return _with(answer, inside, parse)
 
 
 _REMARK = re.compile(r"(?:i\.?\s?e\.?|that is|namely|which is),? (?:a|an|the) [A-Za-z ]{3,60}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from harness.graders.latex.chains import contradicts
 from harness.graders.latex.compare import same
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
@@ -47,6 +48,7 @@ _REMARKED = re.compile(
     r"(?P<value>[^=]*?[0-9})])(?:\s|~|\\[,;: ]|\\q?quad)*(?:\\(?:text|mathrm|mbox|textrm)\s*\{[^{}]*[a-z]{2}[^{}]*\}"
     r"|(?<=\s)[a-z]{2,12}(?=\s)|\\text\s*\{\s*s\.\s?t\.\s*\})[^=]*[A-Za-z)}]\s*="
 )
+_DOTS = re.compile(r"\\[lc]?dots(?![a-z])|\.\.\.+")
 _LONGEST = 400  # characters of a relation that states a number
 
 
@@ -98,6 +100,10 @@ def _right_side(text: str) -> Answer | None:
     answer = read(right)
     if answer is None or not is_number(answer):
         return None
+    parts = _DOTS.sub("", left).split("=")
+    given = [side for part in parts if (side := read(part)) is not None]
+    if contradicts([*given, answer]):
+        return None
     return Named(Symbol(f'"{left.strip()}"'), answer)
 
 
@@ -146,6 +152,8 @@ def _of_relation(answer: Relation, *, applied: bool) -> Answer | None:
     operators = set(answer.operators)
     if not operators <= {"=", "equiv"}:
         return meaning(answer) if operators <= {"=", "~"} else None
+    if "equiv" not in operators and contradicts(answer.sides):
+        return None
     sides = list(answer.sides)
     if operators == {"equiv"}:
         sides[1:] = [congruent(side) for side in sides[1:]]

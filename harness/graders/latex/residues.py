@@ -9,10 +9,19 @@ from harness.graders.latex.evaluate import DIGITS, evaluated
 from harness.graders.latex.syntax import Answer, Apply, Expr, Number, Relation, is_expr, variables
 from harness.graders.latex.values import Sameness, every, same_expr
 
+_INTEGERS = frozenset("klmnt")
+"""Letters that run through the integers in `7k+3`."""
+
 
 def is_residue(answer: Answer) -> bool:
     """Whether an answer is a residue class."""
     return isinstance(answer, Apply) and answer.op == "residue"
+
+
+def are_residues(one: Answer, other: Answer) -> bool:
+    """Whether one answer is a residue class, or both are written with a modulus."""
+    both = as_residue(one) is not None and as_residue(other) is not None
+    return both or is_residue(one) or is_residue(other)
 
 
 def as_residue(answer: Answer) -> Apply | None:
@@ -51,9 +60,28 @@ def _with_modulus(item: Answer, modulus: Expr) -> Answer:
     return item
 
 
+def _progression(expr: Expr) -> Apply | None:
+    """`7k+3` as the residue class 3 (mod 7)."""
+    names = variables(expr)
+    if len(names) != 1 or not names <= _INTEGERS:
+        return None
+    (name,) = names
+    at = [evaluated(expr, ((name, Fraction(k)),), DIGITS).value for k in (0, 1, 2, 5)]
+    first, second = at[:2]
+    if not (isinstance(first, Fraction) and isinstance(second, Fraction)):
+        return None
+    step = second - first
+    linear = at[2] == first + 2 * step and at[3] == first + 5 * step
+    if not linear or step == 0 or step.denominator > 1 or first.denominator > 1:
+        return None
+    return Apply("residue", (Number(first), Number(abs(step))))
+
+
 def same_residues(one: Expr, other: Expr, *, exact: bool) -> Sameness:
     """Whether two answers, one of them a residue class, are the same class."""
     first, second = as_residue(one), as_residue(other)
+    if not exact:
+        first, second = first or _progression(one), second or _progression(other)
     if first is None or second is None:
         return False
     (value, modulus), (other_value, other_modulus) = first.args, second.args

@@ -9,6 +9,7 @@ from fractions import Fraction
 from harness.graders.latex.evaluate import DIGITS, evaluated
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.syntax import Answer, Named, Number, Quantity, is_expr, variables
+from harness.graders.latex.values import rounds
 
 Parse = Callable[[str], Answer]
 """Reads a part of an answer."""
@@ -47,7 +48,11 @@ def written_out(text: str, parse: Parse) -> Answer | None:
     if not found:
         return None
     value, digits = found["value"] or found["before"], found["first"] or found["last"]
-    return restating(value, rf"\approx {digits}", parse)
+    answer = parsed(value, parse)
+    meant = meaning(answer)
+    number = meant.value if isinstance(meant, Named) else meant
+    shown = parse(digits)
+    return answer if is_expr(number) and is_expr(shown) and rounds(shown, number) else None
 
 
 def restated(text: str, parse: Parse) -> Answer | None:

@@ -29,9 +29,12 @@ _ALL = (
 _NOUN = r"real(?:s| numbers?| values?(?: of)?| [a-z](?![a-z]))?(?: [a-z](?![a-z]))?"
 _ZERO = Number(Fraction(0))
 _RELATION = r"[a-z]\s*(?:[<>≠=]|!=|\\(?:in|neq?|[lg]eq?|[lg]eqslant|[lg]t)(?![a-z]))"
+_SIGN = r"(?:[<>≤≥]=?|\\(?:[lg]eq?|[lg]eqslant|[lg]t)(?![a-z]))"
 _SUCH = re.compile(
     rf"(?:{_ALL}(?:{_NOUN})?,? ?(?:such that |with |where |satisfying |for which )?|\\forall ?)"
-    rf"(?P<condition>{_RELATION}.*)",
+    rf"(?P<condition>{_RELATION}.*)"
+    rf"|{_ALL}(?:{_NOUN}|[a-z]),? (?:such that|with|where|satisfying|for which|so that) (?P<between>{_RELATION}.*"
+    rf"|[^a-z]*{_SIGN}\s*[a-z]\s*{_SIGN}.*)",
     re.IGNORECASE,
 )
 _EXCEPT = re.compile(
@@ -52,12 +55,15 @@ _SAID: tuple[tuple[re.Pattern[str], Answer], ...] = tuple(
             rf"{_ALL}{_NOUN}(?:,? \(?\\mathbb ?(?:\{{R\}}|R)\)?)?|(?:the )?real numbers|(?:the )?reals",
             REALS,
         ),
-        (rf"{_ALL}?(?:strictly )?positive {_NOUN}", Brackets("(", ")", (_ZERO, INFINITY))),
-        (rf"{_ALL}?(?:strictly )?negative {_NOUN}", Brackets("(", ")", (MINUS_INFINITY, _ZERO))),
-        (rf"{_ALL}?non-? ?negative {_NOUN}", Brackets("[", ")", (_ZERO, INFINITY))),
-        (rf"{_ALL}?non-? ?positive {_NOUN}", Brackets("(", "]", (MINUS_INFINITY, _ZERO))),
+        (rf"(?:{_ALL}|the )?(?:strictly )?positive {_NOUN}", Brackets("(", ")", (_ZERO, INFINITY))),
         (
-            rf"{_ALL}?non-? ?zero {_NOUN}",
+            rf"(?:{_ALL}|the )?(?:strictly )?negative {_NOUN}",
+            Brackets("(", ")", (MINUS_INFINITY, _ZERO)),
+        ),
+        (rf"(?:{_ALL}|the )?non-? ?negative {_NOUN}", Brackets("[", ")", (_ZERO, INFINITY))),
+        (rf"(?:{_ALL}|the )?non-? ?positive {_NOUN}", Brackets("(", "]", (MINUS_INFINITY, _ZERO))),
+        (
+            rf"(?:{_ALL}|the )?non-? ?zero {_NOUN}",
             Relation((REALS, Collection("set", (_ZERO,))), ("minus",)),
         ),
         (rf"{_ALL}integers?(?: [a-z])?", Symbol("mathbb Z")),
@@ -94,7 +100,7 @@ def said_set(text: str, read: Callable[[str], Answer]) -> Answer | None:
         return Relation((Symbol("x"), read(beyond["rest"])), (operator,))
     such = _SUCH.fullmatch(plain)
     if such:
-        return read(such["condition"])
+        return read(such["condition"] or such["between"])
     without = _EXCEPT.fullmatch(plain)
     if without:
         rest = read(re.sub(r"^[a-z]\s*(?:=|\\neq?)\s*", "", without["rest"]))

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from harness.graders.latex.evaluate import DIGITS, evaluated
 from harness.graders.latex.meaning import meaning
 from harness.graders.latex.syntax import (
     Answer,
@@ -20,7 +19,7 @@ from harness.graders.latex.syntax import (
     Restated,
     is_expr,
 )
-from harness.graders.latex.values import Sameness, same_expr
+from harness.graders.latex.values import Sameness, rounds, same_expr
 
 Same = Callable[..., Sameness]
 """`compare.same`, which these functions ask about the parts of an answer."""
@@ -94,16 +93,7 @@ def _agree(answer: Restated, same: Same) -> Sameness:
         else each
         for each in (answer.first, answer.last)
     )
-    return same(first, last) or _rounds(first, last)
-
-
-def _rounds(decimal: Answer, exact: Answer) -> bool:
-    """Whether a decimal is a constant to the places that it is written with."""
-    if not (isinstance(decimal, Number) and decimal.places and is_expr(exact)):
-        return False
-    apart = Apply("abs", (Apply("add", (exact, Number(-decimal.value))),))
-    scaled = evaluated(Apply("mul", (apart, Number(Fraction(10**decimal.places)))), 0, DIGITS).value
-    return scaled is not None and bool(scaled < 1)
+    return same(first, last) or (is_expr(first) and is_expr(last) and rounds(first, last))
 
 
 def same_clock(one: Answer, other: Answer, exact: bool, same: Same) -> Sameness:
@@ -117,11 +107,12 @@ def same_clock(one: Answer, other: Answer, exact: bool, same: Same) -> Sameness:
     """
     if isinstance(one, Clock) and isinstance(other, Clock):
         return _same_time(one, other, exact)
+    of_reference = isinstance(one, Clock)
     if isinstance(other, Clock):
         one, other = other, one
     if not isinstance(one, Clock):
         return None
-    if len(one.written) == 1 and is_expr(other) and not exact:  # "3 p.m." and "3"
+    if len(one.written) == 1 and is_expr(other) and of_reference and not exact:  # "3 p.m." and "3"
         return same_expr(Number(Fraction(one.written[0])), other)
     if len(one.written) == 1 or not one.written or one.written[1] < _TWO_DIGITS:
         return False

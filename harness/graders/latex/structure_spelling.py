@@ -18,6 +18,13 @@ _OTHERS = tuple(
     (needle, re.compile(pattern), replacement)
     for needle, pattern, replacement in (
         ("\\", r"\\([RZNQC])(?![A-Za-z])", r"\\mathbb{\1}"),
+        ("\\Bbb", r"\\Bbb\s*(?:\{([RZNQC])\}|([RZNQC])(?![A-Za-z]))", r"\\mathbb{\1\2}"),
+        (
+            "\\setminus",
+            r"\\math(?:bf|rm)\s*(?:\{([RZNQ])\}|([RZNQ])(?![A-Za-z]))(?=\s*\\setminus)",
+            r"\\mathbb{\1\2}",
+        ),
+        ("\\mathcal", r"\\mathcal\s*(?:\{\s*O\s*\}|\sO)(?=\s*(?:\\left)?\()", "O"),
         (
             "\\in",
             r"(\\in\s*)\\math(?:bf|rm)\s*(?:\{([RZNQ])\}|([RZNQ])(?![A-Za-z]))",

@@ -80,6 +80,8 @@ _TOKEN = re.compile(
 )
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?")
 
+_SECONDS_OF_ARC = re.compile(r"('\s{0,3}[0-9.]{1,9})\s{0,3}\\?\"\Z")
+
 _PLAIN_NAMES = frozenset({"pi", "infty", "infinity", "theta", "alpha", "beta", "gamma", "lambda"})
 
 
@@ -94,6 +96,7 @@ def clean(text: str) -> str:
         raise Unreadable("longer than any answer")
     if not text.isascii():
         text = _to_ascii(text)
+    text = _SECONDS_OF_ARC.sub(r"\1''", text) if text.endswith('"') else text
     text = respell(text.strip(' \t\r\n"“”'))
     while text and text[-1] in ".,;:" and not text.endswith(("\\,", "\\;", "\\:", "...")):
         text = text[:-1].rstrip()

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from harness.graders.latex.evaluate import (
     DIGITS,
+    INSIDE,
     POINTS,
     Evaluated,
     Evaluator,
@@ -72,6 +73,8 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
     if not variables(one) and not variables(other):
         return _same_constants(one, other, exact, natural=natural)
     answers: list[Sameness] = []
+    beyond = False  # whether a point lies outside of the domain of both
+    real = not any(node == Symbol("i") for expr in (one, other) for node in walk(expr))
     for number, point in enumerate(places(one, other)):
         if number >= POINTS:
             equal = _same_on_a_piece(one, other, point, natural=natural)
@@ -83,11 +86,27 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
             if first.exists and second.exists:
                 return None
             continue  # a pole of one of them: the other points decide
+        if real and not _real(first.value) and not _real(second.value):
+            beyond = True
+            continue  # beyond the domain of real functions: the other points decide
         equal = _close(one, other, first, second, point=point, natural=natural)
         if equal is False:
             return None if first.opaque or second.opaque else False
         answers.append(equal)
+    if beyond and len(answers) < POINTS:
+        answers.extend(_same_at(one, other, point, natural=natural) for point in INSIDE)
+        known = [answer for answer in answers if answer is not None]
+        return every(known) if len(known) > 1 else None
     return every(answers) if answers else None
+
+
+def _same_at(one: Expr, other: Expr, point: int, *, natural: bool) -> Sameness:
+    """Whether two expressions are real and the same at one point; None where one is not real."""
+    first, second = (evaluated(e, point, DIGITS, natural=natural) for e in (one, other))
+    if not (_real(first.value) and _real(second.value)):
+        return None
+    equal = _close(one, other, first, second, point=point, natural=natural)
+    return None if equal is False and (first.opaque or second.opaque) else equal
 
 
 def _same_on_a_piece(one: Expr, other: Expr, point: Place, *, natural: bool) -> Sameness:
@@ -198,6 +217,14 @@ def _within(decimal: Fraction, exact: Value, places: int) -> bool:
         apart = (near - exact) * 10**places
         nearer_zero = abs(near) < abs(exact)
     return bool(abs(apart) <= 0.5 or (abs(apart) < 1 and nearer_zero))
+
+
+def rounds(decimal: Expr, exact: Expr) -> bool:
+    """Whether a decimal literal is a constant, rounded or cut to the places that it is written with."""
+    if not (isinstance(decimal, Number) and decimal.places) or variables(exact):
+        return False
+    value = evaluated(exact, 0, DIGITS).value
+    return _real(value) and _within(decimal.value, value, decimal.places)
 
 
 def _terminates(denominator: int) -> bool:

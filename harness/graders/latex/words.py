@@ -41,17 +41,27 @@ def words(text: str) -> Answer | None:
     if not wrapped:
         return None
     inside = wrapped[1].strip(" .,;!()\t\n")
-    inside = _IN_DIGITS.sub("", _SAYS.sub("", inside))
+    inside = _SAYS.sub("", inside)
+    digits = _IN_DIGITS.search(inside)
+    inside = inside[: digits.start()] if digits else inside
     if not inside[:1].isalpha():
         return None
     counted = _counted(inside)
+    if digits and not _says(counted, int(digits[1].replace(",", ""))):
+        return None
     return counted if counted is not None else _word(inside)
+
+
+def _says(counted: Answer | None, number: int) -> bool:
+    """Whether words are the number that stands in digits behind them: "three (3)", "three apples (3)"."""
+    value = counted.value if isinstance(counted, Quantity) else counted
+    return value is None or value == Number(Fraction(number))
 
 
 _SAYS = re.compile(
     r"\A(?:there (?:are|is)|it is|it's|it was|it will be)\s+(?:on\s+)?", re.IGNORECASE
 )
-_IN_DIGITS = re.compile(r"\s*\(\s*[0-9][0-9,]*\Z")
+_IN_DIGITS = re.compile(r"\s*\(\s*([0-9][0-9,]{0,30})\Z")
 
 
 def _word(inside: str) -> Answer | None:
@@ -244,12 +254,12 @@ _LETTERED = re.compile(
     r"\(?\s*(?:\\(?:text|textbf|textrm|mathrm|mathbf)\s*\{\s*)?[A-J]\s*\}?\s*(?:\\ )?[.):(-]"
 )
 _OPTION = re.compile(
-    r"(?:[Oo]ption |[Cc]hoice )?(?:\( ?(?P<paren>[A-J]) ?\)(?:[.:]| -)?|(?P<bare>[A-J])(?:[.:]| ?\)| -)(?=[ (])"
+    r"(?:[Oo]ption |[Cc]hoice )?(?:\( ?(?P<paren>[A-J]) ?\)(?:[.:]| -)?|(?P<bare>[A-J])(?:[.:]| ?\)| -{1,3})(?=[ (])"
     r"|(?P<noted>[A-J]) (?=\( ?[A-Za-z]{3}[^()]*\)\Z)) ?(?P<text>[^ ].*)",
     re.DOTALL,
 )
 _ANOTHER = re.compile(
-    r"(?:or|and|not|is|are|[A-Z]|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b"
+    r"(?:or|and|not|is|are|[A-Z](?! (?!and\b)[a-z]{3})|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b"
     r"|\bincorrect\b)",
     re.DOTALL,
 )
