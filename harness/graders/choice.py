@@ -43,7 +43,8 @@ class Choice(Grader):
         started = time.perf_counter()
         if problem.answer is None:
             raise DataError(f"problem {problem.id} has no reference answer: choice needs one")
-        letter = stated_letter(sample.response, self.extract) if sample.response else None
+        policy: Policy = "strict" if sample.finish_reason == "length" else self.extract
+        letter = stated_letter(sample.response, policy) if sample.response else None
         answer = None if letter is None else _chosen(letter, problem, sample)
         if letter is None:
             verdict, stage = no_answer(sample), "no letter"

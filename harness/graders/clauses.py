@@ -34,7 +34,7 @@ _REMARK = re.compile(
     r"|due\s+to|thanks\s+to|hence|thus|therefore|i\.e|namely|that|at(?!\s+(?:least|most)\b)"
     r"|and\s+(?:not|never|nothing|no|it|this|that|we|the|so|hence|thus|therefore)|or\s+(?:approximately|about|roughly|≈)"
     r"|on\s+(?:the|a))\b"
-    r"|\s+\((?!(?:or|and)\b(?!\s+not))(?=i\.e|[A-Za-z]{2}(?!od\b)|\ue000|≈|\\approx)|\s+[-–—]{1,3}\s+(?=[A-Za-z]{2,})|;\s*(?=[A-Za-z]{2,}\s)"
+    r"|\s+\((?!(?:or|and)\b(?!\s+not)|(?:in\s+)?(?:base|binary|octal|hex\w*|hundreds?|thousands?|[mb]illions?|dozens?)\b)(?=i\.e|[A-Za-z]{2}(?!od\b)|\ue000|≈|\\approx)|\s+[-–—]{1,3}\s+(?=[A-Za-z]{2,})|;\s*(?=[A-Za-z]{2,}\s)"
 )
 _APPOSITION = re.compile(
     r",\s+(?!(?:or|and|to)\b)(?=[A-Za-z]{2,}\b)|\s*[:：](?=\s+\D)|，(?=\D)|\s*(?:→|=>|\\Rightarrow|⇒)\s"

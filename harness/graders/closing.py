@@ -25,6 +25,13 @@ _DENIED_VALUE = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bneither|\bno\s+longer|\bcannot|\banything\s+but|\bnowhere|\bno\s+es|\bnão|\bnon|\bnicht|\bpas|\bне)\s+(?:near\s+|be\s+|[èé]\s+|equals?\s+|exactly\s+"
     r"|to\s+){0,2}[*(]*(?:\ue000+|\$?[-−]?\d[\d.,]*)[*)]*[^\ue000\d]*$"
 )
+_UNSAID = re.compile(
+    r"\b(?:wrong|incorrect|mistaken|na[iï]ve|previous)\s+(?:final\s+)?answer\b|\banswer\s+would\s+(?:be|have\s+been)\b[^.]*\b(?:if|but|had)\b"
+    r"|\b(?:if|suppose|assume|assuming)\s+(?:that\s+)?the\s+answer\b|\b(?:between|from)\s+\d+\s+(?:and|to)\s+\d+(?:,?\s+inclusive)?\W*$"
+    r"|(?:\d|\ue000)\)?\s+(?:is|was|are|were)\s+(?:(?:not|never)\s+(?:possible|correct|right|valid|the\s+answer)|impossible|wrong|incorrect|invalid|ruled\s+out)\b"
+    r"|\b(?:differs?|different)\s+from\s+(?:\d|\ue000)",
+    re.IGNORECASE,
+)
 _SCALE = re.compile(r"\s+(?:thousand|million|billion|trillion|hundred|dozen)\b")
 _INSTRUCTION = re.compile(
     r"\n[^\n]{0,120}\b(?:put|place|write|enclose|give|present|provide|express|box)\b[^\n]{0,40}\banswer\b[^\n]{0,60}$",
@@ -45,7 +52,7 @@ def closing(text: str) -> tuple[str, str] | None:
     breaks = [found.end() for found in _BREAK.finditer(tail)]
     sentence = tail[breaks[-1] :] if breaks else tail
     said = _affirmed(sentence)
-    if _DENIED_VALUE.search(masked(said)):
+    if _DENIED_VALUE.search(masked(said)) or _UNSAID.search(masked(sentence)):
         return None
     formulas = list(FORMULA.finditer(said))
     if formulas:

@@ -59,7 +59,8 @@ class Integer(Grader):
         """
         started = time.perf_counter()
         reference = self._reference(problem.answer or "", problem.id)
-        answer = extracted(sample.response, self.extract)
+        cut = sample.finish_reason == "length"
+        answer = extracted(sample.response, self.extract, cut=cut)
         if answer is None:
             verdict, stage = no_answer(sample), "no answer"
         else:

@@ -188,9 +188,27 @@ _DENIED_AFTER = re.compile(
     r"[.:]?\s?(?:不|错误|是错|錯)"
     r"|[.:]?\s(?:(?:is|are|was|were|must be|can be|looks?|seems?) (?:\w+ )?(?:not\b|incorrect|wrong|false"
     r"|ruled out|impossible|excluded|eliminated|invalid|out\b)"
-    r"|(?:is|are|was|does|do|can|could|would)n['’]t\b|cannot\b|can not\b|fails?\b|does not\b)",
+    r"|(?:is|are|was|does|do|can|could|would)n['’]t\b|cannot\b|can not\b|fails?\b|does not\b|violates\b|contradicts\b)",
     re.IGNORECASE,
 )
+_RETRACTED = re.compile(
+    r"\)?(?:[.:!?…]+|,|\s?[(—–-])\s?(?:oh,?\s)?(?:wait\b|no[,.]\s|no wait\b|correction\b|oops\b|scratch that\b|actually,? (?:no|wait)\b)"
+    r"|\)?\?\s?(?:no\b|hmm|let\b|wait\b)"
+    r"|\)?\s?\((?:or|maybe|possibly|perhaps)\s(?:also\s)?\(?[A-J]\b|\)?\.\sor\s\(?[A-J]\b"
+    r"|\s(?:to|through|[–-]+>|→)\s\(?[A-J]\b|[–-][A-J]\b",
+    re.IGNORECASE,
+)
+_SUPPOSED = re.compile(
+    r"\b(?:if|suppose|supposing|assume|assuming|whether|unless)\s(?:that\s)?(?:the\s)?\Z"
+    r"|\b(?:initial|previous|earlier|first)\s\Z",
+    re.IGNORECASE,
+)
+_NAMED_THING = re.compile(
+    r"(?:\d|\b(?:vitamin|hepatitis|influenza|question|problem|part|person|figure|table|section|opposite of|different from"
+    r"|anything but))\s(?:the\s)?\Z",
+    re.IGNORECASE,
+)
+_WOULD = re.compile(r"\bwould(?: have)?\s(?:be|been)\b", re.IGNORECASE)
 _FIRST = re.compile(r"[.:](?![\w.])|,\s(?:because|since|as)\b|\s[-–—]{1,3}\s[a-z]{2}")
 _FEW_WORDS = re.compile(r"[).:]*(?= [^\s.]{2})(?: [^\s.]+){1,4}\.?\s?\Z")
 _LINE_START = re.compile(r"(?:\A|\n)\s?(?:[-•>] ?)?\Z")
@@ -238,6 +256,8 @@ def _is_lone(text: str, offer: Offer) -> bool:
     """Whether the offer is capital letters that stand alone, but not the article "A" alone."""
     if not offer.capital or offer.letters == {"I"} or _is_denied(text, offer):
         return False
+    if _NAMED_THING.search(text[max(0, offer.start - 24) : offer.start]):
+        return False
     return offer.letters != {"A"} or not re.search(r"\w", text[offer.end :])
 
 
@@ -262,7 +282,18 @@ def _is_denied(text: str, offer: Offer) -> bool:
     denied_before = _has_any(before, _DENYING_WORDS) and _DENIED_BEFORE.search(before)
     if denied_before or _DENIED_AFTER.match(text, offer.end):
         return True
+    if _RETRACTED.match(text, offer.end):
+        return True
     phrase = _phrase(text, offer)
-    return phrase is not None and bool(
-        _DENIED.search(phrase["words"] or "") or _WRONG_KEY.search(phrase.string[: phrase.start()])
+    return phrase is not None and _is_denied_phrase(phrase, text[offer.end : offer.end + 4])
+
+
+def _is_denied_phrase(phrase: re.Match[str], after: str) -> bool:
+    """Whether an answer phrase denies what follows it, or only supposes it."""
+    before = phrase.string[: phrase.start()]
+    return bool(
+        _DENIED.search(phrase["words"] or "")
+        or _WRONG_KEY.search(before)
+        or _SUPPOSED.search(before)
+        or (after.startswith(" if") and _WOULD.search(phrase[0]))
     )

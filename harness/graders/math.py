@@ -26,7 +26,15 @@ from harness.graders.latex.meaning import meaning
 from harness.graders.latex.parser import read
 from harness.graders.latex.relations import is_number, relates, stated_number
 from harness.graders.latex.residues import as_residue
-from harness.graders.latex.syntax import Answer, Apply, Number, Symbol, variables
+from harness.graders.latex.syntax import (
+    Answer,
+    Apply,
+    Number,
+    Relation,
+    Symbol,
+    is_expr,
+    variables,
+)
 from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
@@ -55,7 +63,12 @@ class Math(Grader):
         started = time.perf_counter()
         if problem.answer is None:
             raise DataError(f"problem {problem.id} has no reference answer: math needs one")
-        answer = extracted(sample.response, self.extract, reference=problem.answer)
+        answer = extracted(
+            sample.response,
+            self.extract,
+            reference=problem.answer,
+            cut=sample.finish_reason == "length",
+        )
         if answer is None:
             verdict, stage = no_answer(sample), "no answer"
         else:
@@ -84,16 +97,24 @@ class Math(Grader):
         return partition(answers)
 
 
-def extracted(response: str | None, policy: Policy, *, reference: str = "") -> str | None:
+def extracted(
+    response: str | None, policy: Policy, *, reference: str = "", cut: bool = False
+) -> str | None:
     """The answer that a response states, or None; a whole text counts only where it can be read.
 
     Args:
         response: the response; None where the reasoning never ended.
         policy: where an answer may stand.
         reference: a lenient response that equals it is an answer, whether it can be read or not.
+        cut: whether the length cap ended the response. It has no closing sentence then, and what it
+            breaks off with, as the 3 of "The answer is 3", may be a part of the answer.
     """
     if response is None:
         return None
+    if cut:
+        found = find(response)
+        broken = found and found.place != "box" and response.endswith(found.text)
+        return None if found is None or broken else found.text
     found = find(response, policy)
     if (
         found
@@ -197,6 +218,8 @@ def _compared(reference: str, answer: str) -> bool | None:
     if one is None:
         return None
     settled = None if other is None else same(meaning(one), meaning(other))
+    if settled and other is not None and _vanishes(one, other, answer):
+        settled = False
     if settled is not True and relates(answer) and _is_number(meaning(one)):
         value = stated_number(answer)
         if value is not None:
@@ -214,11 +237,26 @@ def _is_number(answer: Answer) -> bool:
     return is_number(answer) and as_residue(answer) is None
 
 
+def _vanishes(one: Answer, other: Answer, text: str) -> bool:
+    """Whether an answer is zero only because its words are read as a product: "not 0"."""
+    value = meaning(one)
+    if not isinstance(value, Number) or value.value or _WORD.search(text) is None:
+        return False
+    parts = other.sides if isinstance(other, Relation) else (other,)
+    return any(is_expr(part) and variables(part) for part in parts)
+
+
+_WORD = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}|0[xX][0-9]")
 _GROUPS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 
 
+_WORDS = re.compile(
+    r"\\(?:text|mathrm|mbox)[a-z]{0,2}\s*\{[^{}]*[A-Za-z]{2}|(?<![\\A-Za-z{])[A-Za-z]{3,}"
+)
 _TOO_LONG = 600  # characters beyond which computer algebra does not end within its limit anyway
-_NO_MATHEMATICS = re.compile(r"[A-Za-z]{2,} +[A-Za-z]{2,} +[A-Za-z]{2,}|__|[?#@\"`;\x00-\x08]")
+_NO_MATHEMATICS = re.compile(
+    r"[A-Za-z]{2,} +[A-Za-z]{2,} +[A-Za-z]{2,}|__|[?#@\"`;\x00-\x08]|(?<![\^_0-9.])[0-9]+\s+[0-9]"
+)
 
 
 def symbolic(reference: str, answer: str) -> bool | None:
@@ -228,6 +266,8 @@ def symbolic(reference: str, answer: str) -> bool | None:
         return None
     if any(text.count("{") != text.count("}") for text in texts):
         return None
+    if any(text.strip() == "0" for text in texts) and any(map(_WORDS.search, texts)):
+        return None  # words would be a product, and zero with them
     if all(_computed(text) for text in texts):
         return None
     return sympy_client.same([texts])[0]

@@ -111,7 +111,10 @@ def _after_phrase(text: str, at: int) -> str | None:
     )
     if phrase is None or _DENIED.search(phrase[0]):
         return None
-    return statement(text[phrase.end() : phrase.end() + REACH])
+    if _SUPPOSED.search(text, max(0, start - 40), start):
+        return None
+    stated = text[phrase.end() : phrase.end() + REACH]
+    return None if _WOULD.search(phrase[0]) and _IF.search(stated, 0, 200) else statement(stated)
 
 
 def _tagged(rest: str) -> str:
@@ -133,6 +136,14 @@ def _tagged(rest: str) -> str:
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bno|\bcannot|\bnão|\bnon|不|不会|不可能)\s{0,2}(?:\w{1,12}\s)?(?:is|are|be|es|é|è|是|为|為)[\s:*：]*$"
 )
+_SUPPOSED = re.compile(
+    r"\b(?:(?:if|suppose|supposing|assume|assuming|whether|unless|(?:might|may|would|could)\s+think)\s+(?:that\s+)?"
+    r"(?:(?:the|my|our|your)\s+)?(?:final\s+|correct\s+)?|(?:wrong|incorrect|mistaken|erroneous|na[iï]ve|previous"
+    r"|initial|earlier|old|tempting)\s+(?:final\s+)?)\Z",
+    re.IGNORECASE,
+)
+_WOULD = re.compile(r"\bwould\s+be\b", re.IGNORECASE)
+_IF = re.compile(r"\A[^.\n]*\b(?:if|but|had)\b")
 _SENTENCE_END = re.compile(r"(?<!i\.e)(?<!e\.g)[.!?](?=[\s*\"'’”)<\]]|$)|[。！？；]|\n\s*\n|<\||</")
 _NEGATED = re.compile(
     r"(?:[A-Za-z]+\s){0,3}?(?:not|neither|never|no\s+longer|anything\s+but|nowhere|hardly|unlikely)\b(?!\s+only)",
@@ -165,7 +176,9 @@ _NAME_GIVEN = re.compile(
     r"\s*(?:=|:|\b(?:is|are|equals?|must\s+be|should\s+be|will\s+be|becomes)\b)\s*(?:equal\s+to\s+|exactly\s+|just\s+)?"
 )
 _VALUE = re.compile(r"[0-9=<>]|\\(?:frac|sqrt|pi|infty|text|emptyset)")
-_CAUSE = re.compile(r"\b(?:because|since)\b")
+_CAUSE = re.compile(
+    r"\b(?:because|since)\b|(?<=[\d\ue000])[^\d\ue000]*\b(?:when|where|with|at)\s+(?=\ue000)"
+)
 _CONCLUSION = re.compile(
     r"(?:\$|\\\()?(?:\\[dt]?frac[^$,]{1,60}|\d+/\d+|[^$,=]{0,20}\\[dt]?frac[^$,]{1,60}|\d*\\sqrt[^$,]{1,40})(?:\$|\\\))?,?\s+"
     r"(?:(?:and\s+)?(?:so|hence|thus|therefore|giving|which\s+gives)),?\s+"
@@ -176,7 +189,20 @@ _SUM_CONCLUDED = re.compile(
     r"(?=(?:\$|\\\()\s*[a-z]\s*[+-]\s*[a-z](?:\s*[+-]\s*[a-z])*\s*=)"
 )
 _NAME = re.compile(r"[^=<>]*[A-Za-z][^=<>]*")
-_DOUBTED = re.compile(r"\?\s*(?:no|wait|hmm+|but|not|let)\b", re.IGNORECASE)
+_DOUBTED = re.compile(
+    r"\?\s*(?:no|wait|hmm+|but|not|let)\b|[.!…]+\s*(?:(?:oh|but|hmm+)[,.…]*\s+)?(?:wait\b|correction\b|oops\b|hold\s+on\b"
+    r"|scratch\s+that\b|no[,.]\s|actually,?\s+(?:no|wait|that|it|i)\b)",
+    re.IGNORECASE,
+)
+_RETRACTED = re.compile(
+    r"[\s,;.…(—–-](?:no,?\s+wait\b|wait,|no,\s|correction\b|or\s+rather\b|oops\b|scratch\s+that\b|i\s+mean\b|make\s+that\b)"
+    r"|\bbut\s+(?:actually\b|it(?:\s+is|['’]s)\s+(?:actually\s+|really\s+)?[-−$\ue000\d]|the\s+(?:correct|right|true)\b)",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(
+    r"\b(?:(?:when|where|if|whenever)\s+|(?:at|with|for)\s+(?=[^\s]{1,12}\s*=\s*\Z))(?:[A-Za-z]\w{0,2}|\ue000{1,12})"
+    r"\s*(?:=|\bis|\bequals)?\s*\Z"
+)
 _EDGES = " \t\r\n*_\"'`“”‘’«»∎✓✔✅□■"
 
 
@@ -199,6 +225,8 @@ def statement(rest: str) -> str:
         return ""
     if first and (conclusion := _SUM_CONCLUDED.match(rest, first.end())):
         return statement(rest[conclusion.end() :])
+    if _RETRACTED.search(hidden, 0, len(sentence)):
+        return ""
     if first:
         split = is_split(hidden[: len(sentence)], first.end())
         return sentence if split else run_of_formulas(rest, first)
@@ -256,7 +284,11 @@ def _value_at(hidden: str) -> int | None:
         and not lead[0].endswith(("value of ", "number of "))
     ):
         return lead.end()
-    places = [found for found in _COPULA.finditer(hidden) if starts_value(hidden, found.end())]
+    places = [
+        found
+        for found in _COPULA.finditer(hidden)
+        if starts_value(hidden, found.end()) and not _CONDITION.search(hidden, 0, found.end())
+    ]
     for one, following in pairwise(places):
         between = hidden[one.end() : following.start()]
         if has_remark(between) and not between.rstrip().endswith(","):

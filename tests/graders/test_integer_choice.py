@@ -115,3 +115,31 @@ def test_a_grader_that_says_no_more_than_it_must_has_the_defaults() -> None:
     )
     assert grader.classes(["b", "a", " b"]) == [0, 1, 0]
     assert with_settings(grader, extract="lenient", scoring="process", unsafe=True) is grader
+
+
+@pytest.mark.parametrize("policy", ["strict", "lenient"])
+@pytest.mark.parametrize(
+    ("response", "stopped", "capped"),
+    [
+        ("So the answer is 25. Hence", Verdict.CORRECT, Verdict.CORRECT),
+        ("So \\boxed{25}", Verdict.CORRECT, Verdict.CORRECT),
+        ("So the answer is 25", Verdict.CORRECT, Verdict.TRUNCATED),
+        ("<answer>25", Verdict.CORRECT, Verdict.TRUNCATED),
+        ("We get m = 25", None, Verdict.TRUNCATED),
+        ("There are 25 in the first case, and", None, Verdict.TRUNCATED),
+    ],
+)
+def test_what_a_response_breaks_off_with_is_no_answer(response, stopped, capped, policy):
+    problem = Problem("p", "?", "25")
+    for grader in (Integer(0, 999, extract=policy), Math(extract=policy)):
+        cut = sample(response, finish_reason="length")
+        assert grader.grade(problem, cut).verdict is capped
+        if stopped:
+            assert grader.grade(problem, sample(response)).verdict is stopped
+
+
+def test_a_capital_in_a_response_that_was_cut_is_no_choice():
+    problem, response = Problem("p", "?", "C"), "First, consider C"
+    assert Choice("lenient").grade(problem, sample(response)).verdict is Verdict.CORRECT
+    cut = sample(response, finish_reason="length")
+    assert Choice("lenient").grade(problem, cut).verdict is Verdict.TRUNCATED

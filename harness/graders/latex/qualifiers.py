@@ -64,6 +64,7 @@ _ONLY_BEFORE = re.compile(
 )
 _SECOND = re.compile(
     r"\b(?:otherwise|else|if|when|whenever|for|not|respectively|least|most|more|less|fewer|than|remainder|probability|wrong"
+    r"|squared|cubed|octal|binary|hexadecimal|base|hundreds?|thousands?|[mb]illions?|trillions?|dozens?|negative|minus"
     r"|incorrect)\b|\b(?:and|or)\s*\}?\s*-?\s*[^\s}].*\b(?:for|if|when|where|at)\b",
     re.DOTALL,
 )

@@ -89,7 +89,7 @@ _CHANGING = names(
     " multiplied choose mod modulo factorial half halves third thirds fifth fifths sixths"
     " sevenths eighths ninths tenth tenths twelfths hundredth hundredths thousandth thousandths hundred"
     " remainder through between is are was wrong impossible incorrect r millionen millones millions mille"
-    " tausend milliarden milliards only alone solely uniquely fails fail works"
+    " tausend milliarden milliards hundreds thousands billions trillions dozens only alone solely uniquely fails fail works"
 )
 _IGNORED = names("the a an of total each long away approximately about")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cubed": 3}
@@ -131,7 +131,13 @@ def canonical(text: str) -> str:
 
 def changes_value(text: str) -> bool:
     """Whether words behind a number make it another one, or say more than what is counted."""
-    return not _CHANGING.isdisjoint(re.findall(r"[a-z]+", text.casefold()))
+    text = text.casefold()
+    return not _CHANGING.isdisjoint(re.findall(r"[a-z]+", text)) or bool(_BASE.search(text))
+
+
+_BASE = re.compile(
+    r"\bbase[ -]?(?:[2-9]|1[126]|two|three|four|five|six|seven|eight|nine|twelve|sixteen)\b"
+)
 
 
 def symbol(unit: str) -> tuple[str, int] | None:
