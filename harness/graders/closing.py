@@ -37,6 +37,7 @@ _INSTRUCTION = re.compile(
     r"\n[^\n]{0,120}\b(?:put|place|write|enclose|give|present|provide|express|box)\b[^\n]{0,40}\banswer\b[^\n]{0,60}$",
     re.IGNORECASE,
 )
+_TEX_ANSWER = re.compile(r"[-+]?[\d(\[\\][^$\n]*\\(?:text|mathrm|mbox|textrm)\s*\{")
 _WHOLE = 2000
 
 
@@ -57,6 +58,8 @@ def closing(text: str) -> tuple[str, str] | None:
     formulas = list(FORMULA.finditer(said))
     if formulas:
         return last_run(said, formulas), "formula"
+    if not breaks and len(text) <= _WHOLE and _TEX_ANSWER.match(text):
+        return text, "whole"  # an answer in TeX without its dollar signs
     if _PROSE.search(sentence) or said != sentence:
         return _number(said.replace("**", ""))
     counted = _counted(said.replace("**", ""))

@@ -31,8 +31,11 @@ def contradicts(sides: Sequence[Answer]) -> bool:
     """Whether constants that are said to be equal are not: `2^{60} = 1024`.
 
     A decimal may round the other side, and a unit may stand on one side alone. What may be a name
-    (e, i), a residue or an angle without its degree sign is not judged.
+    (e, i), a residue or an angle without its degree sign is not judged, and neither is the way to the
+    value of a name, `z = 3+3 = 2`: the last side is what it states.
     """
+    if not sides or not _is_constant(sides[0]):
+        return False
     constants = [side for side in sides if _is_constant(side)]
     return len(constants) > 1 and not all(_agree(side, constants[-1]) for side in constants[:-1])
 

@@ -40,6 +40,9 @@ _OPEN_TEXT = re.compile(
 )
 _CLOSE_TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*\{([^{}()\[\]]*)([)\]])\s*([.]?)\s*\}")
 _TEXT = re.compile(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*\{\s*([^{}]*)\}")
+_UNIT_AND_CONDITION = re.compile(
+    r"\\text\{([A-Za-z]{1,12}(?:/[a-z]{1,4})?[²³]?)\s+((?:for|at|when|if|where)\b[^{}]*)\}"
+)
 _EMPTY_TEXT = re.compile(r"\\text\s*\{[\s~]*\}")
 _GAP = re.compile(r"^(?:,|\s|~|\\[,;:! ]|\\q?quad(?![a-z])|\$)+")
 _CONDITION = (
@@ -91,6 +94,7 @@ def qualified(text: str, parse: Parse) -> Answer:
     if len(text) > _LONGEST:
         raise Unreadable("longer than an answer with a condition")
     text = _TEXT.sub(lambda found: f"\\text{{{found[1].replace('~', ' ').strip()} }}", text)
+    text = _UNIT_AND_CONDITION.sub(r"\\text{\1}\\text{\2}", text)
     bare = _ONLY.sub("", _ONLY_BEFORE.sub("", text))
     if bare != text and bare.strip():
         return parsed(bare, parse)
