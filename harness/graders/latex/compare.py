@@ -63,8 +63,6 @@ def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
 
 def _same_built(one: Answer, other: Answer, exact: bool) -> Sameness:
     """Whether two answers, one of them no expression, are the same."""
-    if _has_pieces(one) != _has_pieces(other):
-        return None  # a function with pieces may be written without them
     match one, other:
         case Based(), Based():
             return False
@@ -79,10 +77,6 @@ def _same_built(one: Answer, other: Answer, exact: bool) -> Sameness:
     if exact:
         return False
     return _either((_same_across(one, other), _same_across(other, one)))
-
-
-def _has_pieces(answer: Answer) -> bool:
-    return isinstance(answer, Collection) and answer.kind == "pieces"
 
 
 def _pairwise(one: Sequence[Answer], other: Sequence[Answer], exact: bool) -> Sameness:

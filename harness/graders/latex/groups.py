@@ -8,13 +8,12 @@ from harness.graders.latex.syntax import (
     Brackets,
     Collection,
     Matrix,
-    Qualified,
     Relation,
     Symbol,
     Unreadable,
 )
 from harness.graders.latex.tokens import Token
-from harness.graders.latex.vocabulary import GREEK, PIECES, RELATIONS, SYSTEMS
+from harness.graders.latex.vocabulary import GREEK, RELATIONS, SYSTEMS
 
 _OPENERS = {"(": "(", "[": "[", "{": "{", "\\{": "\\{", "\\lbrace": "\\{", "\\langle": "<"}
 _CLOSERS = {")": ")", "]": "]", "}": "}", "\\}": "\\}", "\\rbrace": "\\}", "\\rangle": ">"}
@@ -24,11 +23,6 @@ _STOPS = _BARS | {":", "\\colon"}
 _HEDGES = frozenset({"approximately", "about", "exactly", "approx.", "roughly", "around"})
 _BETWEEN = frozenset({"&", ",", ";", "\\\\", "."})
 _SUCH_THAT = frozenset({":", "|"})
-_AFTER_A_PIECE = frozenset({",", ";", "."})
-_WHERE = frozenset({"if", "for", "when", "where"})
-_ELSEWHERE = frozenset({"otherwise", "else", "if otherwise"})
-OTHERWISE = Symbol('"otherwise"')
-"""The condition of the piece that is left."""
 
 
 class Groups(Atoms):
@@ -100,10 +94,6 @@ class Groups(Atoms):
             Unreadable: neither, as the cases of a function with pieces.
         """
         name = begin.partition("{")[2].partition("}")[0]
-        if name in PIECES:
-            pieces = self.pieces()
-            if pieces is not None:
-                return pieces
         start = end = self.at
         while end < len(self.tokens) and not self.tokens[end].text.startswith("\\end"):
             end += 1
@@ -134,42 +124,6 @@ class Groups(Atoms):
             relations.append(relation)
         self.at += 1
         return Collection("list", tuple(relations))
-
-    def pieces(self) -> Collection | None:
-        """The pieces of a function, `value & condition` in each row; None, and nothing read, for a system."""
-        begin, depth = self.at, self.depth
-        rows: list[Answer] = []
-        try:
-            while not self.token.text.startswith("\\end"):
-                value = self.sum()
-                self.accept(",")
-                if not self.accept("&"):
-                    break
-                rows.append(Qualified(value, self.condition()))
-                if self.sign in _AFTER_A_PIECE:
-                    self.at += 1
-                if not self.accept("\\\\"):
-                    break
-        except Unreadable:
-            rows = []
-        if len(rows) > 1 and self.token.text.startswith("\\end"):
-            self.at += 1
-            return Collection("pieces", tuple(rows))
-        self.at, self.depth = begin, depth
-        return None
-
-    def condition(self) -> Answer:
-        """Where a piece holds: relations behind "if" and the like, or "otherwise"."""
-        if self.token.kind == "text":
-            word = self.next().text.strip(" ,.").casefold()
-            if word in _ELSEWHERE:
-                return OTHERWISE
-            if word not in _WHERE:
-                raise Unreadable("words that are no condition")
-        relation = self.relation()
-        if not isinstance(relation, Relation):
-            raise Unreadable("a piece without a condition")
-        return relation
 
     @property
     def hedged(self) -> bool:

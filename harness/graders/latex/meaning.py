@@ -123,8 +123,6 @@ def _brackets(opening: str, closing: str, items: tuple[Answer, ...]) -> Answer:
 
 
 def _collection(answer: Collection) -> Answer:
-    if answer.kind == "pieces":
-        return Collection("pieces", tuple(meaning(item) for item in answer.items))
     described = _described(answer)
     if described is not None:
         return described

@@ -67,8 +67,7 @@ class Brackets:
 class Collection:
     """Several answers: a `list`, `or`, `set` or `union`, whose order does not matter.
 
-    Or a `system`: a solution by the names of its unknowns; a `sequence` with an ellipsis, in order; or the
-    `pieces` of a function, each qualified by where it holds.
+    Or a `system`: a solution by the names of its unknowns; or a `sequence` with an ellipsis, in order.
     """
 
     kind: str

@@ -103,6 +103,3 @@ SYSTEMS = names(
     "cases dcases rcases aligned align align* array gathered gather gather* split eqnarray"
 )
 """Environments that hold a system of relations, one or more a row."""
-
-PIECES = names("cases dcases rcases array")
-"""Environments that may hold the pieces of a function."""
