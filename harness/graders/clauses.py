@@ -61,7 +61,7 @@ _COUNTED = re.compile(
     r"(?:less|greater|smaller|larger|between|from|not\s+exceeding|up\s+to|below|above|divisible|in|of(?!\s+\d)|among|inside|such)\b"
 )
 _IS = re.compile(
-    r"\s+(?:is|are|was)\s+(?:the|our|my|your|what)\s(?!.{0,80}\b(?:wrong|incorrect|not|false|number\s+of|times)\b)[A-Za-z\ue000,'’\s-]{1,80}[.!]?\s*",
+    r"\s+(?:is|are|was)\s+(?:the|our|my|your|what)\s(?!.{0,80}\b(?:wrong|incorrect|not|false|guess|thought|trap|mistake|bound|number\s+of|times)\b)[A-Za-z\ue000,'’\s-]{1,80}[.!]?\s*",
     re.DOTALL,
 )
 _MODULUS = re.compile(r"\s+modulo\s+\$?(\d{1,100})\$?\s*[.!]?\s*\Z")

@@ -162,7 +162,7 @@ _LEADING_WORD = re.compile(
     r"(?!(?:sqrt|pi|sin|cos|tan|log|ln|exp|cis)\b)[A-Za-z][A-Za-z'’]+,?\s|[aA]\s(?=[a-z])"
 )
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|needs?|requires?|get|have|find|obtain|takes"
+    r"(?:\b(?:is|are|equals?|be|was|were|becomes|gives|yields|(?i:we|you|they|one|he|she|it)\s(?:needs?|requires?)|get|have|find|obtain|takes"
     r"|has(?:\s+(?:an?\s+)?(?:area|length|value|measure|perimeter|volume|radius|sum|probability))?)\b|\b[=:](?=\s)|\s=|(?<=[A-Za-z\ue000)\]])\s?[:：])\s*"
     r"(?:(?:indeed|exactly|precisely|simply|just|only|therefore|thus|then|approximately|about|equal\s+to|given\s+by"
     r"|found\s+to\s+be|a\s+total\s+of|the\s+(?:number|integer|value|fraction)|in\s+fact|clearly)\s+)*"

@@ -11,12 +11,15 @@
     cursor       a cursor over tokens
     expressions  the grammar: sums, terms, factors
     atoms        the grammar: literals, names, fractions, roots, functions
+    pieces       the grammar: functions with pieces
+    groups       the grammar: brackets, sets, matrices, systems
     parser       the grammar: lists, relations, quantities, sets and brackets
     qualifiers   an answer and what is said of it: conditions, "only"
     restatements a value said twice in one answer
     syntax       what an answer can be: the nodes of the parse tree
     meaning      an answer in its canonical form
     compare      whether two answers are the same
+    chains       whether constants that are said to be equal are
     stated       the comparison of conditions, values stated twice and times of day
     values       whether two expressions have the same value
     evaluate     the value of an expression at a point

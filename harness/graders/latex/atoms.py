@@ -272,7 +272,7 @@ class Atoms(Expressions):
         self.expect("}")
         return tuple(sides)
 
-    def matrix(self, begin: str) -> Matrix | Collection:
+    def matrix(self, begin: str) -> Matrix | Collection | Apply:
         """Rows up to the end of the environment.
 
         Raises:

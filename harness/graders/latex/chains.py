@@ -24,6 +24,7 @@ from harness.graders.latex.values import rounds, same_expr
 _NO_CONSTANT = frozenset({"mod", "pm", "mp"})
 _IN_DEGREES = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
 _NAMES = (Symbol("e"), Symbol("i"))
+_MOST_ZEROS = 400
 _PER_UNIT = {"percent": "percent", "degree": "degrees"}
 
 
@@ -69,8 +70,10 @@ def _agree(one: Answer, other: Answer) -> bool:
 def _readings(side: Answer) -> tuple[Expr, ...]:
     """A value as it stands, and as the number that its percent or degree sign makes of it."""
     if isinstance(side, Quantity):
-        mark = _PER_UNIT.get(side.unit)
-        return (side.value, Apply(mark, (side.value,))) if mark else (side.value,)
+        mark, value = _PER_UNIT.get(side.unit), side.value
+        if mark == "percent" and isinstance(value, Number):
+            return (value, Number(value.value / 100, (value.places or 0) + 2))
+        return (value, Apply(mark, (value,))) if mark else (value,)
     return (side,) if is_expr(side) else ()
 
 
@@ -79,4 +82,13 @@ def _scaled(value: Expr, factor: Fraction) -> Expr:
 
 
 def _equal(one: Expr, other: Expr) -> bool:
-    return same_expr(one, other) is not False or rounds(one, other) or rounds(other, one)
+    return same_expr(one, other) is not False or _rounds(one, other) or _rounds(other, one)
+
+
+def _rounds(decimal: Expr, exact: Expr) -> bool:
+    """Whether a decimal, which may have a power of ten behind it, is a constant as far as it is written out."""
+    match decimal:
+        case Apply("mul", (Number() as digits, Apply("pow", (Number(ten), Number(power))))):
+            if ten == 10 and abs(power) < _MOST_ZEROS:
+                return rounds(digits, Apply("mul", (exact, Number(Fraction(10) ** -int(power)))))
+    return rounds(decimal, exact)

@@ -73,6 +73,8 @@ class Evaluator:
             return expr.value
         if isinstance(expr, Symbol):
             return self.symbol(expr.name)
+        if expr.op == "cases":
+            return self.chosen(expr)
         operation = OPERATIONS.get(expr.op)
         if operation is None:
             return self.stand_in(expr)
@@ -83,6 +85,13 @@ class Evaluator:
             raise Undefined("a division by zero") from None
         except (ValueError, OverflowError, TypeError, self.ctx.NoConvergence) as error:
             raise Unreadable(f"{expr.op} out of reach") from error
+
+    def chosen(self, cases: Apply) -> Value:
+        """The value of the first case whose condition holds; one of its own where none does."""
+        for value, condition in zip(cases.args[::2], cases.args[1::2], strict=True):
+            if self.value(condition) == 1:
+                return self.value(value)
+        return hashed("no case")
 
     def symbol(self, name: str) -> Value:
         """A constant, or where the variable of that name stands at this point."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from harness.graders.latex.atoms import Atoms
+from harness.graders.latex.pieces import PIECEWISE, Pieces
 from harness.graders.latex.syntax import (
     Answer,
+    Apply,
     Brackets,
     Collection,
     Matrix,
@@ -25,7 +26,7 @@ _BETWEEN = frozenset({"&", ",", ";", "\\\\", "."})
 _SUCH_THAT = frozenset({":", "|"})
 
 
-class Groups(Atoms):
+class Groups(Pieces):
     """What stands between brackets, or between the begin and end of an environment."""
 
     def mark_builder(self, opening: str) -> None:
@@ -87,11 +88,11 @@ class Groups(Atoms):
         self.accept("\\}")
         return inside
 
-    def matrix(self, begin: str) -> Matrix | Collection:
-        """A matrix, or the relations of a system.
+    def matrix(self, begin: str) -> Matrix | Collection | Apply:
+        """A matrix, the relations of a system, or a function with pieces.
 
         Raises:
-            Unreadable: neither, as the cases of a function with pieces.
+            Unreadable: none of them.
         """
         name = begin.partition("{")[2].partition("}")[0]
         start = end = self.at
@@ -100,6 +101,8 @@ class Groups(Atoms):
         signs = [at for at in range(start, end) if self.tokens[at].text in RELATIONS]
         if (name not in SYSTEMS and name != "matrix") or not signs:
             return super().matrix(begin)
+        if name in PIECEWISE and (pieces := self.pieces()) is not None:
+            return pieces
         beside = {at + step for at in signs for step in (-1, 1)}
         self.tokens[start:end] = [
             token
@@ -129,10 +132,6 @@ class Groups(Atoms):
     def hedged(self) -> bool:
         """Whether "about" or the like stands under the cursor."""
         return self.token.kind == "text" and self.token.text.casefold() in _HEDGES
-
-    def relation(self) -> Answer:
-        """Quantities joined by =, <, .. : implemented by the parser."""
-        raise NotImplementedError
 
     def separated(self) -> bool:
         """Move over what separates answers: implemented by the parser."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Protocol
@@ -278,6 +279,17 @@ def _percent(ev: Arithmetic, value: Value) -> Value:
     return value / 100
 
 
+def _holds(relation: Callable[[Value, Value], bool]) -> Callable[..., Value]:
+    """1 where a relation between real numbers holds, else 0."""
+
+    def holds(ev: Arithmetic, one: Value, other: Value) -> Value:
+        if not (isinstance(one, Fraction) and isinstance(other, Fraction)):
+            one, other = ev.real(one), ev.real(other)
+        return Fraction(int(relation(one, other)))
+
+    return holds
+
+
 OPERATIONS: dict[str, Callable[..., Value]] = {
     "add": _add, "mul": _mul, "neg": _neg, "div": _div, "pow": _pow, "root": _root,
     "sqrt": lambda ev, x: _root(ev, x, Fraction(2)), "cbrt": lambda ev, x: _root(ev, x, Fraction(3)),
@@ -290,4 +302,6 @@ OPERATIONS: dict[str, Callable[..., Value]] = {
     **{name: _function(name) for name in ["sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch"]},
     **{"arc" + name: _function("a" + name) for name in ["sin", "cos", "tan", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch"]},
     "arccot": _inverse_cot,
+    "holds <": _holds(operator.lt), "holds <=": _holds(operator.le), "holds >": _holds(operator.gt),
+    "holds >=": _holds(operator.ge), "holds =": _holds(operator.eq), "holds !=": _holds(operator.ne),
 }  # fmt: skip

@@ -77,7 +77,7 @@ def _is_piece(node: Expr) -> TypeGuard[Apply]:
         if isinstance(exponent, Number):
             fractional = exponent.value.denominator > 1
         return fractional and bool(variables(node.args[0]))
-    return node.op in _PIECES and bool(variables(node))
+    return (node.op in _PIECES or node.op.startswith("holds ")) and bool(variables(node))
 
 
 def _place(values: dict[str, Fraction]) -> Place:
@@ -112,6 +112,10 @@ def _breaks(piece: Apply, name: str, start: dict[str, Fraction]) -> Iterator[Fra
     if piece.op in ("max", "min"):
         for one, other in combinations(piece.args[:4], 2):
             yield from _zeros(Apply("add", (one, Apply("neg", (other,)))), name, start)
+        return
+    if piece.op.startswith("holds "):
+        one, other = piece.args
+        yield from _zeros(Apply("add", (one, Apply("neg", (other,)))), name, start)
         return
     inside = Apply("div", piece.args) if piece.op == "mod" else piece.args[0]
     levels = _LEVELS if piece.op in _ROUNDED else (0,)

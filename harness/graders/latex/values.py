@@ -74,7 +74,7 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
         return _same_constants(one, other, exact, natural=natural)
     answers: list[Sameness] = []
     beyond = False  # whether a point lies outside of the domain of both
-    real = not any(node == Symbol("i") for expr in (one, other) for node in walk(expr))
+    real = not any(_is_complex(node) for expr in (one, other) for node in walk(expr))
     for number, point in enumerate(places(one, other)):
         if number >= POINTS:
             equal = _same_on_a_piece(one, other, point, natural=natural)
@@ -86,10 +86,10 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
             if first.exists and second.exists:
                 return None
             continue  # a pole of one of them: the other points decide
-        if real and not _real(first.value) and not _real(second.value):
+        equal = _close(one, other, first, second, point=point, natural=natural)
+        if equal is False and real and not (_real(first.value) or _real(second.value)):
             beyond = True
             continue  # beyond the domain of real functions: the other points decide
-        equal = _close(one, other, first, second, point=point, natural=natural)
         if equal is False:
             return None if first.opaque or second.opaque else False
         answers.append(equal)
@@ -98,6 +98,10 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
         known = [answer for answer in answers if answer is not None]
         return every(known) if len(known) > 1 else None
     return every(answers) if answers else None
+
+
+def _is_complex(node: Expr) -> bool:
+    return node == Symbol("i") or (isinstance(node, Apply) and node.op == "cis")
 
 
 def _same_at(one: Expr, other: Expr, point: int, *, natural: bool) -> Sameness:

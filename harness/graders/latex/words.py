@@ -259,7 +259,7 @@ _OPTION = re.compile(
     re.DOTALL,
 )
 _ANOTHER = re.compile(
-    r"(?:or|and|not|is|are|[A-Z](?! (?!and\b)[a-z]{3})|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b"
+    r"(?:or|and|not|is|are|[B-Z]|A(?! (?!and\b|then\b|nor\b)[a-z]{3})|,|;|/|&)(?![A-Za-z])|.*(?:\([A-J]\)|\b(?:or|and) [B-J]\b|\bnot\b|\bwrong\b"
     r"|\bincorrect\b)",
     re.DOTALL,
 )
