@@ -48,7 +48,7 @@ def plain_text(text: str) -> str:
 _BOX_SPACING = re.compile(rf"{_SPACING}|\\\\")
 _COLON = re.compile(r"\\colon(?![a-zA-Z])")
 _BOX_FONT = re.compile(rf"{_FONT}|\\[()\[\]]|[${{}}*#]|(?<![\w}}])_|_(?![\w{{\\])")
-_LABEL = r"\s*(?:(?:the\s+)?(?:(?:correct|final|right|best)\s+)?(?:answer|option|choice)s?[\s:=]*(?:is\b)?\s*)*"
+_LABEL = r"\s*(?:(?:the\s+)?(?:(?:correct|final|right|best)\s+)?(?:answer|option|choice)s?[\s:=]*(?:is\b\s*)?){0,9}"
 _OPEN = r"[(\[\"'“‘`\s]*"
 _CLOSE = r"(?:\s*[)\]\"'”’`]{1,3})?"
 _HELD = re.compile(

@@ -246,7 +246,7 @@ def _vanishes(one: Answer, other: Answer, text: str) -> bool:
     return any(is_expr(part) and variables(part) for part in parts)
 
 
-_WORD = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}|0[xX][0-9]")
+_WORD = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}|0[xXbBoO][0-9]")
 _GROUPS = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 
 
@@ -255,7 +255,8 @@ _WORDS = re.compile(
 )
 _TOO_LONG = 600  # characters beyond which computer algebra does not end within its limit anyway
 _NO_MATHEMATICS = re.compile(
-    r"[A-Za-z]{2,} +[A-Za-z]{2,} +[A-Za-z]{2,}|__|[?#@\"`;\x00-\x08]|(?<![\^_0-9.])[0-9]+\s+[0-9]"
+    r"[A-Za-z]{2,} +[A-Za-z]{2,} +[A-Za-z]{2,}|__|[?#@\"`;\x00-\x08]"
+    r"|(?<![\^_0-9.])[0-9]+(?:\s|~|\\[,;:! ]|\\q?quad)+[0-9]"
 )
 
 

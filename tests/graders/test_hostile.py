@@ -62,6 +62,9 @@ PAIRS = [
     ("1", "\\frac" * 900),
     ("1", "\\sqrt" * 900 + "2"),
     ("1", "\\sin" * 900 + "x"),
+    ("1", "(\\bmod 7)"),
+    ("3 \\pmod 7", "mod 7"),
+    ("1", "\\mod(x)"),
     ("1", "," * 3900),
     ("1", "1," * 1900 + "1"),
     ("1", "=" * 3000),
@@ -179,3 +182,23 @@ def test_answered_in_time(at):
             assert time.process_time() - started < 2
             assert time.monotonic() - begun < 60  # a worker without a limit takes hours
             assert result.verdict != "error"
+
+
+@pytest.mark.parametrize("policy", ["strict", "lenient"])
+@pytest.mark.parametrize(
+    "response",
+    [
+        "\\boxed{" + "answer " * 500 + "}",
+        "\\boxed{" + "the final answer is: " * 400 + "}",
+        "\\boxed{" + "option : " * 800 + "}",
+        "answer is " * 1000,
+        "the answer is C and " * 400,
+        "not C, " * 1000,
+        "A or B or " * 800,
+    ],
+)
+def test_a_response_without_end_states_a_letter_in_time(response, policy):
+    row = {"id": 0, "gold": "C", "prediction": response, "form": "response"}
+    started = time.process_time()
+    assert match_row(row, kind="choice", extract=policy).verdict != "error"
+    assert time.process_time() - started < 1

@@ -201,7 +201,11 @@ class Atoms(Expressions):
         return Apply("root", (radicand, degree))
 
     def function(self, op: str) -> Expr:
-        r"""`\sin^2(x)`, `\log_2 8`, `\sin^{-1} x`, `\sin 2x`, `\gcd(a, b)`."""
+        r"""`\sin^2(x)`, `\log_2 8`, `\sin^{-1} x`, `\sin 2x`, `\gcd(a, b)`.
+
+        Raises:
+            Unreadable: mod before its value.
+        """
         power: Expr | None = None
         args: tuple[Expr, ...] = ()
         for _ in range(2):
@@ -215,6 +219,8 @@ class Atoms(Expressions):
             args = (*self.arguments(), *args)
         else:
             args = (self.bare_argument(), *args)
+        if op == "mod" and len(args) != 2:
+            raise Unreadable("a modulus without a value")
         applied = Apply(op, args)
         return applied if power is None else Apply("pow", (applied, power))
 

@@ -171,6 +171,7 @@ def tokenize(text: str) -> list[Token]:
     return tokens
 
 
+_DASHES = ("--", "---")
 _BEHIND_A_VALUE = frozenset({"num", "grouped"})
 _VALUE_ENDS = frozenset({")", "}", "]", "!", "\\pi", "%", "\\%", "'"})
 _UNIT_ENDS = re.compile(
@@ -207,6 +208,8 @@ def _font(command: str, content: str, gap: bool) -> list[Token]:
     """What a font command or \\text holds: a joining word, mathematics, or words."""
     content = _LONE_DOLLAR.sub(" ", content).strip()
     bare = content.strip(" ,")
+    if bare in _DASHES:
+        raise Unreadable("a dash of prose")
     if bare in ("and", "or"):
         return [Token("join", bare, gap)]
     if bare == "to":

@@ -89,7 +89,7 @@ _CHANGING = names(
     " multiplied choose mod modulo factorial half halves third thirds fifth fifths sixths"
     " sevenths eighths ninths tenth tenths twelfths hundredth hundredths thousandth thousandths hundred"
     " remainder through between is are was wrong impossible incorrect r millionen millones millions mille"
-    " tausend milliarden milliards hundreds thousands billions trillions dozens only alone solely uniquely fails fail works"
+    " tausend milliarden milliards th rd nd bn mn lakh lakhs crore crores pi sixteenths doubled tripled too zero unknown hundreds thousands billions trillions dozens only alone solely uniquely fails fail works"
 )
 _IGNORED = names("the a an of total each long away approximately about")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cubed": 3}
