@@ -19,6 +19,7 @@ from harness.graders.letter_text import in_box, plain_text
 from harness.types import LETTERS
 
 _REACH = 8000
+_LONGEST_BOX = 2000
 _BOX = "□"  # stands for a box before what follows it, so that this does not begin a line
 _WINDOW = 120  # characters before an offer in which an answer phrase may begin
 
@@ -34,7 +35,7 @@ def stated_letter(response: str, policy: Policy = "strict") -> str | None:
     box = boxed(response)
     if box is None or not box.strip(" .…_?$"):
         return _in_text(plain_text(response[-_REACH:]), policy)
-    held = in_box(box[:_REACH]) | _beside_box(response)
+    held = in_box(box[:_LONGEST_BOX]) | _beside_box(response)
     after = _BOX + plain_text(_after_box(response)[:_REACH])
     if len(held) == 1:
         taken_back = _TAKEN_BACK.search(after)

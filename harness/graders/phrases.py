@@ -199,6 +199,11 @@ _RETRACTED = re.compile(
     r"|\bbut\s+(?:actually\b|it(?:\s+is|['’]s)\s+(?:actually\s+|really\s+)?[-−$\ue000\d]|the\s+(?:correct|right|true)\b)",
     re.IGNORECASE,
 )
+_NUMBER_STARTS = re.compile(r"[-−$\s]*(?:\\\(\s*)?[-−]?\d")
+_APART = re.compile(
+    r"[^\s,.;]*(?:\s+[a-z]+)?,?\s+(?:and|while|whereas)\s+"
+    r"(?!(?:so|hence|thus|therefore|then|it|this|that|its|consequently|finally|we|you|with)\b)(?:the\s+)?[A-Za-z\ue000]"
+)
 _CONDITION = re.compile(
     r"\b(?:(?:when|where|if|whenever)\s+|(?:at|with|for)\s+(?=[^\s]{1,12}\s*=\s*\Z))(?:[A-Za-z]\w{0,2}|\ue000{1,12})"
     r"\s*(?:=|\bis|\bequals)?\s*\Z"
@@ -251,7 +256,7 @@ def _of_sentence(sentence: str, hidden: str) -> str:
     if head:
         return number_first(sentence, hidden, head).strip(_EDGES)
     if _LEADING_WORD.match(hidden) and not _long(sentence):
-        value = _value_at(hidden)
+        value = _value_at(sentence, hidden)
         if value is not None:
             conclusion = _CONCLUSION.match(sentence, value)
             return statement(sentence[conclusion.end() if conclusion else value :])
@@ -275,7 +280,7 @@ def _long(sentence: str) -> bool:
     return sentence.count("\n") > 1
 
 
-def _value_at(hidden: str) -> int | None:
+def _value_at(sentence: str, hidden: str) -> int | None:
     """Where the value stands in a sentence that begins with words: "the largest $n$ is 34"."""
     lead = _LEAD.match(hidden)
     if (
@@ -289,6 +294,12 @@ def _value_at(hidden: str) -> int | None:
         for found in _COPULA.finditer(hidden)
         if starts_value(hidden, found.end()) and not _CONDITION.search(hidden, 0, found.end())
     ]
+    if (
+        len(places) > 1
+        and _APART.match(hidden[places[-2].end() : places[-1].start()])
+        and _NUMBER_STARTS.match(sentence, places[-1].end())
+    ):
+        return len(hidden)  # each of two things has its value
     for one, following in pairwise(places):
         between = hidden[one.end() : following.start()]
         if has_remark(between) and not between.rstrip().endswith(","):
