@@ -15,7 +15,7 @@ import click
 from harness.data.reasoning import split_reasoning
 from harness.errors import DataError, Incomplete, UsageError
 from harness.graders.choice import Choice
-from harness.graders.extraction import Policy
+from harness.graders.extraction.find import Policy
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.types import Problem, Row, Sample, Verdict

@@ -11,8 +11,8 @@ One module per kind of answer:
 and what they share:
 
     base            from a verdict to a grade
-    extraction      which answer the response states
-    letters         which letter the response states
+    extraction/     which answer the response states
+    letters/        which letter the response states
     equivalence     equivalence classes of answers, for cons@k
     latex/          LaTeX or plain text to exact values, and their comparison
     sympy_client    computer algebra in a process that can be killed: the caller's end,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
-from harness.graders.extraction import Policy
-from harness.graders.letter_text import in_box
-from harness.graders.letters import stated_letter
+from harness.graders.extraction.find import Policy
+from harness.graders.letters.stated import stated_letter
+from harness.graders.letters.text import in_box
 from harness.interfaces import Grader
 from harness.types import LETTERS, Grade, Problem, Sample, Verdict
 
@@ -23,7 +23,7 @@ class Choice(Grader):
     Where the statement itself lists them, the answer is the letter.
 
     Args:
-        extract: where a letter may stand, see `harness.graders.letters.stated_letter`.
+        extract: where a letter may stand, see `harness.graders.letters.stated.stated_letter`.
     """
 
     extract: Policy = "strict"

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from harness.graders import sympy_client
 from harness.graders.latex.compare import same
-from harness.graders.latex.meaning import meaning
-from harness.graders.latex.parser import read
+from harness.graders.latex.grammar.parser import read
+from harness.graders.latex.meaning.canonical import meaning
 from harness.graders.latex.relations import is_number, relates, stated_number
 from harness.graders.latex.syntax import Answer, Clock, Named, Number, Qualified, Quantity
-from harness.graders.latex.values import approximates
+from harness.graders.latex.values.equality import approximates
 
 _MOST_PAIRS = 24  # pairs that computer algebra compares for one vote
 

@@ -10,11 +10,9 @@ from fractions import Fraction
 
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
-from harness.graders.extraction import Policy
-from harness.graders.latex.evaluate import Evaluator
-from harness.graders.latex.meaning import meaning
-from harness.graders.latex.operations import Undefined
-from harness.graders.latex.parser import read
+from harness.graders.extraction.find import Policy
+from harness.graders.latex.grammar.parser import read
+from harness.graders.latex.meaning.canonical import meaning
 from harness.graders.latex.relations import relates, stated_number
 from harness.graders.latex.stated import unqualified
 from harness.graders.latex.syntax import (
@@ -25,6 +23,8 @@ from harness.graders.latex.syntax import (
     is_expr,
     variables,
 )
+from harness.graders.latex.values.evaluate import Evaluator
+from harness.graders.latex.values.operations import Undefined
 from harness.graders.math import extracted
 from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
@@ -39,7 +39,7 @@ class Integer(Grader):
     Args:
         low: smallest integer that can be an answer.
         high: largest integer that can be an answer.
-        extract: where an answer may stand, see `harness.graders.extraction.Policy`.
+        extract: where an answer may stand, see `harness.graders.extraction.find.Policy`.
     """
 
     low: int

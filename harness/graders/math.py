@@ -17,15 +17,14 @@ from fractions import Fraction
 from harness.errors import DataError
 from harness.graders import sympy_client
 from harness.graders.base import make_grade, no_answer
-from harness.graders.boxes import boxed
 from harness.graders.equivalence import partition
-from harness.graders.extraction import Policy, find
+from harness.graders.extraction.boxes import boxed
+from harness.graders.extraction.find import Policy, find
 from harness.graders.latex.compare import same
-from harness.graders.latex.evaluate import DIGITS, evaluated
-from harness.graders.latex.meaning import meaning
-from harness.graders.latex.parser import read
+from harness.graders.latex.grammar.parser import read
+from harness.graders.latex.meaning.canonical import meaning
+from harness.graders.latex.meaning.residues import as_residue
 from harness.graders.latex.relations import is_number, relates, stated_number
-from harness.graders.latex.residues import as_residue
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -35,6 +34,7 @@ from harness.graders.latex.syntax import (
     is_expr,
     variables,
 )
+from harness.graders.latex.values.evaluate import DIGITS, evaluated
 from harness.interfaces import Grader
 from harness.types import Grade, Problem, Sample, Verdict
 
@@ -44,7 +44,7 @@ class Math(Grader):
     """Grades numbers, expressions, tuples, intervals, sets, matrices, equations and words.
 
     Args:
-        extract: where an answer may stand, see `harness.graders.extraction.Policy`.
+        extract: where an answer may stand, see `harness.graders.extraction.find.Policy`.
     """
 
     extract: Policy = "strict"

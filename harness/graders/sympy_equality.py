@@ -1,6 +1,6 @@
 """Equality by computer algebra. Runs in the symbolic worker's child only: it may never end.
 
-What `latex.parser` reads becomes sympy objects node by node. Other texts go to math-verify's LaTeX
+What `latex.grammar` reads becomes sympy objects node by node. Other texts go to math-verify's LaTeX
 grammar, and count where that grammar consumed the whole text. No text is ever evaluated: the
 grammar's converter calls parse_expr and sympy.Number (which evaluate) on single tokens, so they are
 replaced here by a function that accepts numbers and names alone.
@@ -18,10 +18,10 @@ from latex2sympy2_extended import latex2sympy2
 from latex2sympy2_extended.latex2sympy2 import ConversionConfig, _Latex2Sympy
 from math_verify.grader import sympy_expr_eq
 
-from harness.graders.latex.meaning import meaning
-from harness.graders.latex.parser import read
+from harness.graders.latex.grammar.parser import read
+from harness.graders.latex.meaning.canonical import meaning
 from harness.graders.latex.syntax import Apply, Expr, Named, Number, Quantity, Symbol, Unreadable
-from harness.graders.latex.tokens import clean
+from harness.graders.latex.text.tokens import clean
 
 
 def _token(text: str, *_: Any, **__: Any) -> Any:
@@ -87,7 +87,7 @@ _WORDS = re.compile(
 
 
 def _expression(text: str) -> Any:
-    """The sympy object of a text that `latex.parser` reads as one expression, or None."""
+    """The sympy object of a text that `latex.grammar` reads as one expression, or None."""
     answer = read(text)
     if answer is None:
         return None

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.graders.extraction import find
+from harness.graders.extraction.find import find
 from harness.graders.integer import integer_of
-from harness.graders.latex.parser import read
-from harness.graders.letters import stated_letter
+from harness.graders.latex.grammar.parser import read
+from harness.graders.letters.stated import stated_letter
 from harness.graders.math import Math, reading
 
 _SPEC = importlib.util.spec_from_file_location("strings", Path(__file__).with_name("strings.py"))

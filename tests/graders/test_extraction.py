@@ -5,9 +5,9 @@ import time
 import pytest
 
 from harness.data.reasoning import split_reasoning
-from harness.graders.boxes import boxed
-from harness.graders.extraction import find
-from harness.graders.letters import stated_letter
+from harness.graders.extraction.boxes import boxed
+from harness.graders.extraction.find import find
+from harness.graders.letters.stated import stated_letter
 
 STRICT = [
     ("So the answer is $\\boxed{5}$.", "5"),

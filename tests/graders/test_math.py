@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.graders.latex.parser import read
+from harness.graders.latex.grammar.parser import read
 from harness.graders.math import Math, reading
 from harness.types import Problem, Sample, Verdict
 

@@ -6,8 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness.graders.latex.compare import same
-from harness.graders.latex.meaning import meaning
-from harness.graders.latex.parser import read
+from harness.graders.latex.grammar.parser import read
+from harness.graders.latex.meaning.canonical import meaning
 from harness.graders.math import Math
 from harness.types import Verdict
 

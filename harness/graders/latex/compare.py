@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from harness.graders.latex import stated, units
-from harness.graders.latex.meaning import is_name
-from harness.graders.latex.proportions import proportional, same_ratios
-from harness.graders.latex.residues import are_residues, is_residue, same_residues
+from harness.graders.latex import stated
+from harness.graders.latex.meaning.canonical import is_name
+from harness.graders.latex.meaning.proportions import proportional, same_ratios
+from harness.graders.latex.meaning.residues import are_residues, is_residue, same_residues
+from harness.graders.latex.meaning.systems import by_name
+from harness.graders.latex.meaning.vectors import components, coordinates
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -34,9 +36,8 @@ from harness.graders.latex.syntax import (
     variables,
     walk,
 )
-from harness.graders.latex.systems import by_name
-from harness.graders.latex.values import Sameness, every, same_expr
-from harness.graders.latex.vectors import components, coordinates
+from harness.graders.latex.text import units
+from harness.graders.latex.values.equality import Sameness, every, same_expr
 
 
 def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:

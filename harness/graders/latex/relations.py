@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from harness.graders.latex.chains import contradicts
 from harness.graders.latex.compare import same
-from harness.graders.latex.meaning import meaning
-from harness.graders.latex.parser import read
-from harness.graders.latex.residues import congruent
+from harness.graders.latex.grammar.parser import read
+from harness.graders.latex.meaning.canonical import meaning
+from harness.graders.latex.meaning.chains import contradicts
+from harness.graders.latex.meaning.residues import congruent
 from harness.graders.latex.syntax import (
     Answer,
     Apply,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from harness.graders.latex.meaning import meaning
+from harness.graders.latex.meaning.canonical import meaning
 from harness.graders.latex.syntax import (
     Answer,
     Apply,
@@ -19,7 +19,7 @@ from harness.graders.latex.syntax import (
     Restated,
     is_expr,
 )
-from harness.graders.latex.values import Sameness, rounds, same_expr
+from harness.graders.latex.values.equality import Sameness, rounds, same_expr
 
 Same = Callable[..., Sameness]
 """`compare.same`, which these functions ask about the parts of an answer."""
