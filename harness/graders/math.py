@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from harness.errors import DataError
 from harness.graders import sympy_client
@@ -214,17 +215,17 @@ def reading(reference: str, answer: str) -> bool | None:
 
 
 def _compared(reference: str, answer: str) -> bool | None:
-    one, other = read(reference), read(answer)
-    if one is None:
+    wanted, stated = _meant(reference), _meant(answer)
+    if wanted is None:
         return None
-    settled = None if other is None else same(meaning(one), meaning(other))
-    if settled and other is not None and _vanishes(one, other, answer):
+    settled = None if stated is None else same(wanted, stated)
+    if settled and _vanishes(wanted, answer):
         settled = False
-    if settled is not True and relates(answer) and _is_number(meaning(one)):
+    if settled is not True and _is_number(wanted) and relates(answer):
         value = stated_number(answer)
         if value is not None:
-            return same(meaning(one), meaning(value))
-    if other is None:
+            return same(wanted, meaning(value))
+    if stated is None:
         return None
     if settled is False and _GROUPS.search(reference + " " + answer):
         one, other = (read(text, split_groups=True) for text in (reference, answer))
@@ -233,17 +234,24 @@ def _compared(reference: str, answer: str) -> bool | None:
     return settled
 
 
+@lru_cache(maxsize=8192)
+def _meant(text: str) -> Answer | None:
+    """The meaning of a text; a reference answer is asked for once per sample."""
+    answer = read(text)
+    return None if answer is None else meaning(answer)
+
+
 def _is_number(answer: Answer) -> bool:
     return is_number(answer) and as_residue(answer) is None
 
 
-def _vanishes(one: Answer, other: Answer, text: str) -> bool:
+def _vanishes(wanted: Answer, text: str) -> bool:
     """Whether an answer is zero only because its words are read as a product: "not 0"."""
-    value = meaning(one)
-    if not isinstance(value, Number) or value.value or _WORD.search(text) is None:
+    if not isinstance(wanted, Number) or wanted.value or _WORD.search(text) is None:
         return False
+    other = read(text)
     parts = other.sides if isinstance(other, Relation) else (other,)
-    return any(is_expr(part) and variables(part) for part in parts)
+    return any(part is not None and is_expr(part) and variables(part) for part in parts)
 
 
 _WORD = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}|0[xXbBoO][0-9]")

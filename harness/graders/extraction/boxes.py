@@ -25,23 +25,22 @@ def boxed(text: str) -> str | None:
     A box that is empty or repeats an instruction (`\\boxed{}`, `\\boxed{\\text{your answer}}`) is passed
     over.
     """
+    if "box" not in text:
+        return None
     last = max(text.rfind(name) for name in _NAMES)
     if last < 0:
         return None
     paragraph = text.rfind("\n\n", 0, last) + 1
     spans = _box_spans(text, paragraph)
-    filled = _filled(text, spans)
-    if not filled and paragraph:
+    contents = _last_joined(text, spans)
+    if not contents and paragraph:
         spans = _box_spans(text, 0)
-        filled = _filled(text, spans)
-    if not filled:
+        contents = _last_joined(text, spans)
+    if not contents:
         bare = None if spans else _BARE_BOX.match(text, last)
         return bare[1] if bare else None
-    first = len(filled) - 1
-    while first and _joins(text[filled[first - 1][1] + 1 : filled[first][0]]):
-        first -= 1
     # equal boxes are one answer stated twice
-    return ", ".join(dict.fromkeys(_inside(text, span) for span in filled[first:]))
+    return contents[0] if len(contents) == 1 else ", ".join(dict.fromkeys(contents))
 
 
 def boxed_without_backslash(text: str) -> str | None:
@@ -52,14 +51,24 @@ def boxed_without_backslash(text: str) -> str | None:
     return next((content for content in reversed(inside) if not is_void(content)), None)
 
 
-def _filled(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The last boxes that hold an answer; those before a gap that parts answers do not matter."""
-    return [span for span in spans if not is_void(_inside(text, span))]
+def _last_joined(text: str, spans: list[tuple[int, int]]) -> list[str]:
+    """Contents of the last box that holds an answer, and of those joined to it, in their order."""
+    contents: list[str] = []
+    begin = 0  # of the earliest box taken
+    for start, end in reversed(spans):
+        content = _inside(text, start, end)
+        if is_void(content):
+            continue
+        if contents and not _joins(text[end + 1 : begin]):
+            break
+        contents.insert(0, content)
+        begin = start
+    return contents
 
 
-def _inside(text: str, span: tuple[int, int]) -> str:
-    opening = _BOX.match(text, span[0])
-    return text[opening.end() if opening else span[0] : span[1]].strip()
+def _inside(text: str, start: int, end: int) -> str:
+    opening = _BOX.match(text, start)
+    return text[opening.end() if opening else start : end].strip()
 
 
 def _joins(gap: str) -> bool:
@@ -102,6 +111,8 @@ _INSTRUCTION = re.compile(
     r"(?:answers?|your|here|result|final)(?:[\s_-]*(?:here|goes|in|this|box|value|only|letter|choice|number))*[>\])]?",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"[0-9]")
+_SPACE = re.compile(r"phantom|space")  # digits in their arguments are not seen
 _SPACED = re.compile(r"\\(?:[a-zA-Z]+|.)|[{}$\s]+", re.DOTALL)
 _LONGEST_VOID = 100
 _FLAT_BOX = re.compile(
@@ -111,7 +122,7 @@ _FLAT_BOX = re.compile(
 
 def is_void(content: str) -> bool:
     """Whether a box is empty or holds an instruction such as "your answer here"."""
-    if len(content) > _LONGEST_VOID:
+    if len(content) > _LONGEST_VOID or (_DIGIT.search(content) and not _SPACE.search(content)):
         return False
     if not _DECORATION.sub("", content):
         return True

@@ -45,12 +45,15 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 _TEX_ANSWER = re.compile(r"[-+]?[\d(\[\\][^$\n]*\\(?:text|mathrm|mbox|textrm)\s*\{")
+_SENTENCE = re.compile(r"[\s$*<?!]|\\[(\[]|[A-Za-z]{3}")  # else it is one bare answer
 _WHOLE = 2000
 
 
 def closing(text: str) -> tuple[str, str] | None:
     """(answer, place): the last formula of the closing sentence; else a number in it; else all of it."""
     text = text.strip()
+    if text and not _SENTENCE.search(text) and not text[-1].isalpha():
+        return text, "whole"
     while chatter := _CHATTER.search(text, max(0, len(text) - 80)):
         text = text[: chatter.start()]
     instruction = _INSTRUCTION.search(text, max(0, len(text) - 300))

@@ -69,7 +69,9 @@ _HTML = re.compile(
 def phrased(text: str) -> str | None:
     """What stands in the last answer tag that is closed, else what follows the last answer phrase."""
     keywords = _KEYWORDS if text.isascii() else _KEYWORDS + _WIDE_KEYWORDS
-    places = {keyword: text.rfind(keyword) for keyword in keywords}
+    places = {keyword: at for keyword in keywords if (at := text.rfind(keyword)) >= 0}
+    if not places:
+        return None
     inside = "</" not in text and "[/" not in text  # nothing can be closed: a phrase decides
     stated = None
     for _ in range(_TRIES):

@@ -53,12 +53,12 @@ def same(one: Answer, other: Answer, *, exact: bool = False) -> Sameness:
     """
     if one == other:
         return True
-    for kind, compare in _BY_KIND:
-        if isinstance(one, kind) or isinstance(other, kind):
-            return compare(one, other, exact)
     if is_expr(one) and is_expr(other):
         residues = is_residue(one) or is_residue(other) if exact else are_residues(one, other)
         return (same_residues if residues else same_expr)(one, other, exact=exact)
+    for kind, compare in _BY_KIND:
+        if isinstance(one, kind) or isinstance(other, kind):
+            return compare(one, other, exact)
     return _same_built(one, other, exact)
 
 

@@ -59,6 +59,8 @@ _MARK = re.compile(r"[a-z]+ |\"")
 def meaning(answer: Answer) -> Answer:
     """The answer in the canonical form in which answers are compared."""
     match answer:
+        case Number():
+            return answer
         case Based(digits, 10):
             return Number(Fraction(int(digits)))
         case Matrix(((only,),)) | Relation((only,), ()):
@@ -73,18 +75,24 @@ def meaning(answer: Answer) -> Answer:
             return _quantity(value, unit)
         case Qualified(value, condition):
             return Qualified(meaning(value), meaning(condition))
-        case Symbol(name) if name in RAYS:
-            return canonical(intervals_of(answer) or [])
-        case Number() | Symbol() | Apply():
-            values = split_signs(answer)
-            return values[0] if len(values) == 1 else Collection("list", tuple(values))
+        case Symbol() | Apply():
+            return _expression(answer)
         case _:
             return answer
 
 
+def _expression(expr: Symbol | Apply) -> Answer:
+    if isinstance(expr, Symbol):
+        return canonical(intervals_of(expr) or []) if expr.name in RAYS else expr
+    values = split_signs(expr)
+    return values[0] if len(values) == 1 else Collection("list", tuple(values))
+
+
 def split_signs(expr: Expr) -> list[Expr]:
     """The expression without ±: itself, or both of what it stands for."""
-    if not any(isinstance(node, Apply) and node.op in ("pm", "mp") for node in walk(expr)):
+    if not isinstance(expr, Apply) or not any(
+        isinstance(node, Apply) and node.op in ("pm", "mp") for node in walk(expr)
+    ):
         return [expr]
     return [_signed(expr, 1), _signed(expr, -1)]
 

@@ -28,6 +28,8 @@ _MIN_SIGNIFICANT = 4
 
 _FEW_DIGITS = 30  # enough where expressions are known to be the same on another piece
 
+_IMAGINARY = Symbol("i")
+
 Sameness = bool | None
 """Yes, no, or not known."""
 
@@ -74,7 +76,6 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
         return _same_constants(one, other, exact, natural=natural)
     answers: list[Sameness] = []
     beyond = False  # whether a point lies outside of the domain of both
-    real = not any(_is_complex(node) for expr in (one, other) for node in walk(expr))
     for number, point in enumerate(places(one, other)):
         if number >= POINTS:
             equal = _same_on_a_piece(one, other, point, natural=natural)
@@ -87,7 +88,9 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
                 return None
             continue  # a pole of one of them: the other points decide
         equal = _close(one, other, first, second, point=point, natural=natural)
-        if equal is False and real and not (_real(first.value) or _real(second.value)):
+        if equal is False and not (
+            _real(first.value) or _real(second.value) or _are_complex(one, other)
+        ):
             beyond = True
             continue  # beyond the domain of real functions: the other points decide
         if equal is False:
@@ -100,8 +103,13 @@ def _same_values(one: Expr, other: Expr, exact: bool, *, natural: bool = False) 
     return every(answers) if answers else None
 
 
-def _is_complex(node: Expr) -> bool:
-    return node == Symbol("i") or (isinstance(node, Apply) and node.op == "cis")
+def _are_complex(*exprs: Expr) -> bool:
+    """Whether a function is meant to have values that are not real."""
+    return any(
+        node == _IMAGINARY or (isinstance(node, Apply) and node.op == "cis")
+        for expr in exprs
+        for node in walk(expr)
+    )
 
 
 def _same_at(one: Expr, other: Expr, point: int, *, natural: bool) -> Sameness:
