@@ -112,7 +112,14 @@ def score_task(
     )
     scores: list[Score] = []
     further, partial = _further(by_problem)
-    skipped = [SkippedMetric(other, "gives some samples no verdict") for other in partial]
+    opinions = _opinions(by_problem, wanted=protocol.judge is not None)
+    skipped = [
+        SkippedMetric(other, "gives some samples no verdict")
+        for other in partial
+        if other != MODEL_JUDGE
+    ]
+    if opinions and opinions.missing:
+        skipped.append(SkippedMetric(MODEL_JUDGE, f"has no score: {opinions.lacking}"))
     for scoring, found in {name: by_problem, **further}.items():
         verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
         verdicts[str(Verdict.ERROR)] += n_errors
@@ -136,7 +143,7 @@ def score_task(
         looped=samples.looped,
         duplicates=samples.duplicates,
         tokens=samples.tokens(),
-        opinions=_opinions(by_problem, wanted=protocol.judge is not None),
+        opinions=opinions,
     )
 
 
