@@ -11,7 +11,7 @@ import click
 from harness.cli.engine_options import engine_args
 from harness.cli.interrupt import run_async
 from harness.cli.progress import question_progress, task_progress
-from harness.errors import Incomplete, UsageError
+from harness.errors import EngineDown, Incomplete, UsageError
 
 if TYPE_CHECKING:
     from harness.workflows.regrade import Change
@@ -39,6 +39,9 @@ _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--judge-max-tokens", type=int, metavar="N",
               help="With --judge-model: cap on the tokens of a reply, reasoning included; 8192 by "
               "default.")  # fmt: skip
+@click.option("--judge-again", is_flag=True,
+              help="With --judge-model: ask the questions again whose stored reply is no "
+              "opinion.")  # fmt: skip
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=engine_args,
               help="With --judge-model: an option of the openai engine, as in `harness run`: "
               "tries, timeout, patience, cap_field, body.NAME=JSON, header.NAME=TEXT; repeatable.")  # fmt: skip
@@ -53,6 +56,7 @@ def grade(
     base_url: str | None,
     judge_temperature: float | None,
     judge_max_tokens: int | None,
+    judge_again: bool,
     engine_arg: Mapping[str, str] | None,
     take_over: bool,
 ) -> None:
@@ -62,7 +66,8 @@ def grade(
 
     With --judge-model a model is asked afterwards where the rule finds a mathematical answer wrong
     or cannot read it. Its opinions are scored beside the rule's verdicts, as model-judge, and
-    change none of them. The same command asks for what is missing after an interruption.
+    change none of them. The same command asks for what is missing after an interruption; a reply
+    that was no opinion is kept, and asked for again with --judge-again.
 
     \b
     harness grade runs/r1 --judge-model MODEL --base-url http://localhost:8000/v1
@@ -77,13 +82,15 @@ def grade(
         "options": engine_arg,
     }
     settings = _judge_settings(judge_model, judge)
+    if judge_again and not settings:
+        raise UsageError("--judge-again is for the second opinion: add --judge-model MODEL")
     if list_undecided:
         if settings:
             raise UsageError("--undecided grades nothing: leave --judge-model out")
         _list_undecided(run)
         return
     if settings:
-        _second_opinion(run, settings, diff=diff, take_over=take_over)
+        _second_opinion(run, settings, diff=diff, again=judge_again, take_over=take_over)
         return
     with task_progress(sampling=False) as observe:
         changes = run_async(regrade(run, task_named, observe=observe, take_over=take_over))
@@ -116,7 +123,9 @@ def _judge_settings(model: str | None, given: Mapping[str, object]) -> JudgeSett
     return JudgeSettings(model=model, **values)  # type: ignore[arg-type]
 
 
-def _second_opinion(run: Path, settings: JudgeSettings, *, diff: bool, take_over: bool) -> None:
+def _second_opinion(
+    run: Path, settings: JudgeSettings, *, diff: bool, again: bool, take_over: bool
+) -> None:
     from harness.cli.score_table import finish
     from harness.cli.task_lookup import task_named
     from harness.workflows.second_opinion import second_opinion
@@ -127,9 +136,14 @@ def _second_opinion(run: Path, settings: JudgeSettings, *, diff: bool, take_over
         settings,
         grading=task_progress(sampling=False),
         asking=question_progress(),
+        again=again,
         take_over=take_over,
     )
-    changes, asked = run_async(work)
+    try:
+        changes, asked = run_async(work)
+    except EngineDown:
+        _print_missing_opinions(run)
+        raise
     _print_changes(changes, diff=diff)
     for task in asked:
         if diff:
@@ -162,6 +176,7 @@ def _print_differing_opinions(run: Path, task: str) -> None:
 def _print_missing_opinions(run: Path) -> None:
     """Name the second opinions that a run lacks since its verdicts or answers changed."""
     from harness.storage.run_folder import RunFolder
+    from harness.workflows.second_opinion import judge_command
 
     for folder in RunFolder(run).tasks():
         judge = folder.protocol().judge
@@ -169,7 +184,7 @@ def _print_missing_opinions(run: Path) -> None:
         if judge and opinions and opinions.missing:
             click.echo(
                 f"{folder.name}: {opinions.missing:,} samples have no second opinion of "
-                f"{judge.model} yet; harness grade {run} --judge-model {judge.model} asks for them"
+                f"{judge.model} yet; {judge_command(run, judge)} asks for them"
             )
 
 

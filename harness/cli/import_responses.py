@@ -64,10 +64,11 @@ def import_(
 
     A letter is read in the order in which the choices were shown. For a task with choices the order
     must be in the file: in its column choice_order, as a permutation ([2, 0, 1, 3]: the third choice
-    of the dataset was A), as the choices in the order shown, or as the letter of the right one; in
-    a column named permutation, choices, options, answer_letter, gold_index or the like; or in the
-    text of the prompt, which all the others are checked against. Otherwise --choice-order dataset
-    states that it is the dataset's own (for GPQA, the right choice first).
+    of the dataset was A), as the choices in the order shown, or as the letter of the right one, one
+    for the whole row or a list with one per response; in a column named permutation, choices,
+    options, answer_letter, gold_index or the like; or in the text of the prompt, which all the
+    others are checked against. Otherwise --choice-order dataset states that it is the dataset's own
+    (for GPQA, the right choice first).
 
     \b
     harness import responses.jsonl --task math \\

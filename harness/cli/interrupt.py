@@ -38,5 +38,5 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         code = 143 if signal.SIGTERM in received else 130
         raise Interrupted(
-            "interrupted: every finished sample is kept; run the same command to resume", code
+            "interrupted: what is finished is kept; run the same command to resume", code
         ) from None

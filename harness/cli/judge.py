@@ -19,7 +19,7 @@ from harness.judge import Judge, Result, Rule, Submission
 from harness.judge.checkers import checker as named_checker
 from harness.judge.formats import BatchRow, batch_row
 from harness.judge.languages import LANGUAGES
-from harness.judge.scoring import SCORINGS, Scoring
+from harness.judge.scoring import SCORINGS, Scoring, refusal
 from harness.types import Limits, Row, TestCase, Verdict
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--language", type=click.Choice(list(LANGUAGES)),
               help="Language of the program; by default taken from its file name.")  # fmt: skip
 @click.option("--scoring", type=click.Choice(SCORINGS), default="process",
-              show_default=True, help="Run it as a process, or as LiveCodeBench's own runner does.")  # fmt: skip
+              show_default=True, help="Run it as a process, or a Python program as LiveCodeBench's own "
+              "runner does.")  # fmt: skip
 @click.option("--checker", metavar="NAME", help="How outputs are compared: tokens (the default), "
               "lines, lcb, floats, floats:1e-9, yes-no, unordered.")  # fmt: skip
 @click.option("--cpu-seconds", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), default=6.0,
@@ -44,7 +45,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--memory-mib", metavar="MIB", type=click.IntRange(min=16), default=1024, show_default=True,
               help="Memory limit of a test case.")  # fmt: skip
 @click.option("--batch", type=_FILE, metavar="F.jsonl", help="Rows with source, stdin and "
-              "expected_output, or LiveCodeBench's rows with code or response.")  # fmt: skip
+              "expected_output, or LiveCodeBench's rows with code or response; needs -o.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="F.jsonl",
               help="File for the verdicts of the batch, one line per row.")  # fmt: skip
 @click.option(
@@ -85,6 +86,8 @@ def judge(
                 "harness judge needs PROGRAM and --tests F.jsonl, or --batch F.jsonl -o F.jsonl"
             )
         one = _single(program, tests, language, checker or "tokens")
+        if one.submission:
+            _check_language(scoring, one.submission.language)
         with Judge(python=judge_python, unsafe=unsafe_judge) as running:
             result = _judged(running, one, limits, scoring)
         _show(result, unsafe_judge)
@@ -93,6 +96,8 @@ def judge(
         raise UsageError(f"--batch {batch} and a program: give one of the two")
     if output is None:
         raise UsageError(f"--batch {batch} needs -o F.jsonl for its verdicts")
+    if language:
+        _check_language(scoring, language)
     rule: Rule = "language" if scoring == "process" else "livecodebench"
     items = [_with(one, language, checker) for one in _items(batch, rule)]
     count = workers or max(1, len(os.sched_getaffinity(0)))
@@ -102,6 +107,12 @@ def judge(
         )
     if errors:
         raise Incomplete(f"{errors} of {len(items)} rows of {batch} ended in error, see {output}")
+
+
+def _check_language(scoring: Scoring, language: str) -> None:
+    why = refusal(scoring, language)
+    if why:
+        raise UsageError(why)
 
 
 def _single(program: Path, tests: Path, language: str | None, checker: str) -> BatchRow:
@@ -187,6 +198,9 @@ def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
 def _judged(running: Judge, one: BatchRow, limits: Limits, scoring: Scoring) -> Result:
     if one.submission is None:
         return Result(Verdict.NO_ANSWER, detail="no complete code block in the response")
+    why = refusal(scoring, one.submission.language)
+    if why:
+        return Result(Verdict.ERROR, detail=why)
     try:
         return running.judge(
             one.submission, one.tests, limits, checker=one.checker, scoring=scoring

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,11 @@ _ROW_KINDS: Mapping[str, Kind] = {
     "math": "math", "aime": "integer", "integer": "integer", "letter": "choice", "choice": "choice",
 }  # fmt: skip
 _ANY_INTEGER = 10**18
+_NOTHING = re.compile(
+    r"(?:[\s$]|\\[()\[\],;:! ]|\\(?:boxed|fbox|text|textbf|mathrm|mbox)\s*\{(?:[\s$]|\\[,;:! ])*\})*"
+)
+"""A reference that states no answer: blanks, delimiters, empty boxes."""
+
 _SHOW_PROGRESS = 2000  # rows; fewer are done before a bar could be read
 
 
@@ -62,7 +68,7 @@ class _TextsMayBeginWithMinus(click.Command):
               help="Where in a response to look for the answer.")  # fmt: skip
 @click.option("--batch", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               metavar="F.jsonl", help="Rows with gold and prediction, and optionally id, task_kind "
-              "and form (answer: already extracted; response: the default).")  # fmt: skip
+              "and form (answer: already extracted; response: the default); needs -o.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="F.jsonl",
               help="File for the verdicts of the batch, one line per row.")  # fmt: skip
 def match(
@@ -89,6 +95,8 @@ def match(
         return
     if gold is None or prediction is None:
         raise UsageError("harness match needs GOLD and PREDICTION, or --batch F.jsonl -o F.jsonl")
+    if _NOTHING.fullmatch(gold):
+        raise UsageError(f"GOLD {gold!r} states no answer to compare with")
     row = {"id": "match", "gold": gold, "prediction": prediction}
     result = match_row(row, kind=kind, extract=extract)
     click.echo(f"{result.verdict} (stage: {result.stage}; extracted: {result.extracted})")
@@ -112,8 +120,10 @@ def match_row(row: Row, *, kind: Kind, extract: Policy) -> Match:
     """Compare one row.
 
     Raises:
-        DataError: the reference answer is not one of its kind.
+        DataError: the reference answer is empty, or not one of its kind.
     """
+    if _NOTHING.fullmatch(row["gold"]):
+        raise DataError(f"gold states no answer: {row['gold']!r}")
     cpu, wall = time.process_time(), time.perf_counter()
     verdict, stage, answer = _compare(row, _ROW_KINDS.get(str(row.get("task_kind")), kind), extract)
     return Match(

@@ -28,7 +28,8 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[TaskScores]) -> N
         for skipped in result.skipped:
             console.print(f"{task}: no {skipped.metric}, it {skipped.why}", style="dim")
         if result.opinions:
-            console.print(f"{task}: {MODEL_JUDGE}: {result.opinions}", highlight=False)
+            again = " (--judge-again asks those again)" if result.opinions.no_opinion else ""
+            console.print(f"{task}: {MODEL_JUDGE}: {result.opinions}{again}", highlight=False)
         if result.range:
             console.print(range_text(task, result.range), highlight=False)
         stopped = stopped_text(task, result.stopped) if result.stopped else None

@@ -48,6 +48,8 @@ class EngineSettings:
         ray_address: of a running Ray cluster; a local one is started without it.
         repetition_guard: repeats that make a loop, see `harness.types.Sampling`; an engine that
             does not see its tokens refuses it.
+        outlasts_failures: wait for a server that answers with failures alone, as for one that is
+            not there; else a request ends in `error` after its tries.
         notify: called with one line that the user should read; nothing fails because of it.
         stopped: returns whether the run was interrupted while the engine is still starting.
     """
@@ -65,6 +67,7 @@ class EngineSettings:
     replicas: int | None = None
     ray_address: str | None = None
     repetition_guard: int | None = None
+    outlasts_failures: bool = True
     notify: Callable[[str], None] = _ignore
     stopped: Callable[[], bool] = _never
 

@@ -23,6 +23,9 @@ Pair = tuple[str, str]
 ASKED = frozenset({Verdict.UNDECIDED, Verdict.WRONG_ANSWER})
 """The verdicts of the rule that are put to the model; it repeats any other."""
 
+JUDGED = ("math", "integer")
+"""The graders on whose verdicts a second opinion can be asked, as their versions begin."""
+
 LONGEST = 4000
 """Characters of an answer beyond which the model is not asked, and so has no opinion."""
 

@@ -233,9 +233,11 @@ def _decision(
                 processes=PROCESSES, argv=names, files=tuple(zip(names, files, strict=True)),
             )
         )  # fmt: skip
-    message = last_line(result.stderr) or result.output[:_DETAIL].decode(errors="replace").strip()
+    printed = result.output[:_DETAIL].decode(errors="replace").strip()
+    message = last_line(result.stderr) or printed
     if result.status is None:
-        raise CheckerFailed(f"the checker program was stopped ({result.ended}): {message}")
+        shown = f": {message}" if message else ""
+        raise CheckerFailed(f"the checker program was stopped ({result.ended}){shown}")
     status = os.waitstatus_to_exitcode(result.status)
     if checker.convention == "exits" and status in (0, 1, 2):
         return status == 0, ""
@@ -244,4 +246,7 @@ def _decision(
             return float(result.output.split(maxsplit=1)[0]) >= 1, ""
         except (IndexError, ValueError):
             pass
-    return None, f"status {status}: {message}"
+    ending = f"killed by {_signal_name(-status)}" if status < 0 else f"exit status {status}"
+    if message:
+        return None, f"{ending}: {message}"
+    return None, ending if status < 0 else f"{ending}, no output"

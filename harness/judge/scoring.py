@@ -14,6 +14,21 @@ lcb-official-2025-05   the runner as of its newest commit, which gives standard 
 SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
 
 
+def refusal(scoring: Scoring, language: str) -> str | None:
+    """Why a program in a language is not run under a scoring; None where it is.
+
+    Args:
+        scoring: how it was to be run.
+        language: what it is written in.
+    """
+    if scoring == "process" or language == "python":
+        return None
+    return (
+        f"--scoring {scoring}: LiveCodeBench's runner runs Python programs alone, and this one is "
+        f"{language}; use --scoring process"
+    )
+
+
 def scoring_of(version: str) -> Scoring:
     """The scoring that the version of a grader of programs names."""
     marks = version.split("+")

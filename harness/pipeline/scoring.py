@@ -104,7 +104,6 @@ def score_task(
     name = grader.scoring
     by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
-    n_errors = lost.total()
     # A problem with more samples than k makes up for none that has fewer.
     pending = sum(
         max(0, (k if asked is None else asked.get(id, 0)) - len(row) - lost[id])
@@ -112,10 +111,11 @@ def score_task(
     )
     scores: list[Score] = []
     further, partial = _further(by_problem)
-    skipped = [SkippedMetric(other, "gives some samples no verdict") for other in partial]
+    opinions = _opinions(by_problem, wanted=protocol.judge is not None)
+    skipped = _without_verdicts(partial, opinions)
     for scoring, found in {name: by_problem, **further}.items():
         verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
-        verdicts[str(Verdict.ERROR)] += n_errors
+        verdicts[str(Verdict.ERROR)] += lost.total()
         tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
         for metric in metrics:
             score = _score(metric, scoring, tallies, k, +verdicts)
@@ -127,16 +127,16 @@ def score_task(
         protocol=protocol.hash,
         k=k,
         scoring=name,
-        complete=not pending and not n_errors,
+        complete=not pending and not lost,
         pending=pending,
-        errors=n_errors,
+        errors=lost.total(),
         scores=tuple(scores),
         skipped=tuple(skipped),
         truncated_share=samples.capped / samples.n if samples.n else 0.0,
         looped=samples.looped,
         duplicates=samples.duplicates,
         tokens=samples.tokens(),
-        opinions=_opinions(by_problem, wanted=protocol.judge is not None),
+        opinions=opinions,
     )
 
 
@@ -188,6 +188,20 @@ def _further(
         for name, other in sorted(further.items())
         if name not in partial
     }, partial
+
+
+def _without_verdicts(
+    partial: Iterable[str], opinions: SecondOpinions | None
+) -> list[SkippedMetric]:
+    """The further scorings that left a sample undecided, or of which nothing is known so far."""
+    found = [
+        SkippedMetric(name, "gives some samples no verdict")
+        for name in partial
+        if name != MODEL_JUDGE
+    ]
+    if opinions and opinions.missing:
+        found.append(SkippedMetric(MODEL_JUDGE, f"has no score: {opinions.lacking}"))
+    return found
 
 
 def _opinions(

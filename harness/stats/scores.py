@@ -94,13 +94,22 @@ class SecondOpinions:
 
     def __str__(self) -> str:
         changes = ", ".join(f"{n:,} {change}" for change, n in self.differ.items())
+        differ = f"{self.n_differ:,} of {self.asked:,} verdicts differ from the rule's"
         parts = [
-            f"{self.n_differ:,} of {self.asked:,} verdicts differ from the rule's"
-            + (f" ({changes})" if changes else ""),
+            *(
+                [differ + (f" ({changes})" if changes else "")]
+                if self.missing < self.asked or not self.missing
+                else []
+            ),
             *([f"{self.no_opinion:,} without an opinion"] if self.no_opinion else []),
-            *([f"{self.missing:,} not asked yet or failed"] if self.missing else []),
+            *([self.lacking] if self.missing else []),
         ]
         return "; ".join(parts)
+
+    @property
+    def lacking(self) -> str:
+        """How many samples have no verdict under this scoring yet."""
+        return f"{self.missing:,} samples have no second opinion yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import Incomplete, ProtocolMismatch, UsageError
@@ -24,6 +23,7 @@ from harness.stats.scores import TaskScores, mean_length
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Verdict
 from harness.workflows.fingerprints import fingerprint_differences
+from harness.workflows.further_scoring import lacks_opinions, under
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
 
 _GRADER_ONLY = {"grader"}
@@ -137,11 +137,11 @@ def _check_protocols(
         if not old.problems.keys() & new.problems.keys():
             found.append(f"{name}: no problem in common")
             continue
-        found += [
-            f"{name}: {words} (--allow {part} compares anyway)"
-            for part, words in parts.items()
-            if part not in allowed
-        ]
+        for part, words in parts.items():
+            lacking = lacks_opinions((before, after)) if part == "judge" else None
+            advice = lacking or f" (--allow {part} compares anyway)"
+            if part not in allowed:
+                found.append(f"{name}: {words}{advice}")
     if found:
         raise ProtocolMismatch(f"not the same protocol: {'; '.join(found)}")
 
@@ -183,35 +183,9 @@ def _sides(
     if scoring is None:
         return sides
     return {
-        name: [
-            _under(scoring, grades, folder)
-            for grades, folder in zip(sides[name], pair, strict=True)
-        ]
+        name: [under(scoring, grades, pair, side) for side, grades in enumerate(sides[name])]
         for name, pair in pairs.items()
     }
-
-
-def _under(scoring: str, grades: Sequence[Grade], folder: TaskFolder) -> list[Grade]:
-    """The grades with the verdicts of a further scoring, or as they are where it is the task's own.
-
-    Raises:
-        UsageError: the task has no such scoring.
-        Incomplete: some samples have no verdict under it.
-    """
-    if folder.protocol().grader.partition("/")[0] == scoring:
-        return list(grades)
-    graded = [grade for grade in grades if grade.verdict is not Verdict.ERROR]
-    lacking = sum(scoring not in grade.also for grade in graded)
-    if lacking == len(graded):
-        raise UsageError(f"--scoring {scoring}: {folder.path} has no verdicts of that scoring")
-    if lacking:
-        raise Incomplete(
-            f"--scoring {scoring}: {lacking} of {len(graded)} samples of {folder.path} have no verdict "
-            "of that scoring yet"
-        )
-    return [
-        replace(grade, verdict=Verdict(grade.also.get(scoring, grade.verdict))) for grade in grades
-    ]
 
 
 def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:

@@ -7,7 +7,9 @@ The opinions go to opinions.jsonl as they arrive and from there, as verdicts of 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ from harness.engines import make_engine
 from harness.engines.openai.options import parse_options
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
-from harness.graders.model_judge import PROMPT, Pair, takes_opinions
+from harness.graders.model_judge import PROMPT, Pair, is_too_long, takes_opinions
 from harness.interfaces import Engine
 from harness.pipeline.opinions import ask, opinion_adder, questions
 from harness.pipeline.pending import TaskRun
@@ -51,7 +53,7 @@ class JudgeSettings:
         options: of the openai engine, as `--engine-arg` gives them.
 
     Raises:
-        UsageError: there is no address, or a number is out of range.
+        UsageError: there is no name or no address, or a number is out of range.
     """
 
     model: str
@@ -61,6 +63,8 @@ class JudgeSettings:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.model.strip():
+            raise UsageError(f"--judge-model {self.model!r}: the name of a model is needed")
         if not (self.base_url or os.environ.get("OPENAI_BASE_URL")):
             raise UsageError(
                 f"--judge-model {self.model}: it needs --base-url URL (or OPENAI_BASE_URL)"
@@ -95,8 +99,28 @@ class JudgeSettings:
             model=self.model,
             base_url=self.base_url,
             options=self.options,
+            outlasts_failures=False,  # a question that failed is cheap to ask again
             notify=(notices or Notices()).add,
         )
+
+
+def judge_command(run: Path, judge: ModelJudge | None) -> str:
+    """The command that asks for the second opinions that a run lacks; no file holds the address.
+
+    Args:
+        run: the run folder.
+        judge: who is asked; None leaves the name open.
+    """
+    if judge is None:
+        return f"{shlex.join(['harness', 'grade', str(run)])} --judge-model MODEL --base-url URL"
+    words = ["harness", "grade", str(run), "--judge-model", judge.model]
+    if judge.temperature:
+        words += ["--judge-temperature", str(judge.temperature)]
+    if judge.max_tokens not in (None, MAX_TOKENS):
+        words += ["--judge-max-tokens", str(judge.max_tokens)]
+    for name, value in judge.body.items():
+        words += ["--engine-arg", f"body.{name}={json.dumps(value)}"]
+    return f"{shlex.join(words)} --base-url URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +140,7 @@ async def second_opinion(
     *,
     grading: AbstractContextManager[Progress],
     asking: AbstractContextManager[Asking],
+    again: bool = False,
     take_over: bool = False,
 ) -> tuple[list[Change], list[Asked]]:
     """Grade a run again by rule, and ask for the second opinions that it lacks.
@@ -126,6 +151,7 @@ async def second_opinion(
         settings: of the model that is asked.
         grading: shows the progress of grading, entered when that begins.
         asking: shows the progress of asking, entered when that begins.
+        again: ask the questions again whose stored reply is no opinion.
         take_over: take the lock of another host.
 
     Returns:
@@ -152,32 +178,50 @@ async def second_opinion(
             with grading as observe:
                 changes = await regrade_runs(runs, observe)
             with asking as begin:
-                return changes, await _ask_all(judged, engine, judge, begin)
+                return changes, await _ask_all(judged, engine, judge, begin, again=again)
         finally:
             await engine.close()
 
 
 async def _ask_all(
-    runs: Sequence[TaskRun], engine: Engine, judge: ModelJudge, begin: Asking
+    runs: Sequence[TaskRun], engine: Engine, judge: ModelJudge, begin: Asking, *, again: bool
 ) -> list[Asked]:
     """Task by task, so that one is complete before the next begins. Equal questions are one."""
-    known: dict[Pair, Verdict] = {}
-    for run in runs:
-        known |= read_opinions(run.folder.path, judge.hash)
+    stored = [read_opinions(run.folder.path, judge.hash) for run in runs]
+    if again:
+        stored = [_given(opinions) for opinions in stored]
+    known = {pair: verdict for opinions in stored for pair, verdict in opinions.items()}
     found = []
-    for run in runs:
-        asked, failed = await _ask_task(run, engine, judge, begin, known)
-        add = opinion_adder(run)
-        write_lines(run.folder.path / "grades.jsonl", map(add, run.folder.grades()))
-        found.append(Asked(run.task.name, score(run), asked, failed))
+    for run, own in zip(runs, stored, strict=True):
+        try:
+            asked, failed = await _ask_task(run, engine, judge, begin, own=own, known=known)
+        finally:  # also where the engine gave up: what was answered counts
+            add = opinion_adder(run)
+            write_lines(run.folder.path / "grades.jsonl", map(add, run.folder.grades()))
+            scores = score(run)
+        found.append(Asked(run.task.name, scores, asked, failed))
     return found
 
 
+def _given(opinions: Mapping[Pair, Verdict]) -> dict[Pair, Verdict]:
+    """Without the replies that are no opinion; a pair that is too long has none anyway."""
+    return {
+        pair: verdict
+        for pair, verdict in opinions.items()
+        if verdict is not Verdict.UNDECIDED or is_too_long(pair)
+    }
+
+
 async def _ask_task(
-    run: TaskRun, engine: Engine, judge: ModelJudge, begin: Asking, known: dict[Pair, Verdict]
+    run: TaskRun,
+    engine: Engine,
+    judge: ModelJudge,
+    begin: Asking,
+    *,
+    own: Mapping[Pair, Verdict],
+    known: dict[Pair, Verdict],
 ) -> tuple[int, int]:
     """How many questions were asked of one task, and how many failed."""
-    own = read_opinions(run.folder.path, judge.hash)
     due = {pair: key for pair, key in questions(run).items() if pair not in own}
     new = {pair: key for pair, key in due.items() if pair not in known}
     ended = begin(run.task.name, len(new))

@@ -94,3 +94,33 @@ def test_a_batch_needs_an_output_and_no_texts(tmp_path):
     batch.write_text("", encoding="utf-8")
     assert isinstance(run("--batch", batch).exception, UsageError)
     assert isinstance(run("5", "5", "--batch", batch, "-o", batch).exception, UsageError)
+
+
+EMPTY = ["", " ", "\n", "$$", "$ $", r"\(\)", r"\boxed{}", r"$\boxed{ }$", r"\text{}", r"\,"]
+
+
+@pytest.mark.parametrize("kind", ["math", "integer", "choice"])
+@pytest.mark.parametrize("gold", EMPTY)
+def test_a_reference_that_states_nothing_is_refused(tmp_path, gold, kind):
+    found = run(gold, "12", "--kind", kind).exception
+    assert isinstance(found, UsageError)
+    assert "GOLD" in str(found)
+    batch, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    for form in ("response", "answer"):
+        row = {"id": 1, "gold": gold, "prediction": "12", "task_kind": kind, "form": form}
+        batch.write_text(json.dumps(row), encoding="utf-8")
+        assert isinstance(run("--batch", batch, "-o", out).exception, Incomplete)
+        line = json.loads(out.read_text(encoding="utf-8"))
+        assert line["verdict"] == "error"
+        assert "gold states no answer" in line["stage"]
+
+
+@pytest.mark.parametrize("gold", ["0", r"\emptyset", r"\{\}", "()", "{}", r"\text{a}", "-"])
+def test_a_short_reference_is_no_empty_one(gold):
+    result = run(gold, f"\\boxed{{{gold}}}")
+    assert not isinstance(result.exception, UsageError)
+
+
+def test_the_help_says_that_a_batch_needs_an_output():
+    text = " ".join(run("--help").output.split())
+    assert "needs -o" in text

@@ -1,8 +1,11 @@
 """Every kind of answer in tests/corpora/kinds gets its verdict, under both policies."""
 
+import re
+
 import pytest
 
 from harness.cli.match import match_row
+from harness.graders.math import STAGES
 from tests.support.answer_kinds import cases, kinds
 from tests.support.grading_docs import PAGE, page
 
@@ -21,6 +24,27 @@ def test_every_kind_has_a_rule_an_example_and_a_neighbour_that_differs():
         for kind in group:
             assert kind.rule.strip(), kind.kind
             assert kind.equal or kind.different, kind.kind
+
+
+def test_an_example_is_the_same_answer_in_a_box_and_as_a_bare_text_under_lenient():
+    """What docs/grading.md says of the examples of its list."""
+    for kind in (kind for group in kinds().values() for kind in group if kind.form == "answer"):
+        for pairs, correct in ((kind.equal, True), (kind.different, False)):
+            for reference, text in pairs[:1]:
+                for prediction, policy in (
+                    (rf"\boxed{{{text}}}", "strict"),
+                    (rf"\boxed{{{text}}}", "lenient"),
+                    (text, "lenient"),
+                ):
+                    row = {"gold": reference, "prediction": prediction}
+                    found = match_row(row, kind=kind.graders[0], extract=policy)
+                    assert (found.verdict == "correct") is correct, f"{found}: {kind.kind}"
+
+
+def test_the_documentation_names_every_stage_as_it_is_printed():
+    names = [stage.__name__ for stage in STAGES]
+    found = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found[found.index(names[0]) :][: len(names) + 1] == [*names, "undecided"]
 
 
 def test_the_documentation_lists_the_kinds():

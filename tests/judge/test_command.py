@@ -111,3 +111,36 @@ def test_bad_input_is_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(kind, match=message):
             command.main([str(argument) for argument in arguments], standalone_mode=False)
+
+
+@pytest.mark.parametrize("scoring", ["lcb-official", "lcb-official-2025-05"])
+def test_a_runner_of_python_is_refused_for_other_languages(tmp_path: Path, scoring: str) -> None:
+    program, python = tmp_path / "p.cpp", tmp_path / "p.py"
+    program.write_text("int main() { return 0; }\n")
+    python.write_text(SUM)
+    tests = write(tmp_path / "t.jsonl", {"input": "1", "output": "1"})
+    batch, out = write(tmp_path / "b.jsonl", {"source": SUM}), tmp_path / "o.jsonl"
+    for arguments in (
+        (program, "--tests", tests),
+        (python, "--language", "cpp", "--tests", tests),
+        ("--batch", batch, "-o", out, "--language", "cpp"),
+    ):
+        with pytest.raises(UsageError, match=f"--scoring {scoring}.*Python"):
+            command.main([*map(str, arguments), "--scoring", scoring], standalone_mode=False)
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_row_of_another_language_ends_in_error_under_a_runner_of_python(tmp_path: Path) -> None:
+    rows = [{"source": "print(3)", "expected_output": "3"},
+            {"source": "int main() { }", "language": "cpp"}]  # fmt: skip
+    batch, out = write(tmp_path / "b.jsonl", *rows), tmp_path / "o.jsonl"
+    assert run("--batch", batch, "-o", out, "--scoring", "lcb-official") == 4
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["verdict"] for row in found] == ["correct", "error"]
+    assert "Python" in found[1]["detail"]
+
+
+def test_the_help_says_that_a_batch_needs_an_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    assert "needs -o" in " ".join(capsys.readouterr().out.split())

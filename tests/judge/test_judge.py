@@ -184,6 +184,26 @@ def test_checker_programs_run_in_the_sandbox(judge: Judge) -> None:
         assert result.verdict is Verdict.ERROR and "checker program" in result.detail
 
 
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ("pass", "exit status 0, no output"),
+        ("print()", "exit status 0, no output"),
+        ("raise SystemExit(3)", "exit status 3, no output"),
+        ("print('maybe')", "exit status 0: maybe"),
+        ("1/0", "exit status 1: ZeroDivisionError: division by zero"),
+        ("import os; os.kill(os.getpid(), 11)", "killed by SIGSEGV"),
+    ],
+)
+def test_a_checker_that_fails_says_how_it_ended(judge: Judge, ending: str, said: str) -> None:
+    source = (
+        f"import sys\nif open(sys.argv[3]).read() == '6\\n':\n    print(1)\nelse:\n    {ending}\n"
+    )
+    found = judge.judge(Submission("print(5)"), TESTS, checker=ProgramChecker(source))
+    assert found.verdict is Verdict.WRONG_ANSWER
+    assert found.detail == f"the checker program failed on the output ({said})"
+
+
 def test_input_and_output_files(judge: Judge) -> None:
     source = "open('o.txt', 'w').write(str(sum(map(int, open('i.txt').read().split()))))"
     files = {"input_file": "i.txt", "output_file": "o.txt"}

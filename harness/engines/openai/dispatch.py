@@ -38,6 +38,8 @@ class Dispatch:
         notify: called with one line when a server goes down and when it is back.
         returned: added to the line that a server is back.
         absent: servers that are down from the start, and why.
+        outlasts_failures: whether samples wait for a server that answers with failures alone; else
+            it is down only while another one is up, and each sample ends after its tries.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class Dispatch:
         notify: Callable[[str], None],
         returned: str = "",
         absent: Sequence[tuple[Server, Exception]] = (),
+        outlasts_failures: bool = True,
     ) -> None:
         self.servers = servers
         self._probe, self._patience, self._notify = probe, patience, notify
         self._changed = asyncio.Event()
         self._probing: set[asyncio.Task[None]] = set()
         self._returned, self._absent = returned, list(absent)
+        self._outlasts_failures = outlasts_failures
         self._fatal: Exception | None = None
         self._last_up = time.monotonic()
 
@@ -92,7 +96,8 @@ class Dispatch:
     def failed(self, server: Server, why: Exception) -> None:
         """Record a failed request; after 16 in a row the server counts as down."""
         server.failures += 1
-        if server.failures >= _FAILURES:
+        others = any(not other.down for other in self.servers if other is not server)
+        if server.failures >= _FAILURES and (others or self._outlasts_failures):
             self.lost(server, why)
 
     def limited(self, server: Server, why: TransientError, wait: float) -> float:
@@ -117,7 +122,7 @@ class Dispatch:
             raise EngineDown(
                 f'{server.address.shown} has answered with nothing but "{why}" for '
                 f"{_minutes(self._patience)}: use a smaller --concurrency or --tokens-per-minute; "
-                "every finished sample is kept, and the same command resumes"
+                "what is finished is kept, and the same command resumes"
             )
         return wait
 
@@ -165,7 +170,7 @@ class Dispatch:
                 self._end(
                     EngineDown(
                         f"{server.address.shown} has not answered for "
-                        f"{_minutes(self._patience)} ({why}); every finished sample is kept, and "
+                        f"{_minutes(self._patience)} ({why}); what is finished is kept, and "
                         "the same command resumes"
                     )
                 )

@@ -90,6 +90,7 @@ class OpenAIEngine:
             # A server that the user restarts may get the seed that it had.
             returned="" if served else "; if it was restarted, it needs another seed than before",
             absent=info.absent,
+            outlasts_failures=settings.outlasts_failures,
         )
         self._splits = False  # whether reasoning ever came in a field of its own
         self._answered = self._notified_short = self._notified_wait = False

@@ -232,7 +232,7 @@ def connection_error(error: OSError, text: str) -> Exception:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return EngineDown(
             f"this process may not open another connection ({os.strerror(error.errno)}): raise "
-            "`ulimit -n`, or use a smaller --concurrency; every finished sample is kept"
+            "`ulimit -n`, or use a smaller --concurrency; what is finished is kept"
         )
     if isinstance(error, ssl.SSLError):  # its number is not one of the system's
         return Unreachable(str(error))

@@ -282,7 +282,7 @@ def test_a_server_that_stays_away_ends_the_run() -> None:
         given = settings(server.url, options={"patience": "0.4"})
         found = draw(given, ask(16), during=leave)
         assert {type(c) for c in found} == {EngineDown}
-        assert "every finished sample is kept, and the same command resumes" in str(found[0])
+        assert "what is finished is kept, and the same command resumes" in str(found[0])
 
 
 def test_samples_are_spread_over_servers_and_those_of_a_lost_one_go_to_the_other() -> None:
