@@ -111,9 +111,10 @@ class TaskScores:
         protocol: hash of the protocol that the samples were drawn under.
         k: samples asked for per problem.
         scoring: how the task itself decides samples; `scores` may hold further scorings.
-        complete: no sample is pending and none ended in an internal error.
+        complete: no sample is pending, none ended in an internal error, and no problem is unscored.
         pending: samples that are not there yet.
         errors: samples that ended in an internal error.
+        unscored: problems without a graded sample; every mean leaves them out.
         scores: one per metric and scoring, the task's own scoring first.
         skipped: the metrics that could not be computed.
         truncated_share: of the samples, those that the length cap ended.
@@ -143,6 +144,7 @@ class TaskScores:
     breakdown: tuple[BreakdownRow, ...] = ()
     range: OpenRange | None = None
     opinions: SecondOpinions | None = None
+    unscored: int = 0
 
     @property
     def several(self) -> bool:

@@ -19,11 +19,10 @@ from harness.graders.choice import reference_letter
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import content_hash, make_protocol
-from harness.stats.metrics import cons_at, pass_at
 from harness.stats.scores import TaskScores
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
-from harness.tasks.kinds import KINDS
+from harness.tasks.kinds import KINDS, with_responses
 from harness.types import FinishReason, Problem, Row, Sample, Sampling
 from harness.workflows.evaluate import run_engine
 from harness.workflows.prepare import Prepared
@@ -103,11 +102,10 @@ def _prepared(
     k = max(len(responses) for responses in imported.responses.values())
     sampling = Sampling(k=k)
     task = replace(
-        task,
+        with_responses(task, k),
         dataset=FileDataset(path),
         prompt="",
         sampling=sampling,
-        metrics=task.metrics if task.name not in KINDS else (pass_at(1), cons_at(k)),
         choice_order="published" if imported.has_choices else None,
     )
     problems = list(imported.problems.values())
@@ -142,6 +140,8 @@ def _read(path: Path, task: Task, shown: ShownChoices, selection: Selection) -> 
     if not imported.problems:
         why = f" but {in_words(imported.left_out)}" if imported.left_out else ""
         raise DataError(f"{path}: holds no rows{why}")
+    if not any(imported.responses.values()):
+        raise DataError(f"{path}: no response in any row")
     shown.check(path)
     return imported
 
