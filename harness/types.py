@@ -297,7 +297,6 @@ class Score:
     `value` is in [0, 1]. `scoring` names how samples were decided: the grader, or one of its
     several scorings. `k` is the number of samples per problem asked for and `n` that of all samples
     that ended: n = correct + every named way of being wrong + error = sum(verdicts.values()).
-
     `se_sampling` answers "would this model score the same on these problems again?",
     `se_problems` "would the score hold on other problems like these?"; either is None where it
     cannot be estimated (one sample per problem, one problem). The intervals are the 95 % ones of
