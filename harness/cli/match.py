@@ -89,7 +89,7 @@ def match(
         return
     if gold is None or prediction is None:
         raise UsageError("harness match needs GOLD and PREDICTION, or --batch F.jsonl -o F.jsonl")
-    row = {"id": "match", "gold": gold, "prediction": prediction}
+    row = {"gold": gold, "prediction": prediction}
     result = match_row(row, kind=kind, extract=extract)
     click.echo(f"{result.verdict} (stage: {result.stage}; extracted: {result.extracted})")
     if result.verdict is not Verdict.CORRECT:
