@@ -38,7 +38,7 @@ def parse_published(task: Task, place: str, row: Row, columns: Columns) -> Probl
         if given.last not in row:  # perhaps because what was mapped is not what it reads
             given.check(task)
         field = _field(given.last, _OF_PROBLEMS)
-        if field is None:
+        if field is None or "--map" in str(error):
             raise
         advice = f"name the column of the {field} with --map {field}=COLUMN"
         raise DataError(f"{error}; {advice}") from error

@@ -138,9 +138,10 @@ _ADVICE = (
 
 
 _STATED = "--choice-order dataset"
+_CONTRADICTION = "Only one can be what the model saw: take the other out of the file"
 _WITHDRAW = (
-    "Leave --choice-order dataset out, so that the order comes from the file; or, if the file is wrong "
-    "there, take that column out of it"
+    "Leave --choice-order dataset out, so that the order comes from the file, or take out of the file "
+    "what does not tell what the model saw"
 )
 
 
@@ -155,7 +156,7 @@ def _agree(place: str, problem: Problem, signs: Sequence[_Sign]) -> None:
                 f"{place}: {first.where} and {other.where} show the choices of problem {problem.id!r} "
                 f"in different orders: the right one is {LETTERS[first.order.index(right)]} in one and "
                 f"{LETTERS[other.order.index(right)]} in the other. "
-                + (_WITHDRAW if first.where == _STATED else _ADVICE)
+                + (_WITHDRAW if first.where == _STATED else _CONTRADICTION)
             )
 
 
