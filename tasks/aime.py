@@ -6,6 +6,7 @@ DeepSeek-R1 (arXiv 2501.12948, section 3; its README for the wording). A row, ma
     {"id": 60, "problem": "How many positive divisors has $36$?", "answer": "009"}
 """
 
+import re
 from dataclasses import replace
 
 from harness.data.datasets import HubDataset
@@ -14,13 +15,16 @@ from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
 from harness.types import Problem, Row, Sampling
 
+# Digits, also in a box and as mathematics: a reference is copied from there, and never computed.
+_DIGITS = re.compile(r"(?:\\boxed|[\s$({\[\\])*[+-]?\d+(?:\.0*)?[\s$)}\]\\]*")
 PROMPT = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 
 
 def parse(row: Row) -> Problem:
     """One row of either hub table; the answer is an integer from 0 to 999, or a text of one ("70.0")."""
     given = row["answer"]
-    answer = integer_of(str(given))  # by way of str, so that 25.5 is refused and not cut
+    text = str(given)
+    answer = integer_of(text) if _DIGITS.fullmatch(text) else None
     if not isinstance(answer, int) or not 0 <= answer <= 999:
         raise ValueError(
             f"{given!r} is no answer of an AIME problem: those are integers from 0 to 999"

@@ -85,13 +85,11 @@ def coverage_texts(task: str, result: TaskScores) -> list[str]:
             f"{task}: incomplete: problems without any response, left out of every mean: "
             f"{result.unscored:,}"
         )
-    for score in result.scores:
-        asked = score.of_problems
-        if score.scoring == result.scoring and asked and score.n_problems < asked - result.unscored:
-            lines.append(
-                f"{task}: {score.metric} covers {score.n_problems:,} of {asked:,} problems; the others "
-                "have fewer graded samples"
-            )
+    lines += [
+        f"{task}: {score.metric} covers {score.n_problems:,} of {score.of_problems:,} problems; the "
+        "others have fewer graded samples"
+        for score in result.partial
+    ]
     return lines
 
 

@@ -160,3 +160,13 @@ class TaskScores:
     def verdicts(self) -> Mapping[str, int]:
         """The number of samples by verdict; empty where nothing could be scored."""
         return self.scores[0].verdicts if self.scores else {}
+
+    @property
+    def partial(self) -> tuple[Score, ...]:
+        """The task's own scores that leave out problems with graded samples, because those are too few."""
+        return tuple(
+            score
+            for score in self.scores
+            if score.scoring == self.scoring
+            and score.n_problems < (score.of_problems or 0) - self.unscored
+        )

@@ -98,6 +98,10 @@ def _caveats(result: Result) -> list[str]:
         if score.se_sampling is None and score.scoring == result.scored.scoring:
             why = "one sample per problem" if score.k == 1 else "too few samples per problem"
             lines.append(f"{place}, {score.metric}: no sampling error: {why}.")
+    lines += [
+        f"{place}: {score.metric} covers {_coverage(score)} problems; the others have fewer graded samples."
+        for score in result.scored.partial
+    ]
     if result.scored.range is not None:
         lines.append(f"{place}: {_range_text(result.scored.range)}")
     stopped = result.scored.stopped

@@ -60,7 +60,23 @@ def test_an_aime_answer_is_read_as_any_integer(answer: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [None, "", "70.5", 70.5, "1000", "-1", True, "seventy-one or two"]
+    "answer",
+    [
+        None,
+        "",
+        "70.5",
+        70.5,
+        "1000",
+        "-1",
+        True,
+        "seventy-one or two",
+        "four",
+        "m+n=70",
+        "140/2",
+        "7 0",
+        "70 or 71",
+        "1e1",
+    ],
 )
 def test_what_is_no_aime_answer_says_what_to_do(answer: object) -> None:
     with pytest.raises(DataError, match=r"integers from 0 to 999; .*--map answer=COLUMN") as caught:

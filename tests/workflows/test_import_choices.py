@@ -269,3 +269,8 @@ def test_csv_holds_an_index_as_text(tmp_path: Path) -> None:
             writer.writerow(row)
         found = import_file(path, {"choice_order": name} if name == "gi" else None)
         assert found[0][:2] == ("correct", RIGHT)
+
+
+def test_a_problem_with_choices_may_have_no_response(tmp_path: Path) -> None:
+    other = {**ROW, "Record ID": "rec2", "choice_order": ORDER, "responses": []}
+    assert run_import(tmp_path, [{**ROW, "choice_order": ORDER}, other]) == C_IS_RIGHT

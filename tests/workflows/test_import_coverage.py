@@ -60,7 +60,10 @@ def test_a_metric_that_some_problems_lack_says_which_it_covers(
     assert "cons@3 covers 1 of 3 problems" in said.replace("\n", " ")
     assert "cons@3 (n≤3)" in said and "pass@1 covers" not in said
     assert harness("report", tmp_path / "run", "-o", tmp_path / "r.md") == 0
-    assert "1 of 3" in (tmp_path / "r.md").read_text()
+    assert "cons@3 covers 1 of 3 problems" in (tmp_path / "r.md").read_text()
+    capsys.readouterr()
+    assert harness("report", tmp_path / "run") == 0
+    assert "cons@3 covers 1 of 3 problems" in " ".join(capsys.readouterr().out.split())
 
 
 def test_every_problem_covered_needs_no_word(
