@@ -29,8 +29,8 @@ def metric_label(score: Score, *, several: bool = False) -> str:
 
 
 def n_text(score: Score) -> str:
-    """Samples per problem: n=64, or n≤64 where some are missing."""
-    return n_label(score.k, score.complete)
+    """Samples per problem: n=64, or n≤64 where some problems have fewer."""
+    return n_label(score.k, score.complete and not score.ragged)
 
 
 def n_label(k: int, complete: bool) -> str:

@@ -290,6 +290,6 @@ def _task_facts(result: Result) -> TaskFacts:
         result.task, result.protocol.hash, result.status, graded, asked,
         metric=score.metric, value=score.value, se_sampling=score.se_sampling,
         se_problems=score.se_problems, n_problems=score.n_problems, k=score.k,
-        whole=score.complete, truncated=scored.truncated_share,
+        whole=score.complete and not score.ragged, truncated=scored.truncated_share,
         errors=errors,
     )  # fmt: skip

@@ -249,6 +249,9 @@ def _status(
         return "complete"
     missing = [f"{scored.pending:,} pending"] * bool(scored.pending)
     missing += [f"{failed:,} ended in error"] * bool(failed)
+    if not missing:
+        silent = f"{scored.unscored:,}"
+        return f"incomplete: problems without any response, left out of every mean: {silent}"
     return f"incomplete: {', '.join(missing)}; the run's own command resumes it"
 
 

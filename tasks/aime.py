@@ -6,22 +6,29 @@ DeepSeek-R1 (arXiv 2501.12948, section 3; its README for the wording). A row, ma
     {"id": 60, "problem": "How many positive divisors has $36$?", "answer": "009"}
 """
 
+import re
 from dataclasses import replace
 
 from harness.data.datasets import HubDataset
-from harness.graders.integer import Integer
+from harness.graders.integer import Integer, integer_of
 from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
 from harness.types import Problem, Row, Sampling
 
+# Digits, also in a box and as mathematics: a reference is copied from there, and never computed.
+_DIGITS = re.compile(r"(?:\\boxed|[\s$({\[\\])*[+-]?\d+(?:\.0*)?[\s$)}\]\\]*")
 PROMPT = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 
 
 def parse(row: Row) -> Problem:
-    """One row of either hub table; the answer is a string or an integer, from 0 to 999."""
-    answer = int(str(row["answer"]))  # by way of str, so that 25.5 is refused and not cut
-    if not 0 <= answer <= 999:
-        raise ValueError(f"{answer} is no answer of an AIME problem: they go from 0 to 999")
+    """One row of either hub table; the answer is an integer from 0 to 999, or a text of one ("70.0")."""
+    given = row["answer"]
+    text = str(given)
+    answer = integer_of(text) if _DIGITS.fullmatch(text) else None
+    if not isinstance(answer, int) or not 0 <= answer <= 999:
+        raise ValueError(
+            f"{given!r} is no answer of an AIME problem: those are integers from 0 to 999"
+        )
     return Problem(id=str(row["id"]), statement=row["problem"], answer=str(answer))
 
 

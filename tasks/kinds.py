@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.data.datasets import FileDataset
@@ -16,7 +17,7 @@ from harness.graders.choice import Choice
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.interfaces import Grader
-from harness.stats.metrics import pass_at
+from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
 from harness.types import Problem, Row, Sampling
 
@@ -43,3 +44,11 @@ KINDS: Mapping[str, Task] = {
     )
     for name, grader in GRADERS.items()
 }
+
+
+def with_responses(task: Task, k: int) -> Task:
+    """The task as it scores k responses per problem: a kind votes over all of them.
+
+    Any other task has its own metrics, and stays as it is.
+    """
+    return replace(task, metrics=(pass_at(1), cons_at(k))) if task.name in KINDS else task

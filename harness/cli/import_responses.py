@@ -20,8 +20,9 @@ from harness.judge.scoring import SCORINGS
               "have.")  # fmt: skip
 @click.option("--map", "columns", multiple=True, metavar="FIELD=COLUMN[,..]",
               help="Which column holds id, statement, answer, response or responses, finish_reason, "
-              "choice_order or prompt; others are found by their names. A dot leads into an object: "
-              "response=output.text. Repeatable.")  # fmt: skip
+              "choice_order or prompt; others are found by their names. For a task with a schema the "
+              "column stands for the schema's own. A dot leads into an object: response=output.text. "
+              "Repeatable.")  # fmt: skip
 @click.option("--choice-order", type=click.Choice(["dataset"]),
               help="dataset: the letters of the responses refer to the choices in the dataset's own "
               "order. By default the order comes from the file.")  # fmt: skip
@@ -59,16 +60,17 @@ def import_(
     """Turn published responses into a run, graded and scored like any other.
 
     FILE is .jsonl, .csv or .parquet. It has one row per problem with a list of responses, or one
-    row per response. A text whose reasoning never ends has no response. The file is complete as it
-    is: problems may have different numbers of responses.
+    row per response; lists in CSV are JSON. A text whose reasoning never ends has no response. The
+    file is complete as it is: problems may have different numbers of responses. A problem without
+    any is left out of every mean and marks the scores as incomplete.
 
     A letter is read in the order in which the choices were shown. For a task with choices the order
     must be in the file: in its column choice_order, as a permutation ([2, 0, 1, 3]: the third choice
     of the dataset was A), as the choices in the order shown, or as the letter of the right one, one
     for the whole row or a list with one per response; in a column named permutation, choices,
-    options, answer_letter, gold_index or the like; or in the text of the prompt, which all the
-    others are checked against. Otherwise --choice-order dataset states that it is the dataset's own
-    (for GPQA, the right choice first).
+    options, answer_letter, gold_index or the like; or in the text of the prompt. All that a row
+    says of it must agree. Otherwise --choice-order dataset states that it is the dataset's own (for
+    GPQA, the right choice first).
 
     \b
     harness import responses.jsonl --task math \\

@@ -97,7 +97,7 @@ def match(
         raise UsageError("harness match needs GOLD and PREDICTION, or --batch F.jsonl -o F.jsonl")
     if _NOTHING.fullmatch(gold):
         raise UsageError(f"GOLD {gold!r} states no answer to compare with")
-    row = {"id": "match", "gold": gold, "prediction": prediction}
+    row = {"gold": gold, "prediction": prediction}
     result = match_row(row, kind=kind, extract=extract)
     click.echo(f"{result.verdict} (stage: {result.stage}; extracted: {result.extracted})")
     if result.verdict is not Verdict.CORRECT:

@@ -11,7 +11,7 @@ from rich.table import Table
 from harness.errors import Incomplete
 from harness.protocol import MODEL_JUDGE
 from harness.stats.scores import OpenRange, TaskScores
-from harness.types import Score, Verdict
+from harness.types import Verdict
 from harness.workflows.early_stopping import in_words as stopped_text
 
 
@@ -25,6 +25,8 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[TaskScores]) -> N
                 f"{task}: incomplete: {result.pending:,} pending; the run's own command resumes it",
                 highlight=False,
             )
+        for line in coverage_texts(task, result):
+            console.print(line, highlight=False)
         for skipped in result.skipped:
             console.print(f"{task}: no {skipped.metric}, it {skipped.why}", style="dim")
         if result.opinions:
@@ -65,7 +67,7 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
             scoring = f" {score.scoring}" if result.several else ""
             table.add_row(
                 task,
-                f"{score.metric} (n{'≤' if _ragged(score) else '='}{result.k}){scoring}",
+                f"{score.metric} (n{'≤' if score.ragged else '='}{result.k}){scoring}",
                 f"{100 * score.value:.1f}",
                 _error(score.se_sampling),
                 _error(score.se_problems),
@@ -76,9 +78,20 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
     return table
 
 
-def _ragged(score: Score) -> bool:
-    """Whether some problems have fewer than k samples."""
-    return score.n < score.k * score.n_problems
+def coverage_texts(task: str, result: TaskScores) -> list[str]:
+    """Which scores are means over a part of the problems only, one line each."""
+    lines = []
+    if result.unscored and not (result.pending or result.errors):
+        lines.append(
+            f"{task}: incomplete: problems without any response, left out of every mean: "
+            f"{result.unscored:,}"
+        )
+    lines += [
+        f"{task}: {score.metric} covers {score.n_problems:,} of {score.of_problems:,} problems; the "
+        "others have fewer graded samples"
+        for score in result.partial
+    ]
+    return lines
 
 
 def range_text(task: str, found: OpenRange) -> str:

@@ -228,4 +228,10 @@ def _notes(progress: RunProgress) -> str:
         notes.append("* problems error: some problems have a single sample so far.")
     if not progress.complete and any(scores):
         notes.append("pass@1 so far covers the problems with a graded sample.")
+    for task in progress.tasks.values():
+        silent = task.problems - len(task.correct)
+        if task.complete and silent > 0:
+            notes.append(
+                f"{task.name}: problems without any response, left out of the mean: {silent:,}."
+            )
     return " ".join(notes)

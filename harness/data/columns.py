@@ -54,7 +54,8 @@ class Columns:
         """The value of a field.
 
         Raises:
-            DataError: no column holds it, or it is empty or too large a number.
+            DataError: no column holds it, or it is empty, true or false, an object, several values or
+                too large a number.
         """
         column = self.find(row, name)
         if column is None:
@@ -62,15 +63,15 @@ class Columns:
                 f"{place}: no column holds the {name}; name it with --map {name}=COLUMN "
                 f"(the row has {', '.join(map(str, row))})"
             )
-        found = value(row, column)
+        found = plain(place, column, name, value(row, column))
         if found is None or not str(found).strip() or found != found:
             raise DataError(f"{place}: the column {column!r} ({name}) is empty")
-        if isinstance(found, float) and abs(found) >= _EXACT:
+        if isinstance(found, bool | Mapping):
             raise DataError(
-                f"{place}: the column {column!r} ({name}) holds a number too large to be read "
-                "exactly; write it as a string"
+                f"{place}: the column {column!r} ({name}) holds {str(found)[:80]}, and a text or a "
+                f"number is needed; name another column with --map {name}=COLUMN"
             )
-        return plain(place, column, name, found)
+        return found
 
 
 _MISSING = object()
@@ -78,14 +79,18 @@ _MISSING = object()
 
 def parse_columns(given: Sequence[str]) -> dict[str, str]:
     """`--map field=column[,field=column..]`, repeatable. UsageError names what is wrong."""
-    columns = {}
+    columns: dict[str, str] = {}
     for part in (part for text in given for part in text.split(",")):
         name, found, column = part.partition("=")
         if not found or not column:
             raise UsageError(f"--map {part!r}: the form is field=column")
         if name.strip() not in FIELDS:
             raise UsageError(f"--map {part!r}: the fields are {', '.join(FIELDS)}")
+        if columns.get(name.strip(), column.strip()) != column.strip():
+            raise UsageError(f"--map {part!r}: {name.strip()} is {columns[name.strip()]} already")
         columns[name.strip()] = column.strip()
+    if {"response", "responses"} <= columns.keys():
+        raise UsageError("--map response and --map responses: give one of them")
     return columns
 
 
@@ -111,7 +116,7 @@ def plain(place: str, column: str, name: str, found: object) -> object:
         found: the value.
 
     Raises:
-        DataError: a list of several.
+        DataError: a list of several, or too large a number.
     """
     if isinstance(found, str) and found.strip().startswith(('["', "['")):
         found = _read_list(found)
@@ -122,6 +127,11 @@ def plain(place: str, column: str, name: str, found: object) -> object:
                 f"needed; name another column with --map {name}=COLUMN"
             )
         return plain(place, column, name, found[0])
+    if isinstance(found, float) and math.isfinite(found) and abs(found) >= _EXACT:
+        raise DataError(
+            f"{place}: the column {column!r} ({name}) holds a number too large to be read "
+            "exactly; write it as a string"
+        )
     if isinstance(found, float) and math.isfinite(found) and found == int(found):
         return int(found)
     return found
@@ -135,3 +145,13 @@ def _read_list(text: str) -> object:
         except ValueError:
             continue
     return text
+
+
+def json_list(found: object) -> object:
+    """A list that was written as JSON into a text, as in CSV; anything else stays as it is."""
+    if not isinstance(found, str) or not found.lstrip().startswith("["):
+        return found
+    try:
+        return json.loads(found)
+    except ValueError:
+        return found

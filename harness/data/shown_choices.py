@@ -7,7 +7,6 @@ or index of the right choice (lighteval, open-r1), or in the text of the prompt.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.data.columns import Columns, value
+from harness.data.listed_choices import Order, json_value, listed_order, match_choices, prompt_text
 from harness.errors import DataError, UsageError
 from harness.types import LETTERS, Problem, Row
-
-Order = tuple[int, ...]
 
 LISTED = ("shuffled_choices", "shuffled_options", "choices", "options")
 LETTERED = ("correct_letter", "answer_letter", "gold_letter", "correct_choice", "correct_option",
@@ -29,8 +27,6 @@ or its index from 0."""
 
 _LETTER = re.compile(rf"\s*\(?\s*([{LETTERS}])\s*[).]?\s*")
 _NUMBERS = re.compile(r"\s*\d+(?:[\s,;]+\d+)+\s*")
-_LINES = re.compile(rf"^[ \t]*[*_(]*([{LETTERS}])[).:][*_]*[ \t]+", re.MULTILINE)
-_INLINE = re.compile(rf"(?:^|\s)\(?([{LETTERS}])[).:]\s+")
 _MANY = 5  # problems from which it is no chance that the right choice is always in its own place
 
 
@@ -82,15 +78,18 @@ class ShownChoices:
         signs = self._prompt(place, row, problem)
         column = None if self.dataset else self.columns.find(row, "choice_order")
         if self.dataset:
-            _agree(
-                place,
-                problem,
-                [_Sign("--choice-order dataset", stored), *signs, *_lettered(row, problem)],
-            )
+            signs += [*_otherwise_listed(row, problem), *_lettered(row, problem)]
+            _agree(place, problem, [_Sign(_STATED, stored), *signs])
             return [stored] * n
         if column is not None:
             self._certain = True
             orders = _in_column(place, column, value(row, column), problem, n)
+            signs += _otherwise_listed(row, problem)
+            right = problem.choices.index(problem.answer or "")
+            if (
+                len({order.order.index(right) for order in orders}) == 1
+            ):  # else none is every response's
+                signs += _lettered(row, problem)
             for order in orders:
                 _agree(place, problem, [order, *signs])
             return [order.order for order in orders]
@@ -98,7 +97,7 @@ class ShownChoices:
         signs += [*_listed_in_row(row, problem), *letters]
         if not signs:
             raise DataError(f"{place}: nothing says in which order the choices of problem "
-                            f"{problem.id!r} were shown. {_ADVICE}")  # fmt: skip
+                            f"{problem.id!r} were shown{_unread(row, problem)}. {_ADVICE}")  # fmt: skip
         _agree(place, problem, signs)
         self._certain |= signs[0].where.startswith("the prompt") or signs[0].order != stored
         self._doubtful |= not letters
@@ -118,12 +117,11 @@ class ShownChoices:
 
     def _prompt(self, place: str, row: Row, problem: Problem) -> list[_Sign]:
         column = self.columns.find(row, "prompt")
-        texts = (
-            None if column is None else _options(_text(value(row, column)), len(problem.choices))
-        )
-        if column is None or texts is None:
+        if column is None:
             return []
-        order = _match(texts, problem.choices)
+        order, lists = listed_order(prompt_text(value(row, column)), problem.choices)
+        if order is None and not lists:
+            return []
         if order is None:
             raise DataError(
                 f"{place}: the prompt in the column {column!r} lists other choices than problem "
@@ -139,6 +137,14 @@ _ADVICE = (
 )
 
 
+_STATED = "--choice-order dataset"
+_CONTRADICTION = "Only one can be what the model saw: take the other out of the file"
+_WITHDRAW = (
+    "Leave --choice-order dataset out, so that the order comes from the file, or take out of the file "
+    "what does not tell what the model saw"
+)
+
+
 def _agree(place: str, problem: Problem, signs: Sequence[_Sign]) -> None:
     """Raises DataError where two signs differ."""
     first = signs[0]
@@ -149,7 +155,8 @@ def _agree(place: str, problem: Problem, signs: Sequence[_Sign]) -> None:
             raise DataError(
                 f"{place}: {first.where} and {other.where} show the choices of problem {problem.id!r} "
                 f"in different orders: the right one is {LETTERS[first.order.index(right)]} in one and "
-                f"{LETTERS[other.order.index(right)]} in the other. {_ADVICE}"
+                f"{LETTERS[other.order.index(right)]} in the other. "
+                + (_WITHDRAW if first.where == _STATED else _CONTRADICTION)
             )
 
 
@@ -160,7 +167,7 @@ def _in_column(place: str, column: str, found: object, problem: Problem, n: int)
         isinstance(item, list) or (isinstance(item, str) and _LETTER.fullmatch(item)) for item in found
     )  # fmt: skip
     values = found if each and isinstance(found, list) else [found] * n
-    orders = [_order(item, problem) for item in values]
+    orders = [_order(_int(item), problem) for item in values]
     where = f"the column {column!r}"
     if None in orders:
         raise DataError(
@@ -174,11 +181,7 @@ def _in_column(place: str, column: str, found: object, problem: Problem, n: int)
 
 def _decoded(found: object) -> object:
     """A list or object that was written as text, as in CSV; "2,0,1,3" as the list of its numbers."""
-    if isinstance(found, str) and found.lstrip().startswith(("[", "{")):
-        try:
-            return json.loads(found)
-        except ValueError:
-            return found
+    found = json_value(found)
     if isinstance(found, str) and _NUMBERS.fullmatch(found):
         return [int(number) for number in re.findall(r"\d+", found)]
     return found
@@ -192,7 +195,7 @@ def _order(found: object, problem: Problem) -> Order | None:
     if isinstance(found, Sequence) and not isinstance(found, str):
         if sorted(map(str, found)) == sorted(map(str, range(len(problem.choices)))):
             return tuple(int(number) for number in found)
-        return _match([str(text) for text in found], problem.choices)
+        return match_choices([str(text) for text in found], problem.choices)
     if isinstance(found, float) and found == int(found):
         found = int(found)
     if isinstance(found, str) and (letter := _LETTER.fullmatch(found)):
@@ -221,6 +224,24 @@ def _listed_in_row(row: Row, problem: Problem) -> list[_Sign]:
     return [_Sign(f"the column {name!r}", order) for name, order in signs if order is not None]
 
 
+def _otherwise_listed(row: Row, problem: Problem) -> list[_Sign]:
+    """The columns that list the choices otherwise than the dataset: as it has them, they may be its own."""
+    stored = tuple(range(len(problem.choices)))
+    return [sign for sign in _listed_in_row(row, problem) if sign.order != stored]
+
+
+def _unread(row: Row, problem: Problem) -> str:
+    """What the columns hold that usually tell the order, and why it does not here."""
+    n = len(problem.choices)
+    last = LETTERS[n - 1]
+    reasons = dict.fromkeys(LETTERED, f"is no letter from A to {last}")
+    reasons |= dict.fromkeys(INDEXED, f"is no number from 0 to {n - 1}")
+    reasons |= dict.fromkeys(LISTED, f"is no list of the {n} choices")
+    seen = [f"the column {name!r} holds {str(row[name])[:80]!r}, which {why}"
+            for name, why in reasons.items() if name in row]  # fmt: skip
+    return f": {'; '.join(seen)}" if seen else ""
+
+
 def _lettered(row: Row, problem: Problem) -> list[_Sign]:
     """The columns that give the letter or the index of the right choice."""
     found = [(name, row[name]) for name in LETTERED if isinstance(row.get(name), str)]
@@ -237,65 +258,3 @@ def _lettered(row: Row, problem: Problem) -> list[_Sign]:
 
 def _int(found: object) -> object:
     return int(found) if isinstance(found, str) and found.strip().isdecimal() else found
-
-
-# Texts
-
-
-def _text(found: object) -> str:
-    """The text of a prompt: a string, or all strings of messages and arguments but the model's own."""
-    if isinstance(found, str):
-        decoded = _decoded(found)
-        return found if isinstance(decoded, str) else _text(decoded)
-    if isinstance(found, Mapping):
-        return "" if found.get("role") == "assistant" else _text(list(found.values()))
-    if isinstance(found, Sequence):
-        return "\n\n".join(_text(item) for item in found)
-    return ""
-
-
-def _options(prompt: str, n: int) -> list[str] | None:
-    """The texts behind the last labels A, B, .. of a prompt; None where it lists none."""
-    for labels in (_LINES, _INLINE):
-        found = list(labels.finditer(prompt))
-        for last in range(len(found) - n, -1, -1):
-            run = found[last : last + n]
-            if [label[1] for label in run] == list(LETTERS[:n]):
-                ends = [label.start() for label in run[1:]] + [len(prompt)]
-                return [prompt[label.end() : end] for label, end in zip(run, ends, strict=True)]
-    return None
-
-
-def _match(texts: Sequence[str], choices: Sequence[str]) -> Order | None:
-    """For each text the number of the choice that it is; the last may go on behind its choice."""
-    if len(texts) != len(choices):
-        return None
-    for key in (_collapsed, _without_notes):
-        keys = [key(choice) for choice in choices]
-        if key is _without_notes and len(set(keys)) < len(keys):
-            return None
-        order: list[int] = []
-        for number, text in enumerate(texts):
-            shown = key(_LABEL.sub("", text, count=1))
-            free = [i for i in range(len(choices)) if i not in order]
-            same = [i for i in free if keys[i] in (shown, key(text))]
-            if not same and number == len(texts) - 1:
-                same = [i for i in free if keys[i] and shown.startswith(keys[i])]
-            if not same:
-                break
-            order.append(same[0])
-        else:
-            return tuple(order)
-    return None
-
-
-_LABEL = re.compile(rf"\A\s*\(?[{LETTERS}][).:]\s+")
-
-
-def _collapsed(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _without_notes(text: str) -> str:
-    """As lm-eval cleans a choice, without [notes]; and without blanks."""
-    return re.sub(r"\[.*?\]|\s+", "", text.replace(" [title]", ". "))

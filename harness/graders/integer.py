@@ -86,9 +86,9 @@ class Integer(Grader):
     def _reference(self, text: str, problem_id: str) -> int:
         value = integer_of(text)
         if not isinstance(value, int) or not self.low <= value <= self.high:
+            place = f"problem {problem_id}: " if problem_id else ""
             raise DataError(
-                f"problem {problem_id}: reference answer {text!r} is no integer from "
-                f"{self.low} to {self.high}"
+                f"{place}reference answer {text!r} is no integer from {self.low} to {self.high}"
             )
         return value
 

@@ -101,33 +101,32 @@ def score_task(
         samples: their lengths and duplicates.
         asked: samples asked for by problem, where that is not k for each.
     """
-    name = grader.scoring
     by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
     # A problem with more samples than k makes up for none that has fewer.
-    pending = sum(
-        max(0, (k if asked is None else asked.get(id, 0)) - len(row) - lost[id])
-        for id, row in by_problem.items()
-    )
+    wanted = dict.fromkeys(by_problem, k) if asked is None else asked
+    pending = sum(max(0, wanted.get(id, 0) - len(row) - lost[id]) for id, row in by_problem.items())
+    unscored = sum(not row for row in by_problem.values())
+    complete = not (pending or lost.total() or unscored)
     scores: list[Score] = []
     further, partial = _further(by_problem)
     opinions = _opinions(by_problem, wanted=protocol.judge is not None)
     skipped = _without_verdicts(partial, opinions)
-    for scoring, found in {name: by_problem, **further}.items():
+    for scoring, found in {grader.scoring: by_problem, **further}.items():
         verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
         verdicts[str(Verdict.ERROR)] += lost.total()
         tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
         for metric in metrics:
             score = _score(metric, scoring, tallies, k, +verdicts)
             if isinstance(score, Score):
-                scores.append(score)
-            elif scoring == name:
+                scores.append(replace(score, complete=complete))
+            elif scoring == grader.scoring:
                 skipped.append(SkippedMetric(metric.name, score))
     return TaskScores(
         protocol=protocol.hash,
         k=k,
-        scoring=name,
-        complete=not pending and not lost,
+        scoring=grader.scoring,
+        complete=complete,
         pending=pending,
         errors=lost.total(),
         scores=tuple(scores),
@@ -137,6 +136,7 @@ def score_task(
         duplicates=samples.duplicates,
         tokens=samples.tokens(),
         opinions=opinions,
+        unscored=unscored,
     )
 
 
@@ -259,9 +259,10 @@ def _score(
         n=sum(verdicts.values()),
         k=k,
         verdicts=dict(sorted(verdicts.items())),
-        complete=all(tally.n >= k for tally in tallies),
         interval_sampling=_ends(sampling_interval(values, variances, trials)),
         interval_problems=_ends(problems_interval(values)),
+        of_problems=len(tallies),
+        ragged=any(tally.n < k for tally in tallies),
     )
 
 

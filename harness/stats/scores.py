@@ -120,9 +120,10 @@ class TaskScores:
         protocol: hash of the protocol that the samples were drawn under.
         k: samples asked for per problem.
         scoring: how the task itself decides samples; `scores` may hold further scorings.
-        complete: no sample is pending and none ended in an internal error.
+        complete: no sample is pending, none ended in an internal error, and no problem is unscored.
         pending: samples that are not there yet.
         errors: samples that ended in an internal error.
+        unscored: problems without a graded sample; every mean leaves them out.
         scores: one per metric and scoring, the task's own scoring first.
         skipped: the metrics that could not be computed.
         truncated_share: of the samples, those that the length cap ended.
@@ -152,6 +153,7 @@ class TaskScores:
     breakdown: tuple[BreakdownRow, ...] = ()
     range: OpenRange | None = None
     opinions: SecondOpinions | None = None
+    unscored: int = 0
 
     @property
     def several(self) -> bool:
@@ -167,3 +169,13 @@ class TaskScores:
     def verdicts(self) -> Mapping[str, int]:
         """The number of samples by verdict; empty where nothing could be scored."""
         return self.scores[0].verdicts if self.scores else {}
+
+    @property
+    def partial(self) -> tuple[Score, ...]:
+        """The task's own scores that leave out problems with graded samples, because those are too few."""
+        return tuple(
+            score
+            for score in self.scores
+            if score.scoring == self.scoring
+            and score.n_problems < (score.of_problems or 0) - self.unscored
+        )

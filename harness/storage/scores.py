@@ -2,14 +2,16 @@
 
 {"protocol": "9f..", "k": 64, "scoring": "integer", "complete": true, "pending": 0, "errors": 0,
  "scores": [{"metric", "scoring", "value", "se_sampling", "se_problems", "n_problems", "n", "k",
-             "verdicts", "complete", "interval_sampling", "interval_problems"}],
+             "verdicts", "complete", "interval_sampling", "interval_problems", "of_problems",
+             "ragged"}],
  "skipped": [{"metric", "why"}],
  "truncated_share": 0.02, "looped": 0, "duplicates": 0,
  "tokens": {"prompt"|"reasoning"|"response"|"total": {"mean", "median", "max"} or null},
  "stopped": what stopping.json holds, null where the number of samples was fixed,
  "breakdown": [{"by", "group", "n_problems", "value", "se_sampling", "se_problems"}],
  "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems"} or null,
- "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null}
+ "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null,
+ "unscored": 0}
 
 {"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05,
  "round": 5, "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.data.columns import Columns, plain, value
+from harness.data.columns import Columns, json_list, plain, value
 from harness.data.datasets import FileDataset
-from harness.data.parsing import parse_row
 from harness.data.readers import read_rows
+from harness.data.schema_row import parse_published
 from harness.data.selection import Selection, in_words
 from harness.data.shown_choices import ShownChoices
 from harness.engines.recorded import RecordedEngine, Recording
@@ -19,11 +19,10 @@ from harness.graders.choice import reference_letter
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import content_hash, make_protocol
-from harness.stats.metrics import cons_at, pass_at
 from harness.stats.scores import TaskScores
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
-from harness.tasks.kinds import KINDS
+from harness.tasks.kinds import KINDS, with_responses
 from harness.types import FinishReason, Problem, Row, Sample, Sampling
 from harness.workflows.evaluate import run_engine
 from harness.workflows.prepare import Prepared
@@ -87,13 +86,21 @@ async def import_responses(
     task.grader.ready()
     shown = ShownChoices(Columns(columns), dataset_order)
     imported = _read(path, task, shown, selection or Selection())
-    if dataset_order and not imported.has_choices:
-        raise UsageError(f"--choice-order dataset: the problems of {task.name} have no choices")
+    if not imported.has_choices:
+        _needs_no_order(task, columns, dataset_order=dataset_order)
     recordings = imported.recordings()
     engine = RecordedEngine(recordings, {"file": path.name})
     with RunWriter(output, take_over=take_over) as writer:
         prepared = [_prepared(path, task, imported, recordings)]
         return await run_engine(writer, model, engine, prepared, observe=observe)
+
+
+def _needs_no_order(task: Task, columns: Mapping[str, str], *, dataset_order: bool) -> None:
+    """Raises UsageError where the user says in which order choices were shown that are not there."""
+    said = ["--choice-order dataset"] * dataset_order
+    said += [f"--map {field}" for field in ("choice_order", "prompt") if field in columns]
+    if said:
+        raise UsageError(f"{said[0]}: the problems of {task.name} have no choices")
 
 
 def _prepared(
@@ -103,11 +110,10 @@ def _prepared(
     k = max(len(responses) for responses in imported.responses.values())
     sampling = Sampling(k=k)
     task = replace(
-        task,
+        with_responses(task, k),
         dataset=FileDataset(path),
         prompt="",
         sampling=sampling,
-        metrics=task.metrics if task.name not in KINDS else (pass_at(1), cons_at(k)),
         choice_order="published" if imported.has_choices else None,
     )
     problems = list(imported.problems.values())
@@ -142,6 +148,8 @@ def _read(path: Path, task: Task, shown: ShownChoices, selection: Selection) -> 
     if not imported.problems:
         why = f" but {in_words(imported.left_out)}" if imported.left_out else ""
         raise DataError(f"{path}: holds no rows{why}")
+    if not any(imported.responses.values()):
+        raise DataError(f"{path}: no response in any row")
     shown.check(path)
     return imported
 
@@ -152,10 +160,7 @@ def _problem(place: str, row: Row, columns: Columns, task: Task) -> Problem:
     Without an id a problem of a kind gets one that is derived from its content.
     """
     if task.name not in KINDS:
-        known = {
-            name: plain(place, name, name, row[name]) for name in ("id", "answer") if name in row
-        }
-        return parse_row(task, place, {**row, **known})
+        return parse_published(task, place, row, columns)
     statement, answer = (columns.need(place, row, name) for name in ("statement", "answer"))
     problem = Problem(id="", statement=str(statement), answer=_reference(place, answer, task))
     column = columns.find(row, "id")
@@ -183,18 +188,20 @@ def _reference(place: str, answer: object, task: Task) -> str:
 
 
 def _responses(place: str, row: Row, columns: Columns) -> list[Recording]:
-    several = columns.find(row, "responses")
+    several = None if "response" in columns.given else columns.find(row, "responses")
     one = None if several else columns.find(row, "response")
     if several is None and one is None:
         raise DataError(
             f"{place}: no column holds the responses; name it with --map responses=COLUMN "
             f"(the row has {', '.join(map(str, row))})"
         )
-    texts = value(row, several) if several else [value(row, one or "")]
+    texts = json_list(value(row, several)) if several else [value(row, one or "")]
     if not isinstance(texts, list):
-        raise DataError(f"{place}: the column {several!r} must hold a list of texts")
+        raise DataError(
+            f"{place}: the column {several!r} must hold a list of texts (in CSV, as JSON)"
+        )
     column = columns.find(row, "finish_reason")
-    reasons = value(row, column) if column else None
+    reasons = json_list(value(row, column)) if column else None
     if not isinstance(reasons, list):
         reasons = [reasons] * len(texts)
     if len(reasons) != len(texts):

@@ -20,6 +20,7 @@ from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
+from harness.tasks.kinds import with_responses
 from harness.types import Grade, Sampling, Verdict
 
 TaskNamed = Callable[[str], Task]
@@ -54,7 +55,8 @@ def stored_runs(
     runs = []
     for folder in run.tasks():
         protocol = folder.protocol()
-        task = task_named(protocol.task)
+        asked = k.get(protocol.task, 1)
+        task = with_responses(task_named(protocol.task), asked)
         scoring = scoring_of(protocol.grader)
         grader = with_settings(
             task.grader,
@@ -71,7 +73,7 @@ def stored_runs(
                     judge=judge if judge and takes_opinions(grader) else protocol.judge,
                 ),
                 problems=folder.problems(),
-                sampling=Sampling(k=k.get(protocol.task, 1)),
+                sampling=Sampling(k=asked),
                 folder=folder,
             )
         )

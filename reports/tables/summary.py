@@ -19,7 +19,7 @@ from harness.reports.results import Result
 from harness.stats.intervals import Interval
 from harness.stats.scores import BreakdownRow, OpenRange, mean_length
 from harness.stats.sequential import Stopping
-from harness.types import Verdict
+from harness.types import Score, Verdict
 
 from .model import Column, Row, Table
 
@@ -72,13 +72,20 @@ def _summary_rows(result: Result) -> list[Row]:
                 metric_label(score, several=scored.several),
                 score_text(score),
                 error_text(score.metric, score.se_problems),
-                f"{score.n_problems:,}",
+                _coverage(score),
                 *(("",) * len(health) if number else health),
             ),
             "weak" if number else "run",
         )
         for number, score in enumerate(scored.scores)
     ]
+
+
+def _coverage(score: Score) -> str:
+    """The problems that a score is the mean of: 198, or 3 of 30 where the others cannot be scored."""
+    if score.of_problems is None or score.n_problems == score.of_problems:
+        return f"{score.n_problems:,}"
+    return f"{score.n_problems:,} of {score.of_problems:,}"
 
 
 def _caveats(result: Result) -> list[str]:
@@ -91,6 +98,10 @@ def _caveats(result: Result) -> list[str]:
         if score.se_sampling is None and score.scoring == result.scored.scoring:
             why = "one sample per problem" if score.k == 1 else "too few samples per problem"
             lines.append(f"{place}, {score.metric}: no sampling error: {why}.")
+    lines += [
+        f"{place}: {score.metric} covers {_coverage(score)} problems; the others have fewer graded samples."
+        for score in result.scored.partial
+    ]
     if result.scored.range is not None:
         lines.append(f"{place}: {_range_text(result.scored.range)}")
     stopped = result.scored.stopped

@@ -194,3 +194,83 @@ def test_the_order_is_stated_once_and_only_of_choices(tmp_path: Path) -> None:
     row = {"id": "a", "problem": "A) 1 B) 2", "answer": "B", "responses": ["B"]}
     with pytest.raises(UsageError, match="have no choices"):
         run_import(tmp_path, [row], dataset_order=True, task="choice")
+
+
+INVERSE = [1, 2, 0, 3]  # of [2, 0, 1, 3]: by it the right choice is C
+
+
+@pytest.mark.parametrize(
+    "column",
+    [{"answer_letter": "B"}, {"gold_index": 1}, {"gold_index": "1"}, {"target": "(B)"},
+     {"choices": [WRONG[0], RIGHT, WRONG[1], WRONG[2]]},
+     {"options": dict(zip("ABCD", [WRONG[0], RIGHT, WRONG[1], WRONG[2]], strict=True))},
+     {"prompt": f"- A) red\n- B) {RIGHT}\n- C) green light\n- D) -5"},
+     {"prompt": f"A)red\nB){RIGHT}\nC)green light\nD)-5"},
+     {"prompt": f"a) red\nb) {RIGHT}\nc) green light\nd) -5"}],
+)  # fmt: skip
+@pytest.mark.parametrize("order", [INVERSE, "C", "2", 2, [INVERSE, INVERSE], ["C", "C"]])
+def test_a_stated_order_is_checked_against_every_sign(
+    order: object, column: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"the column 'choice_order' and the .* C in one and B"):
+        run_import(tmp_path, [{**ROW, **column, "choice_order": order}])
+
+
+def test_the_datasets_own_list_says_nothing_against_an_order(tmp_path: Path) -> None:
+    row = {**ROW, "choice_order": ORDER, "choices": [RIGHT, *WRONG], "answer_letter": "C"}
+    assert run_import(tmp_path, [row]) == C_IS_RIGHT
+
+
+def test_a_letter_of_the_row_says_nothing_where_each_response_has_its_own_order(
+    tmp_path: Path,
+) -> None:
+    row = {**ROW, "choice_order": [ORDER, [0, 1, 2, 3]], "answer_letter": "C"}
+    assert [found[0] for found in run_import(tmp_path, [row])] == ["correct", "correct"]
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ({"target": "c"}, "the column 'target' holds 'c', which is no letter from A to D"),
+        ({"target": "E"}, "the column 'target' holds 'E', which is no letter from A to D"),
+        ({"gold_index": 4}, "the column 'gold_index' holds '4', which is no number from 0 to 3"),
+        (
+            {"choices": ["x", *SHOWN[1:]]},
+            r"the column 'choices' holds .*, which is no list of the 4",
+        ),
+    ],
+)
+def test_what_was_seen_and_not_understood_is_named(
+    column: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        DataError, match=rf"nothing says in which order.*{said}.*--map choice_order"
+    ):
+        run_import(tmp_path, [{**ROW, **column}])
+
+
+@pytest.mark.parametrize("column", [{"prompt": PROMPT}, {"answer": "C"}, {"choices": SHOWN}])
+def test_a_wrong_statement_is_not_advised_again(column: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Leave --choice-order dataset out") as caught:
+        run_import(tmp_path, [{**ROW, **column}], dataset_order=True)
+    assert "or state with" not in str(caught.value)
+
+
+def test_csv_holds_an_index_as_text(tmp_path: Path) -> None:
+    for name, text in (("choice_order", "2"), ("gi", " 2 "), ("gold_index", "2")):
+        folder = tmp_path / name
+        folder.mkdir()
+        path = folder / "rows.csv"
+        with path.open("w", newline="") as file:
+            row = {**ROW, "response": "Answer: C", name: text}
+            del row["responses"]
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+            writer.writerow(row)
+        found = import_file(path, {"choice_order": name} if name == "gi" else None)
+        assert found[0][:2] == ("correct", RIGHT)
+
+
+def test_a_problem_with_choices_may_have_no_response(tmp_path: Path) -> None:
+    other = {**ROW, "Record ID": "rec2", "choice_order": ORDER, "responses": []}
+    assert run_import(tmp_path, [{**ROW, "choice_order": ORDER}, other]) == C_IS_RIGHT

@@ -208,3 +208,51 @@ def test_published_responses_score_what_their_publisher_says(
     score = result.scores[0]
     assert (score.metric, score.n, score.k) == ("pass@1", 800, 8)
     assert abs(score.value - 0.910) <= 0.01
+
+
+def test_a_map_holds_for_a_task_with_a_schema(tmp_path: Path) -> None:
+    row = {"id": 1, "problem": "1+1?", "answer": "70", "gold": "71", "outputs": ["no"],
+           "reply": r"\boxed{71}"}  # fmt: skip
+    columns = {"answer": "gold", "response": "reply"}
+    out = tmp_path / "out"
+    result = run_import(write(tmp_path / "r.jsonl", [row]), out, tasks()["aime24"], columns)[0]
+    assert (result.scores[0].value, result.scores[0].n) == (1.0, 1)
+    assert RunFolder(out).task("aime24").problems()["1"].answer == "71"
+
+
+@pytest.mark.parametrize("field", ["choice_order", "prompt"])
+def test_a_map_that_nothing_reads_is_refused(field: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "r.jsonl", [{**ROW, "problem": "q", "x": "1", "responses": ["x"]}])
+    for task in (KINDS["integer"], tasks()["aime24"]):
+        with pytest.raises(UsageError, match=f"--map {field}: .*no choices"):
+            run_import(path, tmp_path / "out", task, {field: "x"})
+
+
+def test_csv_holds_lists_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "problem", "answer", "responses", "finish_reasons"])
+        texts = json.dumps([r"\boxed{2}", "<think>a, b"])
+        writer.writerow(["a", "1+1?", "2", texts, '["stop", "length"]'])
+    run_import(path, tmp_path / "out")
+    assert verdicts(tmp_path / "out") == {"a.0": "correct", "a.1": "truncated"}
+    path.write_text("id,problem,answer,responses\na,1+1?,2,['x']\n")
+    with pytest.raises(DataError, match=r"must hold a list of texts .in CSV, as JSON"):
+        run_import(path, tmp_path / "again")
+
+
+@pytest.mark.parametrize("answer", [True, False, [True], {"value": 2}, [None], [""]])
+def test_what_is_no_reference_is_refused_by_every_kind(answer: object, tmp_path: Path) -> None:
+    path = write(tmp_path / "r.jsonl", [{**ROW, "answer": answer, "responses": ["x"]}])
+    for task in KINDS.values():
+        with pytest.raises(DataError, match=r"line 1: the column 'answer' .answer. "):
+            run_import(path, tmp_path / "out", task)
+
+
+def test_a_reference_without_a_problems_id_is_named_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.jsonl", [{**ROW, "answer": 70.5, "responses": ["x"]}])
+    with pytest.raises(DataError, match=r"line 1: reference answer '70.5' is no integer"):
+        run_import(path, tmp_path / "out")
+    with pytest.raises(DataError, match=r"^reference answer '70.5'"):
+        KINDS["integer"].grader.settle("70.5", "70")  # type: ignore[attr-defined]
