@@ -27,9 +27,7 @@ _ROW_KINDS: Mapping[str, Kind] = {
     "math": "math", "aime": "integer", "integer": "integer", "letter": "choice", "choice": "choice",
 }  # fmt: skip
 _ANY_INTEGER = 10**18
-_NOTHING = re.compile(
-    r"(?:[\s$]|\\[()\[\],;:! ]|\\(?:boxed|fbox|text|textbf|mathrm|mbox)\s*\{(?:[\s$]|\\[,;:! ])*\})*"
-)
+_NOTHING = re.compile(r"(?:[\s$]|\\(?:boxed|fbox)\s*\{\s*\})*")
 """A reference that states no answer: blanks, delimiters, empty boxes."""
 
 _SHOW_PROGRESS = 2000  # rows; fewer are done before a bar could be read
