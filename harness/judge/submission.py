@@ -29,6 +29,7 @@ _CPP_TAG = re.compile(
 )
 _CPP = re.compile(r"^\s*#\s*include\b|\bint\s+main\s*\(", re.MULTILINE)
 _WRITES = re.compile(r"\b(?:print|write|writelines)\b")
+_MOST_INDENT = 200  # characters; more is no layout, and textwrap would compile a pattern as long
 _NEUTRAL = ("", "code", "solution", "program", "plaintext", "plain")
 _MARKDOWN = ("markdown", "md")
 _NEW_CPP = ("20", "2a", "23", "2b", "26", "2c")
@@ -121,7 +122,7 @@ class _Opened:
 
 def _is_indented(lines: Sequence[str]) -> bool:
     first = next((line for line in lines if line.strip()), "")
-    return first[:1] in (" ", "\t")
+    return 0 < len(first) - len(first.lstrip(" \t")) <= _MOST_INDENT
 
 
 def extract(
