@@ -219,7 +219,7 @@ def _compared(reference: str, answer: str) -> bool | None:
     if wanted is None:
         return None
     settled = None if stated is None else same(wanted, stated)
-    if settled and _vanishes(wanted, answer):
+    if settled and reference != answer and _vanishes(wanted, answer):
         settled = False
     if settled is not True and _is_number(wanted) and relates(answer):
         value = stated_number(answer)
