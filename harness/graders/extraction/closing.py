@@ -24,7 +24,9 @@ _PLAIN = re.compile(
 )
 _UNIT_WORD = re.compile(r"(?P<name>[A-Za-z]+(?:/[A-Za-z]+)?)\^?(?P<power>[23²³])?")
 _BREAK = re.compile(r"[.!?]\s+(?=[A-Z\\$(])|\n+")
-_PROSE = re.compile(r"[a-z]{2,} [a-z]{2,} ")
+_PROSE = re.compile(
+    r"[a-z]{2,} [a-z]{2,} |\A[A-Z][a-z]{0,9} [a-z]{2,12} (?=[0-9.,]+[a-zA-Z/²³^]*\W*\Z)"
+)
 _DENIED = re.compile(
     r",?\s+(?:rather\s+than|instead\s+of|(?:and|but)?\s*not)\s+(?=[*$\\-]*\d)|,?\s+(?:because|since)\s"
 )
@@ -39,6 +41,7 @@ _UNSAID = re.compile(
     r"|\b(?:differs?|different)\s+from\s+(?:\d|\ue000)",
     re.IGNORECASE,
 )
+_ALTERNATIVE = re.compile(r"[0-9]\)?\s+or\s+(?:maybe\s+|perhaps\s+|even\s+)?\Z")
 _SCALE = re.compile(r"\s+(?:thousand|million|billion|trillion|hundred|dozen)\b")
 _INSTRUCTION = re.compile(
     r"\n[^\n]{0,120}\b(?:put|place|write|enclose|give|present|provide|express|box)\b[^\n]{0,40}\banswer\b[^\n]{0,60}$",
@@ -101,6 +104,8 @@ def _number(sentence: str) -> tuple[str, str] | None:
     if not numbers:
         return None
     last = numbers[-1]
+    if _ALTERNATIVE.search(sentence, 0, last.start()):
+        return None
     if last["unit"]:
         unit = _UNIT_WORD.fullmatch(last["unit"])
         number = last[0][: last.start("unit") - last.start()]

@@ -58,7 +58,7 @@ _OTHERS = tuple(
             r"\\mathbb\s*(?:\{R\}|R)\s*\^\s*\{?(?:\*|\\times|\\ast)\}?",
             r"\\mathbb{R}\\setminus\\{0\\}",
         ),
-        ("mod", r"\s?\\text\{\s*\(?mod\s*([0-9a-z]{1,9})\)?\s*\}", r"\\pmod{\1}"),
+        ("mod", r"(?:\\[ ,;:!]|\s)?\\text\{\s*\(?mod\s*([0-9a-z]{1,9})\)?\s*\}", r"\\pmod{\1}"),
     )
 )
 
