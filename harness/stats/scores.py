@@ -93,7 +93,9 @@ class SecondOpinions:
         return sum(self.differ.values())
 
     def __str__(self) -> str:
-        changes = ", ".join(f"{n:,} {change}" for change, n in self.differ.items())
+        changes = ", ".join(
+            f"{n:,} {change.replace('->', '→')}" for change, n in self.differ.items()
+        )
         differ = f"{self.n_differ:,} of {self.asked:,} verdicts differ from the rule's"
         parts = [
             *(

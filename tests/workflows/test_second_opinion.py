@@ -79,7 +79,7 @@ def test_the_model_is_asked_once_per_pair_where_the_rule_finds_fault_and_scored_
     )
     out = " ".join(capsys.readouterr().out.split())
     assert "10 of 15 verdicts differ from the rule's" in out
-    assert "5 undecided -> wrong_answer, 5 wrong_answer -> correct" in out
+    assert "5 undecided → wrong_answer, 5 wrong_answer → correct" in out
 
 
 def test_equal_answers_of_many_samples_are_one_question(tmp_path: Path) -> None:
