@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from harness.stats.intervals import (
     Interval,
@@ -17,6 +17,10 @@ from harness.stats.intervals import (
 )
 from harness.stats.metrics import cons_at, pass_at
 from harness.types import Tally
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _DRAWS = 60_000  # orders of samples over all problems: a point of cons@k is good to 0.2 points
 _LEAST, _MOST = 200, 2000  # orders of one problem's samples
@@ -103,22 +107,34 @@ def _binomial_variance(metric: pass_at, tally: Tally) -> float | None:
     if n < 2:
         return None
     chances, values = _chances(n, tally.correct), _values(metric.k, n)
-    centre = math.fsum(p * v for p, v in zip(chances, values, strict=True))
-    return math.fsum(p * (v - centre) ** 2 for p, v in zip(chances, values, strict=True))
+    return float(chances @ (values - chances @ values) ** 2)
 
 
 @lru_cache(maxsize=1024)
-def _chances(n: int, correct: int) -> tuple[float, ...]:
-    """Of 0 .. n right samples, under binomial draws at the rate (correct + 1/2) / (n + 1)."""
+def _chances(n: int, correct: int) -> NDArray[np.float64]:
+    """Of 0 .. n right samples, under binomial draws at the rate (correct + 1/2) / (n + 1).
+
+    By logarithms: from n = 1,030 on the binomial coefficients outgrow any float.
+    """
+    import numpy as np
+    from scipy.special import gammaln
+
     rate = (correct + 0.5) / (n + 1)
-    return tuple(math.comb(n, c) * rate**c * (1 - rate) ** (n - c) for c in range(n + 1))
+    right = np.arange(n + 1)
+    ways = gammaln(n + 1) - gammaln(right + 1) - gammaln(n - right + 1)
+    found: NDArray[np.float64] = np.exp(ways + right * np.log(rate) + (n - right) * np.log1p(-rate))
+    return found
 
 
 @lru_cache(maxsize=256)
-def _values(k: int, n: int) -> tuple[float, ...]:
-    """pass@k of 0 .. n right samples among n."""
-    metric = pass_at(k)
-    return tuple(metric.value(Tally(n, c)) for c in range(n + 1))
+def _values(k: int, n: int) -> NDArray[np.float64]:
+    """pass@k of 0 .. n right samples among n, by logarithms."""
+    import numpy as np
+    from scipy.special import gammaln
+
+    wrong = np.arange(n, k - 1, -1)  # fewer wrong than k: one of k is right
+    missed = gammaln(wrong + 1) - gammaln(wrong - k + 1) - gammaln(n + 1) + gammaln(n - k + 1)
+    return np.concatenate([-np.expm1(missed), np.ones(k)])
 
 
 def _votes(tally: Tally, n: int, draws: int) -> tuple[list[float], list[float]]:

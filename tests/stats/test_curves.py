@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 from statistics import fmean
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.stats.curves import cons_curve, pass_curve
-from harness.stats.metrics import cons_at
+from harness.stats.metrics import cons_at, pass_at
 from harness.types import Tally, Vote
 
 # Nine samples: four right, three of one wrong answer, one of another, one abstention.
@@ -71,6 +72,24 @@ def test_the_error_of_pass_at_k_beyond_half_of_n_is_that_of_a_simulation() -> No
         values.append(point.value)
         errors.append(point.se_sampling or 0.0)
     assert fmean(errors) == pytest.approx(float(np.std(values)), rel=0.25)
+
+
+def test_errors_by_logarithms_are_those_by_whole_numbers() -> None:
+    n, correct = 40, 13
+    rate = (correct + 0.5) / (n + 1)
+    chances = [math.comb(n, c) * rate**c * (1 - rate) ** (n - c) for c in range(n + 1)]
+    for point in pass_curve([Tally(n, correct)])[n // 2 :]:
+        values = [pass_at(point.k).value(Tally(n, c)) for c in range(n + 1)]
+        centre = sum(p * v for p, v in zip(chances, values, strict=True))
+        variance = sum(p * (v - centre) ** 2 for p, v in zip(chances, values, strict=True))
+        assert point.se_sampling == pytest.approx(variance**0.5, rel=1e-6, abs=1e-12)
+
+
+def test_more_than_a_thousand_samples_have_a_curve() -> None:
+    points = pass_curve([Tally(1200, 400), Tally(1200, 3)])
+    assert len(points) == 1200
+    assert points[-1].value == 1
+    assert all(0 <= point.value <= 1 and point.se_sampling is not None for point in points)
 
 
 def test_all_abstaining_scores_nothing() -> None:
