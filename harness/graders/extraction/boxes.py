@@ -25,9 +25,7 @@ def boxed(text: str) -> str | None:
     A box that is empty or repeats an instruction (`\\boxed{}`, `\\boxed{\\text{your answer}}`) is passed
     over.
     """
-    if "box" not in text:
-        return None
-    last = max(text.rfind(name) for name in _NAMES)
+    last = last_box(text)
     if last < 0:
         return None
     paragraph = text.rfind("\n\n", 0, last) + 1
@@ -41,6 +39,11 @@ def boxed(text: str) -> str | None:
         return bare[1] if bare else None
     # equal boxes are one answer stated twice
     return contents[0] if len(contents) == 1 else ", ".join(dict.fromkeys(contents))
+
+
+def last_box(text: str) -> int:
+    """Where the last box begins, balanced or not; -1 where there is none."""
+    return max(text.rfind(name) for name in _NAMES) if "box" in text else -1
 
 
 def boxed_without_backslash(text: str) -> str | None:
@@ -133,7 +136,7 @@ def is_void(content: str) -> bool:
 
 def without_void_boxes(text: str) -> str:
     """The text without its boxes that hold no answer."""
-    if not any(name in text for name in _NAMES):
+    if last_box(text) < 0:
         return text
     return _FLAT_BOX.sub(lambda box: "" if is_void(box["inside"]) else box[0], text)
 

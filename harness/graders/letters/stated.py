@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from harness.graders.extraction.boxes import boxed
+from harness.graders.extraction.boxes import boxed, last_box
 from harness.graders.extraction.find import Policy
 from harness.graders.letters.offers import Offer, offers_of
 from harness.graders.letters.text import in_box, plain_text
@@ -86,13 +86,9 @@ _TAKEN_BACK = re.compile(
 """A box taken back by what follows it."""
 
 
-def _box_start(text: str) -> int:
-    return max(text.rfind(name) for name in ("\\boxed", "\\fbox", "\\framebox"))
-
-
 def _beside_box(text: str) -> frozenset[str]:
     """The letter right before the last box: in a box of its own, or "(C)" at the start of its line."""
-    before = text[max(0, (start := _box_start(text)) - 120) : start]
+    before = text[max(0, (start := last_box(text)) - 120) : start]
     if box := _BOX_BEFORE.search(before):
         return in_box(box[1])
     found = _CHOICE_BEFORE.search(before)
@@ -101,7 +97,7 @@ def _beside_box(text: str) -> frozenset[str]:
 
 def _after_box(text: str) -> str:
     """What follows the last box."""
-    start = _box_start(text)
+    start = last_box(text)
     depth = 0
     for brace in re.finditer(r"\\.|[{}]", text[start:], re.DOTALL):
         depth += (brace[0] == "{") - (brace[0] == "}")
