@@ -147,9 +147,14 @@ def _read_list(text: str) -> object:
     return text
 
 
-def json_list(found: object) -> object:
-    """A list that was written as JSON into a text, as in CSV; anything else stays as it is."""
-    if not isinstance(found, str) or not found.lstrip().startswith("["):
+def json_value(found: object, begins: tuple[str, ...] = ("[", "{")) -> object:
+    """A list or object that was written as JSON into a text, as in CSV; anything else stays as it is.
+
+    Args:
+        found: the value of a column.
+        begins: what a text begins with that is decoded; "[" alone leaves objects as texts.
+    """
+    if not isinstance(found, str) or not found.lstrip().startswith(begins):
         return found
     try:
         return json.loads(found)

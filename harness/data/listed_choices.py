@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 
+from harness.data.columns import json_value
 from harness.types import LETTERS
 
 Order = tuple[int, ...]
@@ -31,16 +31,6 @@ _CERTAIN, _MATCHING = (
 others, which plain words fit too, only if they are the problem's."""
 _LABEL = re.compile(rf"\A\s*(?:[(\[]?[{_ANY}][)\]]\s*|\(?[{_ANY}][.:]\s+|[{LETTERS}]\s+[-–—]\s+)")
 _ENDS = " \t\n|*_;,"
-
-
-def json_value(found: object) -> object:
-    """A list or object that was written as text, as in CSV; anything else stays as it is."""
-    if isinstance(found, str) and found.lstrip().startswith(("[", "{")):
-        try:
-            return json.loads(found)
-        except ValueError:
-            return found
-    return found
 
 
 def prompt_text(found: object) -> str:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.data.columns import Columns, value
-from harness.data.listed_choices import Order, json_value, listed_order, match_choices, prompt_text
+from harness.data.columns import Columns, json_value, value
+from harness.data.listed_choices import Order, listed_order, match_choices, prompt_text
 from harness.errors import DataError, UsageError
 from harness.types import LETTERS, Problem, Row
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.data.columns import Columns, json_list, plain, value
+from harness.data.columns import Columns, json_value, plain, value
 from harness.data.datasets import FileDataset
 from harness.data.readers import read_rows
 from harness.data.schema_row import parse_published
@@ -195,13 +195,13 @@ def _responses(place: str, row: Row, columns: Columns) -> list[Recording]:
             f"{place}: no column holds the responses; name it with --map responses=COLUMN "
             f"(the row has {', '.join(map(str, row))})"
         )
-    texts = json_list(value(row, several)) if several else [value(row, one or "")]
+    texts = json_value(value(row, several), ("[",)) if several else [value(row, one or "")]
     if not isinstance(texts, list):
         raise DataError(
             f"{place}: the column {several!r} must hold a list of texts (in CSV, as JSON)"
         )
     column = columns.find(row, "finish_reason")
-    reasons = json_list(value(row, column)) if column else None
+    reasons = json_value(value(row, column), ("[",)) if column else None
     if not isinstance(reasons, list):
         reasons = [reasons] * len(texts)
     if len(reasons) != len(texts):
