@@ -13,10 +13,18 @@ from dataclasses import dataclass, field, replace
 
 from harness.graders import sympy_client
 from harness.graders.latex.compare import same
-from harness.graders.latex.grammar.parser import read
-from harness.graders.latex.meaning.canonical import meaning
+from harness.graders.latex.grammar.parser import meant
 from harness.graders.latex.relations import is_number, relates, stated_number
-from harness.graders.latex.syntax import Answer, Clock, Named, Number, Qualified, Quantity
+from harness.graders.latex.syntax import (
+    Answer,
+    Clock,
+    Named,
+    Number,
+    Qualified,
+    Quantity,
+    unitless,
+    unnamed,
+)
 from harness.graders.latex.values.equality import approximates
 
 _MOST_PAIRS = 24  # pairs that computer algebra compares for one vote
@@ -36,7 +44,7 @@ def partition(answers: Sequence[str]) -> list[int]:
     classes = _exact(sorted(set(answers)))
     classes = _merge_tagged(classes, _condition, _without_condition)
     classes = _merge_tagged(classes, _half, _without_half)
-    classes = _merge_tagged(classes, _name, _without_name)
+    classes = _merge_tagged(classes, _name, unnamed)
     classes = _merge_tagged(classes, _unit, _without_unit)
     classes = _merge_decimals(classes)
     of_text = {text: number for number, each in enumerate(classes) for text in each.texts}
@@ -64,8 +72,7 @@ def _exact(texts: Sequence[str]) -> list[_Class]:
 
 def _value(text: str) -> Answer | None:
     """What a text means; a relation that states a number is that number, with its name."""
-    answer = read(text)
-    value = None if answer is None else meaning(answer)
+    value = meant(text)
     if relates(text) and not isinstance(value, Named) and (value is None or not is_number(value)):
         return stated_number(text) or value
     return value
@@ -114,18 +121,13 @@ def _name(value: Answer | None) -> Hashable:
     return value.name if isinstance(value, Named) else None
 
 
-def _without_name(value: Answer) -> Answer:
-    return value.value if isinstance(value, Named) else value
-
-
 def _unit(value: Answer | None) -> Hashable:
-    bare = None if value is None else _without_name(value)
+    bare = None if value is None else unnamed(value)
     return bare.unit if isinstance(bare, Quantity) else None
 
 
 def _without_unit(value: Answer) -> Answer:
-    bare = _without_name(value)
-    return bare.value if isinstance(bare, Quantity) else bare
+    return unitless(unnamed(value))
 
 
 def _merge_tagged(

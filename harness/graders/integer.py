@@ -11,16 +11,14 @@ from fractions import Fraction
 from harness.errors import DataError
 from harness.graders.base import make_grade, no_answer
 from harness.graders.extraction.find import Policy
-from harness.graders.latex.grammar.parser import read
-from harness.graders.latex.meaning.canonical import meaning
+from harness.graders.latex.grammar.parser import meant
 from harness.graders.latex.relations import relates, stated_number
 from harness.graders.latex.stated import unqualified
 from harness.graders.latex.syntax import (
-    Answer,
-    Named,
-    Quantity,
     Unreadable,
     is_expr,
+    unitless,
+    unnamed,
     variables,
 )
 from harness.graders.latex.values.evaluate import Evaluator
@@ -122,11 +120,11 @@ def integer_of(text: str) -> int | str | None:
         return int(text)
     stated = stated_number(text) if relates(text) else None
     if stated is None:
-        answer = read(text)
+        answer = meant(text)
         if answer is None:
             return None
-        stated = unqualified(meaning(answer))
-    value = _bare(stated)
+        stated = unqualified(answer)
+    value = unitless(unnamed(stated))
     if not is_expr(value) or variables(value):
         return text
     try:
@@ -137,9 +135,3 @@ def integer_of(text: str) -> int | str | None:
         return None
     whole = isinstance(number, Fraction) and number.denominator == 1
     return int(number) if whole else text
-
-
-def _bare(answer: Answer) -> Answer:
-    """A value without its name and unit."""
-    answer = answer.value if isinstance(answer, Named) else answer
-    return answer.value if isinstance(answer, Quantity) else answer

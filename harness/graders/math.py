@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 
 from harness.errors import DataError
 from harness.graders import sympy_client
@@ -22,16 +21,14 @@ from harness.graders.equivalence import partition
 from harness.graders.extraction.boxes import boxed
 from harness.graders.extraction.find import Policy, find
 from harness.graders.latex.compare import same
-from harness.graders.latex.grammar.parser import read
+from harness.graders.latex.grammar.parser import meant, read
 from harness.graders.latex.meaning.canonical import meaning
 from harness.graders.latex.meaning.residues import as_residue
 from harness.graders.latex.relations import is_number, relates, stated_number
 from harness.graders.latex.syntax import (
     Answer,
-    Apply,
     Number,
     Relation,
-    Symbol,
     is_expr,
     variables,
 )
@@ -215,7 +212,7 @@ def reading(reference: str, answer: str) -> bool | None:
 
 
 def _compared(reference: str, answer: str) -> bool | None:
-    wanted, stated = _meant(reference), _meant(answer)
+    wanted, stated = meant(reference), meant(answer)
     if wanted is None:
         return None
     settled = None if stated is None else same(wanted, stated)
@@ -232,13 +229,6 @@ def _compared(reference: str, answer: str) -> bool | None:
         if one is not None and other is not None:
             return bool(same(meaning(one), meaning(other)))
     return settled
-
-
-@lru_cache(maxsize=8192)
-def _meant(text: str) -> Answer | None:
-    """The meaning of a text; a reference answer is asked for once per sample."""
-    answer = read(text)
-    return None if answer is None else meaning(answer)
 
 
 def _is_number(answer: Answer) -> bool:
@@ -284,9 +274,8 @@ def symbolic(reference: str, answer: str) -> bool | None:
 
 def _computed(text: str) -> bool:
     """Whether a text is a constant that `reading` computes, or is too large for anyone to."""
-    answer = read(text)
-    value = None if answer is None else meaning(answer)
-    if not isinstance(value, Number | Symbol | Apply) or variables(value):
+    value = meant(text)
+    if value is None or not is_expr(value) or variables(value):
         return False
     return not evaluated(value, 0, DIGITS).opaque
 

@@ -18,9 +18,17 @@ from latex2sympy2_extended import latex2sympy2
 from latex2sympy2_extended.latex2sympy2 import ConversionConfig, _Latex2Sympy
 from math_verify.grader import sympy_expr_eq
 
-from harness.graders.latex.grammar.parser import read
-from harness.graders.latex.meaning.canonical import meaning
-from harness.graders.latex.syntax import Apply, Expr, Named, Number, Quantity, Symbol, Unreadable
+from harness.graders.latex.grammar.parser import meant
+from harness.graders.latex.syntax import (
+    Apply,
+    Expr,
+    Number,
+    Symbol,
+    Unreadable,
+    is_expr,
+    unitless,
+    unnamed,
+)
 from harness.graders.latex.text.tokens import clean
 
 
@@ -88,14 +96,12 @@ _WORDS = re.compile(
 
 def _expression(text: str) -> Any:
     """The sympy object of a text that `latex.grammar` reads as one expression, or None."""
-    answer = read(text)
+    answer = meant(text)
     if answer is None:
         return None
-    meant = meaning(answer)
-    value = meant.value if isinstance(meant, Named) else meant
-    value = value.value if isinstance(value, Quantity) else value
+    value = unitless(unnamed(answer))
     try:
-        return convert(value) if isinstance(value, Number | Symbol | Apply) else None
+        return convert(value) if is_expr(value) else None
     except Unreadable:
         return None
 

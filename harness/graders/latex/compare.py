@@ -33,6 +33,8 @@ from harness.graders.latex.syntax import (
     Restated,
     Symbol,
     is_expr,
+    unitless,
+    unnamed,
     variables,
     walk,
 )
@@ -132,8 +134,8 @@ def _same_named(one: Answer, other: Answer, exact: bool) -> Sameness:
     if exact:
         return False
     return same(
-        one.value if isinstance(one, Named) else one,
-        other.value if isinstance(other, Named) else other,
+        unnamed(one),
+        unnamed(other),
     )
 
 
@@ -152,8 +154,8 @@ def _same_quantity(one: Answer, other: Answer, exact: bool) -> Sameness:
         if exact:
             return False
         bare = same(
-            one.value if isinstance(one, Quantity) else one,
-            other.value if isinstance(other, Quantity) else other,
+            unitless(one),
+            unitless(other),
         )
         return bare or _same_with_letter(one, other) or _same_with_letter(other, one) or bare
     kind, factor = units.in_base(one.unit)
@@ -221,7 +223,7 @@ def _same_solutions(one: Collection, other: Collection, exact: bool) -> Sameness
         return _pairwise(sorted(one.items, key=str), sorted(other.items, key=str), exact)
     if exact or other.kind != "list" or any(isinstance(item, Named) for item in other.items):
         return False
-    written = [item.value if isinstance(item, Named) else item for item in one.items]
+    written = [unnamed(item) for item in one.items]
     return _either(_pairwise(order, other.items, False) for order in (by_name(one), written))
 
 

@@ -21,10 +21,11 @@ from harness.graders.latex.syntax import (
     Expr,
     Named,
     Number,
-    Quantity,
     Relation,
     Symbol,
     is_expr,
+    unitless,
+    unnamed,
     variables,
     walk,
 )
@@ -75,7 +76,7 @@ def stated_number(text: str) -> Answer | None:
         value = _of_relation(answer, applied=_APPLIED.search(text) is not None)
     elif isinstance(answer, Collection):
         value = _derived(answer)
-    bare = value.value if isinstance(value, Named) else value
+    bare = None if value is None else unnamed(value)
     return value if bare is not None and is_number(bare) else None
 
 
@@ -194,5 +195,5 @@ def _residue(answer: Answer) -> Expr | None:
 
 def is_number(answer: Answer) -> bool:
     """Whether an answer is one constant, with or without a unit."""
-    bare = answer.value if isinstance(answer, Quantity) else answer
+    bare = unitless(answer)
     return is_expr(bare) and not variables(bare)

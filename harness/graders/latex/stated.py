@@ -7,14 +7,13 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from harness.graders.latex.meaning.canonical import meaning
+from harness.graders.latex.meaning.side_conditions import percent_as_number
 from harness.graders.latex.syntax import (
     Answer,
-    Apply,
     Clock,
     Named,
     Number,
     Qualified,
-    Quantity,
     Relation,
     Restated,
     is_expr,
@@ -87,12 +86,7 @@ def same_restated(one: Answer, other: Answer, exact: bool, same: Same) -> Samene
 
 def _agree(answer: Restated, same: Same) -> Sameness:
     """Whether both statements of a value are the same, a percentage being its decimal."""
-    first, last = (
-        Apply("percent", (each.value,))
-        if isinstance(each, Quantity) and each.unit == "percent"
-        else each
-        for each in (answer.first, answer.last)
-    )
+    first, last = percent_as_number(answer.first), percent_as_number(answer.last)
     return same(first, last) or (is_expr(first) and is_expr(last) and rounds(first, last))
 
 

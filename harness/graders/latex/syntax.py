@@ -165,6 +165,16 @@ def variables(expr: Expr) -> set[str]:
     return {node.name for node in walk(expr) if isinstance(node, Symbol)} - CONSTANTS
 
 
+def unnamed(answer: Answer) -> Answer:
+    """The value of an answer without its name: 5 in `x = 5`."""
+    return answer.value if isinstance(answer, Named) else answer
+
+
+def unitless(answer: Answer) -> Answer:
+    """The value of an answer without its unit: 5 in `5 cm`."""
+    return answer.value if isinstance(answer, Quantity) else answer
+
+
 def children(answer: Answer) -> Iterable[Answer]:
     """What an answer is directly built of."""
     match answer:

@@ -11,6 +11,7 @@ from harness.graders.latex.grammar.groups import Groups
 from harness.graders.latex.grammar.qualifiers import qualified
 from harness.graders.latex.grammar.set_words import said_set
 from harness.graders.latex.grammar.words import words
+from harness.graders.latex.meaning.canonical import meaning
 from harness.graders.latex.meaning.sequences import ELLIPSIS
 from harness.graders.latex.syntax import (
     Answer,
@@ -61,6 +62,13 @@ def read(text: str, *, split_groups: bool = False) -> Answer | None:
             return qualified(cleaned, lambda part: parse(part, split_groups=split_groups))
     except (Unreadable, RecursionError):
         return None
+
+
+@lru_cache(maxsize=8192)
+def meant(text: str) -> Answer | None:
+    """The meaning of a text, or None where it cannot be read; a reference is asked for once per sample."""
+    answer = read(text)
+    return None if answer is None else meaning(answer)
 
 
 def parse(text: str, *, split_groups: bool = False) -> Answer:

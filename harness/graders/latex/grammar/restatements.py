@@ -7,7 +7,14 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from harness.graders.latex.meaning.canonical import meaning
-from harness.graders.latex.syntax import Answer, Named, Number, Quantity, is_expr, variables
+from harness.graders.latex.syntax import (
+    Answer,
+    Number,
+    Quantity,
+    is_expr,
+    unnamed,
+    variables,
+)
 from harness.graders.latex.values.equality import rounds
 from harness.graders.latex.values.evaluate import DIGITS, evaluated
 
@@ -50,7 +57,7 @@ def written_out(text: str, parse: Parse) -> Answer | None:
     value, digits = found["value"] or found["before"], found["first"] or found["last"]
     answer = parsed(value, parse)
     meant = meaning(answer)
-    number = meant.value if isinstance(meant, Named) else meant
+    number = unnamed(meant)
     shown = parse(digits)
     return answer if is_expr(number) and is_expr(shown) and rounds(shown, number) else None
 
@@ -92,7 +99,7 @@ def _agree(one: Answer, other: Answer, *, nearly: bool) -> bool:
 
 def _number(answer: Answer) -> tuple[float, int] | None:
     """(value, digits after the point) of a real number, a percentage being its decimal."""
-    answer = answer.value if isinstance(answer, Named) else answer
+    answer = unnamed(answer)
     share, more = (1.0, 0)
     if isinstance(answer, Quantity):
         share, more = (0.01, 2) if answer.unit == "percent" else (1.0, 0)

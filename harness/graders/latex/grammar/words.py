@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from harness.graders.latex.syntax import Answer, Clock, Number, Quantity, Symbol
+from harness.graders.latex.syntax import (
+    Answer,
+    Clock,
+    Number,
+    Quantity,
+    Symbol,
+    unitless,
+)
 from harness.graders.latex.text import units
 from harness.graders.latex.text.vocabulary import FUNCTIONS, names
 
@@ -54,8 +61,7 @@ def words(text: str) -> Answer | None:
 
 def _says(counted: Answer | None, number: int) -> bool:
     """Whether words are the number that stands in digits behind them: "three (3)", "three apples (3)"."""
-    value = counted.value if isinstance(counted, Quantity) else counted
-    return value is None or value == Number(Fraction(number))
+    return counted is None or unitless(counted) == Number(Fraction(number))
 
 
 _SAYS = re.compile(

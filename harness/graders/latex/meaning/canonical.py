@@ -46,6 +46,7 @@ from harness.graders.latex.syntax import (
     Restated,
     Symbol,
     is_expr,
+    unitless,
     variables,
     walk,
 )
@@ -252,14 +253,14 @@ def _equation(answer: Relation) -> Answer:
         return Relation(tuple(meaning(side) for side in answer.sides), answer.operators)
     first, last = answer.sides[0], meaning(answer.sides[-1])
     if isinstance(last, Quantity) and len(answer.sides) == 2:
-        before = first.value if isinstance(first, Quantity) else first
+        before = unitless(first)
         if is_expr(before) and not variables(before):
             return Restated(meaning(first), last)
     if not is_expr(first):
         return last
     if isinstance(first, Symbol) and _MARK.match(first.name):
         return last
-    if is_name(first) and not (_is(last) and is_name(last) and not is_name(first)):
+    if is_name(first):
         return Named(first, last)
     return _expressions_equated(first, last)
 
@@ -275,10 +276,6 @@ def _expressions_equated(first: Expr, last: Answer) -> Answer:
     if constant and not any(isinstance(node, Number) for node in walk(first)):
         return Named(first, last)
     return Relation((first, last), ("=",))
-
-
-def _is(answer: Answer) -> bool:
-    return is_expr(answer)
 
 
 def is_name(answer: Answer) -> bool:
@@ -316,4 +313,4 @@ def _interval(answer: Relation) -> Answer:
 
 
 def _constant(answer: Answer) -> bool:
-    return isinstance(answer, Number | Symbol | Apply) and not (variables(answer) - {"oo"})
+    return is_expr(answer) and not (variables(answer) - {"oo"})

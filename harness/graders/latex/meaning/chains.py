@@ -14,6 +14,7 @@ from harness.graders.latex.syntax import (
     Quantity,
     Symbol,
     is_expr,
+    unitless,
     variables,
     walk,
 )
@@ -42,7 +43,7 @@ def contradicts(sides: Sequence[Answer]) -> bool:
 
 
 def _is_constant(side: Answer) -> bool:
-    value = side.value if isinstance(side, Quantity) else side
+    value = unitless(side)
     if not is_expr(value) or isinstance(value, Symbol) or variables(value):
         return False
     for node in walk(value):

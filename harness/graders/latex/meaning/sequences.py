@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from harness.graders.latex.syntax import Answer, Collection, Named, Number, Symbol
+from harness.graders.latex.syntax import (
+    Answer,
+    Collection,
+    Number,
+    Symbol,
+    unnamed,
+)
 
 ELLIPSIS = Symbol("...")
 _MOST_ELEMENTS = 100
@@ -18,7 +24,7 @@ def sequence(items: Sequence[Answer]) -> Answer:
     A finite one of numbers is the list of its elements; one without an end ends in the ellipsis.
     """
     first = items[0]
-    written = (first.value if isinstance(first, Named) else first, *items[1:])
+    written = (unnamed(first), *items[1:])
     at = written.index(ELLIPSIS) if ELLIPSIS in written else -1
     before, after = written[:at], written[at + 1 :]
     start = [item.value for item in before if isinstance(item, Number)]

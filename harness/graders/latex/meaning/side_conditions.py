@@ -15,6 +15,7 @@ from harness.graders.latex.syntax import (
     Relation,
     Symbol,
     is_expr,
+    unnamed,
     variables,
 )
 from harness.graders.latex.values.equality import same_expr
@@ -23,7 +24,7 @@ from harness.graders.latex.values.equality import same_expr
 def restricted(items: list[Answer]) -> Answer | None:
     """The first item under the conditions that the others are: `2^{n-1}, n >= 1`; None for a list."""
     value, *conditions = items
-    bare = value.value if isinstance(value, Named) else value
+    bare = unnamed(value)
     if not is_expr(bare) or not (free := variables(bare)):
         return None
     if _is_range(conditions, free):
@@ -56,14 +57,16 @@ def _is_range(items: list[Answer], free: set[str]) -> bool:
     return named and all(is_expr(item) for item in (first.value, *others))
 
 
+def percent_as_number(answer: Answer) -> Answer:
+    """A percentage as its decimal: 0.6 for `60%`; any other answer as it is."""
+    if isinstance(answer, Quantity) and answer.unit == "percent":
+        return Apply("percent", (answer.value,))
+    return answer
+
+
 def restates(one: Answer, other: Answer) -> bool:
     """Whether both are one constant, a percentage being its decimal: `1/3 or 33 1/3 %`."""
-    first, second = (
-        Apply("percent", (item.value,))
-        if isinstance(item, Quantity) and item.unit == "percent"
-        else item
-        for item in (one, other)
-    )
+    first, second = percent_as_number(one), percent_as_number(other)
     if not is_expr(first) or not is_expr(second) or variables(first) or variables(second):
         return False
     return same_expr(first, second, exact=True) is True
