@@ -133,14 +133,11 @@ def _same_named(one: Answer, other: Answer, exact: bool) -> Sameness:
         return _same_relations(_as_relation(one), _as_relation(other), exact)
     if exact:
         return False
-    return same(
-        unnamed(one),
-        unnamed(other),
-    )
+    return same(unnamed(one), unnamed(other))
 
 
 def _has_variables(answer: Answer) -> bool:
-    return isinstance(answer, Number | Symbol | Apply) and bool(variables(answer))
+    return is_expr(answer) and bool(variables(answer))
 
 
 def _as_relation(answer: Named | Relation) -> Relation:
@@ -153,10 +150,7 @@ def _same_quantity(one: Answer, other: Answer, exact: bool) -> Sameness:
     if not (isinstance(one, Quantity) and isinstance(other, Quantity)):
         if exact:
             return False
-        bare = same(
-            unitless(one),
-            unitless(other),
-        )
+        bare = same(unitless(one), unitless(other))
         return bare or _same_with_letter(one, other) or _same_with_letter(other, one) or bare
     kind, factor = units.in_base(one.unit)
     other_kind, other_factor = units.in_base(other.unit)

@@ -45,13 +45,13 @@ def need_expr(answer: Answer) -> Expr:
         return Apply(_MARKED[answer.unit], (answer.value,))
     if isinstance(answer, Collection) and answer.kind == "set" and len(answer.items) == 1:
         return need_expr(answer.items[0])
-    if not isinstance(answer, Number | Symbol | Apply):
+    if not is_expr(answer):
         raise Unreadable("a tuple or the like inside an expression")
     return answer
 
 
 def _quotient(upper: Answer, inverse: Apply) -> Answer:
-    if isinstance(upper, Number | Symbol | Apply):
+    if is_expr(upper):
         return Apply("div", (upper, inverse.args[1]))
     return multiply([inverse, upper])
 

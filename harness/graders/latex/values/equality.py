@@ -6,7 +6,16 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 
-from harness.graders.latex.syntax import Answer, Apply, Expr, Number, Symbol, variables, walk
+from harness.graders.latex.syntax import (
+    Answer,
+    Apply,
+    Expr,
+    Number,
+    Symbol,
+    is_expr,
+    variables,
+    walk,
+)
 from harness.graders.latex.values.evaluate import (
     DIGITS,
     INSIDE,
@@ -197,7 +206,7 @@ def _magnitudes(one: Value, other: Value, digits: int) -> tuple[float, float]:
 
 def approximates(decimal: Answer, exact: Answer) -> bool:
     """Whether `decimal` is a literal of enough places for `exact`, which has no finite decimal."""
-    if not (isinstance(decimal, Number) and isinstance(exact, Number | Symbol | Apply)):
+    if not (isinstance(decimal, Number) and is_expr(exact)):
         return False
     if variables(exact):
         return False

@@ -30,7 +30,7 @@ def add(terms: Sequence[Answer]) -> Answer:
     """
     if len(terms) == 1:
         return terms[0]
-    exprs = [term for term in terms if isinstance(term, Number | Symbol | Apply)]
+    exprs = [term for term in terms if is_expr(term)]
     if len(exprs) == len(terms):
         return Apply("add", tuple(exprs))
     matrices = [term for term in terms if isinstance(term, Matrix)]
@@ -51,7 +51,7 @@ def multiply(factors: Sequence[Answer]) -> Answer:
     Raises:
         Unreadable: matrices that do not fit, or anything else.
     """
-    exprs = [factor for factor in factors if isinstance(factor, Number | Symbol | Apply)]
+    exprs = [factor for factor in factors if is_expr(factor)]
     if len(exprs) == len(factors):
         return exprs[0] if len(exprs) == 1 else Apply("mul", tuple(exprs))
     matrices = [factor for factor in factors if isinstance(factor, Matrix)]
