@@ -18,6 +18,7 @@ from harness.stats.intervals import (
     problems_interval,
     sampling_error,
     sampling_interval,
+    score_interval,
 )
 from harness.stats.metrics import tally_problem
 from harness.stats.scores import (
@@ -259,7 +260,11 @@ def _score(
         n=sum(verdicts.values()),
         k=k,
         verdicts=dict(sorted(verdicts.items())),
-        interval_sampling=_ends(sampling_interval(values, variances, trials)),
+        interval_sampling=_ends(
+            score_interval(usable)
+            if metric.k == 1 and not metric.votes
+            else sampling_interval(values, variances, trials)
+        ),
         interval_problems=_ends(problems_interval(values)),
         of_problems=len(tallies),
         ragged=any(tally.n < k for tally in tallies),

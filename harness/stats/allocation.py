@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from harness.stats.power import fit_rates
+from harness.stats.rates import posterior_variances
 from harness.types import Tally
 
 FLOOR = 2
@@ -23,7 +23,7 @@ FLOOR = 2
 
 
 def uniform(ids: Mapping[str, object] | list[str], k: int) -> dict[str, int]:
-    """k samples of every problem."""
+    """K samples of every problem."""
     return dict.fromkeys(ids, k)
 
 
@@ -42,7 +42,7 @@ def neyman(history: Mapping[str, Tally], total: int, *, floor: int = FLOOR) -> d
         raise ValueError(f"{total} samples are fewer than {floor} for each of {len(history)}")
     if any(not tally.n for tally in history.values()):
         raise ValueError("a problem without samples says nothing about its rate")
-    deviations = {id: math.sqrt(v) for id, v in variances(history).items()}
+    deviations = {id: math.sqrt(v) for id, v in posterior_variances(history).items()}
     found = dict.fromkeys(history, floor)
     free = set(history)
     # A problem whose share is below the floor keeps the floor, and the others share what is left.
@@ -61,16 +61,6 @@ def neyman(history: Mapping[str, Tally], total: int, *, floor: int = FLOOR) -> d
     return found
 
 
-def variances(history: Mapping[str, Tally]) -> dict[str, float]:
-    """E[p(1-p)] of each problem, over its posterior under a Beta distribution fitted to all."""
-    prior = fit_rates(list(history.values()))
-    found = {}
-    for id, tally in history.items():
-        a, b = prior.a + tally.correct, prior.b + tally.n - tally.correct
-        found[id] = a * b / ((a + b) * (a + b + 1))
-    return found
-
-
 def counts_at(allocation: Mapping[str, int], share: float) -> dict[str, int]:
     """Samples of each problem up to an interim analysis.
 
@@ -79,6 +69,6 @@ def counts_at(allocation: Mapping[str, int], share: float) -> dict[str, int]:
         share: of the samples, above 0 and up to 1.
 
     Returns:
-        At least two where a problem has as many, and never more than the problem's own.
+        At least one, and never more than the problem's own.
     """
-    return {id: max(min(FLOOR, n), math.ceil(round(share * n, 9))) for id, n in allocation.items()}
+    return {id: max(1, math.ceil(round(share * n, 9))) for id, n in allocation.items()}

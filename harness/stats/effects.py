@@ -21,13 +21,12 @@ from harness.stats.intervals import (
     rate,
     rate_variances,
     sampling_error,
-    sampling_interval,
-    satterthwaite,
-    student,
+    score_interval,
     variance_of_mean,
 )
 from harness.stats.metrics import tallies
 from harness.stats.paired_test import Difference, compare
+from harness.stats.student import satterthwaite, student
 from harness.types import Grade, Sample, Tally, Verdict
 
 Source = Literal["base", "sampled", "stored"]
@@ -207,7 +206,7 @@ def measure(
         score=mean(rates),
         se_sampling=sampling_error(variances),
         se_problems=problems_error(rates),
-        interval_sampling=sampling_interval(rates, variances, trials),
+        interval_sampling=score_interval(by_problem),
         interval_problems=problems_interval(rates),
         truncated_share=sum(outcome.capped for outcome in found) / len(found),
         mean_tokens=mean(lengths) if lengths else None,

@@ -1,36 +1,44 @@
 """The gate's rule: from paired differences to a verdict per task, and one for the run. Pure.
 
-Per task, one-sided at 5 % and with Holm's correction over the tasks:
+Per task:
 
-- *regression* when the drop is significant by the sampling error, since the protocol is fixed; by the
-  exact sign-flip over problems where a run has one sample per problem;
-- else *no regression* when the lower 95 % bound of new - base is above -margin, or the power to see
-  a drop of margin is at least 0.8;
-- else *underpowered*.
+- *regression* when the drop is significant by the sampling error, since the protocol is fixed:
+  one-sided at 5 % over all tasks together;
+- else *no regression* when a drop of the margin is excluded: one-sided at 5 %, with the variance that a
+  drop of the margin implies;
+- else *underpowered*: neither is shown.
+
+The 5 % are shared out so that a stop and a later comparison agree: a task whose sampling stopped early
+keeps the level that its boundary was made for and the verdict that it stopped with; Holm's
+correction (1979) runs over the others, at the level that is left.
 
 A significant rise is no regression but is reported: a broken extractor raises scores too. Power is
-computed at the level that Holm's correction leaves a task in the worst case.
+computed at the level that the correction leaves a task in the worst case.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from harness.errors import Incomplete
+from harness.stats.allocation import uniform
+from harness.stats.design import Design
 from harness.stats.intervals import rate
 from harness.stats.paired_test import Difference, compare, holm
 from harness.stats.power import (
     ALPHA,
+    MOST,
     POWER,
     detectable_drop,
     k_needed,
-    posterior_rates,
     power_at,
     problems_needed,
-    samples_per_problem,
 )
-from harness.stats.sequential import Decision, Design, InterimAnalysis, Stopping, analyse
+from harness.stats.rates import posterior_rates, samples_per_problem
+from harness.stats.sequential import analyse
+from harness.stats.stopping import Decision, InterimAnalysis, Stopping
 from harness.types import Tally
 
 EXIT_CODES: Mapping[Decision, int] = {"regression": 1, "no regression": 0, "underpowered": 5}
@@ -39,23 +47,30 @@ _ORDER: tuple[Decision, ...] = ("regression", "underpowered", "no regression")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One task of two runs: each problem's graded samples on both sides."""
+    """One task of two runs: each problem's graded samples on both sides.
+
+    `stopping` is the sequential test that ended the sampling of the new run, and `allocation` the
+    samples per problem that it would have drawn otherwise; None where their number was fixed.
+    """
 
     task: str
     base: Mapping[str, Tally]
     new: Mapping[str, Tally]
     stopping: Stopping | None = None
+    allocation: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
     """The verdict on one task, with what it rests on.
 
-    `p_drop` and `p_rise` are Holm-adjusted. `detectable` is the smallest drop seen with power 0.8,
-    None where there is none; `power` the chance of seeing a drop of the margin. `lower` is the
-    one-sided 95 % bound that the rule goes by. `k_needed` and `problems_needed` would see the
-    margin; None where the power is there, or where none in reason does. `analysis` is set where
-    sampling stopped early: detectable drop and power are then those of a fixed number of samples.
+    `p_drop` and `p_rise` are adjusted for the tasks: significant at `alpha` and below. `detectable`
+    is the smallest drop seen with power 0.8, None where there is none; `power` the chance of seeing a
+    drop of the margin. `lower` is the one-sided 95 % bound that the rule goes by. `k_needed` and
+    `problems_needed` would decide: they would see the margin with power 0.8, or, where that is
+    there, exclude it at the difference found; None where the verdict is no "underpowered", or where no
+    number in reason does. `analysis` is set where sampling stopped early: detectable drop and power
+    are then those of a fixed number of samples.
     """
 
     task: str
@@ -64,6 +79,7 @@ class Ruling:
     rise: bool
     p_drop: float
     p_rise: float
+    alpha: float
     lower: float
     margin: float
     detectable: float | None
@@ -172,15 +188,17 @@ class Comparison:
 def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -> list[Ruling]:
     """The verdicts on the tasks of one comparison, in their order.
 
+    Args:
+        cases: the tasks.
+        margin: the drop that "no regression" must exclude, as a share.
+        alpha: probability of a false alarm over all tasks.
+
     Raises:
         ValueError: a task without any problem that is graded on both sides.
     """
     differences = [compare(case.base, case.new) for case in cases]
     analyses = [_deciding_analysis(case, margin) for case in cases]
-    drops = holm([
-        difference.p_drop if analysis is None else analysis.p_drop
-        for difference, analysis in zip(differences, analyses, strict=True)
-    ])  # fmt: skip
+    drops = _adjusted(cases, differences, analyses, alpha)
     rises = holm([difference.p_rise for difference in differences])
     return [
         _ruling(case, difference, analysis, p_drop=p_drop, p_rise=p_rise,
@@ -189,6 +207,27 @@ def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -
             cases, differences, analyses, drops, rises, strict=True
         )
     ]  # fmt: skip
+
+
+def _adjusted(
+    cases: Sequence[Case],
+    differences: Sequence[Difference],
+    analyses: Sequence[InterimAnalysis | None],
+    alpha: float,
+) -> list[float]:
+    """The p-values of a drop, adjusted so that alpha is the level of each; see the module's text."""
+    own = [case.stopping.alpha if case.stopping and found else None
+           for case, found in zip(cases, analyses, strict=True)]  # fmt: skip
+    left = max(alpha - math.fsum(level for level in own if level), alpha * 1e-6)
+    fixed = [place for place, level in enumerate(own) if level is None]
+    corrected = dict(zip(fixed, holm([differences[i].p_drop for i in fixed]), strict=True))
+    found = []
+    for place, (level, analysis) in enumerate(zip(own, analyses, strict=True)):
+        if level is None or analysis is None:
+            found.append(min(1.0, corrected[place] * alpha / left))
+        else:
+            found.append(min(1.0, analysis.p_drop * alpha / level))
+    return found
 
 
 def overall(rulings: Sequence[Ruling]) -> Decision:
@@ -203,8 +242,11 @@ def _deciding_analysis(case: Case, margin: float) -> InterimAnalysis | None:
     if stopping is None:
         return None
     shared = {id: tally for id, tally in case.base.items() if id in case.new}
-    design = Design.against(shared, stopping.k, margin=margin, alpha=stopping.alpha)
-    return analyse(design, shared, case.new, stopping.round)
+    allocation = case.allocation or uniform(list(shared), stopping.k)
+    design = Design.against(
+        shared, allocation, margin=margin, alpha=stopping.alpha, shares=stopping.shares
+    )
+    return analyse(design, shared, case.new, min(stopping.stage, len(design.shares)))
 
 
 def _ruling(
@@ -224,20 +266,24 @@ def _ruling(
         max(1, round(samples_per_problem([side[id] for id in shared])))
         for side in (case.base, case.new)
     )
-    if difference.test == "sign-flip" and min(k_base, k_new) > 1:
-        k_base = k_new = 1  # a few problems with one sample decide which test is used
     level = alpha / n_tasks
     power = power_at(rates, k_base, k_new, margin, alpha=level)
     lower = difference.lower if analysis is None else analysis.low
     verdict: Decision = "underpowered"
-    if p_drop <= alpha:
+    if analysis is not None:
+        verdict = analysis.decision or "underpowered"
+    elif p_drop <= alpha:
         verdict = "regression"
-    elif analysis is not None:
-        verdict = "no regression" if analysis.decision == "no regression" else "underpowered"
-    elif lower > -margin or power >= POWER:
+    elif lower > -margin:
         verdict = "no regression"
-    able = power >= POWER
     detectable = detectable_drop(rates, k_base, k_new, alpha=level)
+    k = problems = None
+    if verdict == "underpowered" and power < POWER:
+        k = k_needed(rates, margin, alpha=level)
+        problems = problems_needed(rates, k_base, k_new, margin, alpha=level)
+    elif verdict == "underpowered" and difference.value > -margin:
+        times = ((difference.value - lower) / (difference.value + margin)) ** 2
+        k, problems = math.ceil(max(k_base, k_new) * times), math.ceil(len(shared) * times)
     return Ruling(
         task=case.task,
         difference=difference,
@@ -245,15 +291,14 @@ def _ruling(
         rise=p_rise <= alpha,
         p_drop=p_drop,
         p_rise=p_rise,
+        alpha=alpha,
         lower=lower,
         margin=margin,
         detectable=detectable if detectable < float(rates.mean()) else None,
         power=power,
         k_base=k_base,
         k_new=k_new,
-        k_needed=None if able else k_needed(rates, margin, alpha=level),
-        problems_needed=(
-            None if able else problems_needed(rates, k_base, k_new, margin, alpha=level)
-        ),
+        k_needed=k if k is None or k <= MOST else None,
+        problems_needed=problems,
         analysis=analysis,
     )

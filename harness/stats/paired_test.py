@@ -2,10 +2,13 @@
 
 The protocol is fixed, so the question of a gate is the sampling one: would the same two models differ
 again on these very problems? Its test holds each problem's pooled number of right samples fixed
-and asks how the draws could have fallen to the two runs (Mantel and Haenszel 1959, as an exact
-test): it needs no variance estimate, and keeps its level with few samples and at rates of 0 and 1.
-Where a run has one sample per problem, problems take the place of samples: each difference could as
-well have had the other sign (Fisher 1935).
+and asks how the draws could have fallen to the two runs (Mantel and Haenszel 1959): it needs no
+variance estimate, holds for any numbers of samples on either side, one included, and keeps its level
+at rates of 0 and 1. Its p-values are mid-p ones (Lancaster 1961): an outcome exactly as far as the one
+seen counts half, since the whole of it makes a test on few samples reject far below its level.
+
+The sign-flip test (Fisher 1935) takes problems in place of samples: each problem's difference could as
+well have had the other sign. It asks about other problems, and is printed beside the other by name.
 """
 
 from __future__ import annotations
@@ -14,18 +17,18 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.stats.intervals import (
     Interval,
+    difference_bound,
+    difference_interval,
     mean,
+    problems_difference,
     problems_error,
     rate,
     rate_variances,
     sampling_error,
-    sampling_interval,
-    satterthwaite,
-    student,
 )
 from harness.types import Tally
 
@@ -33,25 +36,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-TestName = Literal["samples", "sign-flip"]
-"""The test of a gate: over samples, or over problems where a run has one sample each."""
-
-_LATTICE = 1 << 18  # points up to which a permutation distribution is computed exactly
-_DRAWS = 20_000  # else this many seeded permutations: a p-value of 0.05 is good to 0.0015
-_SEED = 20_240_817  # permutations are the same in every comparison of the same counts
-_TWO_SIDED, _ONE_SIDED = 0.95, 0.9  # a bound with 5 % on its side is an end of a 90 % interval
-_LEAST = 0.2  # the least that the largest difference over problems is taken to be
-_FEW = 8.0  # degrees of freedom below which a variance estimate is little to go by
+_LATTICE = 1 << 18  # points up to which a distribution is computed on its own lattice
+_CELLS = 1 << 15  # else on this many cells
+_DRAWS = 20_000  # seeded sign flips: a p-value of 0.05 is good to 0.0015
+_SEED = 20_240_817  # flips are the same in every comparison of the same counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """New minus base, paired by problem; rates and differences as shares.
 
-    `p_drop` and `p_rise` are one-sided and by `test`; `p_sign_flip` is two-sided and over
-    problems. Errors and intervals are None where they cannot be estimated (one sample, one
-    problem). Intervals are two-sided at 95 %; `lower` is the one-sided 95 % bound by the error
-    that the test goes by, -1 where there is none.
+    `p_drop` and `p_rise` are one-sided mid-p values over samples; `p_sign_flip` is two-sided and over
+    problems. `se_sampling` is None where a run has one sample of a problem, which leaves its variance
+    unknown; its interval then is the widest that the rates allow. Those over problems are None for
+    one problem. Intervals are two-sided at 95 %; `lower` is the one-sided 95 % bound by the sampling
+    error.
     """
 
     value: float
@@ -60,19 +59,12 @@ class Difference:
     n_problems: int
     se_sampling: float | None
     se_problems: float | None
-    interval_sampling: Interval | None
+    interval_sampling: Interval
     interval_problems: Interval | None
-    test: TestName
     p_drop: float
     p_rise: float
     p_sign_flip: float
     lower: float
-
-    @property
-    def interval(self) -> Interval:
-        """That of the sampling error; over problems where a run has one sample per problem."""
-        found = self.interval_sampling or self.interval_problems
-        return found or Interval(-1.0, 1.0)
 
 
 def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
@@ -90,16 +82,8 @@ def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
         raise ValueError("no problem has a graded sample on both sides")
     old, now = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     changes = [rate(after) - rate(before) for before, after in pairs]
-    single = min(t.n for pair in pairs for t in pair) == 1
-    variances = [*rate_variances(old), *rate_variances(now)]
-    error = None if single else sampling_error(variances)
-    flips = sign_flip(changes)
-    drop, rise = flips if single else stratified(old, now)
-    bound = (
-        _problems_interval(changes, _ONE_SIDED)
-        if single
-        else _sampling_interval(old, now, _ONE_SIDED)
-    )
+    error = sampling_error([*rate_variances(old), *rate_variances(now)])
+    drop, rise = stratified(old, now)
     return Difference(
         value=mean(changes),
         base=mean([rate(t) for t in old]),
@@ -107,13 +91,12 @@ def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
         n_problems=len(pairs),
         se_sampling=None if error is None else 2 * error,  # the mean is over m, not over 2m
         se_problems=problems_error(changes),
-        interval_sampling=None if single else _sampling_interval(old, now, _TWO_SIDED),
-        interval_problems=_problems_interval(changes, _TWO_SIDED),
-        test="sign-flip" if single else "samples",
+        interval_sampling=difference_interval(old, now),
+        interval_problems=problems_difference(changes),
         p_drop=drop,
         p_rise=rise,
-        p_sign_flip=min(1.0, 2 * min(flips)),
-        lower=bound.low if bound else -1.0,
+        p_sign_flip=min(1.0, 2 * min(sign_flip(changes))),
+        lower=difference_bound(old, now),
     )
 
 
@@ -128,33 +111,34 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def stratified(base: Sequence[Tally], new: Sequence[Tally]) -> tuple[float, float]:
-    """One-sided p-values (drop, rise) of the exact Mantel-Haenszel test (1959), stratified by problem.
+    """One-sided mid-p values (drop, rise) of the Mantel-Haenszel test (1959), stratified by problem.
 
     Given each problem's pooled correct samples, those of the new run are hypergeometric. Exact where
-    every problem has the same number of samples; else by seeded permutations.
+    every problem has the same number of samples; else the shares are laid on 32,768 cells.
 
     Args:
         base: each problem's samples in the base.
         new: those in the new run, in the same order of problems.
     """
-    import numpy as np
-
     sizes = {(b.n, t.n) for b, t in zip(base, new, strict=True)}
-    if len(sizes) == 1:
-        (n_base, n_new), *_ = sizes
-        if len(base) * n_new < _LATTICE:
-            pooled = Counter(b.correct + t.correct for b, t in zip(base, new, strict=True))
-            chances = _sum_of_hypergeometrics(pooled, n_base, n_new, len(base) * n_new + 1)
-            seen = sum(t.correct for t in new)
-            return _clip(chances[: seen + 1].sum()), _clip(chances[seen:].sum())
-    random = np.random.default_rng(_SEED)
-    totals, observed = np.zeros(_DRAWS), 0.0
-    for b, t in zip(base, new, strict=True):
-        right = b.correct + t.correct
-        drawn = random.hypergeometric(right, b.n + t.n - right, t.n, size=_DRAWS)
-        totals += drawn / t.n - (right - drawn) / b.n
-        observed += rate(t) - rate(b)
-    return _tails(totals, observed)
+    pooled = Counter((b.n, t.n, b.correct + t.correct) for b, t in zip(base, new, strict=True))
+    moving = {key: count for key, count in pooled.items() if _reach(key)}
+    steps = {key: 1 / key[0] + 1 / key[1] for key in moving}  # of the difference, per right sample
+    reach = math.fsum(_reach(key) * steps[key] * count for key, count in moving.items())
+    if not moving:
+        return 0.5, 0.5
+    even = len(sizes) == 1 and reach / next(iter(steps.values())) < _LATTICE
+    cell = next(iter(steps.values())) if even else reach / _CELLS
+    lowest = math.fsum(
+        count * (_fewest(key) * steps[key] - key[2] / key[0]) for key, count in moving.items()
+    )
+    seen = math.fsum(
+        rate(t) - rate(b)
+        for b, t in zip(base, new, strict=True)
+        if (b.n, t.n, b.correct + t.correct) in moving
+    )
+    chances = _sum_of_hypergeometrics(moving, cell, round(reach / cell) + 1)
+    return _mid_tails(chances, (seen - lowest) / cell)
 
 
 def sign_flip(changes: Sequence[float]) -> tuple[float, float]:
@@ -182,18 +166,59 @@ def sign_flip(changes: Sequence[float]) -> tuple[float, float]:
     return _tails((2 * signs - 1) @ np.array(sizes), math.fsum(changes))
 
 
-def _sum_of_hypergeometrics(
-    pooled: Mapping[int, int], n_base: int, n_new: int, size: int
-) -> NDArray[np.float64]:
-    """Distribution of the new run's right samples, by multiplying characteristic functions."""
-    import numpy as np
-    from scipy import stats
+Stratum = tuple[int, int, int]
+"""Samples of the base, of the new run, and right ones of both, of one problem."""
 
-    spectrum = np.ones(size // 2 + 1, dtype=complex)
-    for right, count in pooled.items():
-        chances = stats.hypergeom.pmf(np.arange(n_new + 1), n_base + n_new, right, n_new)
-        spectrum *= np.fft.rfft(chances, size) ** count
-    return np.maximum(np.fft.irfft(spectrum, size), 0.0)
+
+def _fewest(key: Stratum) -> int:
+    """The least of the right samples that can be the new run's."""
+    return max(0, key[2] - key[0])
+
+
+def _reach(key: Stratum) -> int:
+    """How many further ones can be."""
+    return min(key[1], key[2]) - _fewest(key)
+
+
+def _sum_of_hypergeometrics(
+    strata: Mapping[Stratum, int], cell: float, size: int
+) -> NDArray[np.float64]:
+    """Distribution of the sum of shares above their least, by multiplying characteristic functions.
+
+    Args:
+        strata: how many problems there are of each kind.
+        cell: width of a cell. A step that falls between two is divided over both, so that the mean stays.
+        size: cells.
+    """
+    import numpy as np
+    from scipy import fft, stats
+
+    length = fft.next_fast_len(size + len(strata), real=True)
+    spectrum = np.ones(length // 2 + 1, dtype=complex)
+    for key, count in strata.items():
+        n_base, n_new, right = key
+        steps = np.arange(_reach(key) + 1)
+        chances = stats.hypergeom.pmf(_fewest(key) + steps, n_base + n_new, right, n_new)
+        places = steps * (1 / n_base + 1 / n_new) / cell
+        floors = np.floor(places + 1e-9).astype(int)
+        beyond = np.maximum(places - floors, 0.0)
+        laid = np.bincount(floors, chances * (1 - beyond), length)
+        laid += np.bincount(floors + 1, chances * beyond, length)
+        spectrum *= fft.rfft(laid) ** count
+    return np.maximum(fft.irfft(spectrum, length), 0.0)
+
+
+def _mid_tails(chances: NDArray[np.float64], place: float) -> tuple[float, float]:
+    """Probability of less than the cell at `place` and of more, each with half of the cell itself.
+
+    A place between two cells is taken from both in proportion.
+    """
+    import numpy as np
+
+    total = float(chances.sum())
+    middles = (np.cumsum(chances) - chances / 2) / total
+    found = float(np.interp(place, np.arange(len(chances)), middles))
+    return _clip(found), _clip(1 - found)
 
 
 def _common_scale(sizes: Sequence[float]) -> int | None:
@@ -218,49 +243,3 @@ def _tails(totals: NDArray[np.float64], observed: float) -> tuple[float, float]:
 
 def _clip(chance: float) -> float:
     return min(1.0, max(0.0, float(chance)))
-
-
-def _sampling_interval(
-    base: Sequence[Tally], new: Sequence[Tally], confidence: float
-) -> Interval | None:
-    """Student's interval with Satterthwaite's degrees of freedom.
-
-    Where few problems carry the variance (fewer than 8 degrees of freedom) the estimate is little
-    to go by, and the wider one of this and the interval made of the two runs' own (Zou and Donner
-    2008) counts: it covers up to 99 %.
-    """
-    sides = [([rate(t) for t in side], rate_variances(side), [t.n for t in side])
-             for side in (base, new)]  # fmt: skip
-    variances = [v or 0.0 for _, found, _ in sides for v in found]
-    freedom = satterthwaite(variances, [n for *_, trials in sides for n in trials])
-    error = math.sqrt(math.fsum(variances)) / len(base)
-    before, after = mean(sides[0][0]), mean(sides[1][0])
-    half = student(confidence, freedom) * error
-    plain = Interval(max(-1.0, after - before - half), min(1.0, after - before + half))
-    if error and freedom >= _FEW:
-        return plain
-    own = [sampling_interval(*side, confidence=confidence) for side in sides]
-    if own[0] is None or own[1] is None:
-        return None
-    low = math.hypot(after - own[1].low, own[0].high - before)
-    high = math.hypot(own[1].high - after, before - own[0].low)
-    return Interval(min(plain.low, after - before - low), max(plain.high, after - before + high))
-
-
-def _problems_interval(changes: Sequence[float], confidence: float) -> Interval | None:
-    """Student's interval, with half a problem more at the largest difference seen.
-
-    That is taken to be 20 points at least, and 100 where none is seen: the few problems that moved
-    may be missing from the sample. Without it 30 problems of which few differ are covered 69 to
-    93 % of the time; with it 93 to 98 %, and up to 100 % where hardly any problem can move or one
-    sample per problem leaves only whole differences.
-    """
-    m = len(changes)
-    if m < 2:
-        return None
-    centre = mean(changes)
-    seen = max(map(abs, changes))
-    largest = max(seen, _LEAST) if seen else 1.0
-    squares = math.fsum((change - centre) ** 2 for change in changes) + largest**2 / 2
-    half = student(confidence, m - 1) * math.sqrt(squares / (m - 1) / m)
-    return Interval(max(-1.0, centre - half), min(1.0, centre + half))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.stats.sequential import Stopping
+from harness.stats.stopping import Stopping
 from harness.types import Score
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from harness.errors import HarnessError, Incomplete, ProtocolMismatch
 from harness.stats.gate import Comparison, TaskComparison
 from harness.stats.scores import TaskScores
-from harness.stats.sequential import Decision
+from harness.stats.stopping import Decision
 from harness.storage.files import Json
 
 WithoutComparison = Literal["no baseline", "is the baseline", "not graded"]
@@ -124,7 +124,7 @@ class TaskResult:
         if self.comparison is None:
             return found
         ruling = self.comparison.ruling
-        low, high = ruling.difference.interval
+        low, high = ruling.difference.interval_sampling
         return replace(
             found,
             difference=ruling.difference.value,

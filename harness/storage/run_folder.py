@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, differences
 from harness.stats.scores import TaskScores
-from harness.stats.sequential import Stopping
+from harness.stats.stopping import Stopping
 from harness.storage.files import Json, decode, read_json, read_lines, write_json, write_lines
 from harness.storage.lock import FolderLock
 from harness.storage.manifest import Manifest, Start

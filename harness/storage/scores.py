@@ -13,9 +13,9 @@
  "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null,
  "unscored": 0}
 
-{"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05,
- "round": 5, "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
- "analyses": [{"round", "difference", "low", "p_drop", "decision", "score", "interval"}]}
+{"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05, "shares": [0.1, 0.2, 0.35, 0.6, 1.0],
+ "stage": 2, "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
+ "analyses": [{"stage", "difference", "low", "p_drop", "decision", "score", "interval"}]}
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from harness.stats.scores import (
     TaskScores,
     TokenLengths,
 )
-from harness.stats.sequential import InterimAnalysis, Stopping
+from harness.stats.stopping import InterimAnalysis, Stopping
 from harness.storage.files import Json, decode, read_json, write_json
 from harness.types import Score
 
@@ -114,9 +114,21 @@ def _pair(ends: Any) -> tuple[float, float]:
 
 
 def _stopping(row: Json) -> Stopping:
+    if "round" in row:  # as written when there was an analysis after every round
+        k = row["k"]
+        row = {
+            **{name: value for name, value in row.items() if name != "round"},
+            "shares": [number / k for number in range(1, k + 1)],
+            "stage": row["round"],
+            "analyses": [
+                {**{n: v for n, v in found.items() if n != "round"}, "stage": found["round"]}
+                for found in row["analyses"]
+            ],
+        }
     return Stopping(
         **{
             **row,
+            "shares": tuple(row["shares"]),
             "interval": _optional(row["interval"], _interval),
             "analyses": tuple(
                 InterimAnalysis(**{**analysis, "interval": _interval(analysis["interval"])})

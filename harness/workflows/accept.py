@@ -73,8 +73,8 @@ def what_is_missing(task: TaskFolder) -> str:
     if not task.has_scores():
         return "no scores.json, it was interrupted before it was scored"
     scores, stopping = task.scores(), task.stopping()
-    if stopping is not None and stopping.round < stopping.k:
-        return f"its sampling stopped early, after round {stopping.round} of {stopping.k}"
+    if stopping is not None and stopping.early:
+        return f"its sampling stopped early, at {stopping.share:.0%} of its samples"
     counts = {"pending": scores.pending, "ended in error": scores.errors}
     return ", ".join(f"{count:,} samples {what}" for what, count in counts.items() if count)
 

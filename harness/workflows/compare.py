@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -194,7 +195,8 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
     if stopping is not None and stopping.decision is None:
         stopping = None
     if stopping is not None:
-        now = [grade for grade in now if grade.index < stopping.round]
+        cap = math.ceil(stopping.share * stopping.k)
+        now = [grade for grade in now if grade.index < cap]
     case = Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
     if not case.base.keys() & case.new.keys():
         raise Incomplete(
@@ -220,14 +222,14 @@ def _task(
         notes.append(f"{unpaired} problems have graded samples in one run only and are left out")
     if case.stopping is not None:
         notes.append(
-            f"sampling of the new run stopped early, after round {case.stopping.round} of "
-            f"{case.stopping.k}; its test and bound hold at any round"
+            f"sampling of the new run stopped at {case.stopping.share:.0%} of its samples; its test "
+            "and bounds hold at any interim analysis"
         )
     stopped = pair[0].stopping()
     if stopped is not None and stopped.decision is not None:
         notes.append(
-            f"sampling of the base stopped early, after round {stopped.round} of "
-            f"{stopped.k}: its mean is biased towards the result that stopped it"
+            f"sampling of the base stopped at {stopped.share:.0%} of its samples: its mean is biased "
+            "towards the result that stopped it"
         )
     if scoring is not None:
         notes.append(f"compared by the verdicts of the scoring {scoring}")

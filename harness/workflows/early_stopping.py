@@ -15,9 +15,12 @@ from pathlib import Path
 from harness.errors import ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
 from harness.protocol import Protocol, differences
+from harness.stats.allocation import uniform
+from harness.stats.design import Design
 from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA
-from harness.stats.sequential import Design, Stopping, analyse
+from harness.stats.sequential import analyse
+from harness.stats.stopping import Stopping
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.scores import STOPPING, write_stopping
 from harness.types import Tally
@@ -140,10 +143,18 @@ class Rounds:
             # Bonferroni over the tasks: each stops by itself, at a time of its own. A task that
             # comes to be held later leaves the level of those that were begun as it was.
             record = run.folder.stopping() or Stopping(
-                base=str(base), k=run.sampling.k, margin=gate.margin, alpha=ALPHA / len(held)
+                base=str(base),
+                k=run.sampling.k,
+                margin=gate.margin,
+                alpha=ALPHA / len(held),
+                shares=tuple(r / run.sampling.k for r in range(1, run.sampling.k + 1)),
             )
             self._designs[name] = Design.against(
-                self._bases[name], record.k, margin=record.margin, alpha=record.alpha
+                self._bases[name],
+                uniform(list(self._bases[name]), record.k),
+                margin=record.margin,
+                alpha=record.alpha,
+                shares=record.shares,
             )
             self._records[name] = record
             write_stopping(run.folder.path, record)
@@ -166,7 +177,7 @@ class Rounds:
 def forget(folder: TaskFolder, k: int) -> None:
     """Remove the record of a task that now gets a fixed number of samples, more than it had."""
     record = folder.stopping()
-    if record is not None and k > record.round:
+    if record is not None and k > record.share * record.k:
         (folder.path / STOPPING).unlink()
 
 
@@ -177,9 +188,9 @@ def in_words(task: str, record: Stopping) -> str | None:
     last = record.analyses[-1]
     low, high = record.interval
     return (
-        f"{task}: {record.decision} after round {record.round} of {record.k} "
+        f"{task}: {record.decision} at {record.share:.0%} of {record.k} samples per problem "
         f"({100 * last.difference:+.1f} points against {record.base}, at least "
-        f"{100 * last.low:+.1f} by a bound that holds at any round); the plain mean "
+        f"{100 * last.low:+.1f} by a bound that holds at any stage); the plain mean "
         f"{100 * record.score:.1f} stopped early: {100 * low:.1f} to {100 * high:.1f} holds at "
-        "any round"
+        "any stage"
     )

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.errors import UsageError
-from harness.stats import power, sequential
+from harness.stats import power
+from harness.stats.design import Design
+from harness.stats.rates import sampling_variance
 from harness.workflows.plan_inputs import PlanInputs
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
@@ -143,15 +145,11 @@ def _step(
 ) -> Step:
     rates, m = inputs.rates, inputs.n_problems
     tokens = None if inputs.length is None else m * k * inputs.length
-    sampling = power.sampling_variance(rates) / k
+    sampling = sampling_variance(rates) / k
     between = float(rates.var()) / (m - 1) if m > 1 else None
-    decided = None
-    if min(k, base_k) > 1:
-        decided = sequential.detectable_drop(rates, k, base_k, alpha=alpha)
-    share = None
-    if decided is not None:
-        design = sequential.Design(k, base_k, max(decided, 1e-9), alpha)
-        share = sequential.expected_share(design, rates)
+    design = None
+    if k > 1:
+        design = Design.planned(rates, k, base_k, margin=margin, alpha=alpha)
     return Step(
         k=k,
         samples=m * k,
@@ -160,8 +158,8 @@ def _step(
         se_sampling=math.sqrt(sampling),
         se_problems=None if between is None else math.sqrt(between + sampling),
         drop=power.detectable_drop(rates, base_k, k, alpha=alpha),
-        decided_drop=decided,
-        decided_share=share,
+        decided_drop=None if design is None else design.detect,
+        decided_share=None if design is None else design.expected_share(),
         margin_power=power.power_at(rates, base_k, k, margin, alpha=alpha),
     )
 

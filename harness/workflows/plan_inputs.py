@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from harness.data.datasets import load_problems
 from harness.errors import DataError, UsageError
-from harness.stats import power
+from harness.stats import rates as posterior
 from harness.stats.intervals import mean
 from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
 from harness.task import Task
 
 if TYPE_CHECKING:
-    from harness.stats.power import Rates
+    from harness.stats.rates import Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def _from_run(folder: RunFolder, name: str, stated: Assumptions) -> PlanInputs:
         rates = _stated_rates(stated, len(graded))
         origin = f"a stated rate of {stated.rate:g}, lengths of {folder.path}"
     else:
-        rates = power.posterior_rates(graded)
+        rates = posterior.posterior_rates(graded)
     return PlanInputs(task=name, rates=rates, k=k, length=stated.length or measured, origin=origin)
 
 
@@ -169,7 +169,7 @@ def _assumed(
 
 def _stated_rates(stated: Assumptions, n_problems: int) -> Rates:
     rate = stated.rate or 0.0
-    correlation = power.SPREAD
+    correlation = posterior.SPREAD
     if stated.spread is not None:
         correlation = stated.spread**2 / (rate * (1 - rate))
-    return power.assumed_rates(power.Beta.spread(rate, correlation), n_problems)
+    return posterior.assumed_rates(posterior.Beta.spread(rate, correlation), n_problems)

@@ -67,11 +67,10 @@ def print_comparison(found: Comparison, console: Console) -> None:
 def sentences(ruling: Ruling) -> list[str]:
     """What the verdict on one task rests on, in words."""
     difference = ruling.difference
-    by = {"samples": "sampling", "sign-flip": "problems"}[difference.test]
     lines = [
         f"{ruling.verdict}: {points(difference.base, sign=False)} -> "
         f"{points(difference.new, sign=False)}, {points(difference.value)} points "
-        f"(95 % {range_text(difference.interval)} by the {by} error), p of a drop {_p_text(ruling.p_drop)}"
+        f"(95 % {range_text(difference.interval_sampling)} by the sampling error), p of a drop {_p_text(ruling.p_drop)}"
     ]
     if ruling.rise:
         lines.append(rise_text(ruling))
@@ -79,7 +78,7 @@ def sentences(ruling: Ruling) -> list[str]:
     if ruling.analysis is not None:
         low, high = ruling.analysis.interval
         lines.append(
-            f"stopped early after {ruling.analysis.round} rounds: the plain mean "
+            f"stopped early, after interim analysis {ruling.analysis.stage}: the plain mean "
             f"{points(ruling.analysis.score, sign=False)} lies within "
             f"{points(low, sign=False)} to {points(high, sign=False)} whenever one stops"
         )
@@ -165,7 +164,7 @@ def verdict_cells(ruling: Ruling) -> tuple[str, ...]:
         points(difference.base, sign=False),
         points(difference.new, sign=False),
         points(difference.value),
-        range_text(difference.interval)
+        range_text(difference.interval_sampling)
         if ruling.analysis is None
         else f"at least {points(ruling.analysis.low)}",
     )

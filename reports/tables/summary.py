@@ -18,7 +18,7 @@ from harness.reports.format import (
 from harness.reports.results import Result
 from harness.stats.intervals import Interval
 from harness.stats.scores import BreakdownRow, OpenRange, mean_length
-from harness.stats.sequential import Stopping
+from harness.stats.stopping import Stopping
 from harness.types import Score, Verdict
 
 from .model import Column, Row, Table
@@ -128,7 +128,7 @@ def _caveats(result: Result) -> list[str]:
 def _stopped_text(stopping: Stopping, interval: Interval) -> str:
     low, high = (value_text("pass@1", end) for end in interval)
     return (
-        f"stopped early, after round {stopping.round} of {stopping.k} against {stopping.base} "
+        f"stopped early, at {stopping.share:.0%} of k={stopping.k} against {stopping.base} "
         f"({stopping.decision}): the plain mean leans towards what stopped it; {low} to {high} "
         "holds at any round (95 %)."
     )

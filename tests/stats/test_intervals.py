@@ -19,10 +19,9 @@ from harness.stats.intervals import (
     rate_variances,
     sampling_error,
     sampling_interval,
-    satterthwaite,
-    student,
 )
 from harness.stats.metrics import pass_at
+from harness.stats.student import satterthwaite, student
 from harness.types import Tally
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=50)

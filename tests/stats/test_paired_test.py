@@ -27,8 +27,11 @@ def test_one_problem_is_fishers_exact_test() -> None:
     for before, after in product(range(7), range(7)):
         drop, rise = stratified([Tally(6, before)], [Tally(6, after)])
         table = [[after, 6 - after], [before, 6 - before]]
-        assert drop == pytest.approx(stats.fisher_exact(table, alternative="less").pvalue)
-        assert rise == pytest.approx(stats.fisher_exact(table, alternative="greater").pvalue)
+        as_seen = stats.hypergeom.pmf(after, 12, before + after, 6) / 2  # counts half: mid-p
+        less = stats.fisher_exact(table, alternative="less").pvalue
+        more = stats.fisher_exact(table, alternative="greater").pvalue
+        assert drop == pytest.approx(less - as_seen)
+        assert rise == pytest.approx(more - as_seen)
 
 
 def test_many_problems_agree_with_the_mantel_haenszel_test() -> None:
@@ -37,19 +40,54 @@ def test_many_problems_agree_with_the_mantel_haenszel_test() -> None:
     before, after = rng.binomial(16, rates), rng.binomial(16, rates * 0.96)
     exact, _ = stratified(*([Tally(16, c) for c in side.tolist()] for side in (before, after)))
     tables = [np.array([[a, 16 - a], [b, 16 - b]]) for a, b in zip(after, before, strict=True)]
-    asymptotic = StratifiedTable(tables).test_null_odds(correction=True).pvalue / 2
+    asymptotic = StratifiedTable(tables).test_null_odds(correction=False).pvalue / 2
     assert exact == pytest.approx(asymptotic, rel=0.03)
 
 
 def test_ragged_samples_agree_with_even_ones_where_both_can_be_computed() -> None:
-    """Permutations stand in for the exact distribution when one sample is missing somewhere."""
+    """A problem that cannot move takes the even ones off their own lattice, and changes nothing."""
     rng = np.random.default_rng(8)
     rates = rng.beta(2, 2, size=60)
     before, after = rng.binomial(8, rates).tolist(), rng.binomial(8, rates * 0.93).tolist()
     old, new = ([Tally(8, c) for c in side] for side in (before, after))
-    exact = stratified(old, new)
-    ragged = stratified([*old, Tally(8, 8)], [*new, Tally(7, 7)])
-    assert ragged == pytest.approx(exact, abs=0.02)
+    assert stratified([*old, Tally(8, 8)], [*new, Tally(7, 7)]) == pytest.approx(
+        stratified(old, new), abs=1e-3
+    )
+
+
+def test_any_numbers_of_samples_agree_with_drawn_permutations() -> None:
+    rng = np.random.default_rng(13)
+    base, new = ([Tally(n, rng.integers(0, n + 1)) for n in rng.integers(1, 17, 25).tolist()]
+                 for _ in range(2))  # fmt: skip
+    total, seen = np.zeros(200_000), 0.0
+    for b, t in zip(base, new, strict=True):
+        right = b.correct + t.correct
+        drawn = rng.hypergeometric(right, b.n + t.n - right, t.n, 200_000)
+        total += drawn / t.n - (right - drawn) / b.n
+        seen += t.correct / t.n - b.correct / b.n
+    below = (total < seen - 1e-9).mean() + (np.abs(total - seen) < 1e-9).mean() / 2
+    drop, rise = stratified(base, new)
+    assert drop == pytest.approx(below, abs=0.003)
+    assert drop + rise == pytest.approx(1.0)
+
+
+def test_one_sample_on_one_side_is_no_reason_for_an_alarm() -> None:
+    """Thirty of thirty against 62 of 64 each: the sign-flip test takes it for certain."""
+    found = compare(run_of([1] * 30, 1), run_of([62] * 30, 64))
+    assert found.p_drop > 0.15
+    assert found.p_sign_flip < 1e-8
+    assert found.lower < -0.05
+
+
+def test_one_problem_with_a_single_sample_hardly_moves_the_rest() -> None:
+    base, new = [Tally(16, 12)] * 30, [Tally(16, 10)] * 30
+    even, one = stratified(base, new)[0], stratified(base, [*new[1:], Tally(1, 1)])[0]
+    assert even < 1e-3
+    assert one < 0.01
+
+
+def test_problems_that_cannot_move_say_nothing() -> None:
+    assert stratified([Tally(4, 4)] * 9, [Tally(8, 8)] * 9) == (0.5, 0.5)
 
 
 @given(COUNTS)
@@ -65,21 +103,19 @@ def test_sign_flip_is_the_share_of_all_sign_patterns(pairs: list[tuple[int, int]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
-def test_with_one_sample_a_problem_it_is_mcnemars_exact_test(
+def test_with_one_sample_a_problem_it_is_mcnemars_test_with_mid_p(
     pairs: list[tuple[bool, bool]],
 ) -> None:
     base, new = (run_of([int(pair[side]) for pair in pairs], 1) for side in (0, 1))
     found = compare(base, new)
     table = [[sum(p == (a, b) for p in pairs) for b in (True, False)] for a in (True, False)]
-    assert found.test == "sign-flip"
     assert found.se_sampling is None
-    if table[0][1] + table[1][0]:
+    rises, falls = table[1][0], table[0][1]
+    if rises + falls:
+        exact = stats.binom(rises + falls, 0.5)
         assert found.p_sign_flip == pytest.approx(mcnemar(table, exact=True).pvalue)
-        assert min(found.p_drop, found.p_rise) == pytest.approx(
-            stats.binomtest(min(table[0][1], table[1][0]), table[0][1] + table[1][0]).pvalue / 2
-            if table[0][1] != table[1][0]
-            else found.p_drop
-        )
+        assert found.p_drop == pytest.approx(exact.cdf(rises) - exact.pmf(rises) / 2)
+        assert found.p_rise == pytest.approx(1 - found.p_drop)
 
 
 def test_sign_flip_by_draws_is_near_the_exact_one() -> None:

@@ -1,4 +1,4 @@
-"""The sequential gate: its boundaries against simulated Brownian paths, its promises against nights."""
+"""The sequential gate: its design's promises, and the analyses of runs that stop."""
 
 from __future__ import annotations
 
@@ -7,131 +7,128 @@ import math
 import numpy as np
 import pytest
 
-from harness.stats.power import detectable_drop as fixed_drop
-from harness.stats.power import lowered, posterior_rates
-from harness.stats.sequential import (
-    Design,
-    InterimAnalysis,
-    analyse,
-    boundary,
-    detectable_drop,
-    expected_share,
-    operating_characteristics,
-    score_interval,
-)
+from harness.stats.allocation import counts_at, neyman, uniform
+from harness.stats.design import Design
+from harness.stats.intervals import score_interval
+from harness.stats.power import detectable_drop
+from harness.stats.rates import lowered, posterior_rates
+from harness.stats.sequential import analyse
+from harness.stats.stopping import InterimAnalysis
 from harness.types import Tally
-
-
-def first_decision(design: Design, base: dict[str, Tally], draws: np.ndarray) -> InterimAnalysis:
-    right = np.zeros(draws.shape[1], dtype=int)
-    for number, drawn in enumerate(draws, 1):
-        right += drawn
-        new = {str(i): Tally(number, c) for i, c in enumerate(right.tolist())}
-        found = analyse(design, base, new, number)
-        if found.decision is not None:
-            return found
-    raise AssertionError("the last round decides")
 
 
 def run_of(right: list[int], k: int) -> dict[str, Tally]:
     return {str(i): Tally(k, c) for i, c in enumerate(right)}
 
 
-@pytest.mark.parametrize("k", [4, 16])
-def test_the_boundary_is_crossed_as_often_as_it_says(k: int) -> None:
-    """Brownian paths seen at the times of the analyses, 100,000 of them."""
-    design = Design(k, k)
-    times = np.array(design.times)
-    rng = np.random.default_rng(1)
-    steps = rng.normal(size=(100_000, k)) * np.sqrt(np.diff(times, prepend=0.0))
-    crossed = (steps.cumsum(axis=1) >= boundary(design.times, 0.05)).any(axis=1).mean()
-    assert crossed == pytest.approx(0.05, abs=0.003)
-
-
-def test_expected_rounds_and_power_are_those_of_simulated_paths() -> None:
-    design = Design(8, 8, margin=0.05)
-    variance = 0.05**2 / 2.5**2 / (2 / 8)  # a drop of 0.05 is 2.5 errors at the cap
-    times = np.array(design.times)
-    rng = np.random.default_rng(2)
-    steps = rng.normal(size=(60_000, 8)) * np.sqrt(np.diff(times, prepend=0.0))
-    for drop in (0.0, 0.05, 0.1):
-        paths = steps.cumsum(axis=1) + drop / 0.05 * 2.5 * times
-        up = paths >= boundary(design.times, 0.05)
-        down = 2.5 * times - paths >= design.excluded
-        stopped = (up | down).argmax(axis=1)
-        never = ~(up | down).any(axis=1)
-        rounds = np.where(never, 8, stopped + 1)
-        alarms = ~never & up[np.arange(len(up)), stopped]
-        power, expected = operating_characteristics(design, variance, drop)
-        assert power == pytest.approx(alarms.mean(), abs=0.01)
-        assert expected == pytest.approx(rounds.mean(), rel=0.01)
-
-
-def test_the_base_is_used_in_every_analysis() -> None:
-    times = Design(16, 16).times
-    assert times[-1] == 1
-    assert times[5] == pytest.approx(2 * (6 / 16) / (1 + 6 / 16))
+def first_decision(
+    design: Design, base: dict[str, Tally], rates: np.ndarray, rng: np.random.Generator
+) -> InterimAnalysis:
+    """Draw stage by stage until an analysis decides."""
+    drawn, right = [0] * len(rates), [0] * len(rates)
+    for stage, share in enumerate(design.shares, 1):
+        for i, n in enumerate(counts_at(design.allocation, share).values()):
+            right[i] += int(rng.binomial(n - drawn[i], rates[i]))
+            drawn[i] = n
+        new = {str(i): Tally(n, c) for i, (n, c) in enumerate(zip(drawn, right, strict=True))}
+        found = analyse(design, base, new, stage)
+        if found.decision is not None:
+            return found
+    raise AssertionError("the last analysis decides")
 
 
 @pytest.mark.slow
-def test_analyses_after_every_round_raise_no_more_false_alarms_and_save_rounds() -> None:
+@pytest.mark.parametrize("history", [False, True])
+def test_a_stop_raises_no_more_false_alarms_and_keeps_the_power(history: bool) -> None:
     rng = np.random.default_rng(3)
-    k, m, nights = 8, 30, 400
-    alarms, seen, rounds, late, covered = 0, 0, [], [], 0
+    k, m, nights = 16, 30, 300
+    alarms, seen, shares, covered, bounded = 0, 0, [], 0, 0
     for _ in range(nights):
         rates = rng.beta(0.6, 0.4, size=m)
-        base = run_of(rng.binomial(k, rates).tolist(), k)
-        drop = min(fixed_drop(posterior_rates(list(base.values())), k, k), 0.45 * rates.mean())
-        design = Design.against(base, k, margin=drop)
-        same = first_decision(design, base, rng.random((k, m)) < rates)
+        base = run_of(rng.binomial(4 * k, rates).tolist(), 4 * k)
+        allocation = neyman(base, k * m) if history else uniform(list(base), k)
+        design = Design.against(base, allocation, margin=0.08)
+        same = first_decision(design, base, rates, rng)
         alarms += same.decision == "regression"
-        rounds.append(same.round / k)
+        shares.append(design.drawn[same.stage - 1])
         covered += same.interval.low <= rates.mean() <= same.interval.high
-        for times, counts in ((1, None), (2, late)):
-            worse = lowered(rates[:, None], times * drop)[:, 0]
-            found = first_decision(design, base, rng.random((k, m)) < worse)
-            if counts is None:
-                seen += found.decision == "regression"
-            else:
-                counts.append(found.round / k)
-    assert alarms / nights <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / nights)
+        bounded += same.low <= 0.0
+        worse = lowered(rates[:, None], min(design.detect, 0.9 * rates.mean()))[:, 0]
+        seen += first_decision(design, base, worse, rng).decision == "regression"
+    assert alarms / nights <= 0.055 + 2 * math.sqrt(0.05 * 0.95 / nights)
     assert seen / nights >= 0.77 - 2 * math.sqrt(0.8 * 0.2 / nights)
-    assert np.mean(rounds) <= 0.6
-    assert np.mean(late) <= 0.4
-    assert covered / nights >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / nights)
+    assert np.mean(shares) <= 0.45
+    assert covered / nights >= 0.93
+    assert bounded / nights >= 0.945 - 2 * math.sqrt(0.05 * 0.95 / nights)
 
 
-def test_the_sequential_promise_is_near_the_fixed_one() -> None:
+def test_a_larger_base_and_history_save_samples() -> None:
+    rates = [0, 1, 3, 8, 12, 15, 16, 16, 16, 16] * 6
+    small, large = run_of(rates, 16), run_of([4 * c for c in rates], 64)
+    even = uniform(list(small), 16)
+    against_small = Design.against(small, even, margin=0.1).expected_share()
+    against_large = Design.against(large, even, margin=0.1).expected_share()
+    with_history = Design.against(large, neyman(large, 16 * 60), margin=0.1).expected_share()
+    assert with_history < 0.85 * against_large < 0.85 * 0.8 * against_small
+
+
+def test_the_design_keeps_the_power_of_a_fixed_number_of_samples() -> None:
     rates = posterior_rates([Tally(16, c) for c in (0, 2, 5, 9, 12, 15, 16, 16) * 5])
-    fixed, early = fixed_drop(rates, 16, 16), detectable_drop(rates, 16)
-    assert early == pytest.approx(fixed, rel=0.1)
-    assert expected_share(Design(16, 16, margin=early), rates) < 0.6
-    assert expected_share(Design(16, 16, margin=early), rates, 2 * early) < 0.4
+    for margin in (0.02, 0.05, 0.1):
+        design = Design.planned(rates, 16, 16, margin=margin)
+        assert design.detect == pytest.approx(detectable_drop(rates, 16, 16))
+        assert design.power(design.detect) >= 0.78
+        assert math.fsum(design.ends(margin).below) <= 0.052
+        assert math.fsum(design.ends(0.0).above) <= 0.051
+        assert design.expected_share(2 * design.detect) < 0.6
 
 
-def test_a_margin_that_k_rounds_cannot_see_ends_underpowered() -> None:
+def test_shares_that_draw_the_same_samples_are_one_analysis() -> None:
+    base = run_of([2, 3, 1, 4, 2, 0], 4)
+    design = Design.against(base, uniform(list(base), 2), shares=(0.1, 0.2, 0.5, 0.6, 1.0))
+    assert design.drawn == (0.5, 1.0)
+    single = Design.against(base, uniform(list(base), 1))
+    assert single.shares == (1.0,)
+
+
+def test_what_neither_shows_ends_underpowered() -> None:
     base = run_of([2, 3, 1, 4, 2], 4)
-    design = Design.against(base, 4, margin=0.01)
-    assert not design.able
-    found = analyse(design, base, run_of([2, 3, 1, 4, 2], 4), 4)
+    design = Design.against(base, uniform(list(base), 4), margin=0.01)
+    found = analyse(design, base, base, len(design.shares))
     assert found.decision == "underpowered"
 
 
-def test_a_clear_drop_is_a_regression_before_the_cap() -> None:
+def test_a_clear_drop_is_a_regression_at_the_first_analysis() -> None:
     base = run_of([16] * 20 + [8] * 20, 16)
-    new = run_of([1] * 20 + [0] * 20, 4)
-    found = analyse(Design.against(base, 16), base, new, 4)
+    design = Design.against(base, uniform(list(base), 16))
+    first = counts_at(design.allocation, design.shares[0])
+    found = analyse(design, base, {id: Tally(n, 0) for id, n in first.items()}, 1)
     assert found.decision == "regression"
-    assert found.p_drop < 0.05
+    assert found.p_drop < 0.01
 
 
-def test_the_score_interval_is_wider_than_that_of_one_analysis_and_narrows_with_rounds() -> None:
-    widths = [
-        score_interval(
-            [Tally(r, round(r * s)) for s in (0.0, 0.25, 0.5, 1.0) * 10], r, 32
-        ).half_width
-        for r in (4, 8, 16, 32)
-    ]
+def test_a_saturated_run_does_not_pass_after_a_few_samples() -> None:
+    """All right once says little against a rate of 0.95, at which 21 % of runs are so."""
+    base = run_of([16] * 30, 16)
+    design = Design.against(base, uniform(list(base), 16), margin=0.05, shares=(0.0625, 0.5, 1.0))
+    assert analyse(design, base, run_of([1] * 30, 1), 1).decision is None
+    assert analyse(design, base, run_of([8] * 30, 8), 2).decision == "no regression"
+
+
+def test_a_p_value_at_the_boundary_is_alpha() -> None:
+    base = run_of([8] * 30, 16)
+    design = Design.against(base, uniform(list(base), 16), shares=(0.5, 1.0))
+    falls = [analyse(design, base, run_of([4] * (30 - n) + [3] * n, 8), 1) for n in range(31)]
+    for found in falls:
+        assert (found.p_drop <= design.alpha * 1.002) == (found.decision == "regression")
+
+
+def test_the_score_interval_holds_at_every_analysis_and_narrows() -> None:
+    base = run_of([64] * 20 + [32] * 10, 64)
+    design = Design.against(base, uniform(list(base), 32), shares=(0.25, 0.5, 1.0))
+    found = [analyse(design, base, run_of([n] * 20 + [n // 2] * 10, n), stage)
+             for stage, n in enumerate((8, 16, 32), 1)]  # fmt: skip
+    widths = [analysis.interval.half_width for analysis in found]
     assert widths == sorted(widths, reverse=True)
-    plain = 1.96 * math.sqrt(0.25 * (0.1875 + 0.25) / 40 / 32)
-    assert plain < widths[-1] < 2.5 * plain
+    plain = score_interval([Tally(32, 32)] * 20 + [Tally(32, 16)] * 10)
+    assert plain.half_width < widths[-1] < 1.3 * plain.half_width

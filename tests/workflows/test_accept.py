@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError, Incomplete, UsageError
-from harness.stats.sequential import Stopping
+from harness.stats.stopping import Stopping
 from harness.storage.files import read_json, write_json
 from harness.storage.ledger import LEDGER, read_ledger
 from harness.storage.scores import write_stopping
@@ -75,13 +75,13 @@ def test_a_run_that_was_not_scored_or_stopped_early_is_refused(runs: Path) -> No
     (runs / "one" / "integer" / "scores.json").unlink()
     with pytest.raises(Incomplete, match=r"integer: no scores\.json"):
         accept(runs / "one")
-    stopping = Stopping(base="one", k=16, margin=0.05, alpha=0.05)
-    write_stopping(runs / "two" / "integer", replace(stopping, round=3))
-    with pytest.raises(
-        Incomplete, match="integer: its sampling stopped early, after round 3 of 16"
-    ):
+    stopping = Stopping(
+        base="one", k=16, margin=0.05, alpha=0.05, shares=(0.2, 1.0), decision="no regression"
+    )
+    write_stopping(runs / "two" / "integer", replace(stopping, stage=1))
+    with pytest.raises(Incomplete, match="integer: its sampling stopped early, at 20% of its"):
         accept(runs / "two")
-    write_stopping(runs / "two" / "integer", replace(stopping, round=16))
+    write_stopping(runs / "two" / "integer", replace(stopping, stage=2))
     assert len(accept(runs / "two")) == 2
 
 

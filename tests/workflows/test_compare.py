@@ -12,7 +12,7 @@ import pytest
 
 from harness.cli import run_command
 from harness.pipeline.pending import TaskRun
-from harness.stats.sequential import Stopping
+from harness.stats.stopping import Stopping
 from harness.storage.files import read_json, read_lines, write_json, write_lines
 from harness.storage.scores import write_stopping
 from harness.types import Grade, Problem, Verdict
@@ -264,10 +264,11 @@ def test_a_base_that_stopped_early_is_named(
     write_run: WriteRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base, new = write_run(STRONG, name="a"), write_run(STEADY, name="b")
-    stopping = Stopping(base="c", k=32, margin=0.05, alpha=0.05, round=16, decision="no regression")
+    stopping = Stopping(base="c", k=32, margin=0.05, alpha=0.05, shares=(0.5, 1.0), stage=1,
+                        decision="no regression")  # fmt: skip
     write_stopping(base / "practice_integer", stopping)
     assert compare(base, new) == 0
-    assert "sampling of the base stopped early, after round 16 of 32" in said(capsys)
+    assert "sampling of the base stopped at 50% of its samples" in said(capsys)
 
 
 def test_published_responses_have_nothing_pending(write_run: WriteRun) -> None:

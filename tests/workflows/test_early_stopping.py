@@ -89,12 +89,12 @@ def test_a_drop_stops_early_with_every_problem_asked_equally_often(
     (result,) = run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     stopped = result.stopped
     assert stopped.decision == "regression"
-    assert result.k == stopped.round < 8
+    assert result.k == stopped.stage < 8
     assert result.complete
-    assert set(rounds_of(tmp_path / "new").values()) == {stopped.round}
-    assert [found.round for found in stopped.analyses] == list(range(1, stopped.round + 1))
+    assert set(rounds_of(tmp_path / "new").values()) == {stopped.stage}
+    assert [found.stage for found in stopped.analyses] == list(range(1, stopped.stage + 1))
     assert stopped.interval[0] < stopped.score < stopped.interval[1]
-    assert RunFolder(tmp_path / "new").manifest().k[TASK] == stopped.round
+    assert RunFolder(tmp_path / "new").manifest().k[TASK] == stopped.stage
 
 
 def test_compare_goes_by_the_boundary_that_holds_at_any_round(
@@ -130,9 +130,9 @@ def test_a_run_that_died_in_a_round_goes_on_there(run: Callable[..., Any], tmp_p
     with pytest.raises(EngineDown):
         run(0.7, "new", seed=1, dies_at=100, **options)
     record = read_json(tmp_path / "new" / TASK / "stopping.json")
-    assert [found["round"] for found in record["analyses"]] == [1, 2]
+    assert [found["stage"] for found in record["analyses"]] == [1, 2]
     (result,) = run(0.7, "new", seed=3, **options)
-    assert [found.round for found in result.stopped.analyses][:3] == [1, 2, 3]
+    assert [found.stage for found in result.stopped.analyses][:3] == [1, 2, 3]
     counts = rounds_of(tmp_path / "new")
     assert len(counts) == 40
     assert set(counts.values()) == {result.k}

@@ -1,0 +1,187 @@
+"""The score test of a mean rate, and of the difference of two over the same problems. Pure.
+
+A value is tested with the variance that the value itself implies: all log-odds of the problems'
+possible rates are shifted until their mean is that value (or the two means differ by it), and the
+tail is that of so moved rates. See `harness.stats.intervals` for the rule and its sources.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from harness.stats.rates import LEAST_SPREAD, posterior_rates
+from harness.stats.student import satterthwaite, student_tail
+from harness.stats.tails import Draws, upper_tail
+from harness.types import Tally
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_EDGE = 1e-6  # a mean rate stays this far from 0 and 1
+_ROUNDS = 4  # weights and means of both sides agree to 1e-4 after three
+
+
+class ScoreTest(ABC):
+    """A test of what was seen against a value, from both sides; its inversion is an interval."""
+
+    seen: float
+    reach: tuple[float, float]
+
+    @abstractmethod
+    def above(self, value: float) -> float:
+        """How often as high a result as seen, or higher, would come out, were this the truth."""
+
+    @abstractmethod
+    def below(self, value: float) -> float:
+        """How often as low a result as seen, or lower."""
+
+    def ends(self, tail: float) -> tuple[float, float]:
+        """The lowest and the highest value that leave at least `tail` on either side."""
+        return (
+            _crossing(lambda value: self.above(value) - tail, self.reach[0], self.seen),
+            _crossing(lambda value: tail - self.below(value), self.seen, self.reach[1]),
+        )
+
+    def low(self, tail: float) -> float:
+        """The lowest value that leaves at least `tail` above."""
+        return _crossing(lambda value: self.above(value) - tail, self.reach[0], self.seen)
+
+
+class OneRun(ScoreTest):
+    """The mean rate of one run.
+
+    Args:
+        draws: what was drawn.
+        seen: the mean of the shares that came out.
+    """
+
+    reach = (0.0, 1.0)
+
+    def __init__(self, draws: Draws, seen: float) -> None:
+        self._draws, self.seen = draws, seen
+        self._total = seen * len(draws.n)
+        self._half = 0.5 * float((1 / draws.n).mean())
+
+    @classmethod
+    def of(cls, tallies: Sequence[Tally]) -> OneRun:
+        """From one tally per problem, each with a sample."""
+        rates = posterior_rates(tallies, unknown=LEAST_SPREAD)
+        return cls(Draws.of(rates, _counts(tallies)), _mean(tallies))
+
+    def above(self, value: float) -> float:
+        """See `ScoreTest.above`."""
+        moved = self._draws.moved(value)
+        return _studentised(upper_tail(self._total - self._half, moved), [moved])
+
+    def below(self, value: float) -> float:
+        """See `ScoreTest.below`."""
+        moved = self._draws.moved(value)
+        return _studentised(1 - upper_tail(self._total + self._half, moved), [moved])
+
+
+class TwoRuns(ScoreTest):
+    """The difference new - base of two mean rates over the same problems.
+
+    Args:
+        base: what was drawn there.
+        new: what was drawn here.
+        base_mean: the mean that came out.
+        new_mean: likewise.
+        slack: by how much, as a share, the difference that came out may be off besides.
+    """
+
+    reach = (-1.0, 1.0)
+
+    def __init__(
+        self, base: Draws, new: Draws, base_mean: float, new_mean: float, slack: float = 0.0
+    ) -> None:
+        self._base, self._new = base, new
+        self._means = base_mean, new_mean
+        self.seen = new_mean - base_mean
+        self._total = self.seen * len(new.n)
+        step = max(float((1 / side.n).mean()) for side in (base, new))
+        self._half = slack * len(new.n) + 0.5 * step
+
+    @classmethod
+    def of(cls, base: Sequence[Tally], new: Sequence[Tally]) -> TwoRuns:
+        """From the samples of two runs; the spread of rates is fitted to both together."""
+        both = [Tally(b.n + t.n, b.correct + t.correct) for b, t in zip(base, new, strict=True)]
+        rates = posterior_rates(both, unknown=LEAST_SPREAD)
+        sides = [Draws.of(rates, _counts(side)) for side in (base, new)]
+        return cls(sides[0], sides[1], _mean(base), _mean(new))
+
+    @classmethod
+    def with_figure(
+        cls, tallies: Sequence[Tally], figure: float, k: int, *, slack: float
+    ) -> TwoRuns:
+        """A run against a figure, the mean of k samples of each of the same problems.
+
+        Args:
+            tallies: the run's.
+            figure: a share from 0 to 1.
+            k: the figure's samples per problem.
+            slack: what its rounding leaves open to either side.
+        """
+        import numpy as np
+
+        rates = posterior_rates(tallies, unknown=LEAST_SPREAD)
+        theirs = Draws.of(rates, np.full(len(tallies), float(k)))
+        ours = Draws.of(rates, _counts(tallies))
+        return cls(theirs, ours, figure, _mean(tallies), slack)
+
+    def above(self, value: float) -> float:
+        """See `ScoreTest.above`."""
+        base, new = self._moved(value)
+        return _studentised(upper_tail(self._total - self._half, new, base), [base, new])
+
+    def below(self, value: float) -> float:
+        """See `ScoreTest.below`."""
+        base, new = self._moved(value)
+        return _studentised(1 - upper_tail(self._total + self._half, new, base), [base, new])
+
+    def _moved(self, difference: float) -> tuple[Draws, Draws]:
+        """Both sides at the likeliest means that differ by this much.
+
+        Each mean found estimates them with a weight of one over the variance that it has there.
+        """
+        base, new = self._base, self._new
+        weights = [1 / float((1 / side.n).mean()) for side in (base, new)]
+        for _ in range(_ROUNDS):
+            found = weights[0] * self._means[0] + weights[1] * (self._means[1] - difference)
+            centre = found / sum(weights)
+            centre = min(max(centre, _EDGE, _EDGE - difference), 1 - _EDGE, 1 - _EDGE - difference)
+            base, new = self._base.moved(centre), self._new.moved(centre + difference)
+            weights = [1 / (float(side.variances.sum()) + 1e-12) for side in (base, new)]
+        return base, new
+
+
+def _counts(tallies: Sequence[Tally]) -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.array([t.n for t in tallies], dtype=float)
+
+
+def _mean(tallies: Sequence[Tally]) -> float:
+    return math.fsum(t.correct / t.n for t in tallies) / len(tallies)
+
+
+def _studentised(p: float, sides: Sequence[Draws]) -> float:
+    """The tail with Student's quantile: the variances of the sides are estimates."""
+    variances = [v for side in sides for v in side.variances.tolist()]
+    trials = [n for side in sides for n in side.n.tolist()]
+    return student_tail(p, satterthwaite(variances, trials))
+
+
+def _crossing(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Where a rising function crosses 0; the nearer end if it does not."""
+    from scipy.optimize import brentq
+
+    if high - low < _EDGE or rising(low) >= 0:
+        return low
+    if rising(high) <= 0:
+        return high
+    return float(brentq(rising, low, high, xtol=1e-6))

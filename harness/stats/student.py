@@ -1,0 +1,46 @@
+"""Student's t in place of the normal distribution, where variances are estimated too. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def satterthwaite(variances: Sequence[float], trials: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of estimated variances (Satterthwaite 1946); infinite where all are 0.
+
+    Args:
+        variances: the estimates.
+        trials: how many trials each was estimated from.
+    """
+    spread = math.fsum(v * v / max(n - 1, 1) for v, n in zip(variances, trials, strict=True))
+    return math.fsum(variances) ** 2 / spread if spread > 0 else math.inf
+
+
+def student(confidence: float, freedom: float) -> float:
+    """The two-sided quantile of Student's t; the normal one for infinite degrees of freedom.
+
+    Args:
+        confidence: of the interval, such as 0.95.
+        freedom: degrees of freedom.
+    """
+    from scipy import special  # scipy.stats takes a second to import, and every run needs this
+
+    tail = 1 - (1 - confidence) / 2
+    return float(
+        special.ndtri(tail) if math.isinf(freedom) else special.stdtrit(max(freedom, 1.0), tail)
+    )
+
+
+def student_tail(p: float, freedom: float) -> float:
+    """What a tail of the normal distribution is as one of Student's t: the same quantile's.
+
+    Args:
+        p: of the normal distribution, from 0 to 1.
+        freedom: degrees of freedom.
+    """
+    from scipy import special
+
+    if not 0 < p < 1 or math.isinf(freedom):
+        return p
+    return float(special.stdtr(max(freedom, 1.0), special.ndtri(p)))
