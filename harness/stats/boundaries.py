@@ -131,4 +131,4 @@ def _moved(
     moves = np.arange(-reach, reach + 1) * _STEP
     chances = np.exp(-((moves - shift) ** 2) / (2 * time))
     full = fftconvolve(density, chances / chances.sum())
-    return np.maximum(full[reach : reach + len(grid)], 0.0)
+    return np.asarray(np.maximum(full[reach : reach + len(grid)], 0.0))

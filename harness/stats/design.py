@@ -196,7 +196,7 @@ def _best(
     variance = problems.variance(allocation) * _halfway(rates, detect) / sampling_variance(rates)
     drift = detect / math.sqrt(max(variance, 1e-12))
     target = min(POWER, power.single_look(drift, alpha)) - _SLACK
-    designs = []
+    designs: list[tuple[bool, float, int, Design]] = []
     for candidate in [tuple(shares)] if shares is not None else SHARES:
         kept, drawn, times, score_times = _information(problems, allocation, candidate)
         misses = _MISSES if detect < margin else (None,)

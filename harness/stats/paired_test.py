@@ -205,7 +205,7 @@ def _sum_of_hypergeometrics(
         laid = np.bincount(floors, chances * (1 - beyond), length)
         laid += np.bincount(floors + 1, chances * beyond, length)
         spectrum *= fft.rfft(laid) ** count
-    return np.maximum(fft.irfft(spectrum, length), 0.0)
+    return np.asarray(np.maximum(fft.irfft(spectrum, length), 0.0))
 
 
 def _mid_tails(chances: NDArray[np.float64], place: float) -> tuple[float, float]:

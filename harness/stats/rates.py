@@ -165,6 +165,7 @@ def lowered(rates: Rates, drop: float) -> Rates:
     Raises:
         ValueError: the mean cannot change so far.
     """
+    import numpy as np
     from scipy.special import expit
 
     if drop == 0:
@@ -172,7 +173,7 @@ def lowered(rates: Rates, drop: float) -> Rates:
     target = float(rates.mean()) - drop
     if not 0 < target < 1:
         raise ValueError(f"a mean of {rates.mean():.3f} cannot fall by {drop:.3f}")
-    return expit(shifted(log_odds(rates), target))
+    return np.asarray(expit(shifted(log_odds(rates), target)))
 
 
 def sampling_variance(rates: Rates) -> float:
