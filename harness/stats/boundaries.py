@@ -39,8 +39,8 @@ class Ends:
 
 
 def rounded(times: Times) -> Times:
-    """To three digits, so that nearly equal tests share their boundaries."""
-    return tuple(round(time, 3) for time in times)
+    """To two digits, so that nearly equal tests share their boundaries."""
+    return tuple(max(0.01, round(time, 2)) for time in times)
 
 
 @lru_cache(maxsize=4096)

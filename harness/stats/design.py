@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.stats import power
@@ -27,16 +26,8 @@ SHARES = ((0.06, 0.12, 0.22, 0.4, 1.0), (0.1, 0.2, 0.35, 0.6, 1.0), (0.2, 0.35, 
           (0.3, 0.5, 0.75, 1.0))  # fmt: skip
 """Where the interim analyses may lie, as shares of the samples."""
 
-_LATE = (1.0, 2.0, 3.0)  # how late the chance of a false alarm may be spent
-_MISSES = (
-    0.34,
-    0.3,
-    0.26,
-    0.22,
-    0.18,
-    0.14,
-    0.1,
-)  # chances to stop in spite of the drop that is to be seen
+_LATE = (1.0, 3.0)  # how late the chance of a false alarm may be spent
+_MOST_MISSES = 0.4  # chance to stop, at most, in spite of the drop that is to be seen
 _SLACK = 0.015  # of a power, that analyses may cost
 
 
@@ -199,8 +190,7 @@ def _best(
     designs: list[tuple[bool, float, int, Design]] = []
     for candidate in [tuple(shares)] if shares is not None else SHARES:
         kept, drawn, times, score_times = _information(problems, allocation, candidate)
-        misses = _MISSES if detect < margin else (None,)
-        for late, miss in product(_LATE, misses):
+        for late in _LATE:
             found = Design(
                 allocation=allocation,
                 margin=margin,
@@ -213,13 +203,29 @@ def _best(
                 late=late,
                 alarm=critical(times, alpha, late),
                 exclusion=critical(times, ALPHA, 1.0),
-                futility=None if miss is None else critical(times, miss, 1.0),
+                futility=None,
                 score=critical(score_times, 0.025, 1.0),
             )
+            if detect < margin and len(kept) > 1:
+                found = _as_early_as_possible(found, target)
             seen = found.power(detect)
-            designs.append((seen < target, found.expected_share() if seen >= target else -seen,
-                            len(designs), found))  # fmt: skip
+            weak = seen < target
+            designs.append((weak, -seen if weak else found.expected_share(), len(designs), found))
     return min(designs, key=lambda design: design[:3])[-1]
+
+
+def _as_early_as_possible(design: Design, target: float) -> Design:
+    """The design that stops earliest where nothing changed, and still has the power."""
+    low, high = 0.01, _MOST_MISSES
+    best = replace(design, futility=critical(design.times, low, 1.0))
+    for _ in range(5):
+        miss = round((low + high) / 2, 3)
+        found = replace(design, futility=critical(design.times, miss, 1.0))
+        if found.power(design.detect) >= target:
+            low, best = miss, found
+        else:
+            high = miss
+    return best
 
 
 def _information(

@@ -23,7 +23,7 @@ docs/statistics.md has what was measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from harness.stats.boundaries import critical
 from harness.stats.design import Design
@@ -39,10 +39,10 @@ from harness.stats.stopping import Decision, InterimAnalysis
 from harness.types import Tally
 
 
-def analyse(
+def decide(
     design: Design, base: Mapping[str, Tally], new: Mapping[str, Tally], stage: int
-) -> InterimAnalysis:
-    """Test the difference after a stage; the analysis after the last stage always decides.
+) -> Decision | None:
+    """What an interim analysis decides; None where sampling goes on. The last one always decides.
 
     Args:
         design: the gate's boundaries.
@@ -50,31 +50,58 @@ def analyse(
         new: each problem's samples up to this stage, see `harness.stats.allocation.counts_at`.
         stage: how many stages are done, from 1 to `len(design.shares)`.
     """
+    old, now = _paired(base, new)
+    return _decision(design, old, now, stage, stratified(old, now)[0])
+
+
+def analyse(
+    design: Design, base: Mapping[str, Tally], new: Mapping[str, Tally], stage: int
+) -> InterimAnalysis:
+    """What `decide` decides, with the bounds that hold at this stage.
+
+    Args:
+        design: the gate's boundaries.
+        base: the base's tallies by problem id.
+        new: each problem's samples up to this stage.
+        stage: how many stages are done, from 1 to `len(design.shares)`.
+    """
     from scipy import special
 
-    pairs = [(base[id], new[id]) for id in base if id in new and new[id].n and base[id].n]
-    old, now = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    old, now = _paired(base, new)
+    at, p_drop = stage - 1, stratified(old, now)[0]
+    tallies = [t for t in new.values() if t.n]
+    return InterimAnalysis(
+        stage=stage,
+        difference=mean([rate(t) for t in now]) - mean([rate(t) for t in old]),
+        low=difference_bound(old, now, tail=float(special.ndtr(-design.exclusion[at]))),
+        p_drop=_repeated(design, at, p_drop),
+        decision=_decision(design, old, now, stage, p_drop),
+        score=mean([rate(t) for t in tallies]),
+        interval=score_interval(tallies, tail=float(special.ndtr(-design.score[at]))),
+    )
+
+
+def _paired(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> tuple[list[Tally], list[Tally]]:
+    """The problems that have samples on both sides."""
+    shared = [id for id in base if id in new and new[id].n and base[id].n]
+    return [base[id] for id in shared], [new[id] for id in shared]
+
+
+def _decision(
+    design: Design, old: Sequence[Tally], now: Sequence[Tally], stage: int, p_drop: float
+) -> Decision | None:
+    from scipy import special
+
     at, last = stage - 1, stage == len(design.shares)
-    p_drop = stratified(old, now)[0]
+    if p_drop <= special.ndtr(-design.alarm[at]):
+        return "regression"
     excluded = chance_of_as_much(old, now, -design.margin) <= special.ndtr(-design.exclusion[at])
     if excluded and design.futility is not None and not last:
         chance = chance_of_as_much(old, now, -design.detect)
         excluded = chance <= special.ndtr(-design.futility[at])
-    decision: Decision | None = "underpowered" if last else None
-    if p_drop <= special.ndtr(-design.alarm[at]):
-        decision = "regression"
-    elif excluded:
-        decision = "no regression"
-    tallies = [t for t in new.values() if t.n]
-    return InterimAnalysis(
-        stage=stage,
-        difference=mean([rate(after) - rate(before) for before, after in pairs]),
-        low=difference_bound(old, now, tail=float(special.ndtr(-design.exclusion[at]))),
-        p_drop=_repeated(design, at, p_drop),
-        decision=decision,
-        score=mean([rate(t) for t in tallies]),
-        interval=score_interval(tallies, tail=float(special.ndtr(-design.score[at]))),
-    )
+    if excluded:
+        return "no regression"
+    return "underpowered" if last else None
 
 
 def _repeated(design: Design, at: int, p_drop: float) -> float:
