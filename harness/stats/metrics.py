@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from harness.errors import UsageError
+from harness.stats.majority import expected_majority, vote_variances
 from harness.stats.seeds import derive_seed
 from harness.types import Tally, Verdict, Vote
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-_DRAWS = 1000  # bootstrap draws for the variance of cons@k: its own error is then about 5 %
+_ROUNDING = 1e-12  # values of cons@k that differ by less do not differ
 
 
 class Decided(Protocol):
@@ -152,9 +149,9 @@ class cons_at:
 
     The sampling variance is the jackknife's where n >= 2k (Arvesen 1969 for means over subsets):
     on simulated draws its root is within 16 % of the truth where two answers contend. With fewer
-    samples it is k/n times the bootstrap variance of one vote of k (Hoeffding 1948, theorem 5.2:
-    an upper bound): a quarter low for n = k where two answers contend, and several times too high
-    where one answer leads clearly and hardly varies.
+    samples it is k/n times the variance of one vote of k draws with replacement, computed and not
+    simulated (Hoeffding 1948, theorem 5.2: an upper bound): a quarter low for n = k where two
+    answers contend, and several times too high where one answer leads clearly and hardly varies.
     """
 
     k: int
@@ -176,114 +173,47 @@ class cons_at:
             UsageError: it has fewer than k samples.
         """
         _check_k(self.k, tally.n)
-        if self.k == tally.n:
-            return _majority(tally.votes)
-        return _expected_majority(tally.votes, tally.n, self.k)
+        return expected_majority(tally.votes, tally.n, [self.k])[0]
 
     def variance(self, tally: Tally) -> float | None:
-        """Sampling variance of `value`: jackknife, or a bootstrap seeded with the tally's seed."""
-        if tally.n < 2:
+        """Sampling variance of `value`; None for a single sample."""
+        n, k = tally.n, self.k
+        if n < 2:
             return None
         if not tally.votes:
             return 0.0
-        return self._jackknife(tally) if tally.n >= 2 * self.k else self._bootstrap(tally)
+        if n < 2 * k:
+            return vote_variances(tally.votes, n, [k])[0] * k / n
+        return self._jackknife(tally)
 
     def _jackknife(self, tally: Tally) -> float:
         """(n - 1) / n times the squared deviations of the values with one sample left out each."""
         n = tally.n
-        left_out = _without_one(tally.votes)
-        left_out[tally.votes] = n - sum(vote.count for vote in tally.votes)  # an abstention
         values = [
-            (times, self.value(Tally(n - 1, 0, votes)))
-            for votes, times in left_out.items()
-            if times
+            (times, expected_majority(votes, n - 1, [self.k])[0])
+            for votes, times in _without_one(tally)
         ]
         centre = math.fsum(times * value for times, value in values) / n
+        if max(abs(value - centre) for _, value in values) < _ROUNDING:
+            return 0.0
         return (n - 1) / n * math.fsum(times * (value - centre) ** 2 for times, value in values)
 
-    def _bootstrap(self, tally: Tally) -> float:
-        import numpy as np
 
-        counts = [vote.count for vote in tally.votes]
-        shares = np.array([vote.correct / vote.count for vote in tally.votes])
-        chances = np.array([*counts, tally.n - sum(counts)]) / tally.n
-        draws = np.random.default_rng(tally.seed).multinomial(self.k, chances, size=_DRAWS)
-        draws = draws[:, :-1]
-        top = draws.max(axis=1, keepdims=True)
-        winners = (draws == top) & (top > 0)
-        values = (winners * shares).sum(axis=1) / np.maximum(winners.sum(axis=1), 1)
-        return float(values.var(ddof=1)) * self.k / tally.n
-
-
-def _without_one(votes: tuple[Vote, ...]) -> Counter[tuple[Vote, ...]]:
-    """The votes that are left when a voting sample is taken away, and how many samples do so."""
-    found: Counter[tuple[Vote, ...]] = Counter()
-    for i, vote in enumerate(votes):
+def _without_one(tally: Tally) -> Iterator[tuple[list[Vote], int]]:
+    """The votes that are left when one sample is taken away, and how many samples leave just those."""
+    votes = list(tally.votes)
+    for vote, classes in Counter(votes).items():
+        others = votes.copy()
+        others.remove(vote)
         for right, times in ((1, vote.correct), (0, vote.count - vote.correct)):
             rest = Vote(vote.count - 1, vote.correct - right)
-            kept = (rest,) if rest.count else ()
             if times:
-                found[tuple(sorted([*votes[:i], *kept, *votes[i + 1 :]], key=_size))] += times
-    return found
-
-
-def _size(vote: Vote) -> tuple[int, int]:
-    return vote.count, vote.correct
+                yield [*others, rest] if rest.count else others, times * classes
+    abstained = tally.n - sum(vote.count for vote in votes)
+    if abstained:
+        yield votes, abstained
 
 
 def _check_k(k: int, n: int) -> None:
     if k < 1 or n < k:
         raise UsageError(f"a metric over k={k} samples needs that many; the problem has {n}")
-
-
-def _majority(votes: Sequence[Vote]) -> float:
-    top = max((vote.count for vote in votes), default=0)
-    winners = [vote.correct / vote.count for vote in votes if vote.count == top]
-    return sum(winners) / len(winners) if winners else 0.0
-
-
-def _expected_majority(votes: Sequence[Vote], n: int, k: int) -> float:
-    """Mean of the majority's correctness over all subsets of k of n samples, exactly.
-
-    For a right class drawn m times, a polynomial over the classes that could reach m too counts the
-    ways to draw from them with no class above m, row t holding the ways with t classes tied at m.
-    All other samples fill up what is left of k, however many of each there are. Each way counts
-    1 / (t + 1).
-    """
-    import numpy as np
-
-    abstained = n - sum(vote.count for vote in votes)
-    total = math.comb(n, k)
-    value = 0.0
-    for chosen, vote in enumerate(votes):
-        if not vote.correct:
-            continue
-        others = [other.count for i, other in enumerate(votes) if i != chosen]
-        for m in range(1, min(vote.count, k) + 1):
-            rivals = [count for count in others if count >= m]
-            free = abstained + sum(count for count in others if count < m)
-            ways = np.zeros((min(k // m, len(rivals) + 1), k - m + 1))
-            ways[0, 0] = math.comb(vote.count, m) / total
-            for count in rivals:
-                ways = _draw(ways, count, m)
-            drawn = ways[:, max(0, k - m - free) :]
-            left = np.array([math.comb(free, drawn.shape[1] - 1 - x)
-                             for x in range(drawn.shape[1])], dtype=float)  # fmt: skip
-            share = 1 / (1 + np.arange(len(ways)))
-            value += vote.correct / vote.count * float(share @ drawn @ left)
-    return value
-
-
-def _draw(ways: NDArray[np.float64], count: int, m: int) -> NDArray[np.float64]:
-    """Multiply in a class of `count` samples, of which at most m may be drawn."""
-    import numpy as np
-
-    result = np.zeros_like(ways)
-    width = ways.shape[1]
-    for drawn in range(min(count, m, width - 1) + 1):
-        part = ways[:, : width - drawn] * math.comb(count, drawn)
-        if drawn < m:
-            result[:, drawn:] += part
-        elif len(ways) > 1:
-            result[1:, drawn:] += part[:-1]
-    return result
