@@ -261,9 +261,7 @@ def _ways(
 
     Its coefficient of y^i, times i!, sums the ways by the i-th power of the right shares at the top.
     """
-    import numpy as np
-
-    series = [np.ones_like(level[0])]
+    series: list[_Complex] = []
     for each, low, at_top in zip(classes, fewer, level, strict=True):
         both, g, s = low + at_top, each.times, each.share
         factor = [both**g if g > 1 else both]
@@ -273,16 +271,20 @@ def _ways(
             if most > 1:
                 twice = g * (g - 1) * (s * at_top) ** 2 * (both ** (g - 2)) if g > 1 else 0
                 factor.append(s * once + twice)
-        series = _multiply(series, factor, most)
+        series = _multiply(series, factor, most) if series else factor
     return series
 
 
 def _multiply(a: Sequence[_Complex], b: Sequence[_Complex], most: int) -> list[_Complex]:
     """Product of two series whose coefficients are multiplied with the factorial of their power."""
-    return [
-        sum(math.comb(i, j) * a[j] * b[i - j] for j in range(len(a)) if 0 <= i - j < len(b))
-        for i in range(min(len(a) + len(b) - 2, most) + 1)
-    ]
+    if len(b) == 1:
+        return [part * b[0] for part in a]
+    if len(a) == 1:
+        return [a[0] * part for part in b]
+    found = [a[0] * b[0], a[0] * b[1] + a[1] * b[0]]
+    if most > 1:
+        found.append(a[0] * b[2] + 2 * a[1] * b[1] + a[2] * b[0])
+    return found
 
 
 @lru_cache(maxsize=16)
