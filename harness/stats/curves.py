@@ -78,9 +78,7 @@ def cons_curve(tallies: Sequence[Tally], ks: Sequence[int] | None = None) -> lis
     for t in tallies:
         values.append(expected_majority(t.votes, t.n, ks))
         one_vote = vote_variances(t.votes, t.n, ks) if t.n > 1 else None
-        variances.append(
-            one_vote and [v * k / t.n for v, k in zip(one_vote, ks, strict=True)]
-        )
+        variances.append(one_vote and [v * k / t.n for v, k in zip(one_vote, ks, strict=True)])
     return _points(ks, tallies, values, variances)
 
 

@@ -238,9 +238,7 @@ class _Draws:
         found: _Complex = self.turns[votes[:, None] * waves % self.period]
         return found
 
-    def _chances(
-        self, samples: NDArray[np.int64], drawn: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def _chances(self, samples: NDArray[np.int64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of drawing so many of so many samples, by logarithms."""
         import numpy as np
 

@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from harness.errors import UsageError
 from harness.stats.majority import expected_majority, vote_variances
 from harness.stats.seeds import derive_seed
 from harness.types import Tally, Verdict, Vote
+
+G = TypeVar("G", bound="Graded")
+T = TypeVar("T")
 
 _ROUNDING = 1e-12  # values of cons@k that differ by less do not differ
 
@@ -65,19 +68,46 @@ class Graded(Protocol):
         ...
 
     @property
+    def index(self) -> int:
+        """Which of the problem's samples it is."""
+        ...
+
+    @property
     def verdict(self) -> Verdict:
         """How it ended."""
         ...
 
 
-def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
-    """Each problem's graded samples and how many are right, without votes; `error` does not count."""
-    graded, right = Counter[str](), Counter[str]()
+def last_grades(grades: Iterable[G], keep: Callable[[G], T]) -> dict[str, dict[int, T]]:
+    """What to keep of the grade that counts of each sample, by problem and index.
+
+    The last grade of a sample counts, but an internal error never replaces another grade: it says
+    nothing of the sample.
+    """
+    found: dict[str, dict[int, T]] = {}
     for grade in grades:
-        if grade.verdict is not Verdict.ERROR:
-            graded[grade.problem_id] += 1
-            right[grade.problem_id] += grade.verdict is Verdict.CORRECT
-    return {id: Tally(n, right[id]) for id, n in graded.items()}
+        row = found.setdefault(grade.problem_id, {})
+        if grade.verdict is not Verdict.ERROR or grade.index not in row:
+            row[grade.index] = keep(grade)
+    return found
+
+
+def verdict_of(grade: Graded) -> Verdict:
+    """What `last_grades` keeps where the verdict is enough."""
+    return grade.verdict
+
+
+def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
+    """Each problem's graded samples and how many are right, without votes; `error` does not count.
+
+    Of a sample that was graded more than once the grade of `last_grades` counts.
+    """
+    found = {}
+    for id, row in last_grades(grades, verdict_of).items():
+        verdicts = Counter(row.values())
+        if n := len(row) - verdicts[Verdict.ERROR]:
+            found[id] = Tally(n, verdicts[Verdict.CORRECT])
+    return found
 
 
 def tally_problem(
