@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _EVERY = 64  # a figure's k up to which there is a point for each
 _STEPS = 8  # points per doubling beyond
-_FEWEST = 540  # right samples from which on at most 2^-_FEWEST of k > n/2 are all wrong: nothing
+_ENOUGH = 64  # right samples with which the chance that k > n/2 are all wrong is below 2^-64
+_SMALL = 1e-30  # a variance below it is none: the value cannot hold its root
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def pass_curve(tallies: Sequence[Tally], ks: Sequence[int] | None = None) -> lis
 
     The sampling variance is the metric's own unbiased one as long as n >= 2k. Beyond, it is the
     variance of the estimate under binomial draws at the rate (c + 1/2) / (n + 1), which is 0 only
-    where it is below any float.
+    below 1e-30.
 
     Args:
         tallies: of the problems.
@@ -126,7 +127,7 @@ def _pass_at(n: int, correct: int, ks: Sequence[int]) -> tuple[list[float], list
 
     at = np.array(ks, dtype=int)
     wrong = n - correct
-    i = np.arange(min(wrong + 1, n))  # in the product; later factors leave it at 0
+    i = np.arange(min(wrong + 1, n))  # of the product; the last factor may be 0
     with np.errstate(divide="ignore"):
         logs = np.full(n + 1, -np.inf)
         logs[0] = 0.0
@@ -137,13 +138,14 @@ def _pass_at(n: int, correct: int, ks: Sequence[int]) -> tuple[list[float], list
         half = at[2 * at <= n]
         ratio = np.full(n // 2 + 1, -np.inf)
         k = np.arange(1, min(n, wrong + 1) // 2 + 1)
-        ratio[k] = np.cumsum(
+        ratio[1 : len(k) + 1] = np.cumsum(
             np.log1p(-correct * k / ((n - 2 * k + 1) * (wrong - k + 1)))
             + np.log1p(-correct * (k - 1) / ((n - 2 * k + 2) * (wrong - k + 1)))
         )
     unbiased = np.exp(2 * logs[half]) * np.abs(np.expm1(ratio[half]))
     beyond = _binomial_variances(n, correct, tuple(at[len(half) :].tolist()))
-    return values.tolist(), [*unbiased.tolist(), *beyond]
+    variances = [found if found > _SMALL else 0.0 for found in (*unbiased.tolist(), *beyond)]
+    return values.tolist(), variances
 
 
 def _binomial_variances(n: int, correct: int, ks: tuple[int, ...]) -> list[float]:
@@ -166,7 +168,7 @@ def _missed(n: int, ks: tuple[int, ...]) -> NDArray[np.float64]:
     """By right samples among n, and by k, the share of subsets of k that hold none of them."""
     import numpy as np
 
-    right = np.arange(min(n, _FEWEST))[:, None]
+    right = np.arange(min(n, _ENOUGH), dtype=float)[:, None]
     left = np.maximum(n - np.array(ks) - right, 0) / (n - right)
     found: NDArray[np.float64] = np.cumprod(np.vstack([np.ones(len(ks)), left]), axis=0)
     return found

@@ -245,11 +245,14 @@ class _Draws:
         logs = _log_factorials(max(self.n, int(self.ks[-1])))
         if self.replaced:
             mean = samples * self.rate
-            return np.exp(drawn * np.log(mean) - mean - logs[drawn])
-        left = np.maximum(samples - drawn, 0)
-        ways = logs[samples] - logs[drawn] - logs[left]
-        found = np.exp(ways + drawn * np.log(self.rate) + left * np.log1p(-self.rate))
-        return np.where(drawn <= samples, found, 0.0)
+            chances = drawn * np.log(mean) - mean - logs[drawn]
+        else:
+            left = np.maximum(samples - drawn, 0)
+            ways = logs[samples] - logs[drawn] - logs[left]
+            chances = ways + drawn * np.log(self.rate) + left * np.log1p(-self.rate)
+            chances = np.where(drawn <= samples, chances, -np.inf)
+        found: NDArray[np.float64] = np.exp(chances)
+        return found
 
 
 def _ways(

@@ -15,7 +15,6 @@ from typing import Protocol, TypeVar
 
 from harness.errors import UsageError
 from harness.stats.majority import expected_majority, vote_variances
-from harness.stats.seeds import derive_seed
 from harness.types import Tally, Verdict, Vote
 
 G = TypeVar("G", bound="Graded")
@@ -38,14 +37,13 @@ class Decided(Protocol):
         ...
 
 
-def tally(grades: Sequence[Decided], classes: Sequence[Hashable], *, seed: int = 0) -> Tally:
+def tally(grades: Sequence[Decided], classes: Sequence[Hashable]) -> Tally:
     """Count the grades of one problem.
 
     Args:
         grades: all of one problem, none with verdict `error`.
         classes: the equivalence class of each grade's answer, in the same order; what stands
             for a grade without an answer is ignored.
-        seed: for the bootstrap of cons@k.
     """
     votes: dict[Hashable, list[bool]] = {}
     for grade, answer_class in zip(grades, classes, strict=True):
@@ -55,7 +53,6 @@ def tally(grades: Sequence[Decided], classes: Sequence[Hashable], *, seed: int =
         n=len(grades),
         correct=sum(grade.verdict is Verdict.CORRECT for grade in grades),
         votes=tuple(Vote(len(right), sum(right)) for right in votes.values()),
-        seed=seed,
     )
 
 
@@ -111,14 +108,12 @@ def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
 
 
 def tally_problem(
-    problem_id: str,
     grades: Sequence[Decided],
     classes: Callable[[Sequence[str]], list[int]] | None,
 ) -> Tally:
     """Count the grades of one problem, its answers put into classes by the grader's `classes`.
 
     Args:
-        problem_id: names the seed for the bootstrap of cons@k.
         grades: all of this problem in the order of their index, none with verdict `error`.
         classes: None where no metric uses votes: each answer is then a class of its own.
     """
@@ -126,7 +121,7 @@ def tally_problem(
     if classes is not None:
         found = iter(classes([grade.answer for grade in grades if grade.answer is not None]))
         numbers = [-1 if grade.answer is None else next(found) for grade in grades]
-    return tally(grades, numbers, seed=derive_seed("bootstrap", problem_id))
+    return tally(grades, numbers)
 
 
 @dataclass(frozen=True, slots=True)
