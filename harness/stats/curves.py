@@ -16,7 +16,8 @@ from harness.stats.intervals import (
     sampling_error,
     sampling_interval,
 )
-from harness.stats.majority import expected_majority, vote_variances
+from harness.stats.majority import expected_majority
+from harness.stats.metrics import cons_variances
 from harness.types import Tally
 
 if TYPE_CHECKING:
@@ -67,20 +68,16 @@ def pass_curve(tallies: Sequence[Tally], ks: Sequence[int] | None = None) -> lis
 def cons_curve(tallies: Sequence[Tally], ks: Sequence[int] | None = None) -> list[Point]:
     """cons@k for k = 1 .. the smallest n of a problem, exact over all subsets.
 
-    The sampling variance is k/n times the variance of one vote of k draws with replacement, as that
-    of `metrics.cons_at` where n < 2k; an upper bound.
+    The sampling variance is that of `metrics.cons_at`: by jackknife as long as n >= 2k, and a bound
+    beyond, where the band widens.
 
     Args:
         tallies: of the problems.
         ks: only these, rising.
     """
     ks = _usable(tallies, ks)
-    values, variances = [], []
-    for t in tallies:
-        values.append(expected_majority(t.votes, t.n, ks))
-        one_vote = vote_variances(t.votes, t.n, ks) if t.n > 1 else None
-        variances.append(one_vote and [v * k / t.n for v, k in zip(one_vote, ks, strict=True)])
-    return _points(ks, tallies, values, variances)
+    values = [expected_majority(t.votes, t.n, ks) for t in tallies]
+    return _points(ks, tallies, values, [cons_variances(t, ks) for t in tallies])
 
 
 def _usable(tallies: Sequence[Tally], ks: Sequence[int] | None) -> Sequence[int]:

@@ -202,26 +202,34 @@ class cons_at:
 
     def variance(self, tally: Tally) -> float | None:
         """Sampling variance of `value`; None for a single sample."""
-        n, k = tally.n, self.k
-        if n < 2:
-            return None
-        if not tally.votes:
-            return 0.0
-        if n < 2 * k:
-            return vote_variances(tally.votes, n, [k])[0] * k / n
-        return self._jackknife(tally)
+        found = cons_variances(tally, [self.k])
+        return found and found[0]
 
-    def _jackknife(self, tally: Tally) -> float:
-        """(n - 1) / n times the squared deviations of the values with one sample left out each."""
-        n = tally.n
-        values = [
-            (times, expected_majority(votes, n - 1, [self.k])[0])
-            for votes, times in _without_one(tally)
-        ]
-        centre = math.fsum(times * value for times, value in values) / n
-        if max(abs(value - centre) for _, value in values) < _ROUNDING:
-            return 0.0
-        return (n - 1) / n * math.fsum(times * (value - centre) ** 2 for times, value in values)
+
+def cons_variances(tally: Tally, ks: Sequence[int]) -> list[float] | None:
+    """The sampling variance of cons@k for each of `ks`, rising; see `cons_at`. None for one sample."""
+    n = tally.n
+    if n < 2:
+        return None
+    found = _jackknife(tally, [k for k in ks if 2 * k <= n])
+    few = [k for k in ks if 2 * k > n]
+    one_vote = vote_variances(tally.votes, n, few)
+    return found + [variance * k / n for variance, k in zip(one_vote, few, strict=True)]
+
+
+def _jackknife(tally: Tally, ks: Sequence[int]) -> list[float]:
+    """(n - 1) / n times the squared deviations of the values with one sample left out each."""
+    n = tally.n
+    left_out = list(_without_one(tally)) if ks else []
+    values = [expected_majority(votes, n - 1, ks) for votes, _ in left_out]
+    variances = []
+    for row in zip(*values, strict=True):
+        counted = [(times, value) for (_, times), value in zip(left_out, row, strict=True)]
+        centre = math.fsum(times * value for times, value in counted) / n
+        squares = math.fsum(times * (value - centre) ** 2 for times, value in counted)
+        differ = max(abs(value - centre) for value in row) > _ROUNDING
+        variances.append((n - 1) / n * squares if differ else 0.0)
+    return variances
 
 
 def _without_one(tally: Tally) -> Iterator[tuple[list[Vote], int]]:

@@ -47,6 +47,8 @@ def test_a_curve_of_cons_is_that_of_the_metric() -> None:
     for point in cons_curve(many):
         exact = fmean(cons_at(point.k).value(t) for t in many)
         assert point.value == pytest.approx(exact, abs=1e-12)
+        error = sampling_error([cons_at(point.k).variance(t) for t in many])
+        assert point.se_sampling == pytest.approx(error, abs=1e-12)
 
 
 def test_every_k_up_to_the_smallest_n_has_an_interval_around_its_value() -> None:
@@ -104,7 +106,9 @@ def test_a_curve_of_pass_is_that_of_the_metric(problems: list[tuple[int, int]]) 
         assert point.value == pytest.approx(fmean(metric.value(t) for t in tallies), abs=1e-13)
         variances = [metric.variance(t) for t in tallies]
         if None not in variances:
-            assert point.se_sampling == pytest.approx(sampling_error(variances), rel=1e-9)
+            assert point.se_sampling == pytest.approx(
+                sampling_error(variances), rel=1e-9, abs=1e-15
+            )
 
 
 def test_ten_thousand_samples_per_problem_have_a_curve_by_whole_numbers() -> None:
