@@ -203,7 +203,7 @@ class cons_at:
     def variance(self, tally: Tally) -> float | None:
         """Sampling variance of `value`; None for a single sample."""
         found = cons_variances(tally, [self.k])
-        return found and found[0]
+        return None if found is None else found[0]
 
 
 def cons_variances(tally: Tally, ks: Sequence[int]) -> list[float] | None:
