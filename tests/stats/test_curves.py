@@ -128,7 +128,7 @@ def test_ten_thousand_samples_per_problem_have_a_curve_by_whole_numbers() -> Non
 def test_every_k_of_ten_thousand_samples_takes_seconds() -> None:
     start = time.process_time()
     assert len(pass_curve([Tally(10_000, 333 * i) for i in range(30)])) == 10_000
-    assert time.process_time() - start < 20  # 0.5 s where the machine is free
+    assert time.process_time() - start < 5  # 0.5 s where the machine is free
 
 
 def test_a_figure_has_few_points_and_all_powers_of_two() -> None:
