@@ -80,7 +80,7 @@ def process_results(document: Document, results: Sequence[Any]) -> dict[str, Any
     grades = grade_chunk([(task.grader, problem, sample) for sample in samples])
     graded = [grade for grade in grades if grade.verdict is not Verdict.ERROR]
     votes = any(metric.votes for metric in task.metrics)  # comparing formulas takes long
-    found = tally_problem(problem.id, graded, task.grader.classes if votes else None)
+    found = tally_problem(graded, task.grader.classes if votes else None)
     statistics = SampleStatistics()
     for sample in samples:
         statistics.add(sample)

@@ -279,7 +279,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One problem's graded samples: how many, how many correct, the votes, a seed for resampling.
+    """One problem's graded samples: how many, how many correct, and the votes.
 
     Samples without an extracted answer abstain: they count in `n` and in no vote.
     """
@@ -287,7 +287,6 @@ class Tally:
     n: int
     correct: int
     votes: tuple[Vote, ...] = ()
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

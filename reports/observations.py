@@ -73,7 +73,7 @@ class Observations:
 
     def tallies(self, classes: Callable[[Sequence[str]], list[int]] | None) -> list[Tally]:
         """One tally per problem; without `classes` it holds no votes that mean anything."""
-        return [tally_problem(id, found, classes) for id, found in self.grades.items() if found]
+        return [tally_problem(found, classes) for found in self.grades.values() if found]
 
 
 def observe(

@@ -11,6 +11,7 @@ from typing import Any
 from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.protocol import MODEL_JUDGE, Protocol, narrowed
+from harness.stats.metrics import last_grades
 from harness.stats.scores import SecondOpinions, TaskScores
 from harness.storage.manifest import Manifest
 from harness.storage.run_folder import RunFolder, TaskFolder
@@ -224,14 +225,10 @@ def _result(
 
 
 def _last_grades(folder: TaskFolder, problems: Container[str]) -> dict[Key, Grade]:
-    """The last grade of each sample; an internal error never replaces another verdict."""
-    grades: dict[Key, Grade] = {}
-    for grade in folder.grades():
-        if grade.problem_id in problems and (
-            grade.verdict is not Verdict.ERROR or grade.key not in grades
-        ):
-            grades[grade.key] = grade
-    return grades
+    """The grade that counts of each sample of these problems."""
+    inside = (grade for grade in folder.grades() if grade.problem_id in problems)
+    rows = last_grades(inside, lambda grade: grade)
+    return {grade.key: grade for row in rows.values() for grade in row.values()}
 
 
 def _status(

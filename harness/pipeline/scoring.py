@@ -234,8 +234,7 @@ def _tallies(
     by_problem: Mapping[str, Sequence[_Decision]], grader: Grader, *, votes: bool
 ) -> list[Tally]:
     return [
-        tally_problem(id, found, grader.classes if votes else None)
-        for id, found in by_problem.items()
+        tally_problem(found, grader.classes if votes else None) for found in by_problem.values()
     ]
 
 

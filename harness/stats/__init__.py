@@ -1,8 +1,9 @@
 """The statistics of evals: pure functions of tallies.
 
     metrics      pass@k and cons@k of one problem, with their sampling variance
+    majority     the vote of k of n samples, over all subsets
     intervals    both standard errors of a mean over problems, and their intervals
-    curves       pass@k and cons@k for every k
+    curves       pass@k and cons@k over k, with errors and intervals
     breakdown    pass@1 per month, difficulty, subject
     paired_test  is one run worse than another on the same problems?
     power        which drop a comparison can detect

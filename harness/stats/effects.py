@@ -24,7 +24,7 @@ from harness.stats.intervals import (
     score_interval,
     variance_of_mean,
 )
-from harness.stats.metrics import tallies
+from harness.stats.metrics import last_grades, tallies, verdict_of
 from harness.stats.paired_test import Difference, compare
 from harness.stats.student import satterthwaite, student
 from harness.types import Grade, Sample, Tally, Verdict
@@ -105,12 +105,12 @@ def outcomes(
         grades: of these samples.
         k: only the first k samples of each problem.
     """
-    verdicts = {grade.key: grade.verdict for grade in grades}
+    verdicts = last_grades(grades, verdict_of)
     return [
         SampleOutcome(
             sample.problem_id,
             sample.index,
-            verdicts.get(sample.key, Verdict.ERROR),
+            verdicts.get(sample.problem_id, {}).get(sample.index, Verdict.ERROR),
             sample.n_tokens,
             sample.n_reasoning_tokens,
             sample.finish_reason == "length",

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeVar
 
 from harness.errors import UsageError
-from harness.stats.seeds import derive_seed
+from harness.stats.majority import expected_majority, vote_variances
 from harness.types import Tally, Verdict, Vote
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+G = TypeVar("G", bound="Graded")
+T = TypeVar("T")
 
-_DRAWS = 1000  # bootstrap draws for the variance of cons@k: its own error is then about 5 %
+_ROUNDING = 1e-12  # values of cons@k that differ by less do not differ
 
 
 class Decided(Protocol):
@@ -38,14 +37,13 @@ class Decided(Protocol):
         ...
 
 
-def tally(grades: Sequence[Decided], classes: Sequence[Hashable], *, seed: int = 0) -> Tally:
+def tally(grades: Sequence[Decided], classes: Sequence[Hashable]) -> Tally:
     """Count the grades of one problem.
 
     Args:
         grades: all of one problem, none with verdict `error`.
         classes: the equivalence class of each grade's answer, in the same order; what stands
             for a grade without an answer is ignored.
-        seed: for the bootstrap of cons@k.
     """
     votes: dict[Hashable, list[bool]] = {}
     for grade, answer_class in zip(grades, classes, strict=True):
@@ -55,7 +53,6 @@ def tally(grades: Sequence[Decided], classes: Sequence[Hashable], *, seed: int =
         n=len(grades),
         correct=sum(grade.verdict is Verdict.CORRECT for grade in grades),
         votes=tuple(Vote(len(right), sum(right)) for right in votes.values()),
-        seed=seed,
     )
 
 
@@ -68,30 +65,55 @@ class Graded(Protocol):
         ...
 
     @property
+    def index(self) -> int:
+        """Which of the problem's samples it is."""
+        ...
+
+    @property
     def verdict(self) -> Verdict:
         """How it ended."""
         ...
 
 
-def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
-    """Each problem's graded samples and how many are right, without votes; `error` does not count."""
-    graded, right = Counter[str](), Counter[str]()
+def last_grades(grades: Iterable[G], keep: Callable[[G], T]) -> dict[str, dict[int, T]]:
+    """What to keep of the grade that counts of each sample, by problem and index.
+
+    The last grade of a sample counts, but an internal error never replaces another grade: it says
+    nothing of the sample.
+    """
+    found: dict[str, dict[int, T]] = {}
     for grade in grades:
-        if grade.verdict is not Verdict.ERROR:
-            graded[grade.problem_id] += 1
-            right[grade.problem_id] += grade.verdict is Verdict.CORRECT
-    return {id: Tally(n, right[id]) for id, n in graded.items()}
+        row = found.setdefault(grade.problem_id, {})
+        if grade.verdict is not Verdict.ERROR or grade.index not in row:
+            row[grade.index] = keep(grade)
+    return found
+
+
+def verdict_of(grade: Graded) -> Verdict:
+    """What `last_grades` keeps where the verdict is enough."""
+    return grade.verdict
+
+
+def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
+    """Each problem's graded samples and how many are right, without votes; `error` does not count.
+
+    Of a sample that was graded more than once the grade of `last_grades` counts.
+    """
+    found = {}
+    for id, row in last_grades(grades, verdict_of).items():
+        verdicts = Counter(row.values())
+        if n := len(row) - verdicts[Verdict.ERROR]:
+            found[id] = Tally(n, verdicts[Verdict.CORRECT])
+    return found
 
 
 def tally_problem(
-    problem_id: str,
     grades: Sequence[Decided],
     classes: Callable[[Sequence[str]], list[int]] | None,
 ) -> Tally:
     """Count the grades of one problem, its answers put into classes by the grader's `classes`.
 
     Args:
-        problem_id: names the seed for the bootstrap of cons@k.
         grades: all of this problem in the order of their index, none with verdict `error`.
         classes: None where no metric uses votes: each answer is then a class of its own.
     """
@@ -99,7 +121,7 @@ def tally_problem(
     if classes is not None:
         found = iter(classes([grade.answer for grade in grades if grade.answer is not None]))
         numbers = [-1 if grade.answer is None else next(found) for grade in grades]
-    return tally(grades, numbers, seed=derive_seed("bootstrap", problem_id))
+    return tally(grades, numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +174,9 @@ class cons_at:
 
     The sampling variance is the jackknife's where n >= 2k (Arvesen 1969 for means over subsets):
     on simulated draws its root is within 16 % of the truth where two answers contend. With fewer
-    samples it is k/n times the bootstrap variance of one vote of k (Hoeffding 1948, theorem 5.2:
-    an upper bound): a quarter low for n = k where two answers contend, and several times too high
-    where one answer leads clearly and hardly varies.
+    samples it is k/n times the variance of one vote of k draws with replacement, computed and not
+    simulated (Hoeffding 1948, theorem 5.2: an upper bound): a quarter low for n = k where two
+    answers contend, and several times too high where one answer leads clearly and hardly varies.
     """
 
     k: int
@@ -176,114 +198,55 @@ class cons_at:
             UsageError: it has fewer than k samples.
         """
         _check_k(self.k, tally.n)
-        if self.k == tally.n:
-            return _majority(tally.votes)
-        return _expected_majority(tally.votes, tally.n, self.k)
+        return expected_majority(tally.votes, tally.n, [self.k])[0]
 
     def variance(self, tally: Tally) -> float | None:
-        """Sampling variance of `value`: jackknife, or a bootstrap seeded with the tally's seed."""
-        if tally.n < 2:
-            return None
-        if not tally.votes:
-            return 0.0
-        return self._jackknife(tally) if tally.n >= 2 * self.k else self._bootstrap(tally)
-
-    def _jackknife(self, tally: Tally) -> float:
-        """(n - 1) / n times the squared deviations of the values with one sample left out each."""
-        n = tally.n
-        left_out = _without_one(tally.votes)
-        left_out[tally.votes] = n - sum(vote.count for vote in tally.votes)  # an abstention
-        values = [
-            (times, self.value(Tally(n - 1, 0, votes)))
-            for votes, times in left_out.items()
-            if times
-        ]
-        centre = math.fsum(times * value for times, value in values) / n
-        return (n - 1) / n * math.fsum(times * (value - centre) ** 2 for times, value in values)
-
-    def _bootstrap(self, tally: Tally) -> float:
-        import numpy as np
-
-        counts = [vote.count for vote in tally.votes]
-        shares = np.array([vote.correct / vote.count for vote in tally.votes])
-        chances = np.array([*counts, tally.n - sum(counts)]) / tally.n
-        draws = np.random.default_rng(tally.seed).multinomial(self.k, chances, size=_DRAWS)
-        draws = draws[:, :-1]
-        top = draws.max(axis=1, keepdims=True)
-        winners = (draws == top) & (top > 0)
-        values = (winners * shares).sum(axis=1) / np.maximum(winners.sum(axis=1), 1)
-        return float(values.var(ddof=1)) * self.k / tally.n
+        """Sampling variance of `value`; None for a single sample."""
+        found = cons_variances(tally, [self.k])
+        return None if found is None else found[0]
 
 
-def _without_one(votes: tuple[Vote, ...]) -> Counter[tuple[Vote, ...]]:
-    """The votes that are left when a voting sample is taken away, and how many samples do so."""
-    found: Counter[tuple[Vote, ...]] = Counter()
-    for i, vote in enumerate(votes):
+def cons_variances(tally: Tally, ks: Sequence[int]) -> list[float] | None:
+    """The sampling variance of cons@k for each of `ks`, rising; see `cons_at`. None for one sample."""
+    n = tally.n
+    if n < 2:
+        return None
+    found = _jackknife(tally, [k for k in ks if 2 * k <= n])
+    few = [k for k in ks if 2 * k > n]
+    one_vote = vote_variances(tally.votes, n, few)
+    return found + [variance * k / n for variance, k in zip(one_vote, few, strict=True)]
+
+
+def _jackknife(tally: Tally, ks: Sequence[int]) -> list[float]:
+    """(n - 1) / n times the squared deviations of the values with one sample left out each."""
+    n = tally.n
+    left_out = list(_without_one(tally)) if ks else []
+    values = [expected_majority(votes, n - 1, ks) for votes, _ in left_out]
+    variances = []
+    for row in zip(*values, strict=True):
+        counted = [(times, value) for (_, times), value in zip(left_out, row, strict=True)]
+        centre = math.fsum(times * value for times, value in counted) / n
+        squares = math.fsum(times * (value - centre) ** 2 for times, value in counted)
+        differ = max(abs(value - centre) for value in row) > _ROUNDING
+        variances.append((n - 1) / n * squares if differ else 0.0)
+    return variances
+
+
+def _without_one(tally: Tally) -> Iterator[tuple[list[Vote], int]]:
+    """The votes that are left when one sample is taken away, and how many samples leave just those."""
+    votes = list(tally.votes)
+    for vote, classes in Counter(votes).items():
+        others = votes.copy()
+        others.remove(vote)
         for right, times in ((1, vote.correct), (0, vote.count - vote.correct)):
             rest = Vote(vote.count - 1, vote.correct - right)
-            kept = (rest,) if rest.count else ()
             if times:
-                found[tuple(sorted([*votes[:i], *kept, *votes[i + 1 :]], key=_size))] += times
-    return found
-
-
-def _size(vote: Vote) -> tuple[int, int]:
-    return vote.count, vote.correct
+                yield [*others, rest] if rest.count else others, times * classes
+    abstained = tally.n - sum(vote.count for vote in votes)
+    if abstained:
+        yield votes, abstained
 
 
 def _check_k(k: int, n: int) -> None:
     if k < 1 or n < k:
         raise UsageError(f"a metric over k={k} samples needs that many; the problem has {n}")
-
-
-def _majority(votes: Sequence[Vote]) -> float:
-    top = max((vote.count for vote in votes), default=0)
-    winners = [vote.correct / vote.count for vote in votes if vote.count == top]
-    return sum(winners) / len(winners) if winners else 0.0
-
-
-def _expected_majority(votes: Sequence[Vote], n: int, k: int) -> float:
-    """Mean of the majority's correctness over all subsets of k of n samples, exactly.
-
-    For a right class drawn m times, a polynomial over the classes that could reach m too counts the
-    ways to draw from them with no class above m, row t holding the ways with t classes tied at m.
-    All other samples fill up what is left of k, however many of each there are. Each way counts
-    1 / (t + 1).
-    """
-    import numpy as np
-
-    abstained = n - sum(vote.count for vote in votes)
-    total = math.comb(n, k)
-    value = 0.0
-    for chosen, vote in enumerate(votes):
-        if not vote.correct:
-            continue
-        others = [other.count for i, other in enumerate(votes) if i != chosen]
-        for m in range(1, min(vote.count, k) + 1):
-            rivals = [count for count in others if count >= m]
-            free = abstained + sum(count for count in others if count < m)
-            ways = np.zeros((min(k // m, len(rivals) + 1), k - m + 1))
-            ways[0, 0] = math.comb(vote.count, m) / total
-            for count in rivals:
-                ways = _draw(ways, count, m)
-            drawn = ways[:, max(0, k - m - free) :]
-            left = np.array([math.comb(free, drawn.shape[1] - 1 - x)
-                             for x in range(drawn.shape[1])], dtype=float)  # fmt: skip
-            share = 1 / (1 + np.arange(len(ways)))
-            value += vote.correct / vote.count * float(share @ drawn @ left)
-    return value
-
-
-def _draw(ways: NDArray[np.float64], count: int, m: int) -> NDArray[np.float64]:
-    """Multiply in a class of `count` samples, of which at most m may be drawn."""
-    import numpy as np
-
-    result = np.zeros_like(ways)
-    width = ways.shape[1]
-    for drawn in range(min(count, m, width - 1) + 1):
-        part = ways[:, : width - drawn] * math.comb(count, drawn)
-        if drawn < m:
-            result[:, drawn:] += part
-        elif len(ways) > 1:
-            result[1:, drawn:] += part[:-1]
-    return result

@@ -20,6 +20,7 @@ from harness.stats.elo import (
     place,
     result_of,
 )
+from harness.stats.metrics import last_grades, verdict_of
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 
@@ -124,11 +125,7 @@ def contest_samples(
     """
     found: dict[str, dict[str, list[bool]]] = {}
     for folder in RunFolder(path).tasks():
-        correct: dict[str, list[tuple[int, bool]]] = {id: [] for id in folder.problems()}
-        for grade in folder.grades():
-            if grade.verdict is not Verdict.ERROR:
-                right = grade.verdict is Verdict.CORRECT
-                correct[grade.problem_id].append((grade.index, right))
+        verdicts = last_grades(folder.grades(), verdict_of)
         for problem in folder.problems().values():
             at = places.get(problem.id) or _stated_place(problem)
             if at is None:
@@ -136,7 +133,11 @@ def contest_samples(
             contest, index = at
             if index in found.setdefault(contest, {}):
                 raise DataError(f"{folder.path}: two problems are both {contest}/{index}")
-            found[contest][index] = [right for _, right in sorted(correct[problem.id])]
+            found[contest][index] = [
+                verdict is Verdict.CORRECT
+                for _, verdict in sorted(verdicts.get(problem.id, {}).items())
+                if verdict is not Verdict.ERROR
+            ]
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from harness.pipeline.opinions import opinion_adder
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, compute_scores, record_error, score, silent
 from harness.protocol import ModelJudge, narrowed
+from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
@@ -125,7 +126,7 @@ async def regrade_runs(
 
 async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> list[Change]:
     """Grades go to a file of their own as they come: a run can have 100,000 and more."""
-    before = _verdicts(run.folder.grades())
+    before = last_grades(run.folder.grades(), verdict_of)
     changes: list[Change] = []
     failed: list[Grade] = []
     path = run.folder.path / ".grades.jsonl.new"
@@ -155,14 +156,6 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
     write_json(run.folder.path / "protocol.json", run.protocol.to_json())
     score(run)
     return sorted(changes, key=lambda change: change.after.key)
-
-
-def _verdicts(grades: Iterable[Grade]) -> dict[str, dict[int, Verdict]]:
-    """The verdict of each sample, by problem and index."""
-    found: dict[str, dict[int, Verdict]] = {}
-    for grade in grades:
-        found.setdefault(grade.problem_id, {})[grade.index] = grade.verdict
-    return found
 
 
 async def grade_again(

@@ -9,7 +9,7 @@ from harness.reports.format import value_text
 from harness.reports.observations import Length, Observations
 from harness.reports.results import Z95, Result
 from harness.stats.curves import Point as PointOverK
-from harness.stats.curves import cons_curve, pass_curve
+from harness.stats.curves import cons_curve, figure_ks, pass_curve
 from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at
 from harness.types import Tally
@@ -33,16 +33,17 @@ def vote_and_pass_plots(
     classes: Callable[[Sequence[str]], list[int]] | None,
     stem: str,
 ) -> list[Plot]:
-    """pass@k over every k, and cons@k where the grader says which answers are the same."""
+    """pass@k over k, and cons@k where the grader says which answers are the same."""
     tallies = {run: found.tallies(classes) for run, found in seen.items()}
     least = {run: min((t.n for t in found), default=0) for run, found in tallies.items()}
     usable = {run: found for run, found in tallies.items() if least[run] >= 2}
     if not usable:
         return []
-    passes = {run: _over_k(pass_curve(found)) for run, found in usable.items()}
+    ks = {run: figure_ks(least[run]) for run in usable}
+    passes = {run: _over_k(pass_curve(found, ks[run])) for run, found in usable.items()}
     plots = [_curve_plot("pass@k", passes, stem, "pass@k: at least one of k samples is right.")]
     if classes is not None:
-        votes = {run: _over_k(cons_curve(found)) for run, found in usable.items()}
+        votes = {run: _over_k(cons_curve(found, ks[run])) for run, found in usable.items()}
         plots.append(_curve_plot("cons@k", votes, stem, "cons@k: the most frequent answer of k."))
     return plots
 

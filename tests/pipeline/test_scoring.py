@@ -268,7 +268,7 @@ def test_streamed_scores_are_those_of_all_grades_at_once(data: st.DataObject) ->
             row = [last[key] for key in sorted(last) if key[0] == problem]
             if scoring == "other":
                 row = [replace(found, verdict=Verdict(found.also["other"])) for found in row]
-            tallies.append(tally_problem(problem, row, grader.classes))
+            tallies.append(tally_problem(row, grader.classes))
         for metric in (pass_at(1), pass_at(2), cons_at(2)):
             values = [metric.value(tally) for tally in tallies if tally.n >= metric.k]
             due += [(scoring, metric.name, len(values), mean(values))] if values else []

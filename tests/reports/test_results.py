@@ -9,8 +9,11 @@ import pytest
 
 from harness.errors import DataError, UsageError
 from harness.reports.results import Rate, read_results, scores_json
+from harness.stats.effects import outcomes
+from harness.stats.metrics import tallies
 from harness.stats.scores import SkippedMetric, mean_length
 from harness.storage.files import Appender
+from harness.storage.run_folder import RunFolder
 from harness.types import Grade, Verdict
 
 C, W, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.ERROR
@@ -45,6 +48,22 @@ def test_json_has_one_row_a_metric_with_the_documented_keys(write_run: WriteRun)
     assert sum(first["verdicts"].values()) == first["n"]
     p = [0.5, 0.75]  # sampling variance: the sum of p(1-p)/(n-1) over the problems, by m squared
     assert first["se_sampling"] == pytest.approx((sum(x * (1 - x) / 3 for x in p) / 4) ** 0.5)
+
+
+def test_a_sample_that_was_graded_twice_counts_once_everywhere(write_run: WriteRun) -> None:
+    """With its last grade, and never with an internal error after it."""
+    path = write_run([[C, W], [C, C]])
+    folder = RunFolder(path).task("practice_integer")
+    again = Appender(folder.path / "grades.jsonl")
+    again.append([Grade("p00", 1, C, answer="1"), Grade("p01", 0, W, answer="2")])
+    again.append([Grade("p01", 1, E, detail="the grader died")])
+    again.close()
+    (result,) = read_results([path])
+    assert result.rates == {"p00": Rate(2, 2), "p01": Rate(1, 2)}
+    counted = {id: Rate(t.correct, t.n) for id, t in tallies(folder.grades()).items()}
+    assert counted == result.rates
+    drawn = outcomes(folder.samples(), folder.grades())
+    assert {id: Rate(t.correct, t.n) for id, t in tallies(drawn).items()} == result.rates
 
 
 @pytest.mark.parametrize(

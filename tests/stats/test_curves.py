@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import time
 from itertools import combinations
 from statistics import fmean
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harness.stats.curves import cons_curve, pass_curve
+from harness.stats.curves import cons_curve, figure_ks, pass_curve
+from harness.stats.intervals import sampling_error
 from harness.stats.metrics import cons_at, pass_at
 from harness.types import Tally, Vote
 
 # Nine samples: four right, three of one wrong answer, one of another, one abstention.
-MIXED = Tally(9, 4, (Vote(4, 4), Vote(3, 0), Vote(1, 0)), seed=1)
+MIXED = Tally(9, 4, (Vote(4, 4), Vote(3, 0), Vote(1, 0)))
 ANSWERS = ["right"] * 4 + ["a"] * 3 + ["b"] + [None]
 
 
@@ -35,14 +39,16 @@ def test_cons_at_every_k_pays_ties_their_expected_value_over_all_subsets() -> No
         assert point.value == pytest.approx(by_hand)
 
 
-def test_resampled_cons_is_near_the_exact_one() -> None:
+def test_a_curve_of_cons_is_that_of_the_metric() -> None:
     many = [
-        Tally(40, right, (Vote(right, right), Vote(30 - right, 0), Vote(6, 0)), seed=right)
+        Tally(40, right, (Vote(right, right), Vote(30 - right, 0), Vote(6, 0)))
         for right in (8, 12, 16, 20)
     ]
     for point in cons_curve(many):
         exact = fmean(cons_at(point.k).value(t) for t in many)
-        assert point.value == pytest.approx(exact, abs=0.02)
+        assert point.value == pytest.approx(exact, abs=1e-12)
+        error = sampling_error([cons_at(point.k).variance(t) for t in many])
+        assert point.se_sampling == pytest.approx(error, abs=1e-12)
 
 
 def test_every_k_up_to_the_smallest_n_has_an_interval_around_its_value() -> None:
@@ -90,6 +96,49 @@ def test_more_than_a_thousand_samples_have_a_curve() -> None:
     assert len(points) == 1200
     assert points[-1].value == 1
     assert all(0 <= point.value <= 1 and point.se_sampling is not None for point in points)
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 60)), min_size=1, max_size=4))
+def test_a_curve_of_pass_is_that_of_the_metric(problems: list[tuple[int, int]]) -> None:
+    tallies = [Tally(n, min(c, n)) for n, c in problems]
+    for point in pass_curve(tallies):
+        metric = pass_at(point.k)
+        assert point.value == pytest.approx(fmean(metric.value(t) for t in tallies), abs=1e-13)
+        variances = [metric.variance(t) for t in tallies]
+        if None not in variances:
+            assert point.se_sampling == pytest.approx(
+                sampling_error(variances), rel=1e-9, abs=1e-15
+            )
+
+
+def test_ten_thousand_samples_per_problem_have_a_curve_by_whole_numbers() -> None:
+    n = 10_000
+    tallies = [Tally(n, c) for c in (1, 40, 5_000, 9_999)]
+    ks = [1, 2, 37, 5_000, 5_001, 9_999, n]
+    points = pass_curve(tallies, ks)
+    assert [point.k for point in points] == ks
+    for point in points:
+        exact = fmean(pass_at(point.k).value(t) for t in tallies)
+        assert point.value == pytest.approx(exact, abs=1e-12)
+        if 2 * point.k <= n:
+            error = sampling_error([pass_at(point.k).variance(t) for t in tallies])
+            assert point.se_sampling == pytest.approx(error, rel=1e-9)
+
+
+def test_every_k_of_ten_thousand_samples_takes_seconds() -> None:
+    start = time.process_time()
+    assert len(pass_curve([Tally(10_000, 333 * i) for i in range(30)])) == 10_000
+    assert time.process_time() - start < 5  # 0.5 s where the machine is free
+
+
+def test_a_figure_has_few_points_and_all_powers_of_two() -> None:
+    assert [figure_ks(n) for n in (0, 1, 5)] == [[], [1], [1, 2, 3, 4, 5]]
+    assert figure_ks(64) == list(range(1, 65))
+    ks = figure_ks(10_000)
+    assert len(ks) < 150
+    assert {2**i for i in range(14)} | {10_000} <= set(ks)
+    assert ks == sorted(set(ks))
+    assert ks[-1] == 10_000
 
 
 def test_all_abstaining_scores_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from statistics import fmean
 
 import numpy as np
@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.errors import UsageError
-from harness.stats.metrics import cons_at, pass_at, tally
+from harness.stats.metrics import cons_at, last_grades, pass_at, tallies, tally, verdict_of
 from harness.types import Grade, Tally, Verdict, Vote
 
 ABSTAINS = None
 ANSWERS = st.sampled_from(["right", "right", "a", "b", "c", ABSTAINS])
 
 
-def counted(answers: Sequence[str | None], seed: int = 0) -> Tally:
+def counted(answers: Sequence[str | None]) -> Tally:
     """The tally of one problem from answers; "right" is the right one."""
     grades = [
         Grade("p", i, Verdict.CORRECT if a == "right" else Verdict.WRONG_ANSWER, answer=a)
         for i, a in enumerate(answers)
     ]
-    return tally(grades, [a or "" for a in answers], seed=seed)
+    return tally(grades, [a or "" for a in answers])
 
 
 def majority(answers: Sequence[str | None]) -> float:
@@ -141,16 +141,32 @@ def test_the_variance_of_cons_at_16_holds_on_simulated_draws(
     rng = np.random.default_rng(3)
     names = np.array(["right", "a", "b", ""])
     runs = rng.choice(names, p=[0.4, 0.3, 0.2, 0.1], size=(300, n)).tolist()
-    drawn = [counted([a or None for a in run], seed=i) for i, run in enumerate(runs)]
+    drawn = [counted([a or None for a in run]) for run in runs]
     spread = np.var([cons_at(16).value(t) for t in drawn])
     estimated = fmean(cons_at(16).variance(t) or 0.0 for t in drawn[:100])
     assert low * spread <= estimated <= high * spread
 
 
-def test_the_variance_of_cons_at_k_repeats_itself_and_needs_no_global_state() -> None:
-    drawn = counted(["right", "a", "b", "right", "c"] * 4, seed=7)
-    np.random.default_rng(0).random()
-    assert cons_at(20).variance(drawn) == cons_at(20).variance(drawn)
+@given(st.lists(ANSWERS, min_size=2, max_size=6), st.data())
+def test_the_variance_of_a_vote_is_that_of_all_draws_with_replacement(
+    answers: list[str | None], data: st.DataObject
+) -> None:
+    n = len(answers)
+    k = data.draw(st.integers(n // 2 + 1, min(n, 5)))
+    votes = [majority(drawn) for drawn in product(answers, repeat=k)]
+    by_hand = float(np.var(votes)) * k / n
+    assert cons_at(k).variance(counted(answers)) == pytest.approx(by_hand, abs=1e-10)
+
+
+@given(st.lists(ANSWERS, min_size=2, max_size=9), st.data())
+def test_the_jackknife_leaves_out_each_sample_once(
+    answers: list[str | None], data: st.DataObject
+) -> None:
+    n = len(answers)
+    k = data.draw(st.integers(1, n // 2))
+    left_out = [cons_at(k).value(counted(answers[:i] + answers[i + 1 :])) for i in range(n)]
+    by_hand = (n - 1) * float(np.var(left_out))
+    assert cons_at(k).variance(counted(answers)) == pytest.approx(by_hand, abs=1e-12)
 
 
 def test_a_vote_in_which_all_abstain_is_a_wrong_one() -> None:
@@ -183,3 +199,21 @@ def test_classes_decide_what_is_one_answer() -> None:
 def test_grades_and_classes_must_match() -> None:
     with pytest.raises(ValueError, match="shorter"):
         tally([Grade("p", 0, Verdict.CORRECT, answer="1")], [])
+
+
+def test_of_a_sample_that_was_graded_twice_the_last_grade_counts() -> None:
+    grades = [
+        Grade("p", 0, Verdict.WRONG_ANSWER),
+        Grade("p", 1, Verdict.CORRECT),
+        Grade("q", 0, Verdict.ERROR),
+        Grade("p", 0, Verdict.CORRECT),
+        Grade("p", 1, Verdict.ERROR),
+        Grade("r", 0, Verdict.ERROR),
+        Grade("q", 0, Verdict.WRONG_ANSWER),
+    ]
+    assert tallies(grades) == {"p": Tally(2, 2), "q": Tally(1, 0)}
+    assert last_grades(grades, verdict_of) == {
+        "p": {0: Verdict.CORRECT, 1: Verdict.CORRECT},
+        "q": {0: Verdict.WRONG_ANSWER},
+        "r": {0: Verdict.ERROR},
+    }

@@ -91,7 +91,7 @@ def pass_at_1(engine: Engine) -> tuple[float, float]:
         sample = make_sample(request, completion, None, protocol, engine)
         assert sample.reasoning
         grades[request.problem_id].append(INTEGERS.grader.grade(by_id[request.problem_id], sample))
-    tallies = [tally_problem(id, found, None) for id, found in grades.items()]
+    tallies = [tally_problem(found, None) for found in grades.values()]
     metric = pass_at(1)
     error = sampling_error([metric.variance(tally) for tally in tallies])
     assert error is not None
