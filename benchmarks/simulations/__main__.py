@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
-from benchmarks.simulations import early_stopping, gate, intervals
+from benchmarks.simulations import curves, early_stopping, gate, intervals
 
 PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
 RUNS = 300
@@ -27,19 +27,25 @@ RUNS = 300
 class Simulation(Protocol):
     """A module of this folder."""
 
-    TITLE: str
-    HEAD: Sequence[str]
+    __doc__: str | None
 
     def table(self, runs: int, seed: int) -> list[list[str]]:
-        """The rows of its table."""
+        """Its table, the head first."""
         ...
 
 
-SIMULATIONS = {"intervals": intervals, "gate": gate, "early_stopping": early_stopping}
+SIMULATIONS: Mapping[str, tuple[Simulation, float]] = {
+    "intervals": (cast("Simulation", intervals), 1.0),
+    "gate": (cast("Simulation", gate), 1.0),
+    "early_stopping": (cast("Simulation", early_stopping), 0.5),
+    "curves": (cast("Simulation", curves), 0.5),
+}
+"""By name, the module and the share of the runs that fits into its part of the time."""
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+def markdown(table: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; its first row is the head."""
+    head, *rows = table
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -63,15 +69,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.name}")
     options = parser.parse_args()
-    runs = options.runs or RUNS * (10 if options.exhaustive else 1)
-    noise = 200 * math.sqrt(0.05 * 0.95 / runs)
+    asked = options.runs or RUNS * (10 if options.exhaustive else 1)
     for name in options.only or SIMULATIONS:
-        simulation, began = cast("Simulation", SIMULATIONS[name]), time.process_time()
-        rows = simulation.table(runs, options.seed)
-        text = markdown(simulation.HEAD, rows)
-        print(f"\n{simulation.TITLE} ({runs} runs a row, of large sets a third; two simulation "
-              f"errors of 5 % are {noise:.1f} points)\n\n{text}\n"
-              f"[{time.process_time() - began:.0f} s of CPU]", flush=True)  # fmt: skip
+        simulation, share = SIMULATIONS[name]
+        began, runs = time.process_time(), max(1, round(share * asked))
+        text = markdown(simulation.table(runs, options.seed))
+        noise = 200 * math.sqrt(0.05 * 0.95 / runs)
+        print(f"\n{name}: {(simulation.__doc__ or '').partition(chr(10))[0]}\n{runs} runs, two "
+              f"simulation errors of 5 % are {noise:.1f} points; "
+              f"{time.process_time() - began:.0f} s of CPU\n\n{text}", flush=True)  # fmt: skip
         if options.write:
             PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), name, text), encoding="utf-8")
 

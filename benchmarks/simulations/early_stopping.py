@@ -33,7 +33,6 @@ from harness.stats.sequential import analyse, decide
 from harness.stats.stopping import InterimAnalysis
 from harness.types import Tally
 
-TITLE = "--until decided, of 100 nights; new samples as a share of k per problem"
 HEAD = ("population", "k", "base", "samples by", "margin", "samples, nothing changed",
         "samples, drop lost", "false alarms", "power", "fixed gate's power", "margin lost and passed",
         "score held", "bound held")  # fmt: skip
@@ -62,13 +61,13 @@ SETTINGS = tuple(
 
 
 def table(runs: int, seed: int) -> list[list[str]]:
-    """One row per setting.
+    """A head, and one row per setting.
 
     Args:
         runs: simulated nights of a population of 30 problems; a third as many of larger ones.
         seed: of everything drawn.
     """
-    return list(_rows(runs, seed))
+    return [list(HEAD), *_rows(runs, seed)]
 
 
 def _rows(runs: int, seed: int) -> Iterator[list[str]]:

@@ -28,7 +28,6 @@ from benchmarks.simulations.populations import (
 from harness.stats.intervals import chance_of_as_much
 from harness.stats.paired_test import stratified
 
-TITLE = "The gate with a fixed number of samples, at 5 %, of 100 comparisons"
 HEAD = ("population", "k base", "k new", "false alarms", "5 points lost and passed",
         "power", "oracle's power")  # fmt: skip
 MARGIN = 0.05
@@ -38,13 +37,13 @@ _LARGE = {GPQA.name: ((8, 8), (1, 8), (32, 8)), MATH.name: ((4, 4), (16, 4)),
 
 
 def table(runs: int, seed: int) -> list[list[str]]:
-    """One row per population and pair of k.
+    """A head, and one row per population and pair of k.
 
     Args:
         runs: simulated comparisons of a population of 30 problems; a third as many of larger ones.
         seed: of everything drawn.
     """
-    return list(_rows(runs, seed))
+    return [list(HEAD), *_rows(runs, seed)]
 
 
 def _rows(runs: int, seed: int) -> Iterator[list[str]]:

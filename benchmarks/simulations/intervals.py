@@ -22,20 +22,19 @@ from benchmarks.simulations.populations import (
 from harness.stats.intervals import problems_difference, problems_interval
 from harness.stats.score_test import OneRun, ScoreTest, TwoRuns
 
-TITLE = "95 % intervals: how many of 100 hold the truth"
 HEAD = ("population", "k", "score", "difference, nothing changed", "difference, 3 points lost",
         "problems: score", "problems: difference")  # fmt: skip
 _SMALL = (1, 2, 4, 16, 64)
 
 
 def table(runs: int, seed: int) -> list[list[str]]:
-    """One row per population and k.
+    """A head, and one row per population and k.
 
     Args:
         runs: simulated runs of a population of 30 problems; a third as many of larger ones.
         seed: of everything drawn.
     """
-    return list(_rows(runs, seed))
+    return [list(HEAD), *_rows(runs, seed)]
 
 
 def _rows(runs: int, seed: int) -> Iterator[list[str]]:

@@ -6,8 +6,8 @@ spread of the values over the runs is the truth, and the errors that the curves 
 it: the ratio of the mean stated variance to it, and how often the 95 % sampling interval holds the
 mean over all runs.
 
-    python -m benchmarks.statistics.curves               both tables, under a minute
-    python -m benchmarks.statistics.curves --runs 2000   a closer look
+    python -m benchmarks.simulations.curves               both tables, under a minute
+    python -m benchmarks.simulations.curves --runs 2000   a closer look
 """
 
 from __future__ import annotations
