@@ -10,6 +10,7 @@ import click
 
 from harness.cli.interrupt import run_async
 from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch, UsageError
+from harness.points import MARGIN, share_of
 
 if TYPE_CHECKING:
     from harness.stats.gate import Comparison
@@ -35,8 +36,8 @@ def names(value: str | None) -> list[str] | None:
 @click.command()
 @click.argument("base", type=_RUN)
 @click.argument("new", type=_RUN)
-@click.option("--margin", type=float, default=0.05, show_default=True, metavar="X",
-              help="The drop that 'no regression' must exclude, as a share: 0.05 is 5 points.")  # fmt: skip
+@click.option("--margin", type=float, default=MARGIN, show_default=True, metavar="POINTS",
+              help="The drop that 'no regression' must exclude; 5 is five points.")  # fmt: skip
 @click.option("--tasks", metavar="T[,T..]", help="Only these tasks; all of BASE by default.")
 @click.option("--allow", multiple=True, metavar="PART",
               help="Compare although this part of the protocol differs: max_tokens, temperature, "
@@ -80,8 +81,8 @@ def compare(
 
     try:
         found = run_async(
-            compare_runs(base, new, task_named, margin=margin, allow=allow, tasks=names(tasks),
-                         scoring=scoring)
+            compare_runs(base, new, task_named, margin=share_of(margin, "--margin"), allow=allow,
+                         tasks=names(tasks), scoring=scoring)
         )  # fmt: skip
     except (ProtocolMismatch, Incomplete) as error:
         write_mismatch(error, junit=junit, markdown=markdown, json_file=json_file)

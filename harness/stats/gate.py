@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from harness.errors import Incomplete
+from harness.points import points_of
 from harness.stats.allocation import uniform
 from harness.stats.design import Design
 from harness.stats.intervals import rate
@@ -91,8 +92,9 @@ class Ruling:
     analysis: InterimAnalysis | None
 
     def to_json(self) -> dict[str, object]:
-        """As plain values; intervals become pairs."""
-        return asdict(self)
+        """As plain values; intervals become pairs, and the margin is in points."""
+        values = asdict(self)
+        return {"margin_points": points_of(values.pop("margin")), **values}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ class Comparison:
             "new": self.new,
             "verdict": self.verdict,
             "rises": self.rises,
-            "margin": self.margin,
+            "margin_points": points_of(self.margin),
             "incomplete": list(self.incomplete),
             "notes": list(self.notes),
             "fingerprint": {n: {"base": b, "new": w} for n, (b, w) in self.fingerprint.items()},

@@ -56,11 +56,11 @@ async def compare_runs(
 
     Raises:
         ProtocolMismatch: the protocols differ in a part that is not allowed, or the new run lacks a task.
-        UsageError: an unknown part, task or scoring, or a margin that is not between 0 and 1.
+        UsageError: an unknown part, task or scoring.
         DataError: a folder is not a run, or has no scores.
         Incomplete: no problem has a graded sample in both runs, or the scoring lacks verdicts.
     """
-    _check_options(margin, allow)
+    _check_allowed(allow)
     before = _base_folders(base, tasks)
     pairs = _pairs(before, new)
     _check_protocols(pairs, {*allow, *_GRADER_ONLY}, scoring)
@@ -91,9 +91,7 @@ async def compare_runs(
     )
 
 
-def _check_options(margin: float, allow: Sequence[str]) -> None:
-    if not 0 < margin < 1:
-        raise UsageError(f"--margin {margin}: give a share between 0 and 1; 0.05 is 5 points")
+def _check_allowed(allow: Sequence[str]) -> None:
     parts = (*COMPARED, "judge")
     for part in allow:
         if part not in parts:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from harness.errors import DataError, HarnessError, ProtocolMismatch
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
+from harness.points import MARGIN, share_of
 from harness.stats.gate import Comparison
 from harness.stats.scores import TaskScores
 from harness.storage.ledger import CLOCK, LEDGER, append_history, read_history, read_ledger
@@ -45,6 +46,7 @@ from harness.workflows.compare import compare_runs
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import (
     Options,
+    Points,
     RunSettings,
     by_field,
     check,
@@ -64,7 +66,7 @@ class NightSettings(BaseModel):
     run: Options
     runs: Path = Path("runs")
     name: str = "{checkpoint}"
-    margin: float = Field(0.05, gt=0, lt=1)
+    margin: Points = MARGIN
     until: Literal["decided"] | None = None
     allow: tuple[str, ...] = ()
     fail_on_rise: bool = False
@@ -235,7 +237,11 @@ async def _compare(
 
     async def compared(bases: Mapping[str, Path]) -> Comparison:
         return await compare_runs(
-            bases, runs / run, task_named, margin=settings.margin, allow=settings.allow
+            bases,
+            runs / run,
+            task_named,
+            margin=share_of(settings.margin, "margin"),
+            allow=settings.allow,
         )
 
     other: dict[str, str] = {}

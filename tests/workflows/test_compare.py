@@ -171,12 +171,16 @@ def test_reports_for_ci_say_the_same(write_run: WriteRun, tmp_path: Path) -> Non
     document = json.loads(files["json"].read_text())
     assert document["tasks"][0]["verdict"] == "regression"
     assert document["exit_code"] == 1
+    assert (document["margin_points"], document["tasks"][0]["margin_points"]) == (5.0, 5.0)
+    assert "margin" not in document and "margin" not in document["tasks"][0]
 
 
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (("--margin", "5"), "--margin 5.0: give a share"),
+        (("--margin", "0.05"), "--margin 0.05: points are meant; 5 is five points"),
+        (("--margin", "100"), "--margin 100: points above 0 and below 100 are meant"),
+        (("--margin", "nan"), "--margin nan: points above 0"),
         (("--allow", "colour"), "--allow colour: no such part"),
         (("--tasks", ""), "'' names no task"),
         (("--tasks", "aime24"), "the base has no task aime24; it has practice_integer"),

@@ -144,8 +144,8 @@ def test_another_margin_or_cap_in_mid_run_is_refused(
     run(0.9, "base", k=16)
     run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     before = (tmp_path / "new" / "manifest.json").read_bytes()
-    with pytest.raises(UsageError, match=r"begun under another gate \(margin"):
-        run(0.5, "new", k=16, until="decided", base=tmp_path / "base", margin=0.1)
+    with pytest.raises(UsageError, match=r"under another gate \(margin 5.0 against 10.0"):
+        run(0.5, "new", k=16, until="decided", base=tmp_path / "base", margin=10)
     assert (tmp_path / "new" / "manifest.json").read_bytes() == before
 
 
