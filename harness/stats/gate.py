@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 from harness.errors import Incomplete
 from harness.points import points_of
@@ -42,8 +43,16 @@ from harness.stats.sequential import analyse
 from harness.stats.stopping import Decision, InterimAnalysis, Stopping
 from harness.types import Tally
 
-EXIT_CODES: Mapping[Decision, int] = {"regression": 1, "no regression": 0, "underpowered": 5}
-_ORDER: tuple[Decision, ...] = ("regression", "underpowered", "no regression")
+Outcome = Decision | Literal["incomplete"]
+"""A task's verdict; "incomplete" where samples are missing that could have changed it."""
+
+EXIT_CODES: Mapping[Outcome, int] = {
+    "regression": 1,
+    "incomplete": Incomplete.exit_code,
+    "underpowered": 5,
+    "no regression": 0,
+}
+"""By verdict, the worst first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,13 +131,34 @@ class ProblemChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskComparison:
-    """One task: the ruling, and what else changed. `base_run` names the run it is held against."""
+    """One task: the ruling, and what else changed. `base_run` names the run it is held against.
+
+    `incomplete` says what the two runs lack. The samples that end last are the longest, which are
+    wrong more often, so that a ruling on the rest is biased. A regression counts where it `stands`,
+    a rise where `rise_stands`: whatever the missing samples of all tasks would have given.
+    """
 
     ruling: Ruling
     base_run: str
     changes: tuple[Change, ...]
     problems: tuple[ProblemChange, ...]
     notes: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
+    stands: bool = True
+    rise_stands: bool = True
+
+    @property
+    def verdict(self) -> Outcome:
+        """The ruling's, where it can be trusted."""
+        if self.ruling.verdict == "regression" and self.stands:
+            return "regression"
+        unsettled = self.incomplete or self.ruling.verdict == "regression"
+        return "incomplete" if unsettled else self.ruling.verdict
+
+    @property
+    def rise(self) -> bool:
+        """Whether the score has risen significantly, whatever is missing."""
+        return self.ruling.rise and self.rise_stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,24 +171,26 @@ class Comparison:
     tasks: tuple[TaskComparison, ...]
     fingerprint: Mapping[str, tuple[str, str]]
     notes: tuple[str, ...] = ()
-    incomplete: tuple[str, ...] = field(default=())
 
     @property
-    def verdict(self) -> Decision:
+    def incomplete(self) -> tuple[str, ...]:
+        """What the runs lack, a line per task and run."""
+        return tuple(line for task in self.tasks for line in task.incomplete)
+
+    @property
+    def verdict(self) -> Outcome:
         """The worst verdict of the tasks."""
-        return overall([task.ruling for task in self.tasks])
+        found = {task.verdict for task in self.tasks}
+        return next(verdict for verdict in EXIT_CODES if verdict in found)
 
     @property
     def rises(self) -> list[str]:
         """Tasks whose score has risen significantly."""
-        return [task.ruling.task for task in self.tasks if task.ruling.rise]
+        return [task.ruling.task for task in self.tasks if task.rise]
 
     def exit_code(self, *, fail_on_rise: bool = False) -> int:
         """0 no regression, 1 regression (or a rise, if asked), 4 incomplete, 5 underpowered."""
-        code = EXIT_CODES[self.verdict]
-        if code == 1 or (fail_on_rise and self.rises):
-            return 1
-        return Incomplete.exit_code if self.incomplete else code
+        return 1 if fail_on_rise and self.rises else EXIT_CODES[self.verdict]
 
     def to_json(self) -> dict[str, object]:
         """Everything, as `harness compare --json` writes it."""
@@ -174,6 +206,9 @@ class Comparison:
             "tasks": [
                 {
                     **task.ruling.to_json(),
+                    "verdict": task.verdict,
+                    "rise": task.rise,
+                    "incomplete": list(task.incomplete),
                     "base_run": task.base_run,
                     "changes": {c.name: {"base": c.base, "new": c.new} for c in task.changes},
                     "problems": [
@@ -230,12 +265,6 @@ def _adjusted(
         else:
             found.append(min(1.0, analysis.p_drop * alpha / level))
     return found
-
-
-def overall(rulings: Sequence[Ruling]) -> Decision:
-    """The worst verdict of all tasks: regression, then underpowered, then no regression."""
-    found = {ruling.verdict for ruling in rulings}
-    return next(decision for decision in _ORDER if decision in found)
 
 
 def _deciding_analysis(case: Case, margin: float) -> InterimAnalysis | None:

@@ -26,6 +26,7 @@ from harness.types import Grade, Verdict
 from harness.workflows.fingerprints import fingerprint_differences
 from harness.workflows.further_scoring import lacks_opinions, under
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
+from harness.workflows.shortfall import Standing, lines, shortfalls, stands
 
 _GRADER_ONLY = {"grader"}
 
@@ -69,6 +70,8 @@ async def compare_runs(
     sides = _sides(pairs, grades, scoring)
     cases = [_case(name, sides[name], pair[1]) for name, pair in pairs.items()]
     rulings = rule(cases, margin=margin)
+    lacking = {c.task: shortfalls(pairs[c.task], c, sides[c.task]) for c in cases}
+    standing = stands(cases, lacking, margin=margin)
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
     return Comparison(
         base=", ".join(sorted({str(path) for path in before.values()})),
@@ -82,12 +85,13 @@ async def compare_runs(
                 pairs[ruling.task],
                 again=ruling.task in grades,
                 scoring=scoring,
+                incomplete=lines(ruling, lacking[ruling.task], standing[ruling.task]),
+                standing=standing[ruling.task],
             )
             for ruling, case in zip(rulings, cases, strict=True)
         ),
         fingerprint=fingerprint_differences(before.values(), RunFolder(new)),
         notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
-        incomplete=tuple(_incomplete(pairs, sides)),
     )
 
 
@@ -193,7 +197,7 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
     if stopping is not None and stopping.decision is None:
         stopping = None
     if stopping is not None:
-        cap = math.ceil(stopping.share * stopping.k)
+        cap = math.ceil(stopping.share * stopping.k - 1e-9)  # 7/25 of 25 is 7
         now = [grade for grade in now if grade.index < cap]
     case = Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
     if not case.base.keys() & case.new.keys():
@@ -211,6 +215,8 @@ def _task(
     *,
     again: bool,
     scoring: str | None,
+    incomplete: tuple[str, ...],
+    standing: Standing,
 ) -> TaskComparison:
     shared = [ProblemChange(id, tally, case.new[id])
               for id, tally in case.base.items() if id in case.new]  # fmt: skip
@@ -244,6 +250,9 @@ def _task(
         changes=_changes(*(folder.scores() for folder in pair)),
         problems=tuple(sorted(shared, key=lambda p: (-abs(p.value), p.id))),
         notes=tuple(notes),
+        incomplete=incomplete,
+        stands=standing.drop,
+        rise_stands=standing.rise,
     )
 
 
@@ -265,27 +274,3 @@ def _changes(base: TaskScores, new: TaskScores) -> tuple[Change, ...]:
         Change("mean reasoning tokens", mean_length(old.reasoning), mean_length(now.reasoning)),
         Change("mean response tokens", mean_length(old.response), mean_length(now.response)),
     )  # fmt: skip
-
-
-def _incomplete(
-    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
-    sides: Mapping[str, Sequence[Sequence[Grade]]],
-) -> list[str]:
-    """What is missing in either run, a line per task; published responses have nothing pending."""
-    lines = []
-    for name, pair in pairs.items():
-        for folder, grades in zip(pair, sides[name], strict=True):
-            run = folder.path.parent
-            scores, recorded = folder.scores(), RunFolder(run).manifest().fingerprint
-            failed = sum(grade.verdict is Verdict.ERROR for grade in grades)
-            pending = 0 if recorded.get("engine") == "recorded" else scores.pending
-            if pending or scores.errors:
-                lines.append(
-                    f"{name}, {run}: {pending} samples pending, {scores.errors} ended in error; "
-                    "the run's own command completes it"
-                )
-            elif failed:
-                lines.append(
-                    f"{name}, {run}: grading again failed for {failed} samples; run harness grade"
-                )
-    return lines

@@ -72,7 +72,9 @@ class Gate:
             raise ProtocolMismatch(
                 f"--until decided: {base.path} has another protocol ({'; '.join(parts.values())})"
             )
-        n = min((t.n for t in tallies(base.grades()).values()), default=0)
+        found, known = tallies(base.grades()), base.protocol().problems
+        n = min((found[id].n if id in found else 0 for id in protocol.problems if id in known),
+                default=0)  # fmt: skip
         if not 2 <= k <= n:
             raise UsageError(
                 f"--until decided: k is {k} and {base.path} has {n} graded samples per problem; "
