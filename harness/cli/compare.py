@@ -66,8 +66,9 @@ def compare(
 ) -> None:
     """Test whether NEW is worse than BASE, paired by problem.
 
-    Exit codes: 0 no regression, 1 regression, 3 not the same protocol, 4 a run is incomplete,
-    5 underpowered: too few samples to tell; the number that would be enough is printed.
+    Exit codes: 0 no regression, 1 regression, 3 not the same protocol, 4 a run is incomplete and
+    no regression stands without what it lacks, 5 underpowered: too few samples to tell; the number
+    that would be enough is printed.
 
     The test is one-sided at 5 % per task, with Holm's correction. A drop that is significant by
     the sampling error is a regression. Otherwise there is no regression if a drop of --margin is

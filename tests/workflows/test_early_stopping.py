@@ -211,3 +211,16 @@ def test_reports_say_that_sampling_stopped_early(run: Callable[..., Any], tmp_pa
     page = tmp_path / "page.md"
     assert run_command(["report", str(tmp_path / "new"), "-o", str(page)]) == 0
     assert "stopped early" in page.read_text()
+
+
+def test_a_base_without_any_sample_of_a_problem_is_refused(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The least over the problems that have samples says nothing of those that have none."""
+    run(0.9, "base", k=16)
+    folder = RunFolder(tmp_path / "base").task(TASK)
+    first = next(iter(folder.protocol().problems))
+    rows = (folder.path / "grades.jsonl").read_text().splitlines(keepends=True)
+    (folder.path / "grades.jsonl").write_text("".join(row for row in rows if first not in row))
+    with pytest.raises(UsageError, match="has 0 graded samples per problem"):
+        run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
