@@ -102,6 +102,7 @@ class Provenance:
         index: of the problem within its contest, such as "A".
         date: day of the contest.
         erratum: what the publisher says is wrong with the problem.
+        passage: id of the text, figure or other source that several problems ask about.
     """
 
     title: str | None = None
@@ -110,6 +111,20 @@ class Provenance:
     index: str | None = None
     date: datetime.date | None = None
     erratum: str | None = None
+    passage: str | None = None
+
+    @property
+    def cluster(self) -> tuple[str, str] | None:
+        """What makes problems alike, and which one it is: a passage, a contest, the day of one.
+
+        The day is for contests whose id is not known; None where nothing is.
+        """
+        site = self.platform or ""
+        if self.passage is not None:
+            return "passage", self.passage
+        if self.contest is not None:
+            return "contest", f"{site} {self.contest}"
+        return None if self.date is None else ("day of a contest", f"{site} {self.date}")
 
     @property
     def month(self) -> str | None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import statistics
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.graders.model_judge import ASKED
 from harness.interfaces import Grader, Metric
 from harness.protocol import MODEL_JUDGE, Protocol
+from harness.stats.clusters import clustered_error, clustered_interval
 from harness.stats.intervals import (
     Interval,
     mean,
-    problems_error,
-    problems_interval,
     sampling_error,
     sampling_interval,
     score_interval,
@@ -89,6 +88,7 @@ def score_task(
     failed: set[tuple[str, int]],
     samples: SampleStatistics,
     asked: Mapping[str, int] | None = None,
+    clusters: Mapping[str, Hashable] | None = None,
 ) -> TaskScores:
     """The scores of a task, without its breakdown and what may have stopped its sampling.
 
@@ -101,6 +101,7 @@ def score_task(
         failed: (problem id, index) of samples that ended in an internal error.
         samples: their lengths and duplicates.
         asked: samples asked for by problem, where that is not k for each.
+        clusters: by problem, the cluster that it belongs to; by default its own.
     """
     by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
@@ -118,7 +119,8 @@ def score_task(
         verdicts[str(Verdict.ERROR)] += lost.total()
         tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
         for metric in metrics:
-            score = _score(metric, scoring, tallies, k, +verdicts)
+            score = _score(metric, scoring, tallies, k=k, verdicts=+verdicts,
+                           clusters=clusters or {})  # fmt: skip
             if isinstance(score, Score):
                 scores.append(replace(score, complete=complete))
             elif scoring == grader.scoring:
@@ -232,41 +234,49 @@ def _opinions(
 
 def _tallies(
     by_problem: Mapping[str, Sequence[_Decision]], grader: Grader, *, votes: bool
-) -> list[Tally]:
-    return [
-        tally_problem(found, grader.classes if votes else None) for found in by_problem.values()
-    ]
+) -> dict[str, Tally]:
+    return {
+        id: tally_problem(found, grader.classes if votes else None)
+        for id, found in by_problem.items()
+    }
 
 
 def _score(
-    metric: Metric, scoring: str, tallies: Sequence[Tally], k: int, verdicts: Mapping[str, int]
+    metric: Metric,
+    scoring: str,
+    tallies: Mapping[str, Tally],
+    *,
+    k: int,
+    verdicts: Mapping[str, int],
+    clusters: Mapping[str, Hashable],
 ) -> Score | str:
     """The score, or why there is none."""
-    usable = [tally for tally in tallies if tally.n >= metric.k]
+    usable = {id: tally for id, tally in tallies.items() if tally.n >= metric.k}
     if not usable:
-        most = max((tally.n for tally in tallies), default=0)
+        most = max((tally.n for tally in tallies.values()), default=0)
         return f"needs {metric.k} samples per problem, there are {most}"
-    values = [metric.value(tally) for tally in usable]
-    variances = [metric.variance(tally) for tally in usable]
-    trials = [tally.n // metric.k for tally in usable]
+    values = [metric.value(tally) for tally in usable.values()]
+    variances = [metric.variance(tally) for tally in usable.values()]
+    trials = [tally.n // metric.k for tally in usable.values()]
+    groups = [clusters.get(id, id) for id in usable]
     return Score(
         metric=metric.name,
         scoring=scoring,
         value=mean(values),
         se_sampling=sampling_error(variances),
-        se_problems=problems_error(values),
+        se_problems=clustered_error(values, groups),
         n_problems=len(usable),
         n=sum(verdicts.values()),
         k=k,
         verdicts=dict(sorted(verdicts.items())),
         interval_sampling=_ends(
-            score_interval(usable)
+            score_interval(list(usable.values()))
             if metric.k == 1 and not metric.votes
             else sampling_interval(values, variances, trials)
         ),
-        interval_problems=_ends(problems_interval(values)),
+        interval_problems=_ends(clustered_interval(values, groups)),
         of_problems=len(tallies),
-        ragged=any(tally.n < k for tally in tallies),
+        ragged=any(tally.n < k for tally in tallies.values()),
     )
 
 

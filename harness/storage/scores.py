@@ -11,7 +11,7 @@
  "breakdown": [{"by", "group", "n_problems", "value", "se_sampling", "se_problems"}],
  "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems"} or null,
  "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null,
- "unscored": 0}
+ "unscored": 0, "clusters": {"by": "contest", "n": 47, "used": true} or null}
 
 {"base": "runs/base", "k": 16, "margin_points": 5.0, "alpha": 0.05, "shares": [0.1, 0.2, 0.35, 0.6, 1.0],
  "stage": 2, "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
@@ -29,6 +29,7 @@ from harness.points import points_of
 from harness.stats.intervals import Interval
 from harness.stats.scores import (
     BreakdownRow,
+    Clustering,
     LengthSummary,
     OpenRange,
     SecondOpinions,
@@ -105,6 +106,7 @@ def _scores(data: Json) -> TaskScores:
             "breakdown": tuple(BreakdownRow(**row) for row in data["breakdown"]),
             "range": _optional(data["range"], lambda row: OpenRange(**row)),
             "opinions": _optional(data.get("opinions"), lambda row: SecondOpinions(**row)),
+            "clusters": _optional(data.get("clusters"), lambda row: Clustering(**row)),
         }
     )
 
