@@ -2,8 +2,7 @@
 
     Problem -> prompt -> Sample -> Grade -> Score -> report
 
-All are frozen values. A `Task` (`harness.task`) is composed of the parts that
-`harness.interfaces` describes.
+All are frozen values; a `Task` (`harness.task`) is composed of the parts of `harness.interfaces`.
 """
 
 from __future__ import annotations
@@ -114,19 +113,6 @@ class Provenance:
     passage: str | None = None
 
     @property
-    def cluster(self) -> tuple[str, str] | None:
-        """What makes problems alike, and which one it is: a passage, a contest, the day of one.
-
-        The day is for contests whose id is not known; None where nothing is.
-        """
-        site = self.platform or ""
-        if self.passage is not None:
-            return "passage", self.passage
-        if self.contest is not None:
-            return "contest", f"{site} {self.contest}"
-        return None if self.date is None else ("day of a contest", f"{site} {self.date}")
-
-    @property
     def month(self) -> str | None:
         """The month of the contest, such as "2024-08"."""
         return None if self.date is None else f"{self.date:%Y-%m}"
@@ -174,8 +160,7 @@ class Sampling:
         top_p: nucleus mass, in (0, 1].
         max_tokens: length cap of one completion, reasoning included.
         stop: strings that end a completion.
-        repetition_guard: a sample whose last tokens are this many repeats of one pattern is cut,
-            see `harness.engines.repetition`; None never cuts.
+        repetition_guard: repeats of one pattern at the end that cut a sample; None never cuts.
         seeded: send one seed with every sample, derived from `seed`.
         seed: seed of the run; engine seeds are derived from it.
         choice_seed: choice orders are derived from it; part of the protocol, unlike `seed`.

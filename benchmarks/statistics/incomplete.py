@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats.gate import Case
+from harness.stats.gate import Case, rule
 from harness.stats.paired_test import compare
 from harness.stats.power import ALPHA, lowered
 from harness.types import Tally
@@ -110,7 +110,7 @@ def _exits(pair: Pair) -> bool:
     return (
         _significant(filled(pair.case, pair.sides, right=True))
         and _significant(pair.case)
-        and stands([pair.case], {"task": pair.sides}, margin=0.05)["task"].drop
+        and stands([pair.case], {"task": pair.sides}, rule([pair.case]))["task"].drop
     )
 
 

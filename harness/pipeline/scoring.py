@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from harness.graders.model_judge import ASKED
 from harness.interfaces import Grader, Metric
@@ -30,6 +31,7 @@ from harness.stats.scores import (
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Score, Tally, Verdict
 
+_NONE_ALIKE: Mapping[str, Hashable] = MappingProxyType({})  # each problem is a cluster of its own
 _LONG = 200  # characters from which two equal samples are no coincidence
 
 
@@ -88,7 +90,7 @@ def score_task(
     failed: set[tuple[str, int]],
     samples: SampleStatistics,
     asked: Mapping[str, int] | None = None,
-    clusters: Mapping[str, Hashable] | None = None,
+    clusters: Mapping[str, Hashable] = _NONE_ALIKE,
 ) -> TaskScores:
     """The scores of a task, without its breakdown and what may have stopped its sampling.
 
@@ -105,9 +107,8 @@ def score_task(
     """
     by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
-    # A problem with more samples than k makes up for none that has fewer.
     wanted = dict.fromkeys(by_problem, k) if asked is None else asked
-    pending = sum(max(0, wanted.get(id, 0) - len(row) - lost[id]) for id, row in by_problem.items())
+    pending = _pending(by_problem, wanted, lost)
     unscored = sum(not row for row in by_problem.values())
     complete = not (pending or lost.total() or unscored)
     scores: list[Score] = []
@@ -115,12 +116,10 @@ def score_task(
     opinions = _opinions(by_problem, wanted=protocol.judge is not None)
     skipped = _without_verdicts(partial, opinions)
     for scoring, found in {grader.scoring: by_problem, **further}.items():
-        verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
-        verdicts[str(Verdict.ERROR)] += lost.total()
+        verdicts = _counts(found, lost.total())
         tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
         for metric in metrics:
-            score = _score(metric, scoring, tallies, k=k, verdicts=+verdicts,
-                           clusters=clusters or {})  # fmt: skip
+            score = _score(metric, scoring, tallies, k=k, verdicts=verdicts, clusters=clusters)
             if isinstance(score, Score):
                 scores.append(replace(score, complete=complete))
             elif scoring == grader.scoring:
@@ -141,6 +140,13 @@ def score_task(
         opinions=opinions,
         unscored=unscored,
     )
+
+
+def _pending(
+    found: Mapping[str, Sequence[object]], wanted: Mapping[str, int], lost: Mapping[str, int]
+) -> int:
+    """A problem with more samples than were asked for makes up for none that has fewer."""
+    return sum(max(0, wanted.get(id, 0) - len(row) - lost.get(id, 0)) for id, row in found.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,13 @@ def _decisions(
         row[grade.index] = shared.setdefault(decision, decision)
         graded.add(grade.key)
     return {id: [found for found in row if found] for id, row in rows.items()}, graded
+
+
+def _counts(found: Mapping[str, Sequence[_Decision]], errors: int) -> dict[str, int]:
+    """Samples by verdict; what there is none of is left out."""
+    verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
+    verdicts[str(Verdict.ERROR)] += errors
+    return +verdicts
 
 
 def _further(

@@ -28,14 +28,27 @@ LEAST = 3
 """The fewest clusters that are taken into account."""
 
 
+def cluster_of(problem: Problem) -> tuple[str, str] | None:
+    """What makes a problem like others, and which one it is: a passage, a contest, the day of one.
+
+    The day is for contests whose id is not known; None where nothing is.
+    """
+    origin, site = problem.provenance, problem.provenance.platform or ""
+    if origin.passage is not None:
+        return "passage", origin.passage
+    if origin.contest is not None:
+        return "contest", f"{site} {origin.contest}"
+    return None if origin.date is None else ("day of a contest", f"{site} {origin.date}")
+
+
 def clusters_of(problems: Iterable[Problem]) -> dict[str, Hashable]:
     """By problem id, the cluster that it belongs to; one that belongs to none is its own."""
-    return {problem.id: problem.provenance.cluster or problem.id for problem in problems}
+    return {problem.id: cluster_of(problem) or problem.id for problem in problems}
 
 
 def clustering(problems: Iterable[Problem]) -> Clustering | None:
     """What these problems are clustered by; None where no two are of one cluster."""
-    found = [problem.provenance.cluster for problem in problems]
+    found = [cluster_of(problem) for problem in problems]
     known = [cluster for cluster in found if cluster is not None]
     if len(set(known)) == len(known):
         return None

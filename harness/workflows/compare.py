@@ -26,7 +26,7 @@ from harness.types import Grade, Verdict
 from harness.workflows.fingerprints import fingerprint_differences
 from harness.workflows.further_scoring import lacks_opinions, under
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
-from harness.workflows.shortfall import Standing, lines, shortfalls, stands
+from harness.workflows.shortfall import Standing, shortfalls, stands
 
 _GRADER_ONLY = {"grader"}
 
@@ -71,7 +71,7 @@ async def compare_runs(
     cases = [_case(name, sides[name], pair[1]) for name, pair in pairs.items()]
     rulings = rule(cases, margin=margin)
     lacking = {c.task: shortfalls(pairs[c.task], c, sides[c.task]) for c in cases}
-    standing = stands(cases, lacking, margin=margin)
+    standing = stands(cases, lacking, rulings)
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
     return Comparison(
         base=", ".join(sorted({str(path) for path in before.values()})),
@@ -85,11 +85,10 @@ async def compare_runs(
                 pairs[ruling.task],
                 again=ruling.task in grades,
                 scoring=scoring,
-                incomplete=lines(ruling, lacking[ruling.task], standing[ruling.task]),
                 standing=standing[ruling.task],
             )
             for ruling, case in zip(rulings, cases, strict=True)
-        ),
+        ),  # fmt: skip
         fingerprint=fingerprint_differences(before.values(), RunFolder(new)),
         notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
     )
@@ -215,7 +214,6 @@ def _task(
     *,
     again: bool,
     scoring: str | None,
-    incomplete: tuple[str, ...],
     standing: Standing,
 ) -> TaskComparison:
     shared = [ProblemChange(id, tally, case.new[id])
@@ -250,7 +248,7 @@ def _task(
         changes=_changes(*(folder.scores() for folder in pair)),
         problems=tuple(sorted(shared, key=lambda p: (-abs(p.value), p.id))),
         notes=tuple(notes),
-        incomplete=incomplete,
+        incomplete=standing.lines,
         stands=standing.drop,
         rise_stands=standing.rise,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,10 +43,15 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a task's drop and its rise, if significant, are so whatever the missing samples gave."""
+    """Whether a task's drop and its rise, if significant, are so whatever the missing samples gave.
+
+    `lines` has one for each side that lacks samples: which run, how many, what follows, what
+    completes it.
+    """
 
     drop: bool = True
     rise: bool = True
+    lines: tuple[str, ...] = ()
 
 
 def shortfalls(
@@ -69,35 +74,31 @@ def shortfalls(
 
 
 def stands(
-    cases: Sequence[Case], lacking: Mapping[str, Sides], *, margin: float
+    cases: Sequence[Case], lacking: Mapping[str, Sides], rulings: Sequence[Ruling]
 ) -> dict[str, Standing]:
     """By task, whether a significant drop or rise stands whatever is missing in any task.
 
     Args:
         cases: the tasks as they are compared, without the missing samples.
         lacking: by task, what its two runs lack.
-        margin: of the comparison, as a share.
+        rulings: on the cases as they are, in their order.
     """
     if not any(side.missing for sides in lacking.values() for side in sides):
         return {case.task: Standing() for case in cases}
     drops, rises = (
-        rule([filled(case, lacking[case.task], right=right) for case in cases], margin=margin)
+        rule([filled(case, lacking[case.task], right=right) for case in cases],
+             margin=rulings[0].margin)
         for right in (True, False)
-    )
-    return {
-        case.task: Standing(drop.verdict == "regression", rise.rise)
-        for case, drop, rise in zip(cases, drops, rises, strict=True)
-    }
+    )  # fmt: skip
+    standing = {}
+    for ruling, drop, rise in zip(rulings, drops, rises, strict=True):
+        found = Standing(drop.verdict == "regression", rise.rise)
+        lines = tuple(_lines(ruling, lacking[ruling.task], found))
+        standing[ruling.task] = replace(found, lines=lines)
+    return standing
 
 
-def lines(ruling: Ruling, sides: Sides, standing: Standing) -> tuple[str, ...]:
-    """A line for each side that lacks samples: which run, how many, what follows, what completes it.
-
-    Args:
-        ruling: on the task as it was compared.
-        sides: what its runs lack.
-        standing: what stands of the ruling.
-    """
+def _lines(ruling: Ruling, sides: Sides, standing: Standing) -> Iterator[str]:
     if ruling.verdict == "regression" and standing.drop:
         follows = "a regression whatever they would have given"
     elif ruling.rise and standing.rise:
@@ -107,14 +108,12 @@ def lines(ruling: Ruling, sides: Sides, standing: Standing) -> tuple[str, ...]:
             "the longest samples are missing first and are wrong more often, so that no verdict "
             "stands without them"
         )
-    found = tuple(
-        f"{ruling.task}, {side} {short.run}: {short.words}; {follows}; {short.fix}"
-        for side, short in zip(("base", "new run"), sides, strict=True)
-        if short.missing
-    )
-    if not found and ruling.verdict == "regression" and not standing.drop:
-        return (f"{ruling.task}: Holm's correction waits for the tasks that lack samples",)
-    return found
+    for side, short in zip(("base", "new run"), sides, strict=True):
+        if short.missing:
+            yield f"{ruling.task}, {side} {short.run}: {short.words}; {follows}; {short.fix}"
+    complete = not any(short.missing for short in sides)
+    if complete and ruling.verdict == "regression" and not standing.drop:
+        yield f"{ruling.task}: Holm's correction waits for the tasks that lack samples"
 
 
 def _shortfall(

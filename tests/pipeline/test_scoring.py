@@ -285,7 +285,7 @@ def test_problems_of_one_contest_widen_the_problems_error_alone() -> None:
             protocol(60), 2, Integer(0, 999), (pass_at(1),), grades=grades, failed=set(),
             samples=SampleStatistics(), clusters=clusters,
         ).scores[0]
-        for clusters in (None, {f"p{i}": i // 5 for i in range(60)})
+        for clusters in ({}, {f"p{i}": i // 5 for i in range(60)})
     )  # fmt: skip
     assert alike.value == alone.value == 0.5
     assert alike.se_problems == pytest.approx((1 / 4 / 11) ** 0.5)
@@ -303,6 +303,6 @@ def test_a_problem_without_a_known_cluster_is_its_own() -> None:
             protocol(6), 1, Integer(0, 999), (pass_at(1),), grades=grades, failed=set(),
             samples=SampleStatistics(), clusters=clusters,
         ).scores[0].se_problems
-        for clusters in (None, {}, {"p0": "a"})
+        for clusters in ({}, {"p0": "a"})
     ]  # fmt: skip
     assert len(set(found)) == 1

@@ -11,6 +11,7 @@ import statsmodels.api as sm
 
 from harness.stats.clusters import (
     LEAST,
+    cluster_of,
     cluster_robust_error,
     clustered_error,
     clustered_interval,
@@ -102,7 +103,7 @@ def test_a_problem_says_which_cluster_it_is_of() -> None:
         ({"contest": "1", "passage": "p7"}, ("passage", "p7")),
     ]
     for values, cluster in known:
-        assert Provenance(**values).cluster == cluster
+        assert cluster_of(Problem("a", "?", provenance=Provenance(**values))) == cluster
 
 
 def test_what_the_problems_are_clustered_by_is_told_in_words() -> None:

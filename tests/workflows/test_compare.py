@@ -381,7 +381,7 @@ def test_a_task_waits_for_another_that_its_correction_depends_on(
     """Holm: a p of 0.03 is a regression beside one that is smaller, and none beside a large one."""
     from harness.stats.gate import Case, rule
     from harness.types import Tally
-    from harness.workflows.shortfall import Shortfall, lines, stands
+    from harness.workflows.shortfall import Shortfall, stands
 
     def case(task: str, fewer: int) -> Case:
         base = {str(i): Tally(16, 12) for i in range(30)}
@@ -394,8 +394,8 @@ def test_a_task_waits_for_another_that_its_correction_depends_on(
     sides = {"whole": (complete, complete), "lacking": (cut, complete)}
     rulings = rule([whole, lacking])
     assert [ruling.verdict for ruling in rulings] == ["regression", "regression"]
-    standing = stands([whole, lacking], sides, margin=0.05)
+    standing = stands([whole, lacking], sides, rulings)
     assert [standing[name].drop for name in ("whole", "lacking")] == [False, False]
-    assert lines(rulings[0], sides["whole"], standing["whole"]) == (
+    assert standing["whole"].lines == (
         "whole: Holm's correction waits for the tasks that lack samples",
     )
