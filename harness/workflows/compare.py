@@ -73,22 +73,16 @@ async def compare_runs(
     lacking = {c.task: shortfalls(pairs[c.task], c, sides[c.task]) for c in cases}
     standing = stands(cases, lacking, rulings)
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
+    compared = tuple(
+        _task(ruling, case, before[ruling.task], pairs[ruling.task], again=ruling.task in grades,
+              scoring=scoring, standing=standing[ruling.task])
+        for ruling, case in zip(rulings, cases, strict=True)
+    )  # fmt: skip
     return Comparison(
         base=", ".join(sorted({str(path) for path in before.values()})),
         new=str(new),
         margin=margin,
-        tasks=tuple(
-            _task(
-                ruling,
-                case,
-                before[ruling.task],
-                pairs[ruling.task],
-                again=ruling.task in grades,
-                scoring=scoring,
-                standing=standing[ruling.task],
-            )
-            for ruling, case in zip(rulings, cases, strict=True)
-        ),  # fmt: skip
+        tasks=compared,
         fingerprint=fingerprint_differences(before.values(), RunFolder(new)),
         notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
     )
