@@ -13,7 +13,7 @@ from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch
 from harness.points import MARGIN, share_of
 
 if TYPE_CHECKING:
-    from harness.stats.gate import Comparison
+    from harness.stats.comparison import Comparison
 
 _RUN = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)

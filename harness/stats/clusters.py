@@ -20,8 +20,9 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Sequence
 
-from harness.stats.intervals import Interval, mean, problems_error, problems_interval, student
+from harness.stats.intervals import Interval, mean, problems_error, problems_interval
 from harness.stats.scores import Clustering
+from harness.stats.student import student
 from harness.types import Problem
 
 LEAST = 3

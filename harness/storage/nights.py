@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError, Incomplete, ProtocolMismatch
-from harness.stats.gate import Comparison, Outcome, TaskComparison
+from harness.stats.comparison import Comparison, Outcome, TaskComparison
 from harness.stats.scores import TaskScores
 from harness.storage.files import Json
 

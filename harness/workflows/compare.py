@@ -10,15 +10,8 @@ from harness.errors import Incomplete, ProtocolMismatch, UsageError
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.protocol import COMPARED, differences
-from harness.stats.gate import (
-    Case,
-    Change,
-    Comparison,
-    ProblemChange,
-    Ruling,
-    TaskComparison,
-    rule,
-)
+from harness.stats.comparison import Change, Comparison, ProblemChange, TaskComparison
+from harness.stats.gate import Case, Ruling, rule
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores, mean_length
 from harness.storage.run_folder import RunFolder, TaskFolder

@@ -21,7 +21,7 @@ from harness.errors import DataError, HarnessError, ProtocolMismatch
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.points import MARGIN, share_of
-from harness.stats.gate import Comparison, TaskComparison
+from harness.stats.comparison import Comparison, TaskComparison
 from harness.stats.scores import TaskScores
 from harness.storage.ledger import CLOCK, LEDGER, append_history, read_history, read_ledger
 from harness.storage.nights import (

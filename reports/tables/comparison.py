@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.reports.documents import markdown_page
 from harness.reports.format import points, range_text
-from harness.stats.gate import Change, Comparison, Ruling, TaskComparison
+from harness.stats.comparison import Change, Comparison, TaskComparison
+from harness.stats.gate import Ruling
 
 from .model import Column, Row, Table
 from .terminal import print_table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from harness.stats.gate import Comparison
+from harness.stats.comparison import Comparison
 from harness.storage.nights import CheckpointResult
 
 from .comparison import sentences

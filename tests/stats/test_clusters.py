@@ -19,7 +19,8 @@ from harness.stats.clusters import (
     clustering_factor,
     clusters_of,
 )
-from harness.stats.intervals import problems_error, problems_interval, student
+from harness.stats.intervals import problems_error, problems_interval
+from harness.stats.student import student
 from harness.types import Problem, Provenance
 
 

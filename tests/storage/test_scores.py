@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.stats.intervals import Interval
 from harness.stats.scores import TaskScores
-from harness.stats.sequential import InterimAnalysis, Stopping
+from harness.stats.stopping import InterimAnalysis, Stopping
 from harness.storage.scores import (
     SCORES,
     STOPPING,
@@ -19,11 +19,11 @@ from harness.storage.scores import (
 )
 
 ANALYSIS = InterimAnalysis(
-    round=3, difference=-0.1, low=-0.2, p_drop=0.01, decision="regression", score=0.5,
+    stage=3, difference=-0.1, low=-0.2, p_drop=0.01, decision="regression", score=0.5,
     interval=Interval(0.4, 0.6),
 )  # fmt: skip
 STOPPED = Stopping(
-    base="runs/base", k=16, margin=0.07, alpha=0.025, round=3, decision="regression", score=0.5,
+    base="runs/base", k=16, margin=0.07, alpha=0.025, shares=(0.25, 0.5, 1.0), stage=3, decision="regression", score=0.5,
     interval=Interval(0.4, 0.6), analyses=(ANALYSIS,),
 )  # fmt: skip
 
