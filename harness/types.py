@@ -2,8 +2,7 @@
 
     Problem -> prompt -> Sample -> Grade -> Score -> report
 
-All are frozen values. A `Task` (`harness.task`) is composed of the parts that
-`harness.interfaces` describes.
+All are frozen values; a `Task` (`harness.task`) is composed of the parts of `harness.interfaces`.
 """
 
 from __future__ import annotations
@@ -102,6 +101,7 @@ class Provenance:
         index: of the problem within its contest, such as "A".
         date: day of the contest.
         erratum: what the publisher says is wrong with the problem.
+        passage: id of the text, figure or other source that several problems ask about.
     """
 
     title: str | None = None
@@ -110,6 +110,7 @@ class Provenance:
     index: str | None = None
     date: datetime.date | None = None
     erratum: str | None = None
+    passage: str | None = None
 
     @property
     def month(self) -> str | None:
@@ -159,8 +160,7 @@ class Sampling:
         top_p: nucleus mass, in (0, 1].
         max_tokens: length cap of one completion, reasoning included.
         stop: strings that end a completion.
-        repetition_guard: a sample whose last tokens are this many repeats of one pattern is cut,
-            see `harness.engines.repetition`; None never cuts.
+        repetition_guard: repeats of one pattern at the end that cut a sample; None never cuts.
         seeded: send one seed with every sample, derived from `seed`.
         seed: seed of the run; engine seeds are derived from it.
         choice_seed: choice orders are derived from it; part of the protocol, unlike `seed`.

@@ -3,7 +3,8 @@
 2024 as HuggingFaceH4/aime_2024 ("025" is 25), 2025 as math-ai/aime25. Prompt and k = 64 as
 DeepSeek-R1 (arXiv 2501.12948, section 3; its README for the wording). A row, made up:
 
-    {"id": 60, "problem": "How many positive divisors has $36$?", "answer": "009"}
+    {"id": 60, "problem": "How many positive divisors has $36$?", "answer": "009",
+     "url": "https://wiki.example/2024_AIME_I_Problems/Problem_1"}
 """
 
 import re
@@ -13,10 +14,11 @@ from harness.data.datasets import HubDataset
 from harness.graders.integer import Integer, integer_of
 from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
-from harness.types import Problem, Row, Sampling
+from harness.types import Problem, Provenance, Row, Sampling
 
 # Digits, also in a box and as mathematics: a reference is copied from there, and never computed.
 _DIGITS = re.compile(r"(?:\\boxed|[\s$({\[\\])*[+-]?\d+(?:\.0*)?[\s$)}\]\\]*")
+_EXAM = re.compile(r"/(\d{4})_(AIME_I{1,2})_Problems/")
 PROMPT = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 
 
@@ -29,7 +31,11 @@ def parse(row: Row) -> Problem:
         raise ValueError(
             f"{given!r} is no answer of an AIME problem: those are integers from 0 to 999"
         )
-    return Problem(id=str(row["id"]), statement=row["problem"], answer=str(answer))
+    exam = _EXAM.search(row.get("url") or "")
+    provenance = Provenance(contest=" ".join(exam.groups()).replace("_", " ") if exam else None)
+    return Problem(
+        id=str(row["id"]), statement=row["problem"], answer=str(answer), provenance=provenance
+    )
 
 
 AIME24 = Task(

@@ -66,6 +66,7 @@ def parse(row: Row) -> Problem:
     provenance = Provenance(
         title=title,
         platform=row["platform"],
+        contest=str(contest) if (contest := row.get("contest_id")) is not None else None,
         date=date.fromisoformat(str(row["contest_date"])[:10]),  # a datetime in Parquet copies
         erratum=ERRATA.get(id) or ERRATA.get(title),
     )

@@ -34,3 +34,28 @@ def test_the_grading_compares_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     pair = {"gold": "1/2", "prediction": "0.5", "form": "answer"}
     assert compare(pair)
     assert not compare({**pair, "prediction": "0.6"})
+
+
+def test_clusters_are_counted_in_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 54 lines, those with the strongest likeness: the mean of their coverage, in short."""
+    head, *rows = load("statistics/clusters", monkeypatch).table(20, 3)
+    alike = [row for row in rows if row[3] == "0.19"]
+    independent, clustered = (
+        sum(float(row[head.index(name)].rstrip("%")) for row in alike) / len(alike)
+        for name in ("independent", "clustered")
+    )
+    assert len(rows) == 54
+    assert independent < 90 < 93 < clustered
+
+
+def test_a_base_without_its_slowest_samples_makes_no_regression(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = load("statistics/incomplete", monkeypatch)
+    monkeypatch.setattr(module, "POPULATIONS", module.POPULATIONS[:1])
+    monkeypatch.setattr(module, "SHARES", (0.2,))
+    monkeypatch.setattr(module, "_EVERY", 1)
+    (_, row) = module.table(12, 3)
+    as_it_is, exits = (float(cell.rstrip("%")) for cell in row[2:4])
+    assert as_it_is >= 50
+    assert exits <= 10  # one of twelve

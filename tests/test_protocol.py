@@ -59,6 +59,7 @@ PROTOCOL = make_protocol(TASK, PROBLEMS, TASK.sampling)
         ({"judging": Judging(output_file="out.txt")}, True),
         ({"judging": Judging(decisive=False)}, False),
         ({"provenance": Provenance(contest="7", erratum="unclear")}, False),
+        ({"provenance": Provenance(passage="p7")}, False),
         ({"meta": {"level": 2}}, False),
         ({"id": "c"}, False),
     ],

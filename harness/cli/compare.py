@@ -10,9 +10,10 @@ import click
 
 from harness.cli.interrupt import run_async
 from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch, UsageError
+from harness.points import MARGIN, share_of
 
 if TYPE_CHECKING:
-    from harness.stats.gate import Comparison
+    from harness.stats.comparison import Comparison
 
 _RUN = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -35,8 +36,8 @@ def names(value: str | None) -> list[str] | None:
 @click.command()
 @click.argument("base", type=_RUN)
 @click.argument("new", type=_RUN)
-@click.option("--margin", type=float, default=0.05, show_default=True, metavar="X",
-              help="The drop that 'no regression' must exclude, as a share: 0.05 is 5 points.")  # fmt: skip
+@click.option("--margin", type=float, default=MARGIN, show_default=True, metavar="POINTS",
+              help="The drop that 'no regression' must exclude; 5 is five points.")  # fmt: skip
 @click.option("--tasks", metavar="T[,T..]", help="Only these tasks; all of BASE by default.")
 @click.option("--allow", multiple=True, metavar="PART",
               help="Compare although this part of the protocol differs: max_tokens, temperature, "
@@ -65,8 +66,9 @@ def compare(
 ) -> None:
     """Test whether NEW is worse than BASE, paired by problem.
 
-    Exit codes: 0 no regression, 1 regression, 3 not the same protocol, 4 a run is incomplete,
-    5 underpowered: too few samples to tell; the number that would be enough is printed.
+    Exit codes: 0 no regression, 1 regression, 3 not the same protocol, 4 a run is incomplete and
+    no regression stands without what it lacks, 5 underpowered: too few samples to tell; the number
+    that would be enough is printed.
 
     The test is one-sided at 5 % per task, with Holm's correction. A drop that is significant by
     the sampling error is a regression. Otherwise there is no regression if a drop of --margin is
@@ -80,8 +82,8 @@ def compare(
 
     try:
         found = run_async(
-            compare_runs(base, new, task_named, margin=margin, allow=allow, tasks=names(tasks),
-                         scoring=scoring)
+            compare_runs(base, new, task_named, margin=share_of(margin, "--margin"), allow=allow,
+                         tasks=names(tasks), scoring=scoring)
         )  # fmt: skip
     except (ProtocolMismatch, Incomplete) as error:
         write_mismatch(error, junit=junit, markdown=markdown, json_file=json_file)

@@ -57,7 +57,7 @@ def nightly(
       runs: runs/nightly           run folders, history.jsonl, accepted.json
       run: {tasks: [aime24], k: 16}    options of `harness run`
       name: "{checkpoint}"         name of each run; also {parent}, {content}
-      margin: 0.05                 the drop that 'no regression' must exclude
+      margin: 5                    the drop that 'no regression' must exclude, in points
       until: decided               stop sampling once the result is clear
       fail_on_rise: false          exit 1 on a significant rise too
       allow: []                    parts of the protocol that may differ

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.points import MARGIN, share_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -37,8 +39,8 @@ _PATH = click.Path(path_type=Path)
               "with; by default as many as the new run has.")  # fmt: skip
 @click.option("--detect", metavar="POINTS", type=float,
               help="Print the k that is needed to detect this drop.")  # fmt: skip
-@click.option("--margin", type=float, default=0.05, show_default=True, metavar="X",
-              help="Show the power to detect this drop, as a share; see compare.")  # fmt: skip
+@click.option("--margin", type=float, default=MARGIN, show_default=True, metavar="POINTS",
+              help="Show the power to detect this drop; see compare.")  # fmt: skip
 @click.option("--data", type=_PATH, metavar="DIR", envvar="HARNESS_DATA",
               help="Your own copies of the datasets, to count problems.")  # fmt: skip
 @click.option(
@@ -82,8 +84,9 @@ def plan(
     if speed is None and run is not None:
         speed = throughput(run)
     plans = [
-        plan_task(inputs, k=k, base_k=base_k, margin=margin, tokens_per_second=speed,
-                  detect=None if detect is None else detect / 100, alpha=ALPHA / len(found))
+        plan_task(inputs, k=k, base_k=base_k, margin=share_of(margin, "--margin"),
+                  detect=None if detect is None else share_of(detect, "--detect"),
+                  tokens_per_second=speed, alpha=ALPHA / len(found))
         for inputs in found
     ]  # fmt: skip
     if document is not None:

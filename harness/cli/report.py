@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from harness.errors import UsageError
+from harness.points import share_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,14 +146,12 @@ def layout_named(name: str) -> Layout:
 
 
 def check_margin(points: float | None, table: str | None) -> float:
-    """The share that `--margin` asks for. UsageError without a table, or outside 0 to 100."""
+    """The share that `--margin` asks for. UsageError without a table, or out of range."""
     if points is None:
         return MARGIN / 100
     if table is None:
         raise UsageError(f"--margin {points:g}: it goes with --table")
-    if not 0 < points <= 100:
-        raise UsageError(f"--margin {points:g}: points above 0, up to 100")
-    return points / 100
+    return share_of(points, "--margin")
 
 
 def _deliver(

@@ -106,8 +106,8 @@ from harness.judge.scoring import SCORINGS
               "--base; --k is the cap.")  # fmt: skip
 @click.option("--base", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
               help="The run that --until decided compares this one with.")  # fmt: skip
-@click.option("--margin", type=float, metavar="X",
-              help="The drop that --until decided must exclude, as a share; 0.05 by default.")  # fmt: skip
+@click.option("--margin", type=float, metavar="POINTS",
+              help="The drop that --until decided must exclude; 5, five points, by default.")  # fmt: skip
 @click.option("--lengths", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
               help="An earlier run on these tasks: problems with long samples there start first. "
               "By default --base, otherwise the run's own samples so far.")  # fmt: skip

@@ -79,8 +79,8 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
 
 
 def coverage_texts(task: str, result: TaskScores) -> list[str]:
-    """Which scores are means over a part of the problems only, one line each."""
-    lines = []
+    """Clusters among the problems, and scores that are means over a part of them, one line each."""
+    lines = [f"{task}: {result.clusters}"] if result.clusters else []
     if result.unscored and not (result.pending or result.errors):
         lines.append(
             f"{task}: incomplete: problems without any response, left out of every mean: "

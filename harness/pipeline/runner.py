@@ -37,6 +37,7 @@ from harness.pipeline.rounds import RecordLength, Rounds, RoundSampler, together
 from harness.pipeline.schedule import Schedule
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.stats.breakdown import breakdown, open_range
+from harness.stats.clusters import clustering, clusters_of
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, read_lines, write_lines
@@ -279,6 +280,7 @@ def compute_scores(run: TaskRun) -> TaskScores:
         failed={row.key for row in run.folder.errors() if row.problem_id in run.protocol.problems},
         samples=statistics,
         asked=_asked(run, stored),
+        clusters=clusters_of(run.problems.values()),
     )
     found = tallies(run.folder.grades())
     return replace(
@@ -286,6 +288,7 @@ def compute_scores(run: TaskRun) -> TaskScores:
         stopped=run.folder.stopping(),
         breakdown=breakdown(run.problems, found),
         range=open_range(run.problems, found),
+        clusters=clustering(run.problems.values()),
     )
 
 

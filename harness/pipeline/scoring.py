@@ -5,17 +5,17 @@ from __future__ import annotations
 import statistics
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from harness.graders.model_judge import ASKED
 from harness.interfaces import Grader, Metric
 from harness.protocol import MODEL_JUDGE, Protocol
+from harness.stats.clusters import clustered_error, clustered_interval
 from harness.stats.intervals import (
     Interval,
     mean,
-    problems_error,
-    problems_interval,
     sampling_error,
     sampling_interval,
     score_interval,
@@ -31,6 +31,7 @@ from harness.stats.scores import (
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Score, Tally, Verdict
 
+_NONE_ALIKE: Mapping[str, Hashable] = MappingProxyType({})  # each problem is a cluster of its own
 _LONG = 200  # characters from which two equal samples are no coincidence
 
 
@@ -89,6 +90,7 @@ def score_task(
     failed: set[tuple[str, int]],
     samples: SampleStatistics,
     asked: Mapping[str, int] | None = None,
+    clusters: Mapping[str, Hashable] = _NONE_ALIKE,
 ) -> TaskScores:
     """The scores of a task, without its breakdown and what may have stopped its sampling.
 
@@ -101,12 +103,12 @@ def score_task(
         failed: (problem id, index) of samples that ended in an internal error.
         samples: their lengths and duplicates.
         asked: samples asked for by problem, where that is not k for each.
+        clusters: by problem, the cluster that it belongs to; by default its own.
     """
     by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
-    # A problem with more samples than k makes up for none that has fewer.
     wanted = dict.fromkeys(by_problem, k) if asked is None else asked
-    pending = sum(max(0, wanted.get(id, 0) - len(row) - lost[id]) for id, row in by_problem.items())
+    pending = _pending(by_problem, wanted, lost)
     unscored = sum(not row for row in by_problem.values())
     complete = not (pending or lost.total() or unscored)
     scores: list[Score] = []
@@ -114,11 +116,10 @@ def score_task(
     opinions = _opinions(by_problem, wanted=protocol.judge is not None)
     skipped = _without_verdicts(partial, opinions)
     for scoring, found in {grader.scoring: by_problem, **further}.items():
-        verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
-        verdicts[str(Verdict.ERROR)] += lost.total()
+        verdicts = _counts(found, lost.total())
         tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
         for metric in metrics:
-            score = _score(metric, scoring, tallies, k, +verdicts)
+            score = _score(metric, scoring, tallies, k=k, verdicts=verdicts, clusters=clusters)
             if isinstance(score, Score):
                 scores.append(replace(score, complete=complete))
             elif scoring == grader.scoring:
@@ -139,6 +140,13 @@ def score_task(
         opinions=opinions,
         unscored=unscored,
     )
+
+
+def _pending(
+    found: Mapping[str, Sequence[object]], wanted: Mapping[str, int], lost: Mapping[str, int]
+) -> int:
+    """A problem with more samples than were asked for makes up for none that has fewer."""
+    return sum(max(0, wanted.get(id, 0) - len(row) - lost.get(id, 0)) for id, row in found.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,13 @@ def _decisions(
         row[grade.index] = shared.setdefault(decision, decision)
         graded.add(grade.key)
     return {id: [found for found in row if found] for id, row in rows.items()}, graded
+
+
+def _counts(found: Mapping[str, Sequence[_Decision]], errors: int) -> dict[str, int]:
+    """Samples by verdict; what there is none of is left out."""
+    verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
+    verdicts[str(Verdict.ERROR)] += errors
+    return +verdicts
 
 
 def _further(
@@ -232,41 +247,49 @@ def _opinions(
 
 def _tallies(
     by_problem: Mapping[str, Sequence[_Decision]], grader: Grader, *, votes: bool
-) -> list[Tally]:
-    return [
-        tally_problem(found, grader.classes if votes else None) for found in by_problem.values()
-    ]
+) -> dict[str, Tally]:
+    return {
+        id: tally_problem(found, grader.classes if votes else None)
+        for id, found in by_problem.items()
+    }
 
 
 def _score(
-    metric: Metric, scoring: str, tallies: Sequence[Tally], k: int, verdicts: Mapping[str, int]
+    metric: Metric,
+    scoring: str,
+    tallies: Mapping[str, Tally],
+    *,
+    k: int,
+    verdicts: Mapping[str, int],
+    clusters: Mapping[str, Hashable],
 ) -> Score | str:
     """The score, or why there is none."""
-    usable = [tally for tally in tallies if tally.n >= metric.k]
+    usable = {id: tally for id, tally in tallies.items() if tally.n >= metric.k}
     if not usable:
-        most = max((tally.n for tally in tallies), default=0)
+        most = max((tally.n for tally in tallies.values()), default=0)
         return f"needs {metric.k} samples per problem, there are {most}"
-    values = [metric.value(tally) for tally in usable]
-    variances = [metric.variance(tally) for tally in usable]
-    trials = [tally.n // metric.k for tally in usable]
+    values = [metric.value(tally) for tally in usable.values()]
+    variances = [metric.variance(tally) for tally in usable.values()]
+    trials = [tally.n // metric.k for tally in usable.values()]
+    groups = [clusters.get(id, id) for id in usable]
     return Score(
         metric=metric.name,
         scoring=scoring,
         value=mean(values),
         se_sampling=sampling_error(variances),
-        se_problems=problems_error(values),
+        se_problems=clustered_error(values, groups),
         n_problems=len(usable),
         n=sum(verdicts.values()),
         k=k,
         verdicts=dict(sorted(verdicts.items())),
         interval_sampling=_ends(
-            score_interval(usable)
+            score_interval(list(usable.values()))
             if metric.k == 1 and not metric.votes
             else sampling_interval(values, variances, trials)
         ),
-        interval_problems=_ends(problems_interval(values)),
+        interval_problems=_ends(clustered_interval(values, groups)),
         of_problems=len(tallies),
-        ragged=any(tally.n < k for tally in tallies),
+        ragged=any(tally.n < k for tally in tallies.values()),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
-from harness.stats.intervals import mean, problems_error, sampling_error
+from harness.stats.clusters import clustered_error, clusters_of
+from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at
 from harness.stats.scores import BreakdownRow, OpenRange
 from harness.types import Problem, Tally
@@ -32,16 +33,17 @@ def breakdown(
         Rows; a property that not every problem has, or that all share, makes none.
     """
     tallies = _in_order(problems, found)
+    clusters = clusters_of(problems.values())
     rows: list[BreakdownRow] = []
     for by, read in _BY.items():
-        groups: dict[str, list[Tally]] = {}
+        groups: dict[str, dict[str, Tally]] = {}
         named = {id: read(problems[id]) for id in tallies}
         if None in named.values():
             continue
         for id, tally in tallies.items():
-            groups.setdefault(str(named[id]), []).append(tally)
+            groups.setdefault(str(named[id]), {})[id] = tally
         if len(groups) > 1:
-            rows += [_row(by, name, groups[name]) for name in _ordered(groups)]
+            rows += [_row(by, name, groups[name], clusters) for name in _ordered(groups)]
     return tuple(rows)
 
 
@@ -57,12 +59,14 @@ def open_range(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> O
     high = _values(tallies.values())
     worst = tallies | {id: Tally(tallies[id].n, 0) for id in undecided}
     low = _values(worst.values())
+    clusters = clusters_of(problems.values())
+    groups = [clusters[id] for id in tallies]
     return OpenRange(
         n_open=len(undecided),
         low=mean(low),
-        low_se_problems=problems_error(low),
+        low_se_problems=clustered_error(low, groups),
         high=mean(high),
-        high_se_problems=problems_error(high),
+        high_se_problems=clustered_error(high, groups),
     )
 
 
@@ -71,15 +75,17 @@ def _in_order(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> di
     return {id: found[id] for id in problems if id in found}
 
 
-def _row(by: str, group: str, tallies: Sequence[Tally]) -> BreakdownRow:
-    values = _values(tallies)
+def _row(
+    by: str, group: str, tallies: Mapping[str, Tally], clusters: Mapping[str, Hashable]
+) -> BreakdownRow:
+    values = _values(tallies.values())
     return BreakdownRow(
         by=by,
         group=group,
         n_problems=len(values),
         value=mean(values),
-        se_sampling=sampling_error([_PASS.variance(found) for found in tallies]),
-        se_problems=problems_error(values),
+        se_sampling=sampling_error([_PASS.variance(found) for found in tallies.values()]),
+        se_problems=clustered_error(values, [clusters[id] for id in tallies]),
     )
 
 

@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
-from harness.errors import Incomplete
+from harness.points import points_of
 from harness.stats.allocation import uniform
 from harness.stats.design import Design
-from harness.stats.intervals import rate
 from harness.stats.paired_test import Difference, compare, holm
 from harness.stats.power import (
     ALPHA,
@@ -40,9 +39,6 @@ from harness.stats.rates import posterior_rates, samples_per_problem
 from harness.stats.sequential import analyse
 from harness.stats.stopping import Decision, InterimAnalysis, Stopping
 from harness.types import Tally
-
-EXIT_CODES: Mapping[Decision, int] = {"regression": 1, "no regression": 0, "underpowered": 5}
-_ORDER: tuple[Decision, ...] = ("regression", "underpowered", "no regression")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,98 +87,9 @@ class Ruling:
     analysis: InterimAnalysis | None
 
     def to_json(self) -> dict[str, object]:
-        """As plain values; intervals become pairs."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One figure of both runs, such as the mean length; None where the engine did not count."""
-
-    name: str
-    base: float | None
-    new: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemChange:
-    """One problem's rate in both runs, as right samples of those graded."""
-
-    id: str
-    base: Tally
-    new: Tally
-
-    @property
-    def value(self) -> float:
-        """New minus base, as a share."""
-        return rate(self.new) - rate(self.base)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskComparison:
-    """One task: the ruling, and what else changed. `base_run` names the run it is held against."""
-
-    ruling: Ruling
-    base_run: str
-    changes: tuple[Change, ...]
-    problems: tuple[ProblemChange, ...]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Two runs, task by task. `fingerprint` holds what made them, where it differs."""
-
-    base: str
-    new: str
-    margin: float
-    tasks: tuple[TaskComparison, ...]
-    fingerprint: Mapping[str, tuple[str, str]]
-    notes: tuple[str, ...] = ()
-    incomplete: tuple[str, ...] = field(default=())
-
-    @property
-    def verdict(self) -> Decision:
-        """The worst verdict of the tasks."""
-        return overall([task.ruling for task in self.tasks])
-
-    @property
-    def rises(self) -> list[str]:
-        """Tasks whose score has risen significantly."""
-        return [task.ruling.task for task in self.tasks if task.ruling.rise]
-
-    def exit_code(self, *, fail_on_rise: bool = False) -> int:
-        """0 no regression, 1 regression (or a rise, if asked), 4 incomplete, 5 underpowered."""
-        code = EXIT_CODES[self.verdict]
-        if code == 1 or (fail_on_rise and self.rises):
-            return 1
-        return Incomplete.exit_code if self.incomplete else code
-
-    def to_json(self) -> dict[str, object]:
-        """Everything, as `harness compare --json` writes it."""
-        return {
-            "base": self.base,
-            "new": self.new,
-            "verdict": self.verdict,
-            "rises": self.rises,
-            "margin": self.margin,
-            "incomplete": list(self.incomplete),
-            "notes": list(self.notes),
-            "fingerprint": {n: {"base": b, "new": w} for n, (b, w) in self.fingerprint.items()},
-            "tasks": [
-                {
-                    **task.ruling.to_json(),
-                    "base_run": task.base_run,
-                    "changes": {c.name: {"base": c.base, "new": c.new} for c in task.changes},
-                    "problems": [
-                        {"id": p.id, "value": p.value, "base": p.base, "new": p.new}
-                        for p in task.problems
-                    ],
-                    "notes": list(task.notes),
-                }
-                for task in self.tasks
-            ],
-        }
+        """As plain values; intervals become pairs, and the margin is in points."""
+        values = asdict(self)
+        return {"margin_points": points_of(values.pop("margin")), **values}
 
 
 def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -> list[Ruling]:
@@ -228,12 +135,6 @@ def _adjusted(
         else:
             found.append(min(1.0, analysis.p_drop * alpha / level))
     return found
-
-
-def overall(rulings: Sequence[Ruling]) -> Decision:
-    """The worst verdict of all tasks: regression, then underpowered, then no regression."""
-    found = {ruling.verdict for ruling in rulings}
-    return next(decision for decision in _ORDER if decision in found)
 
 
 def _deciding_analysis(case: Case, margin: float) -> InterimAnalysis | None:

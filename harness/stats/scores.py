@@ -44,6 +44,27 @@ class SkippedMetric:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """What the problems are clustered by, such as "contest", and how many clusters there are.
+
+    `used` says whether the problems error takes them into account: two are too few.
+    """
+
+    by: str
+    n: int
+    used: bool
+
+    def __str__(self) -> str:
+        """What it does to the problems error, in words."""
+        if self.used:
+            return f"problems error clustered by {self.by}, {self.n:,} clusters"
+        return (
+            f"problems error as of independent problems: clusters by {self.by}: {self.n}, too few to "
+            "tell how alike their problems are"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakdownRow:
     """pass@1 of one group of problems, such as those of the subject ("by") "Algebra" ("group")."""
@@ -137,6 +158,7 @@ class TaskScores:
         breakdown: pass@1 by group of problems.
         range: the bounds of pass@1 where tests are missing; None where all are there.
         opinions: how a model's second opinion agrees with the rule; None where none was asked for.
+        clusters: what the problems are clustered by; None where each stands for itself.
     """
 
     protocol: str
@@ -156,6 +178,7 @@ class TaskScores:
     range: OpenRange | None = None
     opinions: SecondOpinions | None = None
     unscored: int = 0
+    clusters: Clustering | None = None
 
     @property
     def several(self) -> bool:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError, Incomplete, ProtocolMismatch
-from harness.stats.gate import Comparison, TaskComparison
+from harness.stats.comparison import Comparison, Outcome, TaskComparison
 from harness.stats.scores import TaskScores
-from harness.stats.stopping import Decision
 from harness.storage.files import Json
 
 WithoutComparison = Literal["no baseline", "is the baseline", "not graded"]
-TaskVerdict = Decision | Literal["not the same protocol"] | WithoutComparison
+TaskVerdict = Outcome | Literal["not the same protocol"] | WithoutComparison
 
 _WORST_FIRST = (1, 70, 2, 3, 4, 5, 0)
 _VERDICTS = {3: "not the same protocol", 4: "incomplete", 5: "underpowered"}
@@ -130,7 +129,7 @@ class TaskResult:
             difference=ruling.difference.value,
             interval=(low, high),
             p_drop=ruling.p_drop,
-            rise=ruling.rise,
+            rise=self.comparison.rise,
         )
 
 

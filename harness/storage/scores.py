@@ -11,9 +11,9 @@
  "breakdown": [{"by", "group", "n_problems", "value", "se_sampling", "se_problems"}],
  "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems"} or null,
  "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null,
- "unscored": 0}
+ "unscored": 0, "clusters": {"by": "contest", "n": 47, "used": true} or null}
 
-{"base": "runs/base", "k": 16, "margin": 0.05, "alpha": 0.05, "shares": [0.1, 0.2, 0.35, 0.6, 1.0],
+{"base": "runs/base", "k": 16, "margin_points": 5.0, "alpha": 0.05, "shares": [0.1, 0.2, 0.35, 0.6, 1.0],
  "stage": 2, "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
  "analyses": [{"stage", "difference", "low", "p_drop", "decision", "score", "interval"}]}
 """
@@ -21,12 +21,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.points import points_of
 from harness.stats.intervals import Interval
 from harness.stats.scores import (
     BreakdownRow,
+    Clustering,
     LengthSummary,
     OpenRange,
     SecondOpinions,
@@ -37,6 +40,9 @@ from harness.stats.scores import (
 from harness.stats.stopping import InterimAnalysis, Stopping
 from harness.storage.files import Json, decode, read_json, write_json
 from harness.types import Score
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 SCORES = "scores.json"
 STOPPING = "stopping.json"
@@ -49,7 +55,8 @@ def write_scores(folder: Path, scores: TaskScores) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    write_json(folder / SCORES, scores)
+    stopped = None if scores.stopped is None else _stopping_row(scores.stopped)
+    write_json(folder / SCORES, {**_row(scores), "stopped": stopped})
 
 
 def read_scores(folder: Path) -> TaskScores:
@@ -68,7 +75,7 @@ def write_stopping(folder: Path, stopping: Stopping) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    write_json(folder / STOPPING, stopping)
+    write_json(folder / STOPPING, _stopping_row(stopping))
 
 
 def read_stopping(folder: Path) -> Stopping | None:
@@ -99,6 +106,7 @@ def _scores(data: Json) -> TaskScores:
             "breakdown": tuple(BreakdownRow(**row) for row in data["breakdown"]),
             "range": _optional(data["range"], lambda row: OpenRange(**row)),
             "opinions": _optional(data.get("opinions"), lambda row: SecondOpinions(**row)),
+            "clusters": _optional(data.get("clusters"), lambda row: Clustering(**row)),
         }
     )
 
@@ -113,7 +121,20 @@ def _pair(ends: Any) -> tuple[float, float]:
     return low, high
 
 
+def _row(value: DataclassInstance) -> Json:
+    """The fields of a dataclass by name; what they hold is left to the encoder."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _stopping_row(stopping: Stopping) -> Json:
+    row = _row(stopping)
+    return {"margin_points": points_of(row.pop("margin")), **row}
+
+
 def _stopping(row: Json) -> Stopping:
+    row = dict(row)
+    if "margin_points" in row:  # files written before state the margin as a share, by its own name
+        row["margin"] = row.pop("margin_points") / 100
     if "round" in row:  # as written when there was an analysis after every round
         k = row["k"]
         row = {

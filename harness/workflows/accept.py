@@ -75,8 +75,10 @@ def what_is_missing(task: TaskFolder) -> str:
     scores, stopping = task.scores(), task.stopping()
     if stopping is not None and stopping.early:
         return f"its sampling stopped early, at {stopping.share:.0%} of its samples"
-    counts = {"pending": scores.pending, "ended in error": scores.errors}
-    return ", ".join(f"{count:,} samples {what}" for what, count in counts.items() if count)
+    counts = {"samples pending": scores.pending, "samples ended in error": scores.errors}
+    if not scores.pending:  # else they are counted there
+        counts["problems without any sample"] = scores.unscored
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def _chosen(folder: RunFolder, tasks: Sequence[str]) -> list[TaskFolder]:

@@ -10,15 +10,8 @@ from harness.errors import Incomplete, ProtocolMismatch, UsageError
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.protocol import COMPARED, differences
-from harness.stats.gate import (
-    Case,
-    Change,
-    Comparison,
-    ProblemChange,
-    Ruling,
-    TaskComparison,
-    rule,
-)
+from harness.stats.comparison import Change, Comparison, ProblemChange, TaskComparison
+from harness.stats.gate import Case, Ruling, rule
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores, mean_length
 from harness.storage.run_folder import RunFolder, TaskFolder
@@ -26,6 +19,7 @@ from harness.types import Grade, Verdict
 from harness.workflows.fingerprints import fingerprint_differences
 from harness.workflows.further_scoring import lacks_opinions, under
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
+from harness.workflows.shortfall import Standing, shortfalls, stands
 
 _GRADER_ONLY = {"grader"}
 
@@ -56,11 +50,11 @@ async def compare_runs(
 
     Raises:
         ProtocolMismatch: the protocols differ in a part that is not allowed, or the new run lacks a task.
-        UsageError: an unknown part, task or scoring, or a margin that is not between 0 and 1.
+        UsageError: an unknown part, task or scoring.
         DataError: a folder is not a run, or has no scores.
         Incomplete: no problem has a graded sample in both runs, or the scoring lacks verdicts.
     """
-    _check_options(margin, allow)
+    _check_allowed(allow)
     before = _base_folders(base, tasks)
     pairs = _pairs(before, new)
     _check_protocols(pairs, {*allow, *_GRADER_ONLY}, scoring)
@@ -69,31 +63,25 @@ async def compare_runs(
     sides = _sides(pairs, grades, scoring)
     cases = [_case(name, sides[name], pair[1]) for name, pair in pairs.items()]
     rulings = rule(cases, margin=margin)
+    lacking = {c.task: shortfalls(pairs[c.task], c, sides[c.task]) for c in cases}
+    standing = stands(cases, lacking, rulings)
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
+    compared = tuple(
+        _task(ruling, case, before[ruling.task], pairs[ruling.task], again=ruling.task in grades,
+              scoring=scoring, standing=standing[ruling.task])
+        for ruling, case in zip(rulings, cases, strict=True)
+    )  # fmt: skip
     return Comparison(
         base=", ".join(sorted({str(path) for path in before.values()})),
         new=str(new),
         margin=margin,
-        tasks=tuple(
-            _task(
-                ruling,
-                case,
-                before[ruling.task],
-                pairs[ruling.task],
-                again=ruling.task in grades,
-                scoring=scoring,
-            )
-            for ruling, case in zip(rulings, cases, strict=True)
-        ),
+        tasks=compared,
         fingerprint=fingerprint_differences(before.values(), RunFolder(new)),
         notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
-        incomplete=tuple(_incomplete(pairs, sides)),
     )
 
 
-def _check_options(margin: float, allow: Sequence[str]) -> None:
-    if not 0 < margin < 1:
-        raise UsageError(f"--margin {margin}: give a share between 0 and 1; 0.05 is 5 points")
+def _check_allowed(allow: Sequence[str]) -> None:
     parts = (*COMPARED, "judge")
     for part in allow:
         if part not in parts:
@@ -195,7 +183,7 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
     if stopping is not None and stopping.decision is None:
         stopping = None
     if stopping is not None:
-        cap = math.ceil(stopping.share * stopping.k)
+        cap = math.ceil(stopping.share * stopping.k - 1e-9)  # 7/25 of 25 is 7
         now = [grade for grade in now if grade.index < cap]
     case = Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
     if not case.base.keys() & case.new.keys():
@@ -213,6 +201,7 @@ def _task(
     *,
     again: bool,
     scoring: str | None,
+    standing: Standing,
 ) -> TaskComparison:
     shared = [ProblemChange(id, tally, case.new[id])
               for id, tally in case.base.items() if id in case.new]  # fmt: skip
@@ -246,6 +235,9 @@ def _task(
         changes=_changes(*(folder.scores() for folder in pair)),
         problems=tuple(sorted(shared, key=lambda p: (-abs(p.value), p.id))),
         notes=tuple(notes),
+        incomplete=standing.lines,
+        stands=standing.drop,
+        rise_stands=standing.rise,
     )
 
 
@@ -267,27 +259,3 @@ def _changes(base: TaskScores, new: TaskScores) -> tuple[Change, ...]:
         Change("mean reasoning tokens", mean_length(old.reasoning), mean_length(now.reasoning)),
         Change("mean response tokens", mean_length(old.response), mean_length(now.response)),
     )  # fmt: skip
-
-
-def _incomplete(
-    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
-    sides: Mapping[str, Sequence[Sequence[Grade]]],
-) -> list[str]:
-    """What is missing in either run, a line per task; published responses have nothing pending."""
-    lines = []
-    for name, pair in pairs.items():
-        for folder, grades in zip(pair, sides[name], strict=True):
-            run = folder.path.parent
-            scores, recorded = folder.scores(), RunFolder(run).manifest().fingerprint
-            failed = sum(grade.verdict is Verdict.ERROR for grade in grades)
-            pending = 0 if recorded.get("engine") == "recorded" else scores.pending
-            if pending or scores.errors:
-                lines.append(
-                    f"{name}, {run}: {pending} samples pending, {scores.errors} ended in error; "
-                    "the run's own command completes it"
-                )
-            elif failed:
-                lines.append(
-                    f"{name}, {run}: grading again failed for {failed} samples; run harness grade"
-                )
-    return lines

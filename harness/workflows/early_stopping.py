@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.errors import ProtocolMismatch, UsageError
 from harness.pipeline.pending import TaskRun
+from harness.points import points_of, share_of
 from harness.protocol import Protocol, differences
 from harness.stats.allocation import uniform
 from harness.stats.design import Design
@@ -32,8 +33,7 @@ class Gate:
     """The bases that tasks are compared with until the question is decided."""
 
     bases: Mapping[str, Path]
-    margin: float
-
+    margin: float  # a share
     allow: tuple[str, ...] = ()
 
     def over(
@@ -72,7 +72,9 @@ class Gate:
             raise ProtocolMismatch(
                 f"--until decided: {base.path} has another protocol ({'; '.join(parts.values())})"
             )
-        n = min((t.n for t in tallies(base.grades()).values()), default=0)
+        found, known = tallies(base.grades()), base.protocol().problems
+        n = min((found[id].n if id in found else 0 for id in protocol.problems if id in known),
+                default=0)  # fmt: skip
         if not 2 <= k <= n:
             raise UsageError(
                 f"--until decided: k is {k} and {base.path} has {n} graded samples per problem; "
@@ -81,8 +83,10 @@ class Gate:
         record = folder.stopping()
         if record is None:
             return
-        asked = {"base": base.path.parent.resolve(), "k": k, "margin": self.margin}
-        begun = {"base": Path(record.base).resolve(), "k": record.k, "margin": record.margin}
+        asked = {"base": base.path.parent.resolve(), "k": k,
+                 "margin": points_of(self.margin)}  # fmt: skip
+        begun = {"base": Path(record.base).resolve(), "k": record.k,
+                 "margin": points_of(record.margin)}  # fmt: skip
         changed = [f"{part} {begun[part]} against {now}" for part, now in asked.items()
                    if begun[part] != now]  # fmt: skip
         if changed:
@@ -123,9 +127,8 @@ def make_gate(
         if settings.base is None:
             raise UsageError("--until decided needs --base RUN, the run to compare with")
         bases = {folder.name: settings.base for folder in RunFolder(settings.base).tasks()}
-    gate = Gate(bases, settings.margin, tuple(allow)).over(
-        protocols, settings.output, strict=strict
-    )
+    margin = share_of(settings.margin, "--margin")
+    gate = Gate(bases, margin, tuple(allow)).over(protocols, settings.output, strict=strict)
     return gate if gate.bases else None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Formatter
 from typing import Literal
@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from harness.errors import DataError, HarnessError, ProtocolMismatch
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
-from harness.stats.gate import Comparison
+from harness.points import MARGIN, share_of
+from harness.stats.comparison import Comparison, TaskComparison
 from harness.stats.scores import TaskScores
 from harness.storage.ledger import CLOCK, LEDGER, append_history, read_history, read_ledger
 from harness.storage.nights import (
@@ -33,6 +34,7 @@ from harness.storage.nights import (
 )
 from harness.storage.run_folder import MANIFEST, RunFolder
 from harness.task import Task
+from harness.workflows.accept import what_is_missing
 from harness.workflows.checkpoints import (
     NAME_FIELDS,
     check_unchanged,
@@ -45,6 +47,7 @@ from harness.workflows.compare import compare_runs
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import (
     Options,
+    Points,
     RunSettings,
     by_field,
     check,
@@ -64,7 +67,7 @@ class NightSettings(BaseModel):
     run: Options
     runs: Path = Path("runs")
     name: str = "{checkpoint}"
-    margin: float = Field(0.05, gt=0, lt=1)
+    margin: Points = MARGIN
     until: Literal["decided"] | None = None
     allow: tuple[str, ...] = ()
     fail_on_rise: bool = False
@@ -121,7 +124,8 @@ class Plan:
     """What a night will do, decided before a model is loaded.
 
     `bases` has the accepted run of each task that has one, as a folder below `settings.runs`;
-    `history` has the last complete line of each run.
+    `history` has the last complete line of each run; `forced` says by task what
+    its base lacks, which only `accept --force` takes.
     """
 
     settings: NightSettings
@@ -129,6 +133,7 @@ class Plan:
     due: Sequence[Checkpoint]
     bases: Mapping[str, str]
     history: Mapping[str, HistoryLine]
+    forced: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] = ()) -> Plan:
@@ -157,7 +162,12 @@ def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] =
     for task in tasks:
         configure(task, run_settings(settings, found[0]))
     due = found if chosen else [item for item in found if is_new(item, history.get(item.run))]
-    return Plan(settings, tasks, due, bases, history)
+    forced = {
+        name: f"its base {settings.runs / run} is accepted although it is not complete: {lacks}"
+        for name, run in bases.items()
+        if (lacks := what_is_missing(RunFolder(settings.runs / run).task(name)))
+    }
+    return Plan(settings, tasks, due, bases, history, forced)
 
 
 async def hold(
@@ -235,7 +245,11 @@ async def _compare(
 
     async def compared(bases: Mapping[str, Path]) -> Comparison:
         return await compare_runs(
-            bases, runs / run, task_named, margin=settings.margin, allow=settings.allow
+            bases,
+            runs / run,
+            task_named,
+            margin=share_of(settings.margin, "margin"),
+            allow=settings.allow,
         )
 
     other: dict[str, str] = {}
@@ -249,12 +263,14 @@ async def _compare(
                 other[task] = str(error)
         same = {task: base for task, base in held.items() if task not in other}
         found = await compared(same) if same else None
+    if found is not None:
+        found = replace(found, tasks=tuple(_with_forced(task, plan.forced) for task in found.tasks))
     compared_tasks = {task.ruling.task: task for task in found.tasks} if found is not None else {}
     results = []
     for task, result in scores.items():
         verdict: TaskVerdict = _without_comparison(task, run, plan.bases)
         if task in compared_tasks:
-            verdict = compared_tasks[task].ruling.verdict
+            verdict = compared_tasks[task].verdict
         elif task in other:
             verdict = "not the same protocol"
         results.append(
@@ -262,6 +278,11 @@ async def _compare(
                         comparison=compared_tasks.get(task), why=other.get(task, ""))
         )  # fmt: skip
     return tuple(results), found
+
+
+def _with_forced(task: TaskComparison, forced: Mapping[str, str]) -> TaskComparison:
+    why = forced.get(task.ruling.task)
+    return task if why is None else replace(task, notes=(why, *task.notes))
 
 
 def _without_comparison(task: str, run: str, bases: Mapping[str, str]) -> WithoutComparison:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.errors import UsageError
+from harness.points import points_of
 from harness.stats import power
 from harness.stats.design import Design
 from harness.stats.rates import sampling_variance
@@ -83,7 +84,7 @@ class TaskPlan:
             "tokens_per_sample": inputs.length,
             "tokens_per_second": self.tokens_per_second,
             "base_k": self.base_k,
-            "margin": self.margin,
+            "margin_points": points_of(self.margin),
             "alpha": self.alpha,
             "steps": [asdict(step) for step in self.steps],
             "detect": None if self.detection is None else asdict(self.detection),
@@ -119,11 +120,6 @@ def plan_task(
     for option, value in (("--k", k), ("--base-k", base_k)):
         if value is not None and value < 1:
             raise UsageError(f"{option} {value}: at least one sample per problem is needed")
-    for option, share in (("--margin", margin), ("--detect", detect)):
-        if share is not None and not 0 < share < 1:
-            raise UsageError(
-                f"{option}: {100 * share:g} points is not a drop: it must be above 0 and below 100"
-            )
     planned = sorted({*steps, inputs.k, *([k] if k else [])})
 
     def step(at: int) -> Step:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from harness.data.datasets import HubParts
 from harness.data.prompts import fields
@@ -16,11 +16,21 @@ from harness.data.selection import Selection, Window
 from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.judge.scoring import Scoring
+from harness.points import MARGIN, problem_with
 from harness.task import Task
 from harness.types import ChoiceOrdering, Sampling
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
+
+def _in_points(value: float) -> float:
+    if problem := problem_with(value):
+        raise ValueError(problem)
+    return value
+
+
+Points = Annotated[float, AfterValidator(_in_points)]
+"""A number of points; a share by mistake is refused."""
 
 Options = dict[str, Any]
 """Settings by field name, as a command line or a YAML file gives them: not checked yet."""
@@ -66,7 +76,7 @@ class RunSettings(BaseModel):
     seeded: bool = False
     until: Literal["decided"] | None = None
     base: Path | None = None
-    margin: float = Field(0.05, gt=0, lt=1)
+    margin: Points = MARGIN
     lengths: Path | None = None
     unsafe_judge: bool = False
     concurrency: int | None = Field(None, ge=1)
@@ -233,5 +243,6 @@ def _message(
     if first["type"] == "extra_forbidden":
         known = ", ".join(field.replace("_", "-") for field in model.model_fields)
         return f"{config}: there is no setting {name.removeprefix('--')!r}; there are {known}"
-    message = f"{name} {first['input']!r}: {first['msg']}{place}"
+    problem = first["msg"].removeprefix("Value error, ")
+    message = f"{name} {first['input']!r}: {problem}{place}"
     return message if command_line or config is None else f"{config}: {message}"

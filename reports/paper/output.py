@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 import harness
+from harness.points import points_of
 from harness.reports.documents import check_format, csp_hash, environment
 from harness.reports.tables.terminal import print_table
 from harness.storage.files import write_text
@@ -58,7 +59,8 @@ def render_latex(table: PaperTable) -> str:
 
 def render_json(table: PaperTable) -> str:
     """One record per cell; see `harness.reports.paper.text.records`."""
-    document = {"table": table.layout.name, "margin": table.margin, "cells": records(table)}
+    document = {"table": table.layout.name, "margin_points": points_of(table.margin),
+                "cells": records(table)}  # fmt: skip
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 

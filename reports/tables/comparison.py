@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.reports.documents import markdown_page
 from harness.reports.format import points, range_text
-from harness.stats.gate import Change, Comparison, Ruling, TaskComparison
+from harness.stats.comparison import Change, Comparison, TaskComparison
+from harness.stats.gate import Ruling
 
 from .model import Column, Row, Table
 from .terminal import print_table
@@ -36,10 +37,10 @@ def lay_out(found: Comparison) -> Shown:
 
 def headline(found: Comparison) -> str:
     """The verdict on the whole, and which tasks it rests on."""
-    names = [t.ruling.task for t in found.tasks if t.ruling.verdict == found.verdict]
+    names = [t.ruling.task for t in found.tasks if t.verdict == found.verdict]
     where = "" if len(names) == len(found.tasks) else f" ({', '.join(names)})"
     rises = f"; a rise on {', '.join(found.rises)}" if found.rises else ""
-    incomplete = "; incomplete" if found.incomplete else ""
+    incomplete = "; incomplete" if found.incomplete and found.verdict != "incomplete" else ""
     return f"{found.verdict}{where}{rises}{incomplete}: {found.new} against {found.base}"
 
 
@@ -53,8 +54,8 @@ def print_comparison(found: Comparison, console: Console) -> None:
     from rich.text import Text
 
     shown = lay_out(found)
-    style = {"regression": "bold red", "underpowered": "bold yellow"}.get(
-        found.verdict, "bold green"
+    style = {"regression": "bold red", "no regression": "bold green"}.get(
+        found.verdict, "bold yellow"
     )
     console.print(Text(shown.headline, style))
     console.print()
@@ -64,15 +65,15 @@ def print_comparison(found: Comparison, console: Console) -> None:
             console.print()
 
 
-def sentences(ruling: Ruling) -> list[str]:
+def sentences(task: TaskComparison) -> list[str]:
     """What the verdict on one task rests on, in words."""
-    difference = ruling.difference
+    ruling, difference = task.ruling, task.ruling.difference
     lines = [
-        f"{ruling.verdict}: {points(difference.base, sign=False)} -> "
+        f"{_verdict_text(task)}: {points(difference.base, sign=False)} -> "
         f"{points(difference.new, sign=False)}, {points(difference.value)} points "
         f"(95 % {range_text(difference.interval_sampling)} by the sampling error), p of a drop {_p_text(ruling.p_drop)}"
     ]
-    if ruling.rise:
+    if task.rise:
         lines.append(rise_text(ruling))
     lines.append(power_text(ruling))
     if ruling.analysis is not None:
@@ -126,9 +127,9 @@ def _verdicts(found: Comparison) -> Table:
     )
     alerts = [*found.incomplete, *found.notes]
     for task in found.tasks:
-        further = (line for line in sentences(task.ruling)[1:] if not line.startswith("smallest"))
+        further = (line for line in sentences(task)[1:] if not line.startswith("smallest"))
         alerts += [f"{task.ruling.task}: {line}" for line in (*task.notes, *further)]
-        if task.ruling.verdict == "underpowered":
+        if task.verdict == "underpowered":
             alerts.append(f"{task.ruling.task}: {power_text(task.ruling)}")
     note = (
         "In points. 95 %: of the change, by the sampling error (by problems with one sample per "
@@ -136,14 +137,15 @@ def _verdicts(found: Comparison) -> Table:
         "problems. Detects: the smallest drop seen with power 0.8; power: at a drop of "
         f"{points(found.margin, sign=False)}."
     )
-    rows = tuple(_verdict_row(task.ruling) for task in found.tasks)
+    rows = tuple(_verdict_row(task) for task in found.tasks)
     return Table("Verdicts", columns, rows, tuple(alerts), (note,))
 
 
-def _verdict_row(ruling: Ruling) -> Row:
+def _verdict_row(task: TaskComparison) -> Row:
+    ruling = task.ruling
     problems = ruling.difference.interval_problems
     cells = (
-        *verdict_cells(ruling),
+        *verdict_cells(task),
         range_text(problems) if problems else "–",
         _p_text(ruling.p_drop),
         _p_text(ruling.difference.p_sign_flip),
@@ -152,15 +154,15 @@ def _verdict_row(ruling: Ruling) -> Row:
     )
     if ruling.analysis is not None:  # those two are of a fixed number of samples
         cells = (*cells[:-2], "–", "–")
-    return Row(cells, "run" if ruling.verdict == "regression" else "")
+    return Row(cells, "run" if task.verdict == "regression" else "")
 
 
-def verdict_cells(ruling: Ruling) -> tuple[str, ...]:
+def verdict_cells(task: TaskComparison) -> tuple[str, ...]:
     """A ruling as cells: task, verdict, base, new, change, 95 %."""
-    difference = ruling.difference
+    ruling, difference = task.ruling, task.ruling.difference
     return (
         ruling.task,
-        ruling.verdict + (", rise" if ruling.rise else ""),
+        _verdict_text(task),
         points(difference.base, sign=False),
         points(difference.new, sign=False),
         points(difference.value),
@@ -168,6 +170,12 @@ def verdict_cells(ruling: Ruling) -> tuple[str, ...]:
         if ruling.analysis is None
         else f"at least {points(ruling.analysis.low)}",
     )
+
+
+def _verdict_text(task: TaskComparison) -> str:
+    """The verdict, with what else must be known of it."""
+    lacking = ["incomplete"] if task.incomplete and task.verdict != "incomplete" else []
+    return ", ".join([task.verdict, *lacking, *(["rise"] if task.rise else [])])
 
 
 def _p_text(p: float) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from harness.stats.gate import Comparison
+from harness.stats.comparison import Comparison
 from harness.storage.nights import CheckpointResult
 
 from .comparison import sentences
 
 
 def comparison_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
-    """One test case per task: a regression fails, an underpowered one is skipped with its reason."""
+    """One test case per task: a regression fails; what is underpowered or incomplete is skipped with its reason."""
     return written(comparison_suite(found, fail_on_rise=fail_on_rise))
 
 
@@ -20,14 +20,13 @@ def comparison_suite(found: Comparison, *, fail_on_rise: bool = False) -> Elemen
     """The test suite of one comparison."""
     suite = new_suite()
     for task in found.tasks:
-        ruling = task.ruling
         case = ElementTree.SubElement(
-            suite, "testcase", classname="harness.compare", name=ruling.task
+            suite, "testcase", classname="harness.compare", name=task.ruling.task
         )
-        text = "; ".join(sentences(ruling))
-        if ruling.verdict == "regression" or (ruling.rise and fail_on_rise):
+        text = "; ".join(sentences(task))
+        if task.verdict == "regression" or (task.rise and fail_on_rise):
             ElementTree.SubElement(case, "failure", message=_clean(text)).text = _clean(text)
-        elif ruling.verdict == "underpowered":
+        elif task.verdict in ("underpowered", "incomplete"):
             ElementTree.SubElement(case, "skipped", message=_clean(text))
         ElementTree.SubElement(case, "system-out").text = _clean(text)
     for line in found.incomplete:

@@ -100,9 +100,8 @@ def _row(task: TaskResult) -> Row:
         score = next((score.value for score in task.scores.scores), None)
         figures = "–", points(score, sign=False), "–", "–"
         return Row((task.task, task.verdict, *figures, task.base or "–"))
-    ruling = task.comparison.ruling
-    kind = "run" if ruling.verdict == "regression" else ""
-    return Row((*verdict_cells(ruling), task.base or "–"), kind)
+    kind = "run" if task.verdict == "regression" else ""
+    return Row((*verdict_cells(task.comparison), task.base or "–"), kind)
 
 
 def _alerts(result: CheckpointResult) -> Iterator[str]:
@@ -130,9 +129,9 @@ def _task_alerts(task: TaskResult) -> Iterator[str]:
         return
     yield from task.comparison.notes
     ruling = task.comparison.ruling
-    if ruling.rise:
+    if task.comparison.rise:
         yield rise_text(ruling)
-    if ruling.verdict == "underpowered":
+    if task.verdict == "underpowered":
         yield power_text(ruling)
 
 

@@ -102,6 +102,8 @@ def _caveats(result: Result) -> list[str]:
         f"{place}: {score.metric} covers {_coverage(score)} problems; the others have fewer graded samples."
         for score in result.scored.partial
     ]
+    if result.scored.clusters is not None:
+        lines.append(f"{place}: {result.scored.clusters}.")
     if result.scored.range is not None:
         lines.append(f"{place}: {_range_text(result.scored.range)}")
     stopped = result.scored.stopped

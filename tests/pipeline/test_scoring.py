@@ -275,3 +275,34 @@ def test_streamed_scores_are_those_of_all_grades_at_once(data: st.DataObject) ->
     found = result.scores
     assert [(s.scoring, s.metric, s.n_problems, s.value) for s in found] == due
     assert result.pending == 18 - sum(key[0] != "elsewhere" for key in last)
+
+
+def test_problems_of_one_contest_widen_the_problems_error_alone() -> None:
+    """Twelve contests of five problems each, all right in one and none in the next."""
+    grades = [grade(i, j, (i // 5) % 2 == 0) for i in range(60) for j in range(2)]
+    alone, alike = (
+        score_task(
+            protocol(60), 2, Integer(0, 999), (pass_at(1),), grades=grades, failed=set(),
+            samples=SampleStatistics(), clusters=clusters,
+        ).scores[0]
+        for clusters in ({}, {f"p{i}": i // 5 for i in range(60)})
+    )  # fmt: skip
+    assert alike.value == alone.value == 0.5
+    assert alike.se_problems == pytest.approx((1 / 4 / 11) ** 0.5)
+    assert alone.se_problems == pytest.approx((1 / 4 / 59) ** 0.5)
+    assert alone.interval_problems is not None and alike.interval_problems is not None
+    assert alike.interval_problems[0] < alone.interval_problems[0]
+    assert alike.se_sampling == alone.se_sampling
+    assert alike.interval_sampling == alone.interval_sampling
+
+
+def test_a_problem_without_a_known_cluster_is_its_own() -> None:
+    grades = [grade(i, 0, i < 3) for i in range(6)]
+    found = [
+        score_task(
+            protocol(6), 1, Integer(0, 999), (pass_at(1),), grades=grades, failed=set(),
+            samples=SampleStatistics(), clusters=clusters,
+        ).scores[0].se_problems
+        for clusters in ({}, {"p0": "a"})
+    ]  # fmt: skip
+    assert len(set(found)) == 1

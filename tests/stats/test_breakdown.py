@@ -66,3 +66,21 @@ def test_the_range_runs_from_all_open_ones_wrong_to_what_the_tests_say() -> None
     assert (found.n_open, found.low, found.high) == (1, 0.5, pytest.approx(2.5 / 3))
     assert found.low_se_problems == pytest.approx(3**-0.5 / 2)
     assert open_range({"a": PROBLEMS["a"]}, tallies(GRADES)) is None
+
+
+def test_groups_and_ranges_know_which_problems_are_of_one_contest() -> None:
+    """Four contests of three problems, all alike within a contest."""
+    problems = {
+        f"{contest}{i}": Problem(
+            f"{contest}{i}", "?", judging=Judging(decisive=False),
+            provenance=Provenance(contest=contest, date=date(2024, 8 + (i == 2), 3)),
+        )
+        for contest in "abcd" for i in range(3)
+    }  # fmt: skip
+    found = tallies([g for id in problems for g in grades(id, "++" if id[0] in "ac" else "--")])
+    august, september = breakdown(problems, found)
+    assert august.se_problems == pytest.approx((1 / 4 / 3) ** 0.5), "of four contests"
+    assert september.se_problems == pytest.approx((1 / 4 / 3) ** 0.5)
+    whole = open_range(problems, found)
+    assert whole is not None
+    assert whole.high_se_problems == pytest.approx((1 / 4 / 3) ** 0.5)

@@ -92,6 +92,8 @@ def test_the_prompt_asks_for_a_program_or_for_the_function() -> None:
 def test_date_errata_and_open_tests_are_on_record() -> None:
     assert parsed().provenance.date == date(2024, 8, 31)
     assert parsed().provenance.erratum is None
+    assert parsed().provenance.contest == "own"
+    assert parsed(contest_id=None).provenance.contest is None
     assert parsed().judging.decisive
     assert not parsed(decisive=False).judging.decisive
     assert parsed(question_id="arc185_c").provenance.erratum == ERRATA["abc343_a"]

@@ -107,3 +107,11 @@ def test_a_damaged_ledger_is_named_and_left_alone(runs: Path, text: str) -> None
     with pytest.raises(DataError, match=r"accepted\.json: not"):
         accept(runs / "one")
     assert (runs / LEDGER).read_text() == text
+
+
+def test_a_run_with_a_problem_that_nobody_answered_is_refused(runs: Path) -> None:
+    change_scores(runs / "one", complete=False, unscored=2)
+    with pytest.raises(Incomplete, match="2 problems without any sample"):
+        accept(runs / "one", tasks=["integer"])
+    (entry,) = accept(runs / "one", tasks=["integer"], force=True)
+    assert entry.missing == "2 problems without any sample"

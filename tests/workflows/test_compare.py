@@ -104,7 +104,7 @@ def test_an_incomplete_run_is_no_pass_and_a_regression_all_the_same(
     broken = [[*row[:-1], Verdict.ERROR] for row in WEAK]
     base = write_run(STRONG, name="a")
     assert compare(base, write_run(pending, name="b")) == 4
-    assert "1 samples pending" in said(capsys)
+    assert "1 sample pending" in said(capsys)
     assert compare(base, write_run(broken, name="c")) == 1
 
 
@@ -171,12 +171,16 @@ def test_reports_for_ci_say_the_same(write_run: WriteRun, tmp_path: Path) -> Non
     document = json.loads(files["json"].read_text())
     assert document["tasks"][0]["verdict"] == "regression"
     assert document["exit_code"] == 1
+    assert (document["margin_points"], document["tasks"][0]["margin_points"]) == (5.0, 5.0)
+    assert "margin" not in document and "margin" not in document["tasks"][0]
 
 
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (("--margin", "5"), "--margin 5.0: give a share"),
+        (("--margin", "0.05"), "--margin 0.05: points are meant; 5 is five points"),
+        (("--margin", "100"), "--margin 100: points above 0 and below 100 are meant"),
+        (("--margin", "nan"), "--margin nan: points above 0"),
         (("--allow", "colour"), "--allow colour: no such part"),
         (("--tasks", ""), "'' names no task"),
         (("--tasks", "aime24"), "the base has no task aime24; it has practice_integer"),
@@ -247,7 +251,7 @@ def test_a_failure_to_grade_again_is_no_pass(
 
     monkeypatch.setattr("harness.workflows.compare.grade_again", failing)
     assert compare(base, new) == 4
-    assert "grading again failed for 320 samples" in said(capsys)
+    assert "320 samples could not be graded again" in said(capsys)
 
 
 @pytest.mark.parametrize(("right", "k"), [((1, 0), 1), ((0, 0), 1)])
@@ -291,3 +295,107 @@ def test_a_report_that_cannot_be_written_does_not_hide_a_regression(
     shown = capsys.readouterr()
     assert "regression" in shown.out
     assert "cannot be written" in shown.err
+
+
+def test_a_base_without_its_slowest_samples_is_no_regression(
+    write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is missing of the base are its wrong samples: they alone make the drop."""
+    whole = verdicts([12] * 40)
+    cut = [[None if found is W and i < 3 else found for i, found in enumerate(row[::-1])]
+           for row in whole]  # fmt: skip
+    base, new = write_run(cut, name="base"), write_run(whole, name="new")
+    files = {name: tmp_path / f"out.{name}" for name in ("junit", "markdown", "json")}
+    options = [text for name, path in files.items() for text in (f"--{name}", str(path))]
+    assert compare(base, new, *options) == 4
+    out = said(capsys)
+    assert out.startswith("incomplete: ")
+    assert f"practice_integer, base {base}: 120 samples pending; the longest samples" in out
+    assert "so that no verdict stands without them; the run's own command completes it" in out
+    assert "-17.3" in out, "the numbers are shown"
+    document = read_json(files["json"])
+    (task,) = document["tasks"]
+    assert (document["verdict"], document["exit_code"]) == ("incomplete", 4)
+    assert task["verdict"] == "incomplete"
+    assert task["p_drop"] < 0.05
+    suite = ElementTree.parse(files["junit"]).getroot()
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "1", "1")
+    assert files["markdown"].read_text().startswith("## incomplete: ")
+
+
+def test_a_drop_that_no_missing_sample_could_undo_is_a_regression(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = [[None, *row[1:]] for row in STRONG]
+    base, new = write_run(cut, name="base"), write_run(WEAK, name="new")
+    assert compare(base, new) == 1
+    assert "40 samples pending; a regression whatever they would have given" in said(capsys)
+
+
+@pytest.mark.parametrize("side", ["base", "new run"])
+def test_a_problem_without_any_sample_is_not_passed_over(
+    write_run: WriteRun, side: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = [[None] * 16, *STRONG[1:]]
+    runs = {"base": STRONG, "new run": STRONG, side: lacking}
+    base, new = (write_run(found, name=name) for name, found in runs.items())
+    assert compare(base, new) == 4
+    assert "16 samples pending, 1 problem without any sample" in said(capsys)
+    for run in (base, new):
+        manifest = read_json(run / "manifest.json")
+        manifest["fingerprint"]["engine"] = "recorded"
+        write_json(run / "manifest.json", manifest)
+    assert compare(base, new) == 4
+    assert "1 problem without any sample" in (out := said(capsys))
+    assert "import it again with a response to every problem" in out
+
+
+def test_a_rise_that_missing_samples_may_have_made_is_none(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = verdicts([12] * 40)
+    cut = [[None if found is W and i < 3 else found for i, found in enumerate(row[::-1])]
+           for row in whole]  # fmt: skip
+    base, new = write_run(whole, name="base"), write_run(cut, name="new")
+    assert compare(base, new, "--fail-on-rise") == 4
+    assert "a significant rise" not in said(capsys)
+    weak = write_run(WEAK, name="weak")
+    assert compare(weak, new, "--fail-on-rise") == 1
+    assert "a rise whatever they would have given, no verdict on a drop" in said(capsys)
+
+
+def test_samples_asked_for_since_the_last_scores_are_missing_too(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A larger k was asked for and killed: scores.json still says that nothing is pending."""
+    base, new = write_run(STRONG, name="base"), write_run(STRONG, name="new")
+    manifest = read_json(base / "manifest.json")
+    write_json(base / "manifest.json", {**manifest, "k": {"practice_integer": 32}})
+    assert compare(base, new) == 4
+    assert "640 samples pending" in said(capsys)
+
+
+def test_a_task_waits_for_another_that_its_correction_depends_on(
+    tmp_path: Path,
+) -> None:
+    """Holm: a p of 0.03 is a regression beside one that is smaller, and none beside a large one."""
+    from harness.stats.gate import Case, rule
+    from harness.types import Tally
+    from harness.workflows.shortfall import Shortfall, stands
+
+    def case(task: str, fewer: int) -> Case:
+        base = {str(i): Tally(16, 12) for i in range(30)}
+        new = {id: Tally(16, 12 - (fewer + 29 - int(id)) // 30) for id in base}
+        return Case(task=task, base=base, new=new)
+
+    whole, lacking = case("whole", 27), case("lacking", 45)
+    complete = Shortfall(run=tmp_path, missing={}, words="", fix="")
+    cut = replace(complete, missing={str(i): 4 for i in range(30)}, words="120 samples pending")
+    sides = {"whole": (complete, complete), "lacking": (cut, complete)}
+    rulings = rule([whole, lacking])
+    assert [ruling.verdict for ruling in rulings] == ["regression", "regression"]
+    standing = stands([whole, lacking], sides, rulings)
+    assert [standing[name].drop for name in ("whole", "lacking")] == [False, False]
+    assert standing["whole"].lines == (
+        "whole: Holm's correction waits for the tasks that lack samples",
+    )

@@ -144,8 +144,8 @@ def test_another_margin_or_cap_in_mid_run_is_refused(
     run(0.9, "base", k=16)
     run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     before = (tmp_path / "new" / "manifest.json").read_bytes()
-    with pytest.raises(UsageError, match=r"begun under another gate \(margin"):
-        run(0.5, "new", k=16, until="decided", base=tmp_path / "base", margin=0.1)
+    with pytest.raises(UsageError, match=r"under another gate \(margin 5.0 against 10.0"):
+        run(0.5, "new", k=16, until="decided", base=tmp_path / "base", margin=10)
     assert (tmp_path / "new" / "manifest.json").read_bytes() == before
 
 
@@ -211,3 +211,16 @@ def test_reports_say_that_sampling_stopped_early(run: Callable[..., Any], tmp_pa
     page = tmp_path / "page.md"
     assert run_command(["report", str(tmp_path / "new"), "-o", str(page)]) == 0
     assert "stopped early" in page.read_text()
+
+
+def test_a_base_without_any_sample_of_a_problem_is_refused(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The least over the problems that have samples says nothing of those that have none."""
+    run(0.9, "base", k=16)
+    folder = RunFolder(tmp_path / "base").task(TASK)
+    first = next(iter(folder.protocol().problems))
+    rows = (folder.path / "grades.jsonl").read_text().splitlines(keepends=True)
+    (folder.path / "grades.jsonl").write_text("".join(row for row in rows if first not in row))
+    with pytest.raises(UsageError, match="has 0 graded samples per problem"):
+        run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")

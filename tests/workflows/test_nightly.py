@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import DataError, ProtocolMismatch, UsageError
+from harness.cli import run_command
+from harness.errors import DataError, Incomplete, ProtocolMismatch, UsageError
 from harness.reports.tables.nightly import to_table
 from harness.storage.ledger import HISTORY, read_history
 from harness.storage.nights import Checkpoint, CheckpointResult, HistoryLine, worst
@@ -137,6 +138,38 @@ def test_a_stopped_early_run_is_completed_to_be_a_baseline() -> None:
 
 
 # What goes wrong
+
+
+def test_a_base_accepted_without_its_samples_is_told_every_night_and_regresses_nothing() -> None:
+    """Its longest samples were not drawn: the score is too high, and no drop against it is one."""
+    save("step-1", 0.9)
+    night(settings())
+    folder = Path("runs/step-1") / TASK
+    for name in ("samples", "grades"):
+        rows = [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+        kept = [row for row in rows if row["index"] < 6]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    assert run_command(["score", "runs/step-1"]) == 0
+    with pytest.raises(Incomplete, match="samples pending"):
+        accept(Path("runs/step-1"))
+    accept(Path("runs/step-1"), force=True)
+    for name, accuracy in (("step-2", 0.7), ("step-3", 0.7)):
+        save(name, accuracy)
+        (result,) = night(settings())
+        assert (result.verdict, result.exit_code, result.complete) == ("incomplete", 4, True)
+        assert result.comparison is not None
+        assert result.comparison.tasks[0].ruling.verdict == "regression", "by what is there alone"
+        alerts = to_table(result, Path("runs")).alerts
+        assert any(
+            "step-1 is accepted although it is not complete: 24 samples pending" in line
+            for line in alerts
+        )
+        assert any(f"{TASK}, base runs/step-1: 24 samples" in line and "so that no verdict" in line
+                   for line in alerts)  # fmt: skip
+        assert lines()[-1]["tasks"][TASK]["verdict"] == "incomplete"
+    save("step-4", 0.02)
+    (result,) = night(settings())
+    assert (result.verdict, result.exit_code) == ("regression", 1), "whatever the base lacks"
 
 
 def test_a_checkpoint_that_cannot_be_loaded_does_not_end_the_night_and_is_tried_again() -> None:
@@ -291,13 +324,14 @@ def test_a_configuration_is_read_as_runs_spell_it() -> None:
         ("checkpoints: out\n", "run is needed"),
         ("checkpoints: []\nrun: {tasks: aime24}\n", "checkpoints"),
         (GOOD + "colour: red\n", "there is no setting 'colour'; there are checkpoints, run, runs"),
-        (GOOD + "margin: 5\n", "margin 5"),
+        (GOOD + "margin: 0.05\n", "night.yaml: margin 0.05: points are meant; 5 is five points"),
+        (GOOD + "margin: 100\n", "margin 100: points above 0 and below 100"),
         (GOOD + "until: tired\n", "until 'tired'"),
         (GOOD + 'name: "{date}"\n', "there is no field {date}; there are {checkpoint}, {parent}"),
         (GOOD + "  k: many\n", "run: k 'many'"),
         (GOOD + "  kk: 3\n", "kk"),
         (GOOD + "  model: x\n", "model does not belong here"),
-        (GOOD + "  margin: 0.1\n", "margin does not belong here: it is a setting beside run"),
+        (GOOD + "  margin: 10\n", "margin does not belong here: it is a setting beside run"),
         ("checkpoints: out\nrun: {k: 3}\n", "run: tasks is needed"),
         ("checkpoints: out\nrun: aime24\n", "run 'aime24'"),
     ],

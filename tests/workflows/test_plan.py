@@ -248,8 +248,10 @@ def test_speed_is_unknown_where_nothing_tells_it(run: Path) -> None:
         (("--assume", "0.7", "--tokens-per-second", "-1"), "--tokens-per-second -1"),
         (("--assume", "0.7", "--k", "0"), "--k 0"),
         (("--assume", "0.7", "--base-k", "0"), "--base-k 0"),
-        (("--assume", "0.7", "--detect", "0"), "--detect: 0 points"),
-        (("--assume", "0.7", "--margin", "5"), "--margin: 500 points"),
+        (("--assume", "0.7", "--detect", "0"), "--detect 0: points above 0"),
+        (("--assume", "0.7", "--detect", "0.02"), "--detect 0.02: points are meant"),
+        (("--assume", "0.7", "--margin", "500"), "--margin 500: points above 0 and below 100"),
+        (("--assume", "0.7", "--margin", "0.05"), "--margin 0.05: points are meant; 5 is five"),
     ],
 )
 def test_a_bad_number_is_one_line(

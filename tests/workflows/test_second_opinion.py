@@ -352,10 +352,10 @@ def test_two_judges_are_two_protocols_for_their_scoring_and_one_for_the_rules(
     one, two = judged(tmp_path / "one"), judged(tmp_path / "two", model="other")
     plain = tmp_path / "plain"
     math_run(plain)
-    compare = ["compare", str(one), str(two), "--margin", "0.5"]
+    compare = ["compare", str(one), str(two), "--margin", "50"]
     rule = run_command(compare)
     assert rule in (0, 5) and rule == run_command(
-        ["compare", str(one), str(plain), "--margin", "0.5"]
+        ["compare", str(one), str(plain), "--margin", "50"]
     )
     capsys.readouterr()
     assert run_command([*compare, "--scoring", "model-judge"]) == 3

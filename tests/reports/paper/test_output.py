@@ -179,7 +179,7 @@ def test_report_writes_the_table_in_the_format_of_the_ending(
         assert (done.exit_code, done.stdout) == (0, "")
         assert path.read_text().startswith(start)
     document = json.loads((tmp_path / "out/t.json").read_text())
-    assert (document["table"], document["margin"]) == ("r1-table5", 0.04)
+    assert (document["table"], document["margin_points"]) == ("r1-table5", 4.0)
     verdicts = {cell["run"]: cell["verdict"] for cell in document["cells"]
                 if cell["metric"] == "pass@1" and cell["run"]}  # fmt: skip
     assert verdicts == {
