@@ -9,7 +9,7 @@ problems from the mean,
 
 which is the plain variance where each problem is a cluster of its own. Its quantile is Student's with
 C - 1 degrees of freedom. Of this and the error of independent problems the wider one counts: with few
-clusters the estimate is as often too small as too large. benchmarks/statistics/clusters.py measures
+clusters the estimate is as often too small as too large. benchmarks/simulations/clusters.py measures
 the coverage: 93 to 99 % from 5 clusters on and 97 to 99 % with 3 or 4. Two clusters leave one degree
 of freedom, and an interval of 3 to 5 times the width that says nothing: the problems then count as
 independent, and whoever prints the error says so.

@@ -2,7 +2,7 @@
 
 A run is interrupted while its longest samples are in flight, and long ones are wrong more often. The
 mean over the rest is too high: a base without its slowest twentieth makes a false regression of one
-night in ten (benchmarks/statistics/incomplete.py). So a significant drop counts only where it stays
+night in ten (benchmarks/simulations/incomplete.py). So a significant drop counts only where it stays
 one with every missing sample of the base counted as wrong and every one of the new run as right.
 No choice of the missing verdicts gives a larger p than that, and the level is that of complete runs.
 """

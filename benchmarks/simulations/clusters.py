@@ -5,7 +5,7 @@ Problems come six to a contest or passage, or one to twelve. The rates within a 
 Each of them is asked 16 times. `independent` is the interval that takes every problem for itself,
 `clustered` the one that scores carry; the last column is how many times wider it is.
 
-    python -m benchmarks.statistics.clusters [--runs 300] [--seed 15]
+    python -m benchmarks.simulations.clusters [--runs 300] [--seed 15]
 """
 
 from __future__ import annotations
