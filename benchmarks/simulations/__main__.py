@@ -37,7 +37,7 @@ class Simulation(Protocol):
 SIMULATIONS: Mapping[str, tuple[Simulation, float]] = {
     "intervals": (cast("Simulation", intervals), 1.0),
     "gate": (cast("Simulation", gate), 1.0),
-    "early_stopping": (cast("Simulation", early_stopping), 0.5),
+    "early_stopping": (cast("Simulation", early_stopping), 0.2),
     "curves": (cast("Simulation", curves), 0.5),
 }
 """By name, the module and the share of the runs that fits into its part of the time."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from benchmarks.simulations.populations import (
     AIME_MID,
@@ -29,8 +30,9 @@ from benchmarks.simulations.populations import (
 from harness.stats.allocation import counts_at, neyman, uniform
 from harness.stats.design import Design
 from harness.stats.paired_test import stratified
-from harness.stats.sequential import analyse, decide
-from harness.stats.stopping import InterimAnalysis
+from harness.stats.score_test import OneRun, TwoRuns
+from harness.stats.sequential import decide
+from harness.stats.stopping import Decision
 from harness.types import Tally
 
 HEAD = ("population", "k", "base", "samples by", "margin", "samples, nothing changed",
@@ -64,7 +66,7 @@ def table(runs: int, seed: int) -> list[list[str]]:
     """A head, and one row per setting.
 
     Args:
-        runs: simulated nights of a population of 30 problems; a third as many of larger ones.
+        runs: simulated nights.
         seed: of everything drawn.
     """
     return [list(HEAD), *_rows(runs, seed)]
@@ -73,8 +75,7 @@ def table(runs: int, seed: int) -> list[list[str]]:
 def _rows(runs: int, seed: int) -> Iterator[list[str]]:
     for number, setting in enumerate(SETTINGS):
         random = np.random.default_rng([seed, number])
-        large = setting.population in (MATH, CODE, GPQA)
-        found = [_night(setting, random) for _ in range(runs // 3 if large else runs)]
+        found = [_night(setting, random) for _ in range(runs)]
         cells = [f"{100 * np.nanmean(column):.1f}" for column in zip(*found, strict=True)]
         yield [setting.population.name, str(setting.k), f"{setting.times} x k",
                "history" if setting.history else "problem",
@@ -90,36 +91,54 @@ def _night(setting: Setting, random: np.random.Generator) -> list[float]:
     design = Design.against(base, allocation, margin=setting.margin or 0.05)
     if setting.margin is None:
         design = Design.against(base, allocation, margin=design.detect)
-    same = first_decision(design, base, rates, random)
-    drop = min(design.detect, 0.9 * float(rates.mean()))
+    truth, drop = float(rates.mean()), min(design.detect, 0.9 * float(rates.mean()))
     worse = fallen(rates, drop)
-    lower = first_decision(design, base, worse, random)
-    small = by_id(tallies(rates, setting.k, random))
-    fixed = stratified(list(small.values()), tallies(worse, setting.k, random))[0] <= 0.05
+    same = _stopped(design, base, rates, truth, random)
+    lower = _stopped(design, base, worse, truth, random)
+    small = tallies(rates, setting.k, random)
+    fixed = stratified(small, tallies(worse, setting.k, random))[0] <= 0.05
     passed = math.nan
-    if rates.mean() > design.margin + 0.01:
-        lost = first_decision(design, base, fallen(rates, design.margin), random)
+    if truth > design.margin + 0.01:
+        lost = _stopped(design, base, fallen(rates, design.margin), truth, random)
         passed = float(lost.decision == "no regression")
-    truth, after = float(rates.mean()), float(worse.mean())
-    held = [same.interval.low <= truth <= same.interval.high,
-            lower.interval.low <= after <= lower.interval.high]  # fmt: skip
-    bound = [same.low <= 0, lower.low <= after - truth]
-    return [design.drawn[same.stage - 1], design.drawn[lower.stage - 1],
-            same.decision == "regression", lower.decision == "regression", fixed, passed,
-            float(np.mean(held)), float(np.mean(bound))]  # fmt: skip
+    return [same.share, lower.share, same.decision == "regression", lower.decision == "regression",
+            fixed, passed, (same.score_held + lower.score_held) / 2,
+            (same.bound_held + lower.bound_held) / 2]  # fmt: skip
 
 
-def first_decision(
-    design: Design, base: dict[str, Tally], rates: Rates, random: np.random.Generator
-) -> InterimAnalysis:
+@dataclass(frozen=True)
+class _Stop:
+    """How the sampling of one run ended, and whether its score's interval and its bound hold the truth."""
+
+    decision: Decision
+    share: float
+    score_held: bool
+    bound_held: bool
+
+
+def _stopped(
+    design: Design,
+    base: dict[str, Tally],
+    rates: Rates,
+    base_mean: float,
+    random: np.random.Generator,
+) -> _Stop:
     """Draw stage by stage until an analysis decides."""
-    ids, drawn = list(design.allocation), np.zeros(len(rates), dtype=int)
-    right = np.zeros(len(rates), dtype=int)
+    drawn = right = np.zeros(len(rates), dtype=int)
     for stage, share in enumerate(design.shares, 1):
-        counts = np.array([counts_at(design.allocation, share)[id] for id in ids])
-        right += random.binomial(counts - drawn, rates)
+        counts = np.array(list(counts_at(design.allocation, share).values()))
+        right = right + random.binomial(counts - drawn, rates)
         drawn = counts
-        new = {id: Tally(int(n), int(c)) for id, n, c in zip(ids, counts, right, strict=True)}
-        if decide(design, base, new, stage) is not None:
-            return analyse(design, base, new, stage)
+        new = [Tally(int(n), int(c)) for n, c in zip(counts, right, strict=True)]
+        decision = decide(design, base, dict(zip(design.allocation, new, strict=True)), stage)
+        if decision is None:
+            continue
+        score, left = OneRun.of(new), special.ndtr(-design.score[stage - 1])
+        mean, pair = float(rates.mean()), TwoRuns.of([base[id] for id in design.allocation], new)
+        return _Stop(
+            decision,
+            design.drawn[stage - 1],
+            score.above(mean) >= left and score.below(mean) >= left,
+            pair.above(mean - base_mean) >= special.ndtr(-design.exclusion[stage - 1]),
+        )
     raise AssertionError("the last analysis decides")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LATTICE = 1 << 18  # points up to which a distribution is computed on its own lattice
-_CELLS = 1 << 15  # else on this many cells
+_CELLS = 1 << 14  # else on this many cells
 _DRAWS = 20_000  # seeded sign flips: a p-value of 0.05 is good to 0.0015
 _SEED = 20_240_817  # flips are the same in every comparison of the same counts
 
@@ -114,7 +114,7 @@ def stratified(base: Sequence[Tally], new: Sequence[Tally]) -> tuple[float, floa
     """One-sided mid-p values (drop, rise) of the Mantel-Haenszel test (1959), stratified by problem.
 
     Given each problem's pooled correct samples, those of the new run are hypergeometric. Exact where
-    every problem has the same number of samples; else the shares are laid on 32,768 cells.
+    every problem has the same number of samples; else the shares are laid on 16,384 cells.
 
     Args:
         base: each problem's samples in the base.

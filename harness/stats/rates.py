@@ -132,24 +132,29 @@ def log_odds(rates: Rates) -> Rates:
     return np.asarray(logit(np.clip(rates, 1e-12, 1 - 1e-12)))
 
 
-def shifted(odds: Rates, target: float) -> Rates:
+def shifted(odds: Rates, target: float, times: NDArray[np.float64] | None = None) -> Rates:
     """Log-odds moved by one shift, so that the mean of their rates is `target`.
 
     Args:
-        odds: log-odds, any shape.
+        odds: log-odds, shape (problems, grid).
         target: between 0 and 1; the ends are moved inwards by 1e-9.
+        times: how often each row counts, shape (problems,); once by default.
     """
+    import numpy as np
     from scipy.special import expit
+
+    weights = np.ones(len(odds)) if times is None else times
+    weights = weights / (weights.sum() * odds.shape[1])
 
     target = min(max(target, 1e-9), 1 - 1e-9)
     low, high, shift = -60.0, 60.0, 0.0
     for _ in range(100):  # Newton's steps, halving where one leaves what is still possible
         rates = expit(odds + shift)
-        excess = float(rates.mean()) - target
+        excess = float((weights @ rates).sum()) - target
         if abs(excess) < 1e-10:
             break
         low, high = (low, shift) if excess > 0 else (shift, high)
-        slope = float((rates * (1 - rates)).mean())
+        slope = float((weights @ (rates * (1 - rates))).sum())
         step = shift - excess / slope if slope > 1e-12 else math.inf
         shift = step if low < step < high else (low + high) / 2
     return odds + shift

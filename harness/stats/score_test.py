@@ -10,16 +10,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from harness.stats.rates import LEAST_SPREAD, posterior_rates
-from harness.stats.student import satterthwaite, student_tail
+from harness.stats.student import student_tail
 from harness.stats.tails import Draws, upper_tail
 from harness.types import Tally
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _EDGE = 1e-6  # a mean rate stays this far from 0 and 1
 _ROUNDS = 4  # weights and means of both sides agree to 1e-4 after three
@@ -63,14 +58,14 @@ class OneRun(ScoreTest):
 
     def __init__(self, draws: Draws, seen: float) -> None:
         self._draws, self.seen = draws, seen
-        self._total = seen * len(draws.n)
-        self._half = 0.5 * float((1 / draws.n).mean())
+        self._total = seen * draws.problems
+        self._half = 0.5 * draws.step
 
     @classmethod
     def of(cls, tallies: Sequence[Tally]) -> OneRun:
         """From one tally per problem, each with a sample."""
-        rates = posterior_rates(tallies, unknown=LEAST_SPREAD)
-        return cls(Draws.of(rates, _counts(tallies)), _mean(tallies))
+        (draws,) = _kinds(tallies, [tallies])
+        return cls(draws, _mean(tallies))
 
     def above(self, value: float) -> float:
         """See `ScoreTest.above`."""
@@ -102,17 +97,15 @@ class TwoRuns(ScoreTest):
         self._base, self._new = base, new
         self._means = base_mean, new_mean
         self.seen = new_mean - base_mean
-        self._total = self.seen * len(new.n)
-        step = max(float((1 / side.n).mean()) for side in (base, new))
-        self._half = slack * len(new.n) + 0.5 * step
+        self._total = self.seen * new.problems
+        self._half = slack * new.problems + 0.5 * max(base.step, new.step)
 
     @classmethod
     def of(cls, base: Sequence[Tally], new: Sequence[Tally]) -> TwoRuns:
         """From the samples of two runs; the spread of rates is fitted to both together."""
         both = [Tally(b.n + t.n, b.correct + t.correct) for b, t in zip(base, new, strict=True)]
-        rates = posterior_rates(both, unknown=LEAST_SPREAD)
-        sides = [Draws.of(rates, _counts(side)) for side in (base, new)]
-        return cls(sides[0], sides[1], _mean(base), _mean(new))
+        before, after = _kinds(both, [base, new])
+        return cls(before, after, _mean(base), _mean(new))
 
     @classmethod
     def with_figure(
@@ -126,11 +119,7 @@ class TwoRuns(ScoreTest):
             k: the figure's samples per problem.
             slack: what its rounding leaves open to either side.
         """
-        import numpy as np
-
-        rates = posterior_rates(tallies, unknown=LEAST_SPREAD)
-        theirs = Draws.of(rates, np.full(len(tallies), float(k)))
-        ours = Draws.of(rates, _counts(tallies))
+        theirs, ours = _kinds(tallies, [[Tally(k, 0)] * len(tallies), tallies])
         return cls(theirs, ours, figure, _mean(tallies), slack)
 
     def above(self, value: float) -> float:
@@ -149,20 +138,31 @@ class TwoRuns(ScoreTest):
         Each mean found estimates them with a weight of one over the variance that it has there.
         """
         base, new = self._base, self._new
-        weights = [1 / float((1 / side.n).mean()) for side in (base, new)]
+        weights = [1 / side.step for side in (base, new)]
         for _ in range(_ROUNDS):
             found = weights[0] * self._means[0] + weights[1] * (self._means[1] - difference)
             centre = found / sum(weights)
             centre = min(max(centre, _EDGE, _EDGE - difference), 1 - _EDGE, 1 - _EDGE - difference)
             base, new = self._base.moved(centre), self._new.moved(centre + difference)
-            weights = [1 / (float(side.variances.sum()) + 1e-12) for side in (base, new)]
+            weights = [1 / (float(side.times @ side.variances) + 1e-12) for side in (base, new)]
         return base, new
 
 
-def _counts(tallies: Sequence[Tally]) -> NDArray[np.float64]:
+def _kinds(known: Sequence[Tally], sides: Sequence[Sequence[Tally]]) -> list[Draws]:
+    """The draws of each side, problems of one kind put together.
+
+    Args:
+        known: what the rates of each problem are taken from.
+        sides: whose n are drawn, in the same order of problems.
+    """
     import numpy as np
 
-    return np.array([t.n for t in tallies], dtype=float)
+    rates = posterior_rates(known, unknown=LEAST_SPREAD)
+    columns = [[t.correct for t in known], [t.n for t in known]]
+    columns += [[t.n for t in side] for side in sides]
+    _, first, times = np.unique(columns, axis=1, return_index=True, return_counts=True)
+    counts = np.array(columns[2:], dtype=float)[:, first]
+    return [Draws.of(rates[first], n, times.astype(float)) for n in counts]
 
 
 def _mean(tallies: Sequence[Tally]) -> float:
@@ -170,10 +170,10 @@ def _mean(tallies: Sequence[Tally]) -> float:
 
 
 def _studentised(p: float, sides: Sequence[Draws]) -> float:
-    """The tail with Student's quantile: the variances of the sides are estimates."""
-    variances = [v for side in sides for v in side.variances.tolist()]
-    trials = [n for side in sides for n in side.n.tolist()]
-    return student_tail(p, satterthwaite(variances, trials))
+    """The tail with Student's quantile, the variances being estimates (Satterthwaite 1946)."""
+    total = sum(float(side.times @ side.variances) for side in sides)
+    spread = sum(float(side.times @ (side.variances**2 / (side.n - 1).clip(1.0))) for side in sides)
+    return student_tail(p, total**2 / spread if spread > 0 else math.inf)
 
 
 def _crossing(rising: Callable[[float], float], low: float, high: float) -> float:

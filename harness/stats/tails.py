@@ -28,26 +28,44 @@ _NEAR = 1e-3  # standard deviations from the mean within which the tail is the n
 class Draws:
     """Samples to be drawn from problems whose rates are known as equally likely ones.
 
+    Problems of one kind, with the same rates and number of samples, are one row.
+
     Args:
-        odds: log-odds of the rates, shape (problems, grid).
-        n: samples per problem, shape (problems,); a fraction stands for a mean over runs.
+        odds: log-odds of the rates, shape (kinds, grid).
+        n: samples per problem, shape (kinds,); a fraction stands for a mean over runs.
+        times: how many problems are of each kind, shape (kinds,).
     """
 
     odds: Rates
     n: NDArray[np.float64]
+    times: NDArray[np.float64]
 
     @classmethod
-    def of(cls, rates: Rates, n: NDArray[np.float64]) -> Draws:
-        """From rates between 0 and 1."""
-        return cls(log_odds(rates), n)
+    def of(
+        cls, rates: Rates, n: NDArray[np.float64], times: NDArray[np.float64] | None = None
+    ) -> Draws:
+        """From rates between 0 and 1; each row is one problem by default."""
+        import numpy as np
+
+        return cls(log_odds(rates), n, np.ones(len(n)) if times is None else times)
 
     def moved(self, target: float) -> Draws:
         """With all log-odds shifted so that the mean rate is `target`."""
-        return Draws(shifted(self.odds, target), self.n)
+        return Draws(shifted(self.odds, target, self.times), self.n, self.times)
+
+    @property
+    def problems(self) -> float:
+        """How many there are."""
+        return float(self.times.sum())
+
+    @property
+    def step(self) -> float:
+        """The mean over problems of the share that one sample is."""
+        return float(self.times @ (1 / self.n)) / self.problems
 
     @property
     def variances(self) -> NDArray[np.float64]:
-        """Sampling variance of each problem's share."""
+        """Sampling variance of a problem's share, by kind."""
         from scipy.special import expit
 
         rates = expit(self.odds)
@@ -64,8 +82,8 @@ def upper_tail(total: float, plus: Draws, minus: Draws | None = None) -> float:
         minus: the draws whose shares are subtracted.
     """
     sides = [(plus, 1)] + ([] if minus is None else [(minus, -1)])
-    most = float(len(plus.n))
-    least = 0.0 if minus is None else -float(len(minus.n))
+    most = plus.problems
+    least = 0.0 if minus is None else -minus.problems
     if total >= most - 1e-9:
         return 0.5 * math.exp(_log_extreme(sides, 1)) if total <= most + 1e-9 else 0.0
     if total <= least + 1e-9:
@@ -123,13 +141,13 @@ def _cumulants(sides: list[tuple[Draws, int]], point: float) -> tuple[float, flo
 
     value = slope = curvature = 0.0
     for draws, sign in sides:
-        n = draws.n[:, None]
-        tilted = draws.odds + sign * point / n
+        weights = draws.times / draws.odds.shape[1]
+        tilted = draws.odds + sign * point / draws.n[:, None]
         rates = expit(tilted)
-        grid = draws.odds.shape[1]
-        value += float((n * (np.logaddexp(0, tilted) - np.logaddexp(0, draws.odds))).sum()) / grid
-        slope += sign * float(rates.sum()) / grid
-        curvature += float((rates * (1 - rates) / n).sum()) / grid
+        logs = np.logaddexp(0, tilted) - np.logaddexp(0, draws.odds)
+        value += float((weights * draws.n) @ logs.sum(axis=1))
+        slope += sign * float(weights @ rates.sum(axis=1))
+        curvature += float((weights / draws.n) @ (rates * (1 - rates)).sum(axis=1))
     return value, slope, curvature
 
 
@@ -139,7 +157,7 @@ def _log_extreme(sides: list[tuple[Draws, int]], direction: int) -> float:
 
     return -sum(
         float(
-            (draws.n[:, None] * np.logaddexp(0, -direction * sign * draws.odds)).mean(axis=1).sum()
+            (draws.times * draws.n) @ np.logaddexp(0, -direction * sign * draws.odds).mean(axis=1)
         )
         for draws, sign in sides
     )
