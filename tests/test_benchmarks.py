@@ -38,7 +38,7 @@ def test_the_grading_compares_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_clusters_are_counted_in_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 54 lines, those with the strongest likeness: the mean of their coverage, in short."""
-    head, *rows = load("statistics/clusters", monkeypatch).table(20, 3)
+    head, *rows = load("simulations/clusters", monkeypatch).table(20, 3)
     alike = [row for row in rows if row[3] == "0.19"]
     independent, clustered = (
         sum(float(row[head.index(name)].rstrip("%")) for row in alike) / len(alike)
@@ -51,7 +51,7 @@ def test_clusters_are_counted_in_the_interval(monkeypatch: pytest.MonkeyPatch) -
 def test_a_base_without_its_slowest_samples_makes_no_regression(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = load("statistics/incomplete", monkeypatch)
+    module = load("simulations/incomplete", monkeypatch)
     monkeypatch.setattr(module, "POPULATIONS", module.POPULATIONS[:1])
     monkeypatch.setattr(module, "SHARES", (0.2,))
     monkeypatch.setattr(module, "_EVERY", 1)

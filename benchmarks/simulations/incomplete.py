@@ -8,7 +8,7 @@ by the harness (`exit 1`), which lets a regression count only where it stands wi
 sample of the base counted as wrong. The last two columns are for a new run that is truly 10 points
 worse: how often the complete runs show it, and how often the runs as they are.
 
-    python -m benchmarks.simulations.incomplete [--runs 160] [--seed 15]
+    python -m benchmarks.simulations.incomplete [--runs 80] [--seed 15]
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _exits(pair: Pair) -> bool:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=160)
+    parser.add_argument("--runs", type=int, default=80)
     parser.add_argument("--seed", type=int, default=15)
     asked = parser.parse_args()
     for row in table(asked.runs, asked.seed):
