@@ -300,7 +300,9 @@ class Score:
     `se_problems` "would the score hold on other problems like these?"; either is None where it
     cannot be estimated (one sample per problem, one problem). The intervals are the 95 % ones of
     these errors, (low, high). `n_problems` of `of_problems` have the graded samples that the metric
-    needs; `ragged` says that some have fewer than k. `complete` is the task's.
+    needs; `ragged` says that some have fewer than asked for. `n_range` is the fewest and the most
+    asked of a problem where samples were allocated by history; k is then their mean. `complete` is
+    the task's.
     """
 
     metric: str
@@ -317,3 +319,4 @@ class Score:
     interval_problems: tuple[float, float] | None = None
     of_problems: int | None = None
     ragged: bool = False
+    n_range: tuple[int, int] | None = None

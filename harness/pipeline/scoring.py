@@ -109,6 +109,7 @@ def score_task(
     lost = Counter(id for id, index in failed if (id, index) not in graded)
     wanted = dict.fromkeys(by_problem, k) if asked is None else asked
     pending = _pending(by_problem, wanted, lost)
+    planned = {id: k if protocol.allocation is None else wanted.get(id, 0) for id in by_problem}
     unscored = sum(not row for row in by_problem.values())
     complete = not (pending or lost.total() or unscored)
     scores: list[Score] = []
@@ -119,9 +120,9 @@ def score_task(
         verdicts = _counts(found, lost.total())
         tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
         for metric in metrics:
-            score = _score(metric, scoring, tallies, k=k, verdicts=verdicts, clusters=clusters)
+            score = _score(metric, scoring, tallies, planned, verdicts=verdicts, clusters=clusters)
             if isinstance(score, Score):
-                scores.append(replace(score, complete=complete))
+                scores.append(replace(score, k=k, complete=complete))
             elif scoring == grader.scoring:
                 skipped.append(SkippedMetric(metric.name, score))
     return TaskScores(
@@ -258,16 +259,19 @@ def _score(
     metric: Metric,
     scoring: str,
     tallies: Mapping[str, Tally],
+    planned: Mapping[str, int],
     *,
-    k: int,
     verdicts: Mapping[str, int],
     clusters: Mapping[str, Hashable],
 ) -> Score | str:
-    """The score, or why there is none."""
+    """The score, or why there is none; `planned` has the samples that each problem should have."""
     usable = {id: tally for id, tally in tallies.items() if tally.n >= metric.k}
+    fewest, most = min(planned.values(), default=0), max(planned.values(), default=0)
+    if usable and fewest < metric.k <= most:  # a mean over the problems that have more is another
+        return f"needs {metric.k} samples per problem, there are {fewest} of some"
     if not usable:
-        most = max((tally.n for tally in tallies.values()), default=0)
-        return f"needs {metric.k} samples per problem, there are {most}"
+        there = max((tally.n for tally in tallies.values()), default=0)
+        return f"needs {metric.k} samples per problem, there are {there}"
     values = [metric.value(tally) for tally in usable.values()]
     variances = [metric.variance(tally) for tally in usable.values()]
     trials = [tally.n // metric.k for tally in usable.values()]
@@ -280,7 +284,7 @@ def _score(
         se_problems=clustered_error(values, groups),
         n_problems=len(usable),
         n=sum(verdicts.values()),
-        k=k,
+        k=most,
         verdicts=dict(sorted(verdicts.items())),
         interval_sampling=_ends(
             score_interval(list(usable.values()))
@@ -289,7 +293,8 @@ def _score(
         ),
         interval_problems=_ends(clustered_interval(values, groups)),
         of_problems=len(tallies),
-        ragged=any(tally.n < k for tally in tallies.values()),
+        ragged=any(tally.n < planned[id] for id, tally in tallies.items()),
+        n_range=(fewest, most) if fewest < most else None,
     )
 
 

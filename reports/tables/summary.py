@@ -92,6 +92,13 @@ def _caveats(result: Result) -> list[str]:
     """What a reader must know before believing a row, each as one line."""
     place = f"{result.task}, {result.run}"
     lines = [] if result.complete else [f"{place}: {result.status}."]
+    if result.protocol.allocation is not None:
+        counts = result.asked.values()
+        lines.append(
+            f"{place}: n from {min(counts)} to {max(counts)} samples per problem, in proportion to "
+            "the expected standard deviation of one sample in earlier runs; every problem still "
+            "counts alike in the mean."
+        )
     if result.scored is None:
         return lines
     for score in result.scored.scores:
@@ -132,7 +139,7 @@ def _stopped_text(stopping: Stopping, interval: Interval) -> str:
     return (
         f"stopped early, at {stopping.share:.0%} of k={stopping.k} against {stopping.base} "
         f"({stopping.decision}): the plain mean leans towards what stopped it; {low} to {high} "
-        "holds at any round (95 %)."
+        "holds at any analysis (95 %)."
     )
 
 
