@@ -56,9 +56,10 @@ from harness.pipeline.pending import Place, Plan
 from harness.pipeline.schedule import Lengths, Schedule
 from harness.pipeline.stages import Counts, Stages
 from harness.pipeline.timeline import Timeline, place_analyses, play
-from harness.stats import sequential
+from harness.stats import design, sequential
 from harness.stats.allocation import counts_at, neyman, uniform
-from harness.stats.power import detectable_drop, posterior_rates
+from harness.stats.power import detectable_drop
+from harness.stats.rates import posterior_rates
 from harness.types import Tally
 
 LANES = 128
@@ -262,11 +263,11 @@ def stop(exam: Exam, lanes: int, times: int, *, by_history: bool) -> tuple[float
     margin = detectable_drop(posterior_rates(list(small.values())), exam.k, exam.k)
     base = exam.tallies(exam.base, uniform(exam.ids(), times * exam.k))
     asked = neyman(base, exam.k * len(exam.base)) if by_history else each
-    shares = sequential.Design.against(base, asked, margin=margin).shares
+    shares = design.Design.against(base, asked, margin=margin).shares
     plan = exam.plan(asked)
     timeline = Timeline.of(plan, lanes, {TASK: CAP})
     placed = place_analyses({TASK: shares}, {TASK: asked}, timeline)[TASK]
-    design = sequential.Design.against(base, asked, margin=margin, shares=placed)
+    design = design.Design.against(base, asked, margin=margin, shares=placed)
     ends = [counts_at(asked, share) for share in placed]
 
     def decided(_: str, stage: int) -> bool:
