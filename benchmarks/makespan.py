@@ -29,10 +29,9 @@ The lengths:
 The stops: `--until decided` where nothing changed, for one task alone, every lane equally fast
 whatever the others hold, with the lengths of `reasoning` and `heavier`. Both the fixed number of
 samples and the stages are drawn by `harness.pipeline.stages`, the analyses lie where
-`harness.pipeline.timeline` puts them by the lengths of the base's samples, and
-`harness.stats.sequential` decides. A problem's rate is drawn from a mixture (easy, open, hard), and
-hard problems have longer samples. The margin is the smallest drop that the fixed gate sees with power
-0.8 against a base of k samples. Given are the time until the decision and the samples that were
+a run puts them by the lengths of the base's samples, and `harness.stats.sequential` decides. A problem's rate is drawn from a mixture (easy, open, hard), and
+hard problems have longer samples. The margin is 5 points, or the next whole point that k samples see
+with power 0.8 against a base of as many. Given are the time until the decision and the samples that were
 analysed, as shares of the fixed run's; the bound is the longest of two samples of each problem, which
 no analysis can do without.
 """
@@ -48,6 +47,7 @@ import random
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +55,14 @@ import numpy as np
 from harness.pipeline.pending import Place, Plan
 from harness.pipeline.schedule import Lengths, Schedule
 from harness.pipeline.stages import Counts, Stages
-from harness.pipeline.timeline import Timeline, place_analyses, play
-from harness.stats import design, sequential
+from harness.pipeline.timeline import Timeline, play
+from harness.stats import sequential
 from harness.stats.allocation import counts_at, neyman, uniform
+from harness.stats.design import Design
 from harness.stats.power import detectable_drop
 from harness.stats.rates import posterior_rates
 from harness.types import Tally
+from harness.workflows.early_stopping import place_analyses
 
 LANES = 128
 REPLICAS = (1, 4, 32)
@@ -260,14 +262,14 @@ def stop(exam: Exam, lanes: int, times: int, *, by_history: bool) -> tuple[float
     each = uniform(exam.ids(), exam.k)
     fixed = play(Stages(exam.plan(each), {TASK: [each]}), exam.length, lanes)[TASK][-1]
     small = exam.tallies(exam.base, each)
-    margin = detectable_drop(posterior_rates(list(small.values())), exam.k, exam.k)
+    detectable = detectable_drop(posterior_rates(list(small.values())), exam.k, exam.k)
+    margin = max(0.05, math.ceil(100 * detectable) / 100)
     base = exam.tallies(exam.base, uniform(exam.ids(), times * exam.k))
     asked = neyman(base, exam.k * len(exam.base)) if by_history else each
-    shares = design.Design.against(base, asked, margin=margin).shares
-    plan = exam.plan(asked)
-    timeline = Timeline.of(plan, lanes, {TASK: CAP})
-    placed = place_analyses({TASK: shares}, {TASK: asked}, timeline)[TASK]
-    design = design.Design.against(base, asked, margin=margin, shares=placed)
+    plan, against = exam.plan(asked), partial(Design.against, base, asked, margin=margin)
+    placed = place_analyses(TASK, lambda shares: against(shares=shares), {TASK: asked},
+                   timeline=Timeline.of(plan, lanes, {TASK: CAP}), others={})  # fmt: skip
+    design = against(shares=placed)
     ends = [counts_at(asked, share) for share in placed]
 
     def decided(_: str, stage: int) -> bool:
@@ -327,11 +329,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, metavar="N", help="5 for orders, 40 for stops")
-    parser.add_argument("--quick", action="store_true", help="2 seeds for orders, 10 for stops")
+    parser.add_argument("--seeds", type=int, metavar="N", help="5 for orders, 20 for stops")
+    parser.add_argument("--quick", action="store_true", help="2 seeds for orders, 4 for stops")
     parser.add_argument("--only", choices=("orders", "stops"))
     options = parser.parse_args()
-    for name, table, quick, usual in (("orders", orders, 2, 5), ("stops", stops, 10, 40)):
+    for name, table, quick, usual in (("orders", orders, 2, 5), ("stops", stops, 4, 20)):
         if options.only in (None, name):
             table(options.seeds or (quick if options.quick else usual))
 

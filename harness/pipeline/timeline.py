@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
+from operator import mul
 from statistics import NormalDist
 
 from harness.pipeline.pending import Place, Plan
@@ -31,8 +31,12 @@ SAME = 0.01
 
 _NORMAL = NormalDist()
 _TURN = (math.sqrt(5) - 1) / 2  # multiples of it spread evenly over (0, 1), however many there are
-_HALVINGS = 5
+_LONG = 0.99
+_HALVINGS = 4
 _WIDEST = 1e-9  # quantiles are kept this far from 0 and 1
+
+Shares = tuple[float, ...]
+"""Where interim analyses lie: the share of the samples that each has, ascending up to 1."""
 
 Length = Callable[[Place, int], float]
 """The tokens of a sample, by problem and index."""
@@ -163,56 +167,76 @@ class Timeline:
 
         return play(Stages(Plan(self.plan.missing, lengths, {}), ends), length, self.lanes)
 
-    def whole(self, asked: Mapping[str, Counts]) -> float:
-        """When the last sample is expected to end without any analysis on the way."""
-        found = self.ends({task: [counts] for task, counts in asked.items()})
-        return max((ends[-1] for ends in found.values()), default=0.0)
+    def place(
+        self,
+        task: str,
+        candidates: Iterable[Shares],
+        asked: Mapping[str, Counts],
+        *,
+        others: Mapping[str, Shares],
+        chances: Callable[[Shares], Sequence[float] | None],
+    ) -> Shares:
+        """Where the interim analyses of a task lie that end it soonest, by expectation.
 
+        Of each candidate, an analysis that would come hardly before the next one is left out, and
+        one whose stage waits for its longest sample takes in all that end by then: more samples
+        decide more often, and cost no time. One analysis of all samples is a candidate as well, and
+        is what is left where all of them are drawn at once.
 
-Shares = tuple[float, ...]
-"""Where interim analyses lie: the share of the samples that each has, ascending up to 1."""
+        Args:
+            task: whose analyses are placed.
+            candidates: where they may lie.
+            asked: by task, the samples of each problem.
+            others: where the analyses of other tasks lie, which share the lanes.
+            chances: the chance that sampling ends at each of some analyses, 1 in all; None where
+                analyses may not lie so.
+        """
 
+        def ends(placed: Shares) -> list[float]:
+            stages = {t: [counts_at(asked[t], share) for share in own]
+                      for t, own in {**others, task: placed}.items()}  # fmt: skip
+            return self.ends(stages)[task]
 
-def place_analyses(
-    shares: Mapping[str, Shares],
-    asked: Mapping[str, Counts],
-    timeline: Timeline | None,
-    fixed: Collection[str] = (),
-) -> dict[str, Shares]:
-    """Move analyses to where they save time.
+        def expected(placed: Shares) -> tuple[float, int]:
+            found = chances(placed)
+            if found is None:
+                return math.inf, len(placed)
+            return math.fsum(map(mul, found, ends(placed))), len(placed)
 
-    One that would come hardly before the next is left out, and the others move to the largest share
-    of the samples that ends as early: more samples decide more often, and cost no time. Where all
-    samples are drawn at once, one analysis of all of them is left.
+        whole = ends((1.0,))[-1]
+        longest = max(found.quantile(_LONG) for place, found in self.lengths.items()
+                      if place[0] == task)  # fmt: skip
+        moved = {self._moved(distinct(shares, asked[task]), ends, whole, longest)
+                 for shares in candidates}  # fmt: skip
+        return min([(1.0,), *sorted(distinct(shares, asked[task]) for shares in moved)],
+                   key=expected)  # fmt: skip
 
-    Args:
-        shares: by task, where the number of samples alone would place them.
-        asked: by task, the samples of each problem.
-        timeline: of these tasks; None only leaves out analyses without a sample more.
-        fixed: the tasks whose analyses stay where they are.
-    """
-    found = {task: placed if task in fixed else _distinct(placed, asked[task])
-             for task, placed in shares.items()}  # fmt: skip
-    if timeline is None:
-        return found
-    whole = timeline.whole(asked)
-
-    def ends(task: str, placed: Shares) -> list[float]:
-        stages = {t: [counts_at(asked[t], share) for share in own]
-                  for t, own in {**found, task: placed}.items()}  # fmt: skip
-        return timeline.ends(stages)[task]
-
-    for task in [task for task in found if task not in fixed]:
-        placed = found[task]
-        while (late := _not_worth_it(ends(task, placed), whole)) is not None:
+    def _moved(
+        self,
+        placed: Shares,
+        ends: Callable[[Shares], list[float]],
+        whole: float,
+        longest: float,
+    ) -> Shares:
+        """The analyses at the largest shares that end as early, without those hardly earlier."""
+        found = ends(placed)
+        while (late := next((n for n, (end, after) in enumerate(pairwise(found))
+                             if after - end < WORTH * whole), None)) is not None:  # fmt: skip
             placed = placed[:late] + placed[late + 1 :]
-        for number in range(len(placed) - 1):
-            placed = _as_late_as_possible(placed, number, partial(ends, task), SAME * whole)
-        found[task] = _distinct(placed, asked[task])
-    return found
+            found = ends(placed)
+        for number, end in enumerate(found[:-1]):
+            if end > longest * (1 + SAME):
+                continue
+            low, high = placed[number], placed[number + 1]
+            for _ in range(_HALVINGS):
+                middle = (low + high) / 2
+                later = ends((*placed[:number], middle, *placed[number + 1 :]))[number]
+                low, high = (middle, high) if later <= end + SAME * whole else (low, middle)
+            placed = (*placed[:number], low, *placed[number + 1 :])
+        return placed
 
 
-def _distinct(shares: Shares, asked: Counts) -> Shares:
+def distinct(shares: Shares, asked: Counts) -> Shares:
     """The last of the analyses that would have the same samples; in whole samples of equal counts."""
     last = {}
     for share in sorted(shares):
@@ -221,29 +245,3 @@ def _distinct(shares: Shares, asked: Counts) -> Shares:
         exact = max(counts.values()) / max(asked.values()) if equal else share
         last[tuple(counts.values())] = exact
     return tuple(sorted(last.values()))
-
-
-def _not_worth_it(ends: Sequence[float], whole: float) -> int | None:
-    """The first analysis that comes hardly before the next one, or saves less than it costs.
-
-    A decision saves what is left of `whole`, the time without any analysis. Where none is made,
-    the last stage begins its long samples late, and the run takes longer than that.
-    """
-    saved = max(WORTH * whole, ends[-1] - whole)
-    for number, (end, after) in enumerate(pairwise(ends)):
-        if after - end < WORTH * whole or whole - end < saved:
-            return number
-    return None
-
-
-def _as_late_as_possible(
-    placed: Shares, number: int, ends: Callable[[Shares], list[float]], same: float
-) -> Shares:
-    """The analyses with one moved to the largest share at which it ends at the same moment."""
-    latest = ends(placed)[number] + same
-    low, high = placed[number], placed[number + 1]
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        moved = (*placed[:number], middle, *placed[number + 1 :])
-        low, high = (middle, high) if ends(moved)[number] <= latest else (low, middle)
-    return (*placed[:number], low, *placed[number + 1 :])

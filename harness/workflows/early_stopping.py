@@ -14,17 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.errors import ProtocolMismatch, UsageError
 from harness.pipeline.pending import Plan, TaskRun
-from harness.pipeline.timeline import Shares, Timeline, place_analyses
+from harness.pipeline.timeline import Shares, Timeline, distinct
 from harness.points import points_of, share_of
 from harness.protocol import differences
 from harness.stats.allocation import counts_at, uniform
-from harness.stats.design import Design
+from harness.stats.design import SHARES, Design
 from harness.stats.metrics import tallies
-from harness.stats.power import ALPHA
+from harness.stats.power import ALPHA, POWER
 from harness.stats.sequential import analyse
 from harness.stats.stopping import Stopping
 from harness.storage.run_folder import RunFolder, TaskFolder
@@ -32,6 +33,8 @@ from harness.storage.scores import STOPPING, write_stopping
 from harness.types import Tally
 from harness.workflows.prepare import Prepared
 from harness.workflows.run_settings import RunSettings
+
+_COST = 0.02  # of that power, which analyses may cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,43 @@ def make_gate(
     return gate if gate.bases else None
 
 
+def place_analyses(
+    task: str,
+    design: Callable[[Shares | None], Design],
+    asked: Mapping[str, Mapping[str, int]],
+    *,
+    timeline: Timeline | None,
+    others: Mapping[str, Shares],
+) -> Shares:
+    """Where the interim analyses of a task lie.
+
+    They are those of `harness.stats.design.SHARES` that end it soonest where nothing changed, and
+    that keep the power to see what a fixed number of samples sees with 0.8; without lengths, those
+    that need the fewest samples.
+
+    Args:
+        task: the task's name.
+        design: its test with analyses at these shares; None chooses them by the samples.
+        asked: by task of the run, the samples of each problem.
+        timeline: of the run; None where nothing is known of the lengths.
+        others: where the analyses of the other tasks lie.
+    """
+    if timeline is None:
+        return distinct(design(None).shares, asked[task])
+    fixed = design((1.0,))
+    kept = min(POWER, fixed.power(fixed.detect)) - _COST
+
+    def chances(shares: Shares) -> list[float] | None:
+        found = design(shares)
+        if found.power(found.detect) < kept:
+            return None
+        ends = found.ends()
+        stopped = [above + below for above, below in zip(ends.above, ends.below, strict=True)]
+        return [*stopped[:-1], stopped[-1] + ends.open]
+
+    return timeline.place(task, SHARES, asked, others=others, chances=chances)
+
+
 class Analyses:
     """The interim analyses of a run: when they are due, and each one's result in stopping.json.
 
@@ -213,18 +253,17 @@ class Analyses:
         self, runs: Sequence[TaskRun], begun: Collection[str], plan: Plan, lanes: int
     ) -> None:
         """Fix where the analyses lie of the tasks that were not begun before, and record it."""
-        new = self._records.keys() - begun
-        if not new:
-            return
-        by_samples = {name: self._design(name).shares if name in new else self._shares(name)
-                      for name in self._asked}  # fmt: skip
         caps = {run.task.name: run.protocol.max_tokens for run in runs}
         timeline = Timeline.of(plan, lanes, caps)
-        placed = place_analyses(by_samples, self._asked, timeline, fixed=self._asked.keys() - new)
         for run in runs:
-            if (name := run.task.name) in new:
-                self._records[name] = replace(self._records[name], shares=placed[name])
-                write_stopping(run.folder.path, self._records[name])
+            name = run.task.name
+            if name in begun or name not in self._records:
+                continue
+            others = {task: self._shares(task) for task in self._asked if task != name}
+            placed = place_analyses(name, partial(self._design, name), self._asked, timeline=timeline,
+                           others=others)  # fmt: skip
+            self._records[name] = replace(self._records[name], shares=placed)
+            write_stopping(run.folder.path, self._records[name])
 
     def decided(self, run: TaskRun, stage: int) -> bool:
         """Analyse a task after a stage; True when it is decided or has all of its samples."""
