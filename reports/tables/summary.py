@@ -92,13 +92,7 @@ def _caveats(result: Result) -> list[str]:
     """What a reader must know before believing a row, each as one line."""
     place = f"{result.task}, {result.run}"
     lines = [] if result.complete else [f"{place}: {result.status}."]
-    if result.protocol.allocation is not None:
-        counts = result.asked.values()
-        lines.append(
-            f"{place}: n from {min(counts)} to {max(counts)} samples per problem, in proportion to "
-            "the expected standard deviation of one sample in earlier runs; every problem still "
-            "counts alike in the mean."
-        )
+    lines += [f"{place}: {text}" for text in _allocation_texts(result)]
     if result.scored is None:
         return lines
     for score in result.scored.scores:
@@ -132,6 +126,17 @@ def _caveats(result: Result) -> list[str]:
             "word for word; n counts fewer independent draws than it says."
         )
     return lines
+
+
+def _allocation_texts(result: Result) -> list[str]:
+    """How samples were spread over the problems, where that is not evenly."""
+    if result.protocol.allocation is None:
+        return []
+    counts = result.asked.values()
+    return [
+        f"n from {min(counts)} to {max(counts)} samples per problem, in proportion to the expected "
+        "standard deviation of one sample in earlier runs; all problems count alike in the mean."
+    ]
 
 
 def _stopped_text(stopping: Stopping, interval: Interval) -> str:

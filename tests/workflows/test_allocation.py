@@ -229,7 +229,7 @@ def test_stages_end_at_the_same_share_of_every_problem(bench: Bench) -> None:
     """And whoever reads the run afterwards counts what was asked up to there."""
     bench.run("large", k=32)
     base = bench.folder / "large"
-    result = bench.run("new", allocate="history", until="decided", base=base, margin=0.2)
+    result = bench.run("new", allocate="history", until="decided", base=base, margin=20)
     folder = RunFolder(bench.folder / "new").task(TASK)
     stopped, allocation = folder.stopping(), folder.protocol().allocation
     assert stopped is not None and allocation is not None
@@ -242,7 +242,7 @@ def test_stages_end_at_the_same_share_of_every_problem(bench: Bench) -> None:
     progress = RunProgress(bench.folder / "new")
     progress.update()
     assert (progress.asked, progress.complete) == (sum(counts.values()), True)
-    compare = ["compare", str(base), str(bench.folder / "new"), "--margin", "0.2"]
+    compare = ["compare", str(base), str(bench.folder / "new"), "--margin", "20"]
     assert run_command(compare) == 0
 
 
