@@ -62,8 +62,9 @@ class Protocol:
 
     `problems` maps problem ids to content hashes of statement, reference answer, choices, tests
     and limits. `source` says where the rows came from; it is written down and not compared,
-    because the content hashes already are. `judge` is compared where scores of `model-judge` are:
-    it has no part in those of the rule, nor in the hash.
+    because the content hashes already are. So is `allocation`, the samples of each problem where
+    that is not k for each: the mean over problems is the same. `judge` is compared where scores of
+    `model-judge` are: it has no part in those of the rule, nor in the hash.
     """
 
     task: str
@@ -84,6 +85,7 @@ class Protocol:
     family: str = ""
     masked: bool = False
     source: str = ""
+    allocation: Mapping[str, int] | None = None
     judge: ModelJudge | None = None
 
     @property
@@ -101,7 +103,10 @@ class Protocol:
     def to_json(self) -> dict[str, object]:
         """The protocol as written to protocol.json, its hash first."""
         judge = {} if self.judge is None else {"judge": self.judge.to_json()}
-        return {"hash": self.hash, **asdict(self), **judge}
+        values = asdict(self)
+        if self.allocation is None:
+            del values["allocation"]
+        return {"hash": self.hash, **values, **judge}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Protocol:
@@ -121,7 +126,7 @@ class Protocol:
 COMPARED = tuple(
     part.name
     for part in fields(Protocol)
-    if part.name not in ("source", "family", "masked", "judge")
+    if part.name not in ("source", "family", "masked", "allocation", "judge")
 )
 
 
@@ -177,7 +182,10 @@ def _extract(grader: Grader) -> str:
 
 def narrowed(protocol: Protocol, problems: Iterable[str]) -> Protocol:
     """The protocol over some of its problems."""
-    return replace(protocol, problems={id: protocol.problems[id] for id in problems})
+    found, allocation = {id: protocol.problems[id] for id in problems}, protocol.allocation
+    if allocation is not None:
+        allocation = {id: allocation[id] for id in found}
+    return replace(protocol, problems=found, allocation=allocation)
 
 
 def content_hash(problem: Problem) -> str:

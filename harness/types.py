@@ -294,13 +294,13 @@ class Score:
     """One metric of one task.
 
     `value` is in [0, 1]. `scoring` names how samples were decided: the grader, or one of its
-    several scorings. `k` is the number of samples per problem asked for and `n` that of all samples
-    that ended: n = correct + every named way of being wrong + error = sum(verdicts.values()).
-    `se_sampling` answers "would this model score the same on these problems again?",
-    `se_problems` "would the score hold on other problems like these?"; either is None where it
-    cannot be estimated (one sample per problem, one problem). The intervals are the 95 % ones of
-    these errors, (low, high). `n_problems` of `of_problems` have the graded samples that the metric
-    needs; `ragged` says that some have fewer than k. `complete` is the task's.
+    several scorings. `k` is the number of samples asked of a problem, the mean where an allocation
+    asks from `n_range[0]` to `n_range[1]`; `n` that of all samples that ended: n = correct + every
+    named way of being wrong + error = sum(verdicts.values()). `se_sampling` answers "would this model
+    score the same on these problems again?", `se_problems` "would the score hold on other problems
+    like these?"; either is None where it cannot be estimated. The intervals are the 95 % ones of these
+    errors, (low, high). `n_problems` of `of_problems` have the graded samples that the metric needs;
+    `ragged` says that some have fewer than asked. `complete` is the task's.
     """
 
     metric: str
@@ -317,3 +317,4 @@ class Score:
     interval_problems: tuple[float, float] | None = None
     of_problems: int | None = None
     ragged: bool = False
+    n_range: tuple[int, int] | None = None

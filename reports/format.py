@@ -29,13 +29,15 @@ def metric_label(score: Score, *, several: bool = False) -> str:
 
 
 def n_text(score: Score) -> str:
-    """Samples per problem: n=64, or n≤64 where some problems have fewer."""
-    return n_label(score.k, score.complete and not score.ragged)
+    """Samples per problem: n=64, n≤64 where some are missing, n=2–117 where problems differ."""
+    return n_label(score.k, score.complete and not score.ragged, score.n_range)
 
 
-def n_label(k: int, complete: bool) -> str:
-    """n=64, or n≤64 where some samples are missing."""
-    return f"n={k}" if complete else f"n≤{k}"
+def n_label(k: int, complete: bool, n_range: tuple[int, int] | None = None) -> str:
+    """n=64, or n≤64 where some samples are missing; with the fewest and the most: n=2–117."""
+    if n_range is None:
+        return f"n={k}" if complete else f"n≤{k}"
+    return f"n={n_range[0]}–{n_range[1]}" if complete else f"n≤{n_range[1]}"
 
 
 def score_text(score: Score) -> str:

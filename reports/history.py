@@ -42,6 +42,7 @@ class TaskFacts:
     se_problems: float | None = None
     n_problems: int = 0
     k: int = 0
+    n_range: tuple[int, int] | None = None
     whole: bool = True
     truncated: float = 0.0
     errors: int = 0
@@ -277,7 +278,7 @@ def _time(text: object, folder: Path) -> str:
 
 def _task_facts(result: Result) -> TaskFacts:
     graded = sum(rate.graded for rate in result.rates.values())
-    asked, errors = result.k * len(result.problems), sum(result.internal_errors.values())
+    asked, errors = sum(result.asked.values()), sum(result.internal_errors.values())
     scored = result.scored
     score: Score | None = None
     if scored is not None:
@@ -289,7 +290,7 @@ def _task_facts(result: Result) -> TaskFacts:
     return TaskFacts(
         result.task, result.protocol.hash, result.status, graded, asked,
         metric=score.metric, value=score.value, se_sampling=score.se_sampling,
-        se_problems=score.se_problems, n_problems=score.n_problems, k=score.k,
+        se_problems=score.se_problems, n_problems=score.n_problems, k=score.k, n_range=score.n_range,
         whole=score.complete and not score.ragged, truncated=scored.truncated_share,
         errors=errors,
     )  # fmt: skip

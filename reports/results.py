@@ -77,6 +77,12 @@ class Result:
         return (self.stands_for or self.model).lower() == published.lower()
 
     @property
+    def asked(self) -> Mapping[str, int]:
+        """The samples asked of each problem."""
+        found = {} if self.folder is None else self.folder.asked(self.k)
+        return {id: found.get(id, self.k) for id in self.problems}
+
+    @property
     def complete(self) -> bool:
         """Whether every sample asked for is graded and scored."""
         return self.status == "complete"

@@ -59,6 +59,7 @@ def nightly(
       name: "{checkpoint}"         name of each run; also {parent}, {content}
       margin: 5                    the drop that 'no regression' must exclude, in points
       until: decided               stop sampling once the result is clear
+      allocate: history            more samples where the nights before show that they tell more
       fail_on_rise: false          exit 1 on a significant rise too
       allow: []                    parts of the protocol that may differ
       site: site                   rebuild the site into this folder

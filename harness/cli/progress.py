@@ -32,7 +32,7 @@ def task_progress(
     """Show progress on stderr: a bar per task on a terminal, otherwise a line every 30 seconds.
 
     Args:
-        sampling: count samples up to k per problem; otherwise count grades of stored samples.
+        sampling: count samples up to those asked for; otherwise count grades of stored samples.
         several: there are several run folders, so each line names its own.
     """
     console = Console(stderr=True)
@@ -118,7 +118,7 @@ class _Count:
         self._sampling = sampling
         self.graded = self.correct = self.failed = 0
         stored = sum(1 for _ in run.folder.samples())
-        self.total = run.sampling.k * len(run.problems) if sampling else stored
+        self.total = sum(run.asked.values()) if sampling else stored
         self.done = stored if sampling else 0
 
     def event(self, what: str, verdict: Verdict | None) -> None:

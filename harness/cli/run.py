@@ -102,12 +102,19 @@ from harness.judge.scoring import SCORINGS
 @click.option("--seeded", is_flag=True, default=None,
               help="Give each sample a seed, derived from --seed; slower on GPUs.")  # fmt: skip
 @click.option("--until", type=click.Choice(["decided"]),
-              help="Sample in rounds and stop once it is clear whether the model is worse than "
-              "--base; --k is the cap.")  # fmt: skip
+              help="Stop sampling once it is clear whether the model is worse than --base; --k is "
+              "the cap.")  # fmt: skip
 @click.option("--base", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
-              help="The run that --until decided compares this one with.")  # fmt: skip
+              help="The run that --until decided compares this one with, and --allocate history "
+              "learns from.")  # fmt: skip
 @click.option("--margin", type=float, metavar="POINTS",
               help="The drop that --until decided must exclude; 5, five points, by default.")  # fmt: skip
+@click.option("--allocate", type=click.Choice(["uniform", "history"]),
+              help="How the samples are spread over the problems: k of each (the default), or more "
+              "where --base and --history show that a sample tells more, k on average.")  # fmt: skip
+@click.option("--history", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
+              multiple=True, callback=lambda _, __, runs: runs or None,
+              help="An earlier run on these tasks for --allocate history; repeatable.")  # fmt: skip
 @click.option("--lengths", type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
               help="An earlier run on these tasks: problems with long samples there start first. "
               "By default --base, otherwise the run's own samples so far.")  # fmt: skip

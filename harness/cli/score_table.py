@@ -11,7 +11,7 @@ from rich.table import Table
 from harness.errors import Incomplete
 from harness.protocol import MODEL_JUDGE
 from harness.stats.scores import OpenRange, TaskScores
-from harness.types import Verdict
+from harness.types import Score, Verdict
 from harness.workflows.early_stopping import in_words as stopped_text
 
 
@@ -67,7 +67,7 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
             scoring = f" {score.scoring}" if result.several else ""
             table.add_row(
                 task,
-                f"{score.metric} (n{'≤' if score.ragged else '='}{result.k}){scoring}",
+                f"{score.metric} ({_n(score)}){scoring}",
                 f"{100 * score.value:.1f}",
                 _error(score.se_sampling),
                 _error(score.se_problems),
@@ -76,6 +76,14 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
                 str(result.errors),
             )
     return table
+
+
+def _n(score: Score) -> str:
+    if score.n_range is not None and not score.ragged:
+        return f"n={score.n_range[0]}-{score.n_range[1]}"
+    return (
+        f"n{'≤' if score.ragged else '='}{score.k if score.n_range is None else score.n_range[1]}"
+    )
 
 
 def coverage_texts(task: str, result: TaskScores) -> list[str]:

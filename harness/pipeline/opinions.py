@@ -17,7 +17,7 @@ from harness.graders.model_judge import (
 )
 from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.rounds import together
+from harness.pipeline.stages import together
 from harness.protocol import MODEL_JUDGE, ModelJudge
 from harness.storage.opinions import Opinion, read_opinions
 from harness.types import Grade, Prompt, Sampling, Verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.data.prompts import choice_order, render
@@ -12,6 +12,7 @@ from harness.data.reasoning import split_reasoning
 from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
+from harness.stats.allocation import uniform
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import ExpectedSamples, PlanRecord
 from harness.storage.run_folder import RunFolder, TaskFolder
@@ -27,9 +28,9 @@ Place = tuple[str, str]
 class TaskRun:
     """One task of a run in progress.
 
-    `only` names the samples that can be drawn, where that is not all of them: of published
-    responses, one problem may have more than another. `orders` are those in which the choices were
-    shown for published samples.
+    `allocation` holds the samples of each problem where that is not k for each: an allocation by
+    history, or published responses, of which one problem may have more than another. `orders` are
+    those in which the choices were shown for published samples.
     """
 
     task: Task
@@ -37,8 +38,21 @@ class TaskRun:
     problems: Mapping[str, Problem]
     sampling: Sampling
     folder: TaskFolder
-    only: frozenset[tuple[str, int]] | None = None
+    allocation: Mapping[str, int] | None = None
     orders: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Mapping[str, int]:
+        """The samples asked of each problem."""
+        return (
+            uniform(self.problems, self.sampling.k) if self.allocation is None else self.allocation
+        )
+
+    def stopped_at(self, counts: Mapping[str, int]) -> TaskRun:
+        """The task with these samples of each problem in place of its own; k is their mean."""
+        k = round(sum(counts.values()) / max(1, len(counts)))
+        allocation = None if set(counts.values()) <= {k} else counts
+        return replace(self, sampling=replace(self.sampling, k=k), allocation=allocation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +80,24 @@ def missing(run: TaskRun, lengths: Lengths[Place] | None = None) -> dict[Place, 
         if lengths is not None:
             lengths.record((name, sample.problem_id), sample.n_tokens)
     due: dict[Place, Sequence[int]] = {}
+    asked = run.asked
     for id in run.problems:
-        rows: Sequence[int] = range(run.sampling.k)
-        if run.only is not None or any((id, index) in done for index in rows):
-            rows = array("I", (index for index in rows if (id, index) not in done
-                               and (run.only is None or (id, index) in run.only)))  # fmt: skip
+        rows: Sequence[int] = range(asked.get(id, 0))
+        if any((id, index) in done for index in rows):
+            rows = array("I", (index for index in rows if (id, index) not in done))
         if rows:
             due[name, id] = rows
     return due
 
 
-def mean_lengths(path: Path, tasks: Collection[str]) -> dict[Place, float]:
-    """The mean length in tokens of each problem's samples in a run, for these of its tasks."""
+def measured_lengths(path: Path, tasks: Collection[str]) -> Lengths[Place]:
+    """The lengths in tokens of each problem's samples in a run, for these of its tasks."""
     found: Lengths[Place] = Lengths()
     for folder in RunFolder(path).tasks():
         if folder.name in tasks:
             for sample in folder.samples():
                 found.record((folder.name, sample.problem_id), sample.n_tokens)
-    return found.means()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +150,8 @@ def make_plan(runs: Sequence[TaskRun], earlier: Mapping[str, Path] | None = None
     names = {run.task.name for run in runs}
     for path in dict.fromkeys((earlier or {}).values()):
         wanted = {task for task in names if (earlier or {}).get(task) == path}
-        means = mean_lengths(path, wanted)
-        for task in {place[0] for place in lengths.assume(means)}:
+        measured = measured_lengths(path, wanted)
+        for task in {place[0] for place in lengths.assume_measured(measured)}:
             sources[task] = " and ".join([*([sources[task]] if task in sources else []), str(path)])
     return Plan(due, lengths, sources)
 

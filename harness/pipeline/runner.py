@@ -33,14 +33,14 @@ from harness.pipeline.pending import (
     make_sample,
     units,
 )
-from harness.pipeline.rounds import RecordLength, Rounds, RoundSampler, together
 from harness.pipeline.schedule import Schedule
 from harness.pipeline.scoring import SampleStatistics, score_task
+from harness.pipeline.stages import RecordLength, Stages, StageSampler, together
 from harness.stats.breakdown import breakdown, open_range
 from harness.stats.clusters import clustering, clusters_of
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
-from harness.storage.files import Appender, read_lines, write_lines
+from harness.storage.files import Appender, Json, read_lines, write_lines
 from harness.storage.run_folder import ErrorRow, ErrorStage, RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.storage.scores import write_scores
@@ -87,12 +87,12 @@ def record_error(errors: Appender, stage: ErrorStage, key: tuple[str, int], mess
 
 
 @dataclass(frozen=True, slots=True)
-class _Stages:
+class _Line:
     """What a sample passes through, and what is called once it is graded or has failed."""
 
     engine: Engine
     pool: GradingPool
-    ended: Callable[[str, int], None]
+    ended: Callable[[Place, int], None]
 
 
 class Runner:
@@ -146,10 +146,10 @@ class Runner:
                     await self._grade_stored()
                     runs = self._runs
                 elif rule is None:
-                    await self._draw_all(_Stages(self._engine, self._pool, lambda *_: None))
+                    await self._draw_all(_Line(self._engine, self._pool, lambda *_: None))
                     runs = self._runs
                 else:
-                    runs = await self._draw_rounds(self._engine, rule)
+                    runs = await self._draw_stages(self._engine, rule)
         finally:
             syncing.cancel()
             for files in self._files.values():
@@ -157,33 +157,30 @@ class Runner:
                     file.close()
         if rule is not None:
             for run in runs:
-                cut(run.folder, run.sampling.k)
+                cut(run.folder, run.asked)
         return [score(run) for run in runs]
 
-    async def _draw_rounds(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:
-        """Sample in rounds until each task is decided; the tasks, each with the k it came to."""
-        decided = rule.watch(self._runs)
+    async def _draw_stages(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:
+        """Sample in stages until each task is decided; the tasks, each with the samples it came to."""
         await self._grade_stored()
         lanes = self._drawing.concurrency or engine.concurrency
-        ks = {run.task.name: run.sampling.k for run in self._runs}
-        sampler = RoundSampler(Rounds(self.plan, ks, ahead=lanes), self._runs, decided)
-        stages = _Stages(engine, self._pool, sampler.ended)
-        last_rounds = await sampler.run(
+        analyses = rule.watch(self._runs, self.plan, lanes)
+        sampler = StageSampler(Stages(self.plan, analyses.ends), self._runs, analyses.decided)
+        line = _Line(engine, self._pool, sampler.ended)
+        last = await sampler.run(
             lanes,
-            draw=lambda unit, record: self._draw(unit, record, stages),
-            grade_rest=lambda run: self._grade_rest(run, stages.ended),
+            draw=lambda unit, record: self._draw(unit, record, line),
+            grade_rest=lambda run: self._grade_rest(run, line.ended),
         )
         await self._pool.drain()
-        return [
-            replace(run, sampling=replace(run.sampling, k=last_rounds[run.task.name]))
-            for run in self._runs
-        ]
+        return [run.stopped_at(analyses.ends[run.task.name][last[run.task.name] - 1])
+                for run in self._runs]  # fmt: skip
 
-    async def _draw_all(self, stages: _Stages) -> None:
+    async def _draw_all(self, line: _Line) -> None:
         """Draw everything that is planned, and grade all that is stored."""
         schedule = self.plan.schedule()
-        lanes = min(self._drawing.concurrency or stages.engine.concurrency, len(schedule))
-        await together(self._lane(schedule, stages) for _ in range(lanes))
+        lanes = min(self._drawing.concurrency or line.engine.concurrency, len(schedule))
+        await together(self._lane(schedule, line) for _ in range(lanes))
         await self._grade_stored()
 
     async def _grade_stored(self) -> None:
@@ -191,35 +188,35 @@ class Runner:
             await self._grade_rest(run, lambda *_: None)
         await self._pool.drain()
 
-    async def _lane(self, schedule: Schedule[Place], stages: _Stages) -> None:
+    async def _lane(self, schedule: Schedule[Place], line: _Line) -> None:
         """Draw one sample after another, until none is left to take."""
         for unit in units(self._runs, schedule):
-            await self._draw(unit, partial(schedule.record, unit.place), stages)
+            await self._draw(unit, partial(schedule.record, unit.place), line)
 
-    async def _draw(self, unit: Unit, record: RecordLength, stages: _Stages) -> None:
+    async def _draw(self, unit: Unit, record: RecordLength, line: _Line) -> None:
         """Draw one sample, store it and hand it over for grading."""
         run, name = unit.run, unit.run.task.name
         request, order = make_request(unit)
         try:
-            completion = await stages.engine.generate(request)
+            completion = await line.engine.generate(request)
         except EngineDown:
             raise
         except EngineError as error:
             key = request.problem_id, request.index
             record_error(self._files[name].errors, "engine", key, str(error))
             self._observe("failed", name, Verdict.ERROR)
-            stages.ended(name, request.index)
+            line.ended(unit.place, request.index)
             return
         record(completion.n_tokens)
-        sample = make_sample(request, completion, order, run.protocol, stages.engine)
+        sample = make_sample(request, completion, order, run.protocol, line.engine)
         self._files[name].samples.append([sample])
         self._observe("sampled", name, None)
-        if stages.pool.offer(self._job(run, sample, stages.ended)):
+        if line.pool.offer(self._job(run, sample, line.ended)):
             self._queued[name].add(sample.key)
         else:
             self._left_over.add(name)
 
-    async def _grade_rest(self, run: TaskRun, ended: Callable[[str, int], None]) -> None:
+    async def _grade_rest(self, run: TaskRun, ended: Callable[[Place, int], None]) -> None:
         """Grade the stored samples without a grade, left over from a kill or a full queue."""
         self._pool.check()
         name = run.task.name
@@ -231,7 +228,7 @@ class Runner:
                 self._queued[name].add(sample.key)
                 await self._pool.put(self._job(run, sample, ended))
 
-    def _job(self, run: TaskRun, sample: Sample, ended: Callable[[str, int], None]) -> Job:
+    def _job(self, run: TaskRun, sample: Sample, ended: Callable[[Place, int], None]) -> Job:
         files = self._files[run.task.name]
 
         def done(grade: Grade) -> None:
@@ -240,7 +237,7 @@ class Runner:
             else:
                 files.grades.append([grade])
             self._observe("graded", run.task.name, grade.verdict)
-            ended(run.task.name, grade.index)
+            ended((run.task.name, grade.problem_id), grade.index)
 
         return Job(run.task.grader, run.problems[sample.problem_id], sample, done)
 
@@ -252,15 +249,19 @@ class Runner:
                     await asyncio.to_thread(file.sync)
 
 
-def cut(folder: TaskFolder, k: int) -> None:
-    """Remove what was stored beyond the first k samples per problem.
+def cut(folder: TaskFolder, counts: Mapping[str, int]) -> None:
+    """Remove what was stored beyond the first samples of each problem, as many as `counts` has.
 
     Samples go last: after a kill in between, every grade still has its sample.
     """
+
+    def beyond(row: Json) -> bool:
+        return bool(row["index"] >= counts.get(row["problem_id"], 0))
+
     for name in ("grades", "errors", "samples"):
         path = folder.path / f"{name}.jsonl"
-        if any(row["index"] >= k for _, row in read_lines(path)):
-            write_lines(path, (row for _, row in read_lines(path) if row["index"] < k))
+        if any(beyond(row) for _, row in read_lines(path)):
+            write_lines(path, (row for _, row in read_lines(path) if not beyond(row)))
 
 
 def compute_scores(run: TaskRun) -> TaskScores:
@@ -292,12 +293,10 @@ def compute_scores(run: TaskRun) -> TaskScores:
     )
 
 
-def _asked(run: TaskRun, stored: Mapping[str, int]) -> Mapping[str, int] | None:
-    """The samples asked for by problem, where that is not k: of published responses, all there are."""
-    if run.only is not None:
-        return Counter(id for id, _ in run.only)
+def _asked(run: TaskRun, stored: Mapping[str, int]) -> Mapping[str, int]:
+    """The samples asked of each problem; of published responses, all there are."""
     recorded = RunFolder(run.folder.path.parent).manifest().fingerprint.get("engine") == "recorded"
-    return stored if recorded else None
+    return stored if recorded and run.allocation is None else run.asked
 
 
 def score(run: TaskRun) -> TaskScores:

@@ -14,7 +14,8 @@ otherwise, so that an engine's prefix cache serves them.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 ORDER = "longest expected first; one sample of every problem of unknown length before"
@@ -22,6 +23,9 @@ ORDER = "longest expected first; one sample of every problem of unknown length b
 
 Key = TypeVar("Key", bound=Hashable)
 """Identifies a problem of a run; in the runner it is (task, problem id)."""
+
+Rank = tuple[int, float, int]
+"""Where a problem stands in the order: the smallest goes first."""
 
 
 class Lengths(Generic[Key]):
@@ -34,6 +38,8 @@ class Lengths(Generic[Key]):
     def __init__(self) -> None:
         self._assumed: dict[Key, float] = {}
         self._seen: dict[Key, tuple[int, int]] = {}
+        self._logarithms: dict[Key, tuple[float, float]] = {}  # their sum and that of their squares
+        self._earlier: list[Lengths[Key]] = []
 
     def assume(self, means: Mapping[Key, float]) -> list[Key]:
         """Take these means for the problems without any; returns which problems those are."""
@@ -41,11 +47,32 @@ class Lengths(Generic[Key]):
         self._assumed |= {key: means[key] for key in new}
         return new
 
+    def assume_measured(self, earlier: Lengths[Key]) -> list[Key]:
+        """Take the means, and the spread, that an earlier run has measured; see `assume`."""
+        self._earlier.append(earlier)
+        return self.assume(earlier.means())
+
     def record(self, key: Key, tokens: int | None) -> None:
         """Add a sample that has ended; None where the engine counts no tokens."""
         if tokens is not None and key not in self._assumed:
             total, n = self._seen.get(key, (0, 0))
             self._seen[key] = total + tokens, n + 1
+            logarithm = math.log(max(1, tokens))
+            first, second = self._logarithms.get(key, (0.0, 0.0))
+            self._logarithms[key] = first + logarithm, second + logarithm**2
+
+    def spread(self) -> float | None:
+        """Standard deviation of the logarithm of a length within a problem, over all problems.
+
+        None where no problem has two samples, here or in the earlier runs.
+        """
+        squares, degrees = 0.0, 0
+        for lengths in (self, *self._earlier):
+            for key, (first, second) in lengths._logarithms.items():
+                n = lengths._seen[key][1]
+                squares += max(0.0, second - first**2 / n)
+                degrees += n - 1
+        return math.sqrt(squares / degrees) if degrees else None
 
     def expected(self, key: Key) -> float | None:
         """Mean length of a problem's samples; None where nothing is known."""
@@ -69,7 +96,7 @@ class Schedule(Generic[Key]):
 
     def __init__(self, missing: Mapping[Key, Sequence[int]], lengths: Lengths[Key]) -> None:
         self._lengths = lengths
-        self._left: dict[Key, Iterator[int]] = {key: iter(rows) for key, rows in missing.items()}
+        self._left = {key: _Rows(rows) for key, rows in missing.items()}
         self._n = sum(map(len, missing.values()))
         self._place = {key: place for place, key in enumerate(missing)}
         self._started: set[Key] = set()
@@ -82,31 +109,55 @@ class Schedule(Generic[Key]):
 
     def take(self) -> tuple[Key, int] | None:
         """The next sample as (problem, index); None when all are taken."""
+        if self.rank() is None:
+            return None
+        key = self._queue[0][-1]
+        index = self._left[key].pop()
+        self._n -= 1
+        if key not in self._started:
+            self._started.add(key)
+            self.move(key)
+        return key, index
+
+    def rank(self) -> Rank | None:
+        """Where the next sample's problem stands; None when all are taken."""
         while self._queue:
             *rank, key = self._queue[0]
-            index = next(self._left[key], None) if tuple(rank) == self._rank(key) else None
-            if index is None:  # nothing left of it, or its length is known by now
-                heapq.heappop(self._queue)
-                continue
-            self._n -= 1
-            if key not in self._started:
-                self._started.add(key)
-                self._move(key)
-            return key, index
+            if self._left[key] and tuple(rank) == self._rank(key):
+                return self._rank(key)
+            heapq.heappop(self._queue)  # nothing left of it, or its length is known by now
         return None
 
     def record(self, key: Key, tokens: int | None) -> None:
         """Add the length of a sample that has ended, and move its problem to its new place."""
         self._lengths.record(key, tokens)
-        self._move(key)
+        self.move(key)
 
-    def _move(self, key: Key) -> None:
-        if key in self._left:
+    def move(self, key: Key) -> None:
+        """Put a problem, more of whose lengths are known, to its new place."""
+        if self._left.get(key):
             heapq.heappush(self._queue, (*self._rank(key), key))
 
-    def _rank(self, key: Key) -> tuple[int, float, int]:
+    def _rank(self, key: Key) -> Rank:
         """Unknown and not started; unknown and in flight; known, longest first."""
         expected = self._lengths.expected(key)
         if expected is not None:
             return 2, -expected, self._place[key]
         return int(key in self._started), 0.0, self._place[key]
+
+
+class _Rows:
+    """The indices of a problem that are left to take, first to last."""
+
+    __slots__ = ("_at", "_rows")
+
+    def __init__(self, rows: Sequence[int]) -> None:
+        self._rows, self._at = rows, 0
+
+    def __len__(self) -> int:
+        return len(self._rows) - self._at
+
+    def pop(self) -> int:
+        """Take the first."""
+        self._at += 1
+        return self._rows[self._at - 1]

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from harness.graders.model_judge import ASKED
 from harness.interfaces import Grader, Metric
 from harness.protocol import MODEL_JUDGE, Protocol
+from harness.stats.allocation import uniform
 from harness.stats.clusters import clustered_error, clustered_interval
 from harness.stats.intervals import (
     Interval,
@@ -107,23 +108,23 @@ def score_task(
     """
     by_problem, graded = _decisions(protocol.problems, grades)
     lost = Counter(id for id, index in failed if (id, index) not in graded)
-    wanted = dict.fromkeys(by_problem, k) if asked is None else asked
+    wanted = uniform(by_problem, k) if asked is None else asked
     pending = _pending(by_problem, wanted, lost)
     unscored = sum(not row for row in by_problem.values())
-    complete = not (pending or lost.total() or unscored)
     scores: list[Score] = []
     further, partial = _further(by_problem)
     opinions = _opinions(by_problem, wanted=protocol.judge is not None)
     skipped = _without_verdicts(partial, opinions)
+    each = wanted if protocol.allocation else uniform(by_problem, k)
     for scoring, found in {grader.scoring: by_problem, **further}.items():
-        verdicts = _counts(found, lost.total())
-        tallies = _tallies(found, grader, votes=any(metric.votes for metric in metrics))
+        verdicts, tallies = _counts(found, lost.total()), _tallies(found, grader, metrics)
         for metric in metrics:
-            score = _score(metric, scoring, tallies, k=k, verdicts=verdicts, clusters=clusters)
+            score = _score(metric, scoring, tallies, each, verdicts=verdicts, clusters=clusters)
             if isinstance(score, Score):
-                scores.append(replace(score, complete=complete))
+                scores.append(score)
             elif scoring == grader.scoring:
                 skipped.append(SkippedMetric(metric.name, score))
+    complete = not (pending or lost.total() or unscored)
     return TaskScores(
         protocol=protocol.hash,
         k=k,
@@ -131,7 +132,7 @@ def score_task(
         complete=complete,
         pending=pending,
         errors=lost.total(),
-        scores=tuple(scores),
+        scores=tuple(replace(score, k=k, complete=complete) for score in scores),
         skipped=tuple(skipped),
         truncated_share=samples.capped / samples.n if samples.n else 0.0,
         looped=samples.looped,
@@ -246,28 +247,30 @@ def _opinions(
 
 
 def _tallies(
-    by_problem: Mapping[str, Sequence[_Decision]], grader: Grader, *, votes: bool
+    by_problem: Mapping[str, Sequence[_Decision]], grader: Grader, metrics: Sequence[Metric]
 ) -> dict[str, Tally]:
-    return {
-        id: tally_problem(found, grader.classes if votes else None)
-        for id, found in by_problem.items()
-    }
+    classes = grader.classes if any(metric.votes for metric in metrics) else None
+    return {id: tally_problem(found, classes) for id, found in by_problem.items()}
 
 
 def _score(
     metric: Metric,
     scoring: str,
     tallies: Mapping[str, Tally],
+    planned: Mapping[str, int],
     *,
-    k: int,
     verdicts: Mapping[str, int],
     clusters: Mapping[str, Hashable],
 ) -> Score | str:
-    """The score, or why there is none."""
+    """The score, or why there is none; `planned` has the samples that each problem should have."""
     usable = {id: tally for id, tally in tallies.items() if tally.n >= metric.k}
+    counts = [planned[id] for id in tallies]
+    fewest, most = min(counts, default=0), max(counts, default=0)
+    if usable and fewest < metric.k <= most:  # a mean over the problems that have more is another
+        return f"needs {metric.k} samples per problem, there are {fewest} of some"
     if not usable:
-        most = max((tally.n for tally in tallies.values()), default=0)
-        return f"needs {metric.k} samples per problem, there are {most}"
+        there = max((tally.n for tally in tallies.values()), default=0)
+        return f"needs {metric.k} samples per problem, there are {there}"
     values = [metric.value(tally) for tally in usable.values()]
     variances = [metric.variance(tally) for tally in usable.values()]
     trials = [tally.n // metric.k for tally in usable.values()]
@@ -280,7 +283,7 @@ def _score(
         se_problems=clustered_error(values, groups),
         n_problems=len(usable),
         n=sum(verdicts.values()),
-        k=k,
+        k=most,
         verdicts=dict(sorted(verdicts.items())),
         interval_sampling=_ends(
             score_interval(list(usable.values()))
@@ -289,7 +292,8 @@ def _score(
         ),
         interval_problems=_ends(clustered_interval(values, groups)),
         of_problems=len(tallies),
-        ragged=any(tally.n < k for tally in tallies.values()),
+        ragged=any(tally.n < planned[id] for id, tally in tallies.items()),
+        n_range=(fewest, most) if fewest < most else None,
     )
 
 

@@ -13,7 +13,7 @@ problem's mean stays unbiased, and the mean over problems with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from harness.stats.rates import posterior_variances
 from harness.types import Tally
@@ -22,7 +22,7 @@ FLOOR = 2
 """The least number of samples of a problem: below it the variance of its rate is unknown."""
 
 
-def uniform(ids: Mapping[str, object] | list[str], k: int) -> dict[str, int]:
+def uniform(ids: Iterable[str], k: int) -> dict[str, int]:
     """K samples of every problem."""
     return dict.fromkeys(ids, k)
 

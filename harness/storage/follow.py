@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -85,8 +85,7 @@ class TaskProgress:
     """
 
     name: str
-    problems: int
-    k: int
+    wanted: Mapping[str, int]  # samples asked of each problem
     _samples: Tail
     _grades: Tail
     _errors: Tail
@@ -108,12 +107,17 @@ class TaskProgress:
         samples, grades, errors = (
             Tail(folder.path / f"{name}.jsonl") for name in ("samples", "grades", "errors")
         )
-        return cls(folder.name, len(folder.protocol().problems), k, samples, grades, errors)
+        return cls(folder.name, folder.asked(k), samples, grades, errors)
 
     @property
     def asked(self) -> int:
         """Samples that the run is to hold."""
-        return self.k * self.problems if self.published is None else self.published
+        return sum(self.wanted.values()) if self.published is None else self.published
+
+    @property
+    def problems(self) -> int:
+        """The number of problems."""
+        return len(self.wanted)
 
     @property
     def graded(self) -> int:
@@ -203,7 +207,7 @@ class TaskProgress:
         found = self._found.setdefault(key[0], [0, 0])
         found[0] += verdict == Verdict.CORRECT
         found[1] += 1
-        if found[1] == self.k:
+        if found[1] == self.wanted.get(key[0]):
             self.last.append(key[0])
 
     def _forget(self) -> None:
@@ -247,7 +251,7 @@ class RunProgress:
             k = manifest.k.get(task.name, 1)
             if task.name not in self.tasks:
                 self.tasks[task.name] = TaskProgress.of(task, k)
-            self.tasks[task.name].k = k
+            self.tasks[task.name].wanted = task.asked(k)
             first = starts[0].plan if starts and self.engine == "recorded" else None
             if first is not None and task.name in first.tasks:
                 self.tasks[task.name].published = first.tasks[task.name].samples

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar
 
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, differences
+from harness.stats.allocation import counts_at, uniform
 from harness.stats.scores import TaskScores
 from harness.stats.stopping import Stopping
 from harness.storage.files import Json, decode, read_json, read_lines, write_json, write_lines
@@ -94,6 +95,20 @@ class TaskFolder:
     def stopping(self) -> Stopping | None:
         """The sequential test that may stop the sampling; None where k is fixed."""
         return read_stopping(self.path)
+
+    def asked(self, k: int) -> dict[str, int]:
+        """The samples asked of each problem: those of its allocation, or of each `k`.
+
+        Where a sequential test has stopped the sampling, up to the analysis that decided.
+        """
+        protocol, stopping = self.protocol(), self.stopping()
+        decided = stopping if stopping and stopping.decision else None
+        if protocol.allocation is not None:
+            whole = dict(protocol.allocation)
+            return counts_at(whole, decided.share) if decided else whole
+        if decided is not None:
+            (k,) = counts_at({"": decided.k}, decided.share).values()
+        return uniform(protocol.problems, k)
 
     def has_scores(self) -> bool:
         """Whether the task was scored."""

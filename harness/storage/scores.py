@@ -3,7 +3,7 @@
 {"protocol": "9f..", "k": 64, "scoring": "integer", "complete": true, "pending": 0, "errors": 0,
  "scores": [{"metric", "scoring", "value", "se_sampling", "se_problems", "n_problems", "n", "k",
              "verdicts", "complete", "interval_sampling", "interval_problems", "of_problems",
-             "ragged"}],
+             "ragged", "n_range"}],
  "skipped": [{"metric", "why"}],
  "truncated_share": 0.02, "looped": 0, "duplicates": 0,
  "tokens": {"prompt"|"reasoning"|"response"|"total": {"mean", "median", "max"} or null},
@@ -113,10 +113,11 @@ def _scores(data: Json) -> TaskScores:
 
 def _score(row: Json) -> Score:
     ends = ("interval_sampling", "interval_problems")
-    return Score(**{**row, **{name: _optional(row[name], _pair) for name in ends}})
+    found = {name: _optional(row[name], _pair) for name in ends}
+    return Score(**{**row, **found, "n_range": _optional(row.get("n_range"), _pair)})
 
 
-def _pair(ends: Any) -> tuple[float, float]:
+def _pair(ends: Any) -> tuple[Any, Any]:
     low, high = ends
     return low, high
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -183,9 +182,15 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
     if stopping is not None and stopping.decision is None:
         stopping = None
     if stopping is not None:
-        cap = math.ceil(stopping.share * stopping.k - 1e-9)  # 7/25 of 25 is 7
-        now = [grade for grade in now if grade.index < cap]
-    case = Case(task=name, base=tallies(base), new=tallies(now), stopping=stopping)
+        counts = new.asked(stopping.k)
+        now = [grade for grade in now if grade.index < counts.get(grade.problem_id, 0)]
+    case = Case(
+        task=name,
+        base=tallies(base),
+        new=tallies(now),
+        stopping=stopping,
+        allocation=new.protocol().allocation,
+    )
     if not case.base.keys() & case.new.keys():
         raise Incomplete(
             f"{new.path}: no problem has a graded sample in both runs; complete them first"
@@ -220,6 +225,13 @@ def _task(
             f"sampling of the base stopped at {stopped.share:.0%} of its samples: its mean is biased "
             "towards the result that stopped it"
         )
+    for side, folder in zip(("base", "new run"), pair, strict=True):
+        counts = (folder.protocol().allocation or {}).values()
+        if counts:
+            notes.append(
+                f"samples of the {side} were allocated by earlier runs, {min(counts)} to "
+                f"{max(counts)} of a problem; drops where there are few are seen less"
+            )
     if scoring is not None:
         notes.append(f"compared by the verdicts of the scoring {scoring}")
     old, new = (folder.protocol() for folder in pair)

@@ -21,11 +21,13 @@ from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, Runner
+from harness.stats.power import ALPHA
 from harness.stats.scores import TaskScores
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunFolder, RunWriter
 from harness.task import Task
+from harness.workflows.allocation import allocate, sources
 from harness.workflows.early_stopping import forget, make_gate
 from harness.workflows.notices import Notices
 from harness.workflows.prepare import Prepared, prepare
@@ -43,6 +45,8 @@ async def evaluate(
     bases: Mapping[str, Path] | None = None,
     allow: Sequence[str] = (),
     lengths: Mapping[str, Path] | None = None,
+    history: Mapping[str, Sequence[Path]] | None = None,
+    level: float = ALPHA,
 ) -> list[TaskScores]:
     """Complete a run: create it, or continue where it stopped.
 
@@ -56,6 +60,9 @@ async def evaluate(
         allow: parts of the protocol that may differ from the base's.
         lengths: the run whose sample lengths each task expects; by default `settings.lengths`,
             otherwise `settings.base`.
+        history: the earlier runs that each task's samples are allocated by under `allocate:
+            history`; by default `settings.base` and those of `settings.history`.
+        level: chance of a false alarm under `until: decided`, over all tasks with a base.
 
     Returns:
         The scores of each task, in the order of `tasks`.
@@ -66,10 +73,12 @@ async def evaluate(
         ProtocolMismatch: the folder has another protocol; nothing was changed.
         EngineDown: the engine cannot continue; every finished sample is kept.
     """
+    notices = Notices()
     prepared = prepare(tasks, settings)
-    gate = make_gate(
-        settings, [(item.protocol, item.sampling.k) for item in prepared], bases, allow
-    )
+    earlier_runs = sources(settings, [item.task.name for item in prepared], history)
+    prepared = allocate(prepared, settings, earlier_runs, allow=allow, strict=history is None,
+                        notify=notices.add)  # fmt: skip
+    gate = make_gate(settings, prepared, bases, allow, level=level, notify=notices.add)
     earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
@@ -77,7 +86,6 @@ async def evaluate(
         number = next_start(settings.output)
         # A resumed run must not repeat the samples of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
-        notices = Notices()
         async with AsyncExitStack() as stack:
             graders = [item.task.grader for item in prepared]
             pool = await stack.enter_async_context(open_pool(settings, graders, notices))
@@ -255,7 +263,7 @@ async def run_engine(
             for item in prepared]  # fmt: skip
     for run in runs:
         if drawing.rule is None or run.task.name not in drawing.rule.bases:
-            forget(run.folder, run.sampling.k)
+            forget(run.folder, run.asked)
     runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=observe(runs))
     start = writer.update_start(replace(start, plan=runner.plan.record()))
     began = time.monotonic()

@@ -121,7 +121,8 @@ def _prepared(
     protocol = make_protocol(task, problems, sampling, source=path.name + left_out)
     orders = {key: recording.choice_order for key, recording in recordings.items()
               if recording.choice_order}  # fmt: skip
-    return Prepared(task, sampling, problems, protocol, frozenset(recordings), orders)
+    counts = {id: len(responses) for id, responses in imported.responses.items()}
+    return Prepared(task, sampling, problems, protocol, counts, orders)
 
 
 def _read(path: Path, task: Task, shown: ShownChoices, selection: Selection) -> _Imported:

@@ -55,7 +55,7 @@ from harness.workflows.run_settings import (
     read_config,
 )
 
-_ITS_OWN = ("model", "output", "until", "base", "margin")
+_ITS_OWN = ("model", "output", "until", "base", "margin", "allocate", "history")
 
 
 class NightSettings(BaseModel):
@@ -69,6 +69,7 @@ class NightSettings(BaseModel):
     name: str = "{checkpoint}"
     margin: Points = MARGIN
     until: Literal["decided"] | None = None
+    allocate: Literal["uniform", "history"] = "uniform"
     allow: tuple[str, ...] = ()
     fail_on_rise: bool = False
     site: Path | None = None
@@ -115,7 +116,11 @@ def run_settings(
     settings: NightSettings, checkpoint: Checkpoint, config: Path | None = None
 ) -> RunSettings:
     """The settings of `harness run` for this checkpoint, without early stopping."""
-    given = {"model": str(checkpoint.path), "output": settings.runs / checkpoint.run}
+    given = {
+        "model": str(checkpoint.path),
+        "output": settings.runs / checkpoint.run,
+        "allocate": settings.allocate,
+    }
     return check(RunSettings, {**settings.run, **given}, config, prefix="run: ")
 
 
@@ -219,8 +224,12 @@ async def _evaluate(
     bases = {
         task: plan.settings.runs / run for task, run in plan.bases.items() if run != checkpoint.run
     }
+    history = {task.name: nights_before(plan, task.name, checkpoint.run) for task in plan.tasks}
     if plan.settings.until is None or full:
-        return await evaluate(plan.tasks, settings, observe=observe, lengths=bases)
+        return await evaluate(
+            plan.tasks, settings, observe=observe, lengths=bases, history=history,
+            allow=plan.settings.allow,
+        )  # fmt: skip
     stored = plan.history.get(checkpoint.run)
     # Decided already, perhaps with another base.
     if stored and all(task.name in stored.tasks for task in plan.tasks):
@@ -228,8 +237,24 @@ async def _evaluate(
         return [run.task(task.name).scores() for task in plan.tasks]
     gated = settings.model_copy(update={"until": "decided", "margin": plan.settings.margin})
     return await evaluate(
-        plan.tasks, gated, observe=observe, bases=bases, allow=plan.settings.allow, lengths=bases
-    )
+        plan.tasks, gated, observe=observe, bases=bases, allow=plan.settings.allow, lengths=bases,
+        history=history,
+    )  # fmt: skip
+
+
+def nights_before(plan: Plan, task: str, run: str) -> list[Path]:
+    """The runs that the samples of a task are allocated by: its baseline, and the nights since.
+
+    Args:
+        plan: what the night will do.
+        task: the task's name.
+        run: the run to come, which tells nothing about itself.
+    """
+    base, nights = plan.bases.get(task), [name for name in plan.history if name != run]
+    if base in nights:
+        nights = nights[nights.index(base) :]
+    named = [*([] if base in (None, run) else [base]), *nights]
+    return [plan.settings.runs / name for name in dict.fromkeys(named) if name is not None]
 
 
 async def _compare(

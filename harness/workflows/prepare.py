@@ -19,14 +19,14 @@ from harness.workflows.run_settings import RunSettings, configure
 class Prepared:
     """A task under the settings of a run, with its problems, before any model is loaded.
 
-    `only` and `orders` are as in `harness.pipeline.pending.TaskRun`.
+    `allocation` and `orders` are as in `harness.pipeline.pending.TaskRun`.
     """
 
     task: Task
     sampling: Sampling
     problems: Sequence[Problem]
     protocol: Protocol
-    only: frozenset[tuple[str, int]] | None = None
+    allocation: Mapping[str, int] | None = None
     orders: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
 
     def run(self, folder: TaskFolder) -> TaskRun:
@@ -37,7 +37,7 @@ class Prepared:
             problems={problem.id: problem for problem in self.problems},
             sampling=self.sampling,
             folder=folder,
-            only=self.only,
+            allocation=self.allocation,
             orders=self.orders,
         )
 

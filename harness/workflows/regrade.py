@@ -76,6 +76,7 @@ def stored_runs(
                 problems=folder.problems(),
                 sampling=Sampling(k=asked),
                 folder=folder,
+                allocation=folder.asked(asked) if protocol.allocation else None,
             )
         )
     if not runs:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from harness.data.datasets import HubParts
 from harness.data.prompts import fields
@@ -77,10 +84,17 @@ class RunSettings(BaseModel):
     until: Literal["decided"] | None = None
     base: Path | None = None
     margin: Points = MARGIN
+    allocate: Literal["uniform", "history"] = "uniform"
+    history: tuple[Path, ...] = ()
     lengths: Path | None = None
     unsafe_judge: bool = False
     concurrency: int | None = Field(None, ge=1)
     take_over: bool = False
+
+    @field_validator("history", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | Path) else value
 
     @property
     def selection(self) -> Selection:

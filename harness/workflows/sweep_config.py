@@ -84,10 +84,10 @@ def read_sweep(path: Path, output: Path, options: Options) -> tuple[RunSettings,
     given = {name: value for name, value in options.items() if value is not None}
     values = {**by_field(config.base), **given, "output": output / BASE}
     base = check(RunSettings, values, path, prefix="base.")
-    if base.until is not None or base.base is not None:
+    if base.until is not None or base.base is not None or base.allocate != "uniform":
         raise UsageError(
-            f"{path}: base.until and base.base: all values of a sweep need the same k to be "
-            "comparable; leave these out"
+            f"{path}: base.until, base.base and base.allocate: all values of a sweep need the same "
+            "samples of each problem to be comparable; leave these out"
         )
     variants = [
         _variant(base, factor, label, value, output=output, path=path)

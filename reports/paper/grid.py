@@ -205,10 +205,11 @@ def _judged(entry: Entry, result: Result, stated: PublishedScore | None, margin:
 def _too_few(entry: Entry, result: Result) -> CellVerdict | None:
     """Why a vote among k samples has no score, where it is that the run has not so many."""
     metric, needed = entry.heading.metric, votes_of(entry.heading.metric)
-    if entry.cell is None or needed is None or result.k >= needed:
+    there = min(result.asked.values(), default=result.k)
+    if entry.cell is None or needed is None or there >= needed:
         return None
     return CellVerdict(
-        "not comparable", f"k: {metric} needs {needed} samples per problem, the run has {result.k}"
+        "not comparable", f"k: {metric} needs {needed} samples per problem, the run has {there}"
     )
 
 

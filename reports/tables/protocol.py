@@ -19,7 +19,7 @@ def protocol_table(group: Sequence[Result]) -> Table:
     settings: list[tuple[str, Callable[[Result], object]]] = [
         ("Problems", lambda r: f"{len(r.protocol.problems):,}"),
         ("Source", lambda r: r.protocol.source or "not stated"),
-        ("Samples per problem", lambda r: r.k),
+        ("Samples per problem", _samples),
         ("Temperature", lambda r: _stated(r.protocol.temperature)),
         ("Top-p", lambda r: _stated(r.protocol.top_p)),
         ("Token cap", lambda r: _stated(r.protocol.max_tokens)),
@@ -49,6 +49,14 @@ def protocol_table(group: Sequence[Result]) -> Table:
         if first.protocol.judge and other.protocol.judge not in (None, first.protocol.judge)
     ]
     return _settings_table("Protocol", settings, group, notes)
+
+
+def _samples(result: Result) -> str:
+    """Samples per problem: 16, or the fewest and the most where problems differ."""
+    if result.protocol.allocation is None:
+        return str(result.k)
+    counts = result.asked.values()
+    return f"{min(counts)} to {max(counts)}, {result.k} on average"
 
 
 def _of_judge(read: Callable[[ModelJudge], object]) -> Callable[[Result], object]:

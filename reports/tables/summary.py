@@ -92,6 +92,7 @@ def _caveats(result: Result) -> list[str]:
     """What a reader must know before believing a row, each as one line."""
     place = f"{result.task}, {result.run}"
     lines = [] if result.complete else [f"{place}: {result.status}."]
+    lines += [f"{place}: {text}" for text in _allocation_texts(result)]
     if result.scored is None:
         return lines
     for score in result.scored.scores:
@@ -127,12 +128,23 @@ def _caveats(result: Result) -> list[str]:
     return lines
 
 
+def _allocation_texts(result: Result) -> list[str]:
+    """How samples were spread over the problems, where that is not evenly."""
+    if result.protocol.allocation is None:
+        return []
+    counts = result.asked.values()
+    return [
+        f"n from {min(counts)} to {max(counts)} samples per problem, in proportion to the expected "
+        "standard deviation of one sample in earlier runs; all problems count alike in the mean."
+    ]
+
+
 def _stopped_text(stopping: Stopping, interval: Interval) -> str:
     low, high = (value_text("pass@1", end) for end in interval)
     return (
         f"stopped early, at {stopping.share:.0%} of k={stopping.k} against {stopping.base} "
         f"({stopping.decision}): the plain mean leans towards what stopped it; {low} to {high} "
-        "holds at any round (95 %)."
+        "holds at any analysis (95 %)."
     )
 
 

@@ -40,7 +40,7 @@ def test_json_has_one_row_a_metric_with_the_documented_keys(write_run: WriteRun)
     assert set(rows[0]) == {
         *("run", "task", "metric", "scoring", "value", "se_sampling", "se_problems"),
         *("n_problems", "n", "k", "verdicts", "complete", "interval_sampling"),
-        *("interval_problems", "of_problems", "ragged"),
+        *("interval_problems", "of_problems", "ragged", "n_range"),
     }
     first = rows[0]
     assert (first["value"], first["n"], first["k"], first["n_problems"]) == (0.625, 8, 4, 2)

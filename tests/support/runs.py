@@ -14,7 +14,7 @@ from typing import Any
 from harness.interfaces import Completion, Grader, Request
 from harness.pipeline.drawing import Drawing
 from harness.pipeline.grading_pool import GradingPool
-from harness.pipeline.pending import TaskRun
+from harness.pipeline.pending import Plan, TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.stats.metrics import cons_at, pass_at
@@ -57,20 +57,28 @@ def complete_inline(run: TaskRun, engine: FakeEngine) -> TaskScores:
 
 
 class Rule:
-    """A stopping rule that asks a function, over every task."""
+    """A stopping rule that asks a function, over every task, after each sample of every problem."""
 
     def __init__(self, decided: Callable[[TaskRun, int], bool]) -> None:
         self._decided = decided
         self.bases: dict[str, Path] = {}
+        self.ends: dict[str, list[dict[str, int]]] = {}
 
-    def watch(self, runs: Sequence[TaskRun]) -> Callable[[TaskRun, int], bool]:
-        return self._decided
+    def watch(self, runs: Sequence[TaskRun], plan: Plan, lanes: int) -> Rule:
+        self.ends = {
+            run.task.name: [dict.fromkeys(run.problems, r + 1) for r in range(run.sampling.k)]
+            for run in runs
+        }
+        return self
+
+    def decided(self, run: TaskRun, stage: int) -> bool:
+        return self._decided(run, stage)
 
 
-def in_rounds(
+def in_stages(
     run: TaskRun, engine: FakeEngine, decided: Callable[[TaskRun, int], bool]
 ) -> Coroutine[Any, Any, list[TaskScores]]:
-    """Complete a run in rounds until `decided` says so, graded at once in this process."""
+    """Complete a run in stages until `decided` says so, graded at once in this process."""
     return Runner([run], engine, InlinePool(), drawing=Drawing(rule=Rule(decided))).run()
 
 

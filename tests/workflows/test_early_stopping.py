@@ -1,4 +1,4 @@
-"""`--until decided`: rounds, the record of the interim analyses, resuming, and what a comparison makes of it."""
+"""`--until decided`: stages, the record of the interim analyses, resuming, and what a comparison makes of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import silent
 from harness.registry import find_tasks
 from harness.stats.scores import TaskScores
-from harness.storage.files import read_json
+from harness.storage.files import read_json, write_json
 from harness.storage.run_folder import RunFolder
 from harness.workflows import evaluate as workflow
+from harness.workflows.early_stopping import make_gate
 from harness.workflows.evaluate import evaluate
+from harness.workflows.prepare import prepare
 from harness.workflows.run_settings import RunSettings
 from tests.support.fakes import FakeEngine, answer
 
@@ -40,6 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[T
         seed: int = 0,
         dies_at: int | None = None,
         fails: bool = False,
+        by_sample: bool = False,
         bases: Mapping[str, Path] | None = None,
         allow: Sequence[str] = (),
         **settings: Any,
@@ -52,7 +56,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[T
                 raise EngineDown("the engine died")
             if fails:
                 raise EngineError("refused")
-            right = draws.random() < rate
+            own = random.Random(f"{request.problem_id} {request.index}")
+            right = (own if by_sample else draws).random() < rate
             return answer(str(answers[request.problem_id]) if right else "1000")
 
         def make(*_: Any, **__: Any) -> FakeEngine:
@@ -78,7 +83,7 @@ def _observe(_: Sequence[TaskRun]) -> Callable[..., None]:
     return silent
 
 
-def rounds_of(path: Path) -> Mapping[str, int]:
+def counts_of(path: Path) -> Mapping[str, int]:
     return Counter(sample.problem_id for sample in RunFolder(path).task(TASK).samples())
 
 
@@ -89,15 +94,15 @@ def test_a_drop_stops_early_with_every_problem_asked_equally_often(
     (result,) = run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     stopped = result.stopped
     assert stopped.decision == "regression"
-    assert result.k == stopped.stage < 8
+    assert result.k == stopped.share * 16 < 12
     assert result.complete
-    assert set(rounds_of(tmp_path / "new").values()) == {stopped.stage}
+    assert set(counts_of(tmp_path / "new").values()) == {result.k}
     assert [found.stage for found in stopped.analyses] == list(range(1, stopped.stage + 1))
     assert stopped.interval[0] < stopped.score < stopped.interval[1]
-    assert RunFolder(tmp_path / "new").manifest().k[TASK] == stopped.stage
+    assert RunFolder(tmp_path / "new").manifest().k[TASK] == result.k
 
 
-def test_compare_goes_by_the_boundary_that_holds_at_any_round(
+def test_compare_goes_by_the_boundary_that_holds_at_any_analysis(
     run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(0.9, "base", k=16)
@@ -124,18 +129,20 @@ def test_the_same_command_again_draws_nothing_more(run: Callable[..., Any], tmp_
     assert again.stopped == first.stopped
 
 
-def test_a_run_that_died_in_a_round_goes_on_there(run: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("dies_at", [5, 170, 333, 500])
+def test_a_run_that_died_in_a_stage_decides_as_one_that_did_not(
+    run: Callable[..., Any], tmp_path: Path, dies_at: int
+) -> None:
+    """Whether a sample is right depends on nothing but the sample here."""
     run(0.7, "base", k=16)
-    options = {"k": 16, "until": "decided", "base": tmp_path / "base"}
-    with pytest.raises(EngineDown):
-        run(0.7, "new", seed=1, dies_at=100, **options)
-    record = read_json(tmp_path / "new" / TASK / "stopping.json")
-    assert [found["stage"] for found in record["analyses"]] == [1, 2]
-    (result,) = run(0.7, "new", seed=3, **options)
-    assert [found.stage for found in result.stopped.analyses][:3] == [1, 2, 3]
-    counts = rounds_of(tmp_path / "new")
-    assert len(counts) == 40
-    assert set(counts.values()) == {result.k}
+    options = {"k": 16, "until": "decided", "base": tmp_path / "base", "by_sample": True}
+    (whole,) = run(0.7, "whole", **options)
+    with suppress(EngineDown):
+        run(0.7, "new", dies_at=dies_at, **options)
+    assert (tmp_path / "new" / TASK / "stopping.json").exists()
+    (result,) = run(0.7, "new", **options)
+    assert result.stopped == whole.stopped
+    assert counts_of(tmp_path / "new") == counts_of(tmp_path / "whole")
 
 
 def test_another_margin_or_cap_in_mid_run_is_refused(
@@ -171,7 +178,7 @@ def test_a_base_given_for_each_task_that_cannot_be_used_leaves_the_task_in_full(
     assert allowed.stopped.decision == "regression"
 
 
-def test_rounds_in_which_every_sample_failed_end_incomplete(
+def test_stages_in_which_every_sample_failed_end_incomplete(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:
     run(0.9, "base", k=4)
@@ -187,7 +194,7 @@ def test_a_fixed_number_of_samples_takes_the_record_away(
     run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     (result,) = run(0.5, "new", seed=2, k=16)
     assert result.stopped is None
-    assert set(rounds_of(tmp_path / "new").values()) == {16}
+    assert set(counts_of(tmp_path / "new").values()) == {16}
 
 
 def test_the_base_must_be_the_same_protocol_and_have_as_many_samples(
@@ -224,3 +231,60 @@ def test_a_base_without_any_sample_of_a_problem_is_refused(
     (folder.path / "grades.jsonl").write_text("".join(row for row in rows if first not in row))
     with pytest.raises(UsageError, match="has 0 graded samples per problem"):
         run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+
+
+def test_the_level_is_shared_by_all_tasks_with_a_base_whether_they_can_stop_or_not(
+    inline_grading: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two bases has too few samples: the comparison still divides the level by both."""
+    engine = FakeEngine(lambda _: answer("1"))
+    monkeypatch.setattr(workflow, "make_engine", lambda *_: engine)
+    tasks = find_tasks(f"{TASK},practice_math")
+    settings = RunSettings(model="m", tasks=f"{TASK},practice_math", output=tmp_path / "new",
+                           until="decided", k=4, limit=6)  # fmt: skip
+    for name, k in (("many", 4), ("few", 2)):
+        given = settings.model_copy(update={"output": tmp_path / name, "until": None, "k": k})
+        asyncio.run(evaluate(tasks, given, observe=_observe))
+    bases = {TASK: tmp_path / "many", "practice_math": tmp_path / "few"}
+    for level in (0.05, 0.02):
+        gate = make_gate(settings, prepare(tasks, settings), bases, (), level=level)
+        assert gate is not None
+        assert (set(gate.bases), gate.alpha) == ({TASK}, level / 2)
+
+
+def test_problems_that_the_base_does_not_have_are_said_and_left_out_of_the_test(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(0.9, "base", k=16, limit=39)
+    new = list(RunFolder(tmp_path / "base").task(TASK).problems())
+    (result,) = run(0.5, "new", seed=1, k=16, until="decided", allow=("problems",),
+                    bases={TASK: tmp_path / "base"})  # fmt: skip
+    assert "has no 1 of the problems (" in capsys.readouterr().err
+    assert result.stopped.decision == "regression"
+    counts = counts_of(tmp_path / "new")
+    assert (len(counts), len(new), set(counts.values())) == (40, 39, {result.k})
+
+
+def test_a_record_of_an_analysis_after_each_round_is_still_read(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    run(0.9, "base", k=16)
+    run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+    path = tmp_path / "new" / TASK / "stopping.json"
+    record = read_json(path)
+    stage = record.pop("stage")
+    del record["shares"]
+    k = RunFolder(tmp_path / "new").manifest().k[TASK]
+    record |= {"round": k, "analyses": [
+        {("round" if name == "stage" else name): (k if name == "stage" else value)
+         for name, value in record["analyses"][stage - 1].items()}
+    ]}  # fmt: skip
+    write_json(path, record)
+    folder = RunFolder(tmp_path / "new").task(TASK)
+    stopping = folder.stopping()
+    assert stopping is not None
+    assert (stopping.shares, stopping.stage) == (tuple((r + 1) / 16 for r in range(16)), k)
+    assert set(folder.asked(16).values()) == {k}
+    assert run_command(["compare", str(tmp_path / "base"), str(tmp_path / "new")]) == 1
+    page = tmp_path / "page.md"
+    assert run_command(["report", str(tmp_path / "new"), "-o", str(page)]) == 0

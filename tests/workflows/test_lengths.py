@@ -16,6 +16,7 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
+from harness.stats.allocation import counts_at, uniform
 from harness.storage.manifest import ExpectedSamples
 from harness.storage.run_folder import RunFolder
 from harness.workflows.evaluate import evaluate
@@ -112,13 +113,19 @@ def test_an_earlier_run_tells_the_lengths(bench: Bench, named: bool) -> None:
     assert (facts.tokens, facts.longest_tokens) == (sum(integer), max(integer))
 
 
-def test_the_run_to_be_held_against_tells_the_lengths_of_rounds(bench: Bench) -> None:
+def test_the_run_to_be_held_against_tells_the_lengths_of_stages(bench: Bench) -> None:
     bench.run("base", k=4)
     plan = bench.run("new", until="decided", base=bench.folder / "base", k=3)
     assert {facts.lengths_from for facts in plan.values()} == {str(bench.folder / "base")}
-    first = [length(request) for request in bench.asked[:12]]
-    assert {request.index for request in bench.asked[:12]} == {0}
-    assert first == sorted(first, reverse=True)
+    for folder in RunFolder(bench.folder / "new").tasks():
+        stopping, problems = folder.stopping(), folder.problems()
+        assert stopping is not None
+        counts = counts_at(uniform(problems, 3), stopping.shares[0])
+        own = [request for request in bench.asked if request.problem_id in problems]
+        first = own[: sum(counts.values())]
+        assert all(request.index < counts[request.problem_id] for request in first)
+        lengths = [length(request) for request in first]
+        assert lengths == sorted(lengths, reverse=True)
 
 
 def test_a_run_of_other_tasks_is_refused(bench: Bench) -> None:

@@ -125,7 +125,7 @@ def test_a_stopped_early_run_is_completed_to_be_a_baseline() -> None:
     assert result.exit_code == 1
     assert result.tasks[0].scores.k < 8
     alerts = to_table(result, Path("runs")).alerts
-    assert any("sampling of the new run stopped at" in line for line in alerts)
+    assert any("new run stopped at" in line and "% of its samples" in line for line in alerts)
     assert not any("k of" in line for line in alerts)
     with pytest.raises(Exception, match="stopped early"):
         accept(Path("runs/step-2"))

@@ -354,7 +354,8 @@ def test_a_bad_value_is_found_before_anything_is_sampled(
 @pytest.mark.parametrize(
     ("base", "said"),
     [
-        ({"until": "decided"}, "base.until and base.base"),
+        ({"until": "decided"}, "base.until, base.base and base.allocate"),
+        ({"allocate": "history"}, "need the same samples of each problem"),
         ({"output": "there"}, "base.output: give the folder with -o DIR"),
         ({"temprature": 1}, "no setting 'base.temprature'"),
         ({"tasks": "practise_integer"}, "did you mean practice_integer"),

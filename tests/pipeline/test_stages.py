@@ -1,12 +1,12 @@
-"""Rounds whose last samples are slow: what is drawn meanwhile, and what becomes of it."""
+"""Stages whose last samples are slow: what is drawn meanwhile, and what becomes of it."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -19,12 +19,12 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.drawing import Drawing
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import Place, Plan, TaskRun
-from harness.pipeline.rounds import Rounds
 from harness.pipeline.runner import Runner
 from harness.pipeline.schedule import Lengths
+from harness.pipeline.stages import Stages
 from harness.storage.files import write_lines
 from tests.support.fakes import FakeEngine, InlinePool
-from tests.support.runs import PROBLEMS, Rule, in_rounds, make_run, right
+from tests.support.runs import PROBLEMS, Rule, in_stages, make_run, right
 
 Decided = Callable[[TaskRun, int], bool]
 
@@ -62,22 +62,20 @@ def indices(run: TaskRun) -> Mapping[str, Sequence[int]]:
     return {id: sorted(rows) for id, rows in found.items()}
 
 
-def test_later_rounds_are_drawn_while_one_sample_is_slow_at_most_as_many_as_lanes(
-    tmp_path: Path,
-) -> None:
+def test_no_lane_waits_for_the_last_sample_of_a_stage(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=8)
     looks = []
 
-    def decided(_: TaskRun, number: int) -> bool:
-        looks.append(number)
+    def decided(_: TaskRun, stage: int) -> bool:
+        looks.append(stage)
         return False
 
     async def work() -> None:
         engine = SlowEngine({("0", 0)}, concurrency=7)
-        running = asyncio.create_task(in_rounds(run, engine, decided))
+        running = asyncio.create_task(in_stages(run, engine, decided))
         await settle()
         assert looks == []
-        assert len(engine.requests) == 5 + 7  # the whole first round, and one a lane ahead
+        assert len(engine.requests) == 5 * 8
         engine.release.set()
         await running
 
@@ -86,15 +84,15 @@ def test_later_rounds_are_drawn_while_one_sample_is_slow_at_most_as_many_as_lane
     assert set(map(tuple, indices(run).values())) == {tuple(range(8))}
 
 
-def test_a_decision_calls_off_what_is_in_flight_and_keeps_its_rounds_alone(tmp_path: Path) -> None:
+def test_a_decision_calls_off_what_is_in_flight_and_keeps_its_stages_alone(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=8)
     engines = []
 
     async def work() -> dict[str, object]:
-        # Problem 1 is slow in every round after the second one, which decides.
+        # Problem 1 is slow in every stage after the second one, which decides.
         engine = SlowEngine({("0", 1), *(("1", index) for index in range(2, 8))}, concurrency=9)
         engines.append(engine)
-        running = asyncio.create_task(in_rounds(run, engine, lambda _, number: number == 2))
+        running = asyncio.create_task(in_stages(run, engine, lambda _, stage: stage == 2))
         await settle()
         assert any(index > 1 for rows in indices(run).values() for index in rows)
         asyncio.get_running_loop().call_soon(engine.release.set)
@@ -113,7 +111,7 @@ def test_what_is_in_flight_of_a_decided_task_is_called_off(tmp_path: Path) -> No
 
     async def work() -> SlowEngine:
         engine = SlowEngine({(problem.id, 1) for problem in PROBLEMS}, concurrency=10)
-        await asyncio.wait_for(in_rounds(run, engine, lambda _, number: True), 10)
+        await asyncio.wait_for(in_stages(run, engine, lambda _, number: True), 10)
         return engine
 
     engine = asyncio.run(work())
@@ -121,12 +119,12 @@ def test_what_is_in_flight_of_a_decided_task_is_called_off(tmp_path: Path) -> No
     assert set(map(tuple, indices(run).values())) == {(0,)}
 
 
-def test_an_interrupt_ends_the_rounds(tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_stages(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=4)
 
     async def work() -> None:
         engine = SlowEngine({("3", 1)}, concurrency=10)
-        running = asyncio.create_task(in_rounds(run, engine, lambda *_: False))
+        running = asyncio.create_task(in_stages(run, engine, lambda *_: False))
         await settle()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -136,9 +134,9 @@ def test_an_interrupt_ends_the_rounds(tmp_path: Path) -> None:
     assert len(list(run.folder.samples())) > 5
 
 
-def test_a_resumed_run_looks_at_the_stored_rounds_before_it_draws(tmp_path: Path) -> None:
+def test_a_resumed_run_analyses_the_stored_stages_before_it_draws(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=4)
-    asyncio.run(in_rounds(run, FakeEngine(right), lambda *_: False))
+    asyncio.run(in_stages(run, FakeEngine(right), lambda *_: False))
     looks: list[int] = []
     larger = make_run(tmp_path, k=8)
     engine = FakeEngine(right)
@@ -147,11 +145,11 @@ def test_a_resumed_run_looks_at_the_stored_rounds_before_it_draws(tmp_path: Path
         looks.append(number)
         return number == 3
 
-    (result,) = asyncio.run(in_rounds(larger, engine, decided))
+    (result,) = asyncio.run(in_stages(larger, engine, decided))
     assert (looks, engine.requests, result.k) == ([1, 2, 3], [], 3)
 
 
-def test_a_failed_sample_ends_with_its_round(tmp_path: Path) -> None:
+def test_a_failed_sample_ends_with_its_stage(tmp_path: Path) -> None:
     run = make_run(tmp_path, k=3)
 
     def reply(request: Request) -> Completion:
@@ -159,11 +157,11 @@ def test_a_failed_sample_ends_with_its_round(tmp_path: Path) -> None:
             raise EngineError("refused")
         return right(request)
 
-    (result,) = asyncio.run(in_rounds(run, FakeEngine(reply), lambda *_: False))
+    (result,) = asyncio.run(in_stages(run, FakeEngine(reply), lambda *_: False))
     assert (result.errors, result.k, result.pending) == (1, 3, 0)
 
 
-def test_a_fault_of_the_grading_ends_rounds_that_wait_for_it(
+def test_a_fault_of_the_grading_ends_stages_that_wait_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(tmp_path, k=3)
@@ -179,37 +177,62 @@ def test_a_fault_of_the_grading_ends_rounds_that_wait_for_it(
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 5)), min_size=1, max_size=3),
+    st.lists(
+        st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=3),
+        min_size=1, max_size=3,
+    ),
     st.integers(1, 9),
     st.randoms(use_true_random=False),
-)
-def test_every_sample_is_taken_once_and_never_too_far_ahead(
-    sizes: Sequence[tuple[int, int]], lanes: int, rng: random.Random
+)  # fmt: skip
+def test_every_sample_is_taken_once_and_none_of_a_later_stage_while_one_is_left(
+    steps: Sequence[Sequence[Sequence[int]]], lanes: int, rng: random.Random
 ) -> None:
-    missing: dict[Place, Sequence[int]] = {
-        (f"t{t}", f"p{p}"): range(k) for t, (n, k) in enumerate(sizes) for p in range(n)
-    }
-    ks = {f"t{t}": k for t, (_, k) in enumerate(sizes)}
-    rounds = Rounds(Plan(missing, Lengths(), {}), ks, ahead=lanes)
+    """`steps`: by task and problem, the samples that each stage adds."""
+    ends: dict[str, list[dict[str, int]]] = {}
+    missing: dict[Place, Sequence[int]] = {}
+    for t, problems in enumerate(steps):
+        n_stages = max(map(len, problems))
+        counts = {
+            f"p{p}": list(accumulate([*added, *[0] * (n_stages - len(added))]))
+            for p, added in enumerate(problems)
+        }
+        ends[f"t{t}"] = [{id: at[s] for id, at in counts.items()} for s in range(n_stages)]
+        missing |= {(f"t{t}", id): range(at[-1]) for id, at in counts.items()}
+    left = {place: set(rows) for place, rows in missing.items()}
+    stages = Stages(Plan(missing, Lengths(), {}), ends)
     in_flight: list[tuple[Place, int]] = []
-    taken: Counter[tuple[Place, int]] = Counter()
-    while rounds.waiting:
-        while len(in_flight) < lanes and (new := rounds.take()) is not None:
-            taken[new] += 1
+    while stages.waiting:
+        while len(in_flight) < lanes and (new := stages.take()) is not None:
+            (task, id), index = new
+            waited = {
+                t: any(i < ends[t][n - 1][p] for (own, p), rows in left.items() if own == t
+                       for i in rows)
+                for t, n in stages.waiting.items()
+            }  # fmt: skip
+            ahead = index >= ends[task][stages.waiting[task] - 1][id]
+            assert not (ahead and any(waited.values()))
+            left[task, id].remove(index)
             in_flight.append(new)
-            beyond = sum(index + 1 > rounds.waiting.get(task, 99) for (task, _), index in taken)
-            assert beyond <= lanes
         if in_flight:
             place, index = in_flight.pop(rng.randrange(len(in_flight)))
-            rounds.record(place, rng.randrange(100))
-            rounds.end(place[0], index)
-        for task in list(rounds.waiting):
-            if rounds.has_ended(task):
-                if rounds.waiting[task] == ks[task]:
-                    rounds.close(task)
-                else:
-                    rounds.advance(task)
-    assert taken == Counter((place, i) for place, rows in missing.items() for i in rows)
+            stages.record(place, rng.randrange(100))
+            stages.end(place, index)
+        for task in list(stages.waiting):
+            while task in stages.waiting and stages.has_ended(task):
+                assert not any(i < ends[task][stages.waiting[task] - 1][id]
+                               for (own, id), rows in left.items() if own == task
+                               for i in rows)  # fmt: skip
+                stages.close(task) if stages.is_last(task) else stages.advance(task)
+    assert not any(left.values())
+
+
+def test_the_longest_go_first_over_all_samples_of_a_stage() -> None:
+    lengths: Lengths[Place] = Lengths()
+    lengths.assume({("t", "a"): 10.0, ("t", "b"): 90.0})
+    missing: dict[Place, Sequence[int]] = {("t", "a"): range(4), ("t", "b"): range(4)}
+    stages = Stages(Plan(missing, lengths, {}), {"t": [{"a": 2, "b": 2}, {"a": 4, "b": 4}]})
+    taken = [found[0][1] for _ in range(8) if (found := stages.take())]
+    assert "".join(taken) == "bbaabbaa"
 
 
 @pytest.mark.parametrize("written", [0, 1, 2])
@@ -227,7 +250,7 @@ def test_a_kill_while_the_rest_is_thrown_away_leaves_no_grade_without_its_sample
 
     async def work() -> None:
         engine = SlowEngine({("0", 0)}, concurrency=7)
-        running = asyncio.create_task(in_rounds(run, engine, lambda *_: True))
+        running = asyncio.create_task(in_stages(run, engine, lambda *_: True))
         await settle()
         engine.release.set()
         await running
