@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from harness.stats import change_point, selection
 from harness.stats.intervals import Interval, mean, rate
 from harness.stats.paired_test import holm
-from harness.stats.power import posterior_variance, samples_per_problem
+from harness.stats.rates import posterior_variance, samples_per_problem
 from harness.types import Tally
 
 NIGHTS_PER_MONTH = 30
@@ -53,7 +53,7 @@ class Night:
     Args:
         run: its name.
         score: the mean over problems, as a share.
-        variance: of the mean of one more sample per problem, `power.posterior_variance`.
+        variance: of the mean of one more sample per problem, `rates.posterior_variance`.
         n: samples per problem that the score rests on; their harmonic mean where they differ.
     """
 

@@ -30,11 +30,12 @@ from harness.workflows.run_settings import RunSettings
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The bases that tasks are compared with until the question is decided."""
+    """The bases that tasks are compared with until the question is decided, at one level in all."""
 
     bases: Mapping[str, Path]
     margin: float  # a share
     allow: tuple[str, ...] = ()
+    alpha: float = ALPHA
 
     def over(
         self, protocols: Sequence[tuple[Protocol, int]], output: Path, *, strict: bool
@@ -105,6 +106,8 @@ def make_gate(
     protocols: Sequence[tuple[Protocol, int]],
     bases: Mapping[str, Path] | None,
     allow: Sequence[str],
+    *,
+    alpha: float = ALPHA,
 ) -> Gate | None:
     """The gate of `until: decided`; None if the number of samples is fixed.
 
@@ -113,6 +116,7 @@ def make_gate(
         protocols: of its tasks, each with its cap k.
         bases: by task, the run to compare with; by default `settings.base` for all tasks.
         allow: parts of the protocol that may differ from the base's.
+        alpha: chance of a false alarm over all tasks.
 
     Raises:
         UsageError: --base without --until decided or the reverse, or a base that cannot be used.
@@ -128,7 +132,7 @@ def make_gate(
             raise UsageError("--until decided needs --base RUN, the run to compare with")
         bases = {folder.name: settings.base for folder in RunFolder(settings.base).tasks()}
     margin = share_of(settings.margin, "--margin")
-    gate = Gate(bases, margin, tuple(allow)).over(protocols, settings.output, strict=strict)
+    gate = Gate(bases, margin, tuple(allow), alpha).over(protocols, settings.output, strict=strict)
     return gate if gate.bases else None
 
 
@@ -149,7 +153,7 @@ class Rounds:
                 base=str(base),
                 k=run.sampling.k,
                 margin=gate.margin,
-                alpha=ALPHA / len(held),
+                alpha=gate.alpha / len(held),
                 shares=tuple(r / run.sampling.k for r in range(1, run.sampling.k + 1)),
             )
             self._designs[name] = Design.against(

@@ -21,6 +21,7 @@ from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, Runner
+from harness.stats.power import ALPHA
 from harness.stats.scores import TaskScores
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import Manifest, Start
@@ -42,6 +43,7 @@ async def evaluate(
     observe: Callable[[Sequence[TaskRun]], Observer],
     bases: Mapping[str, Path] | None = None,
     allow: Sequence[str] = (),
+    alpha: float = ALPHA,
     lengths: Mapping[str, Path] | None = None,
 ) -> list[TaskScores]:
     """Complete a run: create it, or continue where it stopped.
@@ -54,6 +56,7 @@ async def evaluate(
             `settings.base` for all of its tasks. A task without one is sampled in full, and so is
             one whose base, given here, has another protocol or too few samples.
         allow: parts of the protocol that may differ from the base's.
+        alpha: chance of a false alarm over all tasks under `until: decided`.
         lengths: the run whose sample lengths each task expects; by default `settings.lengths`,
             otherwise `settings.base`.
 
@@ -68,7 +71,7 @@ async def evaluate(
     """
     prepared = prepare(tasks, settings)
     gate = make_gate(
-        settings, [(item.protocol, item.sampling.k) for item in prepared], bases, allow
+        settings, [(item.protocol, item.sampling.k) for item in prepared], bases, allow, alpha=alpha
     )
     earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
