@@ -7,8 +7,8 @@ baseline is never moved, moved every seventh night, moved to every night without
 moved every tenth night to the best of the last ten runs. A falling score falls by one shift of all
 log-odds.
 
-    python -m benchmarks.statistics.nights                     a quick look, under 90 s
-    python -m benchmarks.statistics.nights --runs 200 --write  the tables of docs/gate.md, 20 minutes
+    python -m benchmarks.simulations.nights                     a quick look, under 90 s
+    python -m benchmarks.simulations.nights --runs 200 --write  the tables of docs/gate.md, 20 minutes
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from statistics import fmean, median
 
 import numpy as np
 
+from benchmarks.simulations.populations import fallen, tallies
 from harness.stats import nights
 from harness.stats.paired_test import holm, stratified
 from harness.stats.power import ALPHA
-from harness.types import Tally
 
 STATED = 1.0  # false alarms per month
 LEVELS = nights.Levels.of(STATED)
 MONTHS = (30, 100)  # nights
 LONGEST = 60  # nights that a change is followed for
 PAGE = Path(__file__).parents[2] / "docs" / "gate.md"
-FROM, TO = "<!-- nights: python -m benchmarks.statistics.nights", "<!-- end of nights -->"
+FROM, TO = "<!-- nights: python -m benchmarks.simulations.nights", "<!-- end of nights -->"
 
 _SURELY_NOT = 1.2  # standard errors: at p > 0.1 neither rule alarms, and no exact test is needed
 
@@ -68,13 +68,10 @@ class Series:
     def __init__(
         self, job: Population, drops: Sequence[float], random: np.random.Generator
     ) -> None:
-        rates = random.beta(job.a, job.b, job.m)[:, None]
+        rates = random.beta(job.a, job.b, job.m)
         most = float(rates.mean()) - 0.02
-        shifted = {drop: lowered(rates, min(drop, most))[:, 0] for drop in set(drops)}
-        self.tallies = [
-            [Tally(n=job.k, correct=int(c)) for c in random.binomial(job.k, shifted[drop])]
-            for drop in drops
-        ]
+        at = {drop: fallen(rates, min(drop, most)) if drop else rates for drop in set(drops)}
+        self.tallies = [tallies(at[drop], job.k, random) for drop in drops]
         self.nights = [nights.Night.of(str(i), drawn) for i, drawn in enumerate(self.tallies)]
         self._against: dict[tuple[int, int], float] = {}
         self._over: dict[tuple[int, int], float] = {}

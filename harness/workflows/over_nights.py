@@ -102,7 +102,9 @@ def collect(
     lost = set(accepted.candidates) - {seen.run for seen in candidates}
     if lost:
         left_out.append(f"of the baseline's candidates {_names(sorted(lost))} cannot be counted")
-    if accepted.run not in history.lines:
+    if accepted.missing:
+        found = [seen for seen in found if seen.run != accepted.run]
+    if accepted.run not in history.lines or accepted.missing:
         base, words = _base_that_was_no_night(runs, task, accepted, tonight)
         left_out.append(words)
         then = _seconds(accepted.time)
