@@ -11,7 +11,7 @@ import click
 
 from harness.cli.interrupt import run_async
 from harness.cli.progress import task_progress
-from harness.errors import DataError, HarnessError
+from harness.errors import DataError, HarnessError, UsageError
 
 if TYPE_CHECKING:
     from harness.storage.nights import CheckpointResult
@@ -29,6 +29,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--full", is_flag=True,
               help="Draw every sample despite `until: decided`; a run needs them to become the "
               "baseline.")  # fmt: skip
+@click.option("--redraw", is_flag=True,
+              help="Draw the --checkpoint again, with another seed, into a run of its own "
+              "(NAME-redrawn), to accept it without the luck of the first draw.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="List what would be evaluated, and stop.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE",
               help="Write all comparisons as JSON, with every problem.")  # fmt: skip
@@ -39,6 +42,7 @@ def nightly(
     config: Path,
     chosen: Sequence[str],
     full: bool,
+    redraw: bool,
     dry_run: bool,
     json_file: Path | None,
     markdown: Path | None,
@@ -46,7 +50,10 @@ def nightly(
 ) -> None:
     """Evaluate each new checkpoint and compare it with the accepted runs.
 
-    Exits with the worst result of all checkpoints: 1 regression, 2 a checkpoint cannot be read,
+    Each task is tested twice: this night against the accepted run, and all nights for a fall that
+    no single night shows. Where nothing changed, both fail at the stated rate together.
+
+    Exits with the worst result of all checkpoints: 1 regression or fall, 2 a checkpoint cannot be read,
     3 not the same protocol, 4 incomplete, 5 underpowered, 0 otherwise, also if there is no new
     checkpoint or no baseline yet. After an interruption the same command continues. Only `harness
     accept` changes the baseline.
@@ -58,6 +65,7 @@ def nightly(
       run: {tasks: [aime24], k: 16}    options of `harness run`
       name: "{checkpoint}"         name of each run; also {parent}, {content}
       margin: 5                    the drop that 'no regression' must exclude, in points
+      false_alarms_per_month: 1    of 30 nights without any change, over all tasks
       until: decided               stop sampling once the result is clear
       allocate: history            more samples where the nights before show that they tell more
       fail_on_rise: false          exit 1 on a significant rise too
@@ -69,6 +77,9 @@ def nightly(
 
     settings = read_night(config)
     found = _plan(settings, chosen)
+    if redraw:
+        _redraw(found, chosen, dry_run)
+        return
     if dry_run:
         _print_plan(found)
         return
@@ -93,7 +104,27 @@ def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:
     from harness.registry import find_tasks
     from harness.workflows.nightly import plan
 
-    return plan(settings, find_tasks(str(settings.run["tasks"])), chosen)
+    found = plan(settings, find_tasks(str(settings.run["tasks"])), chosen)
+    for line in found.history.left_out:
+        click.echo(f"warning: left out: {line}", err=True)
+    return found
+
+
+def _redraw(found: Plan, chosen: Sequence[str], dry_run: bool) -> None:
+    """Draw checkpoints again, and say how to accept them."""
+    from harness.storage.ledger import REDRAWN
+    from harness.workflows.redraw import redraw
+
+    if not chosen:
+        raise UsageError("--redraw needs --checkpoint PATH, the one to draw again")
+    for checkpoint in found.due:
+        run = found.settings.runs / (checkpoint.run + REDRAWN)
+        click.echo(f"{checkpoint.path} -> {run}", err=not dry_run)
+        if dry_run:
+            continue
+        with task_progress(sampling=True) as observe:
+            run_async(redraw(found, checkpoint, observe=observe))
+        click.echo(f"{checkpoint.path} is drawn again: harness accept {run}")
 
 
 def _print_plan(found: Plan) -> None:

@@ -47,6 +47,8 @@ class Case:
 
     `stopping` is the sequential test that ended the sampling of the new run, and `allocation` the
     samples per problem that it would have drawn otherwise; None where their number was fixed.
+    `p_less_luck` is the p-value of a drop against the base less its luck, where it was chosen among
+    several runs; the test's own counts only where it is the larger one.
     """
 
     task: str
@@ -54,6 +56,7 @@ class Case:
     new: Mapping[str, Tally]
     stopping: Stopping | None = None
     allocation: Mapping[str, int] | None = None
+    p_less_luck: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +130,15 @@ def _adjusted(
            for case, found in zip(cases, analyses, strict=True)]  # fmt: skip
     left = max(alpha - math.fsum(level for level in own if level), alpha * 1e-6)
     fixed = [place for place, level in enumerate(own) if level is None]
-    corrected = dict(zip(fixed, holm([differences[i].p_drop for i in fixed]), strict=True))
+    raw = [max(differences[i].p_drop, cases[i].p_less_luck) for i in fixed]
+    corrected = dict(zip(fixed, holm(raw), strict=True))
     found = []
     for place, (level, analysis) in enumerate(zip(own, analyses, strict=True)):
         if level is None or analysis is None:
             found.append(min(1.0, corrected[place] * alpha / left))
         else:
-            found.append(min(1.0, analysis.p_drop * alpha / level))
+            p_drop = max(analysis.p_drop, cases[place].p_less_luck)
+            found.append(min(1.0, p_drop * alpha / level))
     return found
 
 
@@ -173,6 +178,8 @@ def _ruling(
     verdict: Decision = "underpowered"
     if analysis is not None:
         verdict = analysis.decision or "underpowered"
+        if verdict == "regression" and case.stopping and case.p_less_luck > case.stopping.alpha:
+            verdict = "underpowered"
     elif p_drop <= alpha:
         verdict = "regression"
     elif lower > -margin:

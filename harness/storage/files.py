@@ -115,8 +115,12 @@ def dump(row: object, option: int = 0) -> bytes:
         return orjson.dumps(_clean(row), option=option)
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
+def read_lines(path: Path, damaged: list[str] | None = None) -> Iterator[tuple[int, Any]]:
     """Yield (line number, value) of a JSON-lines file; a torn last line is skipped.
+
+    Args:
+        path: the file.
+        damaged: where given, lines that are not valid JSON are skipped and named here.
 
     Raises:
         DataError: the file cannot be read, or a line is not valid JSON (it is named).
@@ -129,10 +133,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
                 try:
                     yield number, orjson.loads(line)
                 except orjson.JSONDecodeError as error:
-                    raise DataError(
-                        f"{path}, line {number}: not valid JSON ({error}); the file was changed "
-                        "or damaged: restore it, or remove that line"
-                    ) from error
+                    words = f"{path}, line {number}: not valid JSON ({error})"
+                    if damaged is None:
+                        raise DataError(
+                            f"{words}; the file was changed or damaged: restore it, or remove "
+                            "that line"
+                        ) from error
+                    damaged.append(words)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 

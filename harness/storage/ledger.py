@@ -2,10 +2,12 @@
 
 RUNS/accepted.json, written by `harness accept`
 {"accepted": {task: {"run", "time", "note"}},
- "history": [{"task", "run", "time", "note", "replaced", "missing"}, ..]}
+ "history": [{"task", "run", "time", "note", "replaced", "missing", "candidates", "begin"}, ..]}
 
 `run` is the run folder's path below RUNS; `replaced` the run accepted before, or null; `missing`
-what an incomplete run lacked when it was accepted, or "". The history is in chronological order.
+what an incomplete run lacked when it was accepted, or ""; `candidates` the nights that the run was
+chosen from, [] where it was no night; `begin` the night with which the test over nights begins, or
+null: with the accepted run. The history is in chronological order.
 
 RUNS/history.jsonl, written by `harness nightly`: one line per evaluation of a checkpoint, see
 `harness.storage.nights.HistoryLine`.
@@ -15,14 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from harness.errors import DataError
+from harness.stats.nights import OverNights
 from harness.storage.files import Appender, read_json, read_lines, write_json
 from harness.storage.nights import HistoryLine
 
 LEDGER = "accepted.json"
 HISTORY = "history.jsonl"
+REDRAWN = "-redrawn"
+"""What the name of a run ends in that draws another run's checkpoint again, see `harness nightly`."""
+
 CLOCK = "%Y-%m-%dT%H:%M:%S%z"
 
 
@@ -36,6 +43,11 @@ class Acceptance:
     note: str = ""
     replaced: str | None = None
     missing: str = ""
+    candidates: tuple[str, ...] = ()
+    begin: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "candidates", tuple(self.candidates))  # JSON has lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,35 @@ class Ledger:
 
     accepted: Mapping[str, Acceptance] = field(default_factory=dict)
     history: tuple[Acceptance, ...] = ()
+
+    def last(self, task: str) -> Acceptance | None:
+        """The acceptance of the run that is a task's baseline now, with all that is on record of it."""
+        present = self.accepted.get(task)
+        return next((entry for entry in reversed(self.history)
+                     if present and (entry.task, entry.run) == (task, present.run)), present)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What history.jsonl says.
+
+    Args:
+        lines: the last complete line about each run, in the order in which the runs were first
+            complete.
+        first: by run, when that was.
+        incomplete: runs of which no line is complete.
+        left_out: lines that cannot be read, in words.
+    """
+
+    lines: Mapping[str, HistoryLine] = field(default_factory=dict)
+    first: Mapping[str, str] = field(default_factory=dict)
+    incomplete: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def latest(self, task: str) -> OverNights | None:
+        """The last result of a task's test over nights; None where none was made."""
+        found = (line.tasks[task].over_nights for line in self.lines.values() if task in line.tasks)
+        return next((test for test in reversed(list(found)) if test is not None), None)
 
 
 def read_ledger(runs: Path) -> Ledger:
@@ -78,20 +119,32 @@ def write_ledger(runs: Path, before: Ledger, entries: Sequence[Acceptance]) -> N
     write_json(runs / LEDGER, {"accepted": present, "history": history})
 
 
-def read_history(runs: Path) -> dict[str, HistoryLine]:
-    """The last complete line of the history about each run, by the run's name.
+def read_history(runs: Path) -> History:
+    """The history of a folder of runs; lines that cannot be read are left out, and named.
 
     Raises:
-        DataError: history.jsonl is damaged or not what `nightly` writes.
+        DataError: the file cannot be read.
     """
     path = runs / HISTORY
     if not path.exists():
-        return {}
-    try:
-        lines = [HistoryLine.from_json(row) for _, row in read_lines(path)]
-    except (TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{path}: not what harness nightly writes ({error!r})") from error
-    return {line.run: line for line in lines if line.complete}
+        return History()
+    lines: dict[str, HistoryLine] = {}
+    first: dict[str, str] = {}
+    seen: dict[str, None] = {}
+    damaged: list[str] = []
+    for number, row in read_lines(path, damaged):
+        try:
+            line = HistoryLine.from_json(row)
+            datetime.strptime(line.time, CLOCK)
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            damaged.append(f"{path}, line {number}: not what harness nightly writes ({error!r})")
+            continue
+        seen[line.run] = None
+        if line.complete:
+            first.setdefault(line.run, line.time)
+            lines[line.run] = line
+    incomplete = tuple(run for run in seen if run not in lines)
+    return History(lines, first, incomplete, tuple(damaged))
 
 
 def append_history(runs: Path, line: HistoryLine) -> None:

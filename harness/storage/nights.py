@@ -9,11 +9,17 @@ from typing import Literal
 
 from harness.errors import HarnessError, Incomplete, ProtocolMismatch
 from harness.stats.comparison import Comparison, Outcome, TaskComparison
+from harness.stats.intervals import Interval
+from harness.stats.nights import Night, OverNights
 from harness.stats.scores import TaskScores
+from harness.stats.selection import Choice
 from harness.storage.files import Json
 
 WithoutComparison = Literal["no baseline", "is the baseline", "not graded"]
 TaskVerdict = Outcome | Literal["not the same protocol"] | WithoutComparison
+
+FALLING = "fall over nights"
+"""The verdict on a checkpoint that only the test over nights fails."""
 
 _WORST_FIRST = (1, 70, 2, 3, 4, 5, 0)
 _VERDICTS = {3: "not the same protocol", 4: "incomplete", 5: "underpowered"}
@@ -29,7 +35,12 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLine:
-    """One task in a line of the history. What there is not is None: a score, a comparison."""
+    """One task in a line of the history. What there is not is None: a score, a comparison.
+
+    `observed`, `variance` and `samples` are what the test over nights takes of this night, see
+    `harness.stats.nights.Night`: of a night that stopped early the samples up to its first interim
+    analysis, since the mean at the stop is biased. `level` is that of `p_drop`.
+    """
 
     metric: str | None = None
     score: float | None = None
@@ -45,6 +56,36 @@ class TaskLine:
     interval: tuple[float, float] | None = None
     p_drop: float | None = None
     rise: bool | None = None
+    level: float | None = None
+    protocol: str | None = None
+    observed: float | None = None
+    variance: float | None = None
+    samples: float | None = None
+    stopped: int | None = None
+    over_nights: OverNights | None = None
+
+    @classmethod
+    def from_json(cls, data: Json) -> TaskLine:
+        """Decode it; what a line written before lacks is None. TypeError on anything else."""
+        found = cls(**data)
+        if found.over_nights is None:
+            return found
+        test = OverNights(**data["over_nights"])
+        low, high = test.interval
+        test = replace(test, interval=Interval(low, high), left_out=tuple(test.left_out))
+        return replace(found, over_nights=test)
+
+    def night(self, run: str) -> Night | None:
+        """What the test over nights takes of it; None in a line written before there was one."""
+        if self.observed is None or self.variance is None or self.samples is None:
+            return None
+        return Night(run=run, score=self.observed, variance=self.variance, n=self.samples)
+
+    @property
+    def alarm(self) -> bool:
+        """Whether this task failed the night, by either test."""
+        falling = self.over_nights is not None and self.over_nights.alarm
+        return self.verdict == "regression" or falling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +119,7 @@ class HistoryLine:
     @classmethod
     def from_json(cls, data: Json) -> HistoryLine:
         """Decode a line. TypeError, KeyError or AttributeError on anything else."""
-        tasks = {name: TaskLine(**row) for name, row in data["tasks"].items()}
+        tasks = {name: TaskLine.from_json(row) for name, row in data["tasks"].items()}
         return cls(**{**data, "tasks": tasks})
 
 
@@ -86,7 +127,19 @@ class HistoryLine:
 class TaskResult:
     """One task of a checkpoint: its scores.json, the run it was held against, and the verdict.
 
-    `why` says more where there is no comparison.
+    Args:
+        task: its name.
+        scores: of the run.
+        verdict: of the night's own test, or why there is none.
+        base: the accepted run.
+        comparison: with it.
+        why: says more where there is no comparison.
+        level: of the night's own test, over all tasks.
+        night: what the test over nights takes of it; None where samples are missing.
+        stopped: samples per problem after which sampling stopped early, None where it did not.
+        choice: the accepted run among those that it was chosen from.
+        over_nights: the test over nights; None where there are fewer than three.
+        remarks: on nights that it leaves out.
     """
 
     task: str
@@ -95,6 +148,12 @@ class TaskResult:
     base: str | None = None
     comparison: TaskComparison | None = None
     why: str = ""
+    level: float | None = None
+    night: Night | None = None
+    stopped: int | None = None
+    choice: Choice | None = None
+    over_nights: OverNights | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -110,7 +169,13 @@ class TaskResult:
             errors=self.scores.errors,
             verdict=self.verdict,
             base=self.base,
+            protocol=self.scores.protocol,
+            stopped=self.stopped,
+            over_nights=self.over_nights,
         )
+        if self.night is not None:
+            found = replace(found, observed=self.night.score, variance=self.night.variance,
+                            samples=self.night.n)  # fmt: skip
         if first is not None:
             found = replace(
                 found,
@@ -130,7 +195,13 @@ class TaskResult:
             interval=(low, high),
             p_drop=ruling.p_drop,
             rise=self.comparison.rise,
+            level=self.level,
         )
+
+    @property
+    def falling(self) -> bool:
+        """Whether the test over nights found a fall."""
+        return self.over_nights is not None and self.over_nights.alarm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +227,8 @@ class CheckpointResult:
         codes = [self.failure.exit_code] if self.failure is not None else []
         if self.comparison is not None:
             codes.append(self.comparison.exit_code(fail_on_rise=self.fail_on_rise))
+        if any(task.falling for task in self.tasks):
+            codes.append(1)
         if any(task.verdict == "not the same protocol" for task in self.tasks):
             codes.append(ProtocolMismatch.exit_code)
         if not self.complete:
@@ -168,8 +241,9 @@ class CheckpointResult:
         if self.failure is not None:
             return "failed"
         if self.exit_code == 1:
-            regressed = self.comparison is not None and self.comparison.verdict == "regression"
-            return "regression" if regressed else "rise"
+            if self.comparison is not None and self.comparison.verdict == "regression":
+                return "regression"
+            return FALLING if any(task.falling for task in self.tasks) else "rise"
         if self.exit_code:
             return _VERDICTS[self.exit_code]
         return "no regression" if self.comparison is not None else self.tasks[0].verdict

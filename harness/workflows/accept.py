@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Incomplete, UsageError
-from harness.storage.ledger import CLOCK, Acceptance, Ledger, read_ledger, write_ledger
+from harness.storage.ledger import (
+    CLOCK,
+    Acceptance,
+    Ledger,
+    read_history,
+    read_ledger,
+    write_ledger,
+)
 from harness.storage.run_folder import RunFolder, TaskFolder
+from harness.workflows.over_nights import Chosen, chosen_from
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One acceptance as it stands in the ledger, and what the run was chosen from."""
+
+    entry: Acceptance
+    chosen: Chosen
 
 
 def accept(
@@ -18,8 +35,10 @@ def accept(
     tasks: Sequence[str] = (),
     note: str = "",
     force: bool = False,
-) -> list[Acceptance]:
+) -> list[Accepted]:
     """Make a run the baseline of its tasks from now on, in one step.
+
+    The ledger also keeps which nights each task's baseline was chosen from.
 
     Args:
         run: the run folder.
@@ -31,7 +50,7 @@ def accept(
     Raises:
         Incomplete: a task lacks samples, grades or scores.
         UsageError: the run has no such task, or is not below `runs`.
-        DataError: no run folder, or a ledger that cannot be read or written.
+        DataError: no run folder, or a ledger or history that cannot be read or written.
     """
     folder = RunFolder(run)
     runs = run.resolve().parent if runs is None else runs
@@ -43,14 +62,16 @@ def accept(
             f"{run} is not complete ({'; '.join(lacking)}); the command that made it completes it, "
             "--force accepts it as it is"
         )
-    ledger = read_ledger(runs)
+    ledger, history = read_ledger(runs), read_history(runs)
     now = time.strftime(CLOCK)
-    entries = [
-        Acceptance(task, name, now, note, _run_of(ledger, task), words)
-        for task, words in missing.items()
-    ]
-    write_ledger(runs, ledger, entries)
-    return entries
+    found = []
+    for task, words in missing.items():
+        chosen = chosen_from(runs, folder.task(task), history, name, ledger.last(task))
+        entry = Acceptance(task, name, now, note, _run_of(ledger, task), words,
+                           chosen.candidates, chosen.begin)  # fmt: skip
+        found.append(Accepted(entry, chosen))
+    write_ledger(runs, ledger, [accepted.entry for accepted in found])
+    return found
 
 
 def name_below(run: Path, runs: Path) -> str:

@@ -12,6 +12,7 @@ from harness.protocol import COMPARED, differences
 from harness.stats.comparison import Change, Comparison, ProblemChange, TaskComparison
 from harness.stats.gate import Case, Ruling, rule
 from harness.stats.metrics import tallies
+from harness.stats.power import ALPHA
 from harness.stats.scores import TaskScores, mean_length
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Verdict
@@ -29,9 +30,11 @@ async def compare_runs(
     task_named: TaskNamed,
     *,
     margin: float = 0.05,
+    alpha: float = ALPHA,
     allow: Sequence[str] = (),
     tasks: Sequence[str] | None = None,
     scoring: str | None = None,
+    less_luck: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Compare a run with another one, or task by task with several.
 
@@ -43,9 +46,12 @@ async def compare_runs(
         new: the run that is compared with it.
         task_named: finds a task by name, for grading again.
         margin: the drop that "no regression" must exclude, as a share.
+        alpha: significance level of a regression, and of a rise, over all tasks.
         allow: parts of the protocol that may differ.
         tasks: only these; all of the base by default.
         scoring: a further scoring whose verdicts are compared; the task's own by default.
+        less_luck: by task, the p-value of a drop against a base that was chosen among several runs,
+            see `harness.stats.selection`.
 
     Raises:
         ProtocolMismatch: the protocols differ in a part that is not allowed, or the new run lacks a task.
@@ -60,10 +66,11 @@ async def compare_runs(
     grades = await _grades(before, new, pairs, task_named)
     _check_protocols({n: p for n, p in pairs.items() if n not in grades}, set(allow), scoring)
     sides = _sides(pairs, grades, scoring)
-    cases = [_case(name, sides[name], pair[1]) for name, pair in pairs.items()]
-    rulings = rule(cases, margin=margin)
+    luck = less_luck or {}
+    cases = [_case(name, sides[name], pair[1], luck.get(name, 0.0)) for name, pair in pairs.items()]
+    rulings = rule(cases, margin=margin, alpha=alpha)
     lacking = {c.task: shortfalls(pairs[c.task], c, sides[c.task]) for c in cases}
-    standing = stands(cases, lacking, rulings)
+    standing = stands(cases, lacking, rulings, alpha=alpha)
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
     compared = tuple(
         _task(ruling, case, before[ruling.task], pairs[ruling.task], again=ruling.task in grades,
@@ -176,7 +183,7 @@ def _sides(
     }
 
 
-def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
+def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder, less_luck: float) -> Case:
     stopping = new.stopping()
     base, now = sides
     if stopping is not None and stopping.decision is None:
@@ -190,6 +197,7 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder) -> Case:
         new=tallies(now),
         stopping=stopping,
         allocation=new.protocol().allocation,
+        p_less_luck=less_luck,
     )
     if not case.base.keys() & case.new.keys():
         raise Incomplete(

@@ -2,6 +2,10 @@
 
     checkpoint -> run folder -> comparison with the accepted run of each task -> history.jsonl
 
+Each task is tested twice: this night against the accepted run, and all nights since then for a
+fall that no single night shows. Both keep one stated rate of false alarms, see
+`harness.stats.nights`.
+
 RUNS/history.jsonl gets a line per evaluated checkpoint, see `harness.storage.nights.HistoryLine`.
 Nothing here changes the baseline: `harness.workflows.accept` does.
 """
@@ -22,12 +26,20 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.points import MARGIN, share_of
 from harness.stats.comparison import Comparison, TaskComparison
+from harness.stats.nights import NIGHTS_PER_MONTH, Levels
 from harness.stats.scores import TaskScores
-from harness.storage.ledger import CLOCK, LEDGER, append_history, read_history, read_ledger
+from harness.storage.ledger import (
+    CLOCK,
+    LEDGER,
+    History,
+    Ledger,
+    append_history,
+    read_history,
+    read_ledger,
+)
 from harness.storage.nights import (
     Checkpoint,
     CheckpointResult,
-    HistoryLine,
     TaskResult,
     TaskVerdict,
     WithoutComparison,
@@ -54,6 +66,7 @@ from harness.workflows.run_settings import (
     configure,
     read_config,
 )
+from harness.workflows.tonight import Tonight
 
 _ITS_OWN = ("model", "output", "until", "base", "margin", "allocate", "history")
 
@@ -70,6 +83,7 @@ class NightSettings(BaseModel):
     margin: Points = MARGIN
     until: Literal["decided"] | None = None
     allocate: Literal["uniform", "history"] = "uniform"
+    false_alarms_per_month: float = Field(1.0, gt=0, le=NIGHTS_PER_MONTH)
     allow: tuple[str, ...] = ()
     fail_on_rise: bool = False
     site: Path | None = None
@@ -129,16 +143,23 @@ class Plan:
     """What a night will do, decided before a model is loaded.
 
     `bases` has the accepted run of each task that has one, as a folder below `settings.runs`;
-    `history` has the last complete line of each run; `forced` says by task what
-    its base lacks, which only `accept --force` takes.
+    `forced` says by task what its base lacks, which only `accept --force` takes.
     """
 
     settings: NightSettings
     tasks: Sequence[Task]
     due: Sequence[Checkpoint]
     bases: Mapping[str, str]
-    history: Mapping[str, HistoryLine]
+    ledger: Ledger
+    history: History
     forced: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def levels(self) -> Levels:
+        """The significance levels of the two tests, over all tasks together."""
+        return Levels.of(
+            self.settings.false_alarms_per_month, fail_on_rise=self.settings.fail_on_rise
+        )
 
 
 def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] = ()) -> Plan:
@@ -166,13 +187,14 @@ def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] =
     found = name_runs(find_checkpoints(chosen or settings.checkpoints), settings.name)
     for task in tasks:
         configure(task, run_settings(settings, found[0]))
-    due = found if chosen else [item for item in found if is_new(item, history.get(item.run))]
+    lines = history.lines
+    due = found if chosen else [item for item in found if is_new(item, lines.get(item.run))]
     forced = {
         name: f"its base {settings.runs / run} is accepted although it is not complete: {lacks}"
         for name, run in bases.items()
         if (lacks := what_is_missing(RunFolder(settings.runs / run).task(name)))
     }
-    return Plan(settings, tasks, due, bases, history, forced)
+    return Plan(settings, tasks, due, bases, ledger, history, forced)
 
 
 async def hold(
@@ -203,10 +225,12 @@ async def hold(
     )
     try:
         result = replace(result, content=content(checkpoint.path))
-        check_unchanged(checkpoint, plan.history.get(checkpoint.run))
+        check_unchanged(checkpoint, plan.history.lines.get(checkpoint.run))
         results = await _evaluate(plan, checkpoint, observe, full)
         scores = dict(zip((task.name for task in plan.tasks), results, strict=True))
-        tasks, comparison = await _compare(plan, checkpoint.run, scores, task_named)
+        tonight = Tonight.of(settings.runs, checkpoint.run, scores, plan.ledger)
+        tasks, comparison = await _compare(plan, checkpoint.run, scores, tonight, task_named)
+        tasks = tonight.completed(tasks, plan.levels)
         result = replace(result, tasks=tasks, comparison=comparison)
     except HarnessError as error:
         result = replace(result, failure=error)
@@ -230,15 +254,15 @@ async def _evaluate(
             plan.tasks, settings, observe=observe, lengths=bases, history=history,
             allow=plan.settings.allow,
         )  # fmt: skip
-    stored = plan.history.get(checkpoint.run)
+    stored = plan.history.lines.get(checkpoint.run)
     # Decided already, perhaps with another base.
     if stored and all(task.name in stored.tasks for task in plan.tasks):
         run = RunFolder(settings.output)
         return [run.task(task.name).scores() for task in plan.tasks]
     gated = settings.model_copy(update={"until": "decided", "margin": plan.settings.margin})
     return await evaluate(
-        plan.tasks, gated, observe=observe, bases=bases, allow=plan.settings.allow, lengths=bases,
-        history=history,
+        plan.tasks, gated, observe=observe, bases=bases, allow=plan.settings.allow,
+        level=plan.levels.night, lengths=bases, history=history,
     )  # fmt: skip
 
 
@@ -250,7 +274,7 @@ def nights_before(plan: Plan, task: str, run: str) -> list[Path]:
         task: the task's name.
         run: the run to come, which tells nothing about itself.
     """
-    base, nights = plan.bases.get(task), [name for name in plan.history if name != run]
+    base, nights = plan.bases.get(task), [name for name in plan.history.lines if name != run]
     if base in nights:
         nights = nights[nights.index(base) :]
     named = [*([] if base in (None, run) else [base]), *nights]
@@ -258,7 +282,11 @@ def nights_before(plan: Plan, task: str, run: str) -> list[Path]:
 
 
 async def _compare(
-    plan: Plan, run: str, scores: Mapping[str, TaskScores], task_named: Callable[[str], Task]
+    plan: Plan,
+    run: str,
+    scores: Mapping[str, TaskScores],
+    tonight: Tonight,
+    task_named: Callable[[str], Task],
 ) -> tuple[tuple[TaskResult, ...], Comparison | None]:
     """The verdict of every task, and the comparison of those that have a baseline."""
     runs, settings = plan.settings.runs, plan.settings
@@ -270,12 +298,9 @@ async def _compare(
 
     async def compared(bases: Mapping[str, Path]) -> Comparison:
         return await compare_runs(
-            bases,
-            runs / run,
-            task_named,
-            margin=share_of(settings.margin, "margin"),
-            allow=settings.allow,
-        )
+            bases, runs / run, task_named, margin=share_of(settings.margin, "margin"),
+            allow=settings.allow, alpha=plan.levels.night, less_luck=tonight.less_luck,
+        )  # fmt: skip
 
     other: dict[str, str] = {}
     try:

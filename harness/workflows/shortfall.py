@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.stats.gate import Case, Ruling, rule
+from harness.stats.power import ALPHA
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Tally, Verdict
@@ -74,7 +75,11 @@ def shortfalls(
 
 
 def stands(
-    cases: Sequence[Case], lacking: Mapping[str, Sides], rulings: Sequence[Ruling]
+    cases: Sequence[Case],
+    lacking: Mapping[str, Sides],
+    rulings: Sequence[Ruling],
+    *,
+    alpha: float = ALPHA,
 ) -> dict[str, Standing]:
     """By task, whether a significant drop or rise stands whatever is missing in any task.
 
@@ -82,12 +87,13 @@ def stands(
         cases: the tasks as they are compared, without the missing samples.
         lacking: by task, what its two runs lack.
         rulings: on the cases as they are, in their order.
+        alpha: the level that they were made at.
     """
     if not any(side.missing for sides in lacking.values() for side in sides):
         return {case.task: Standing() for case in cases}
     drops, rises = (
         rule([filled(case, lacking[case.task], right=right) for case in cases],
-             margin=rulings[0].margin)
+             margin=rulings[0].margin, alpha=alpha)
         for right in (True, False)
     )  # fmt: skip
     standing = {}

@@ -9,6 +9,7 @@ from harness.stats.comparison import Comparison
 from harness.storage.nights import CheckpointResult
 
 from .comparison import sentences
+from .nightly import over_nights_text
 
 
 def comparison_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
@@ -42,7 +43,10 @@ def junit_error(message: str) -> str:
 
 
 def nightly_junit(results: Sequence[CheckpointResult]) -> str:
-    """One test suite per checkpoint, named as its run; one test case per task that has a baseline."""
+    """One test suite per checkpoint, named as its run.
+
+    It has one test case per task that has a baseline, and one for the task's nights so far.
+    """
     root = ElementTree.Element("testsuites", name="harness nightly")
     for result in results:
         suite = new_suite()
@@ -56,6 +60,9 @@ def nightly_junit(results: Sequence[CheckpointResult]) -> str:
         for task in result.tasks:
             if task.why:
                 add_error(suite, task.task, task.why)
+            if task.over_nights is not None:
+                text = "; ".join([over_nights_text(task.over_nights), *task.remarks])
+                add_case(suite, f"{task.task} over nights", text, failed=task.falling)
         root.append(suite)
     return written(root)
 
@@ -69,6 +76,21 @@ def add_error(suite: ElementTree.Element, name: str, message: str) -> None:
     """Add a test case that could not be decided."""
     case = ElementTree.SubElement(suite, "testcase", classname="harness.compare", name=name)
     ElementTree.SubElement(case, "error", message=_clean(message))
+
+
+def add_case(suite: ElementTree.Element, name: str, text: str, *, failed: bool) -> None:
+    """Add a test case that was decided.
+
+    Args:
+        suite: where it belongs.
+        name: of the case.
+        text: what was found.
+        failed: how it was decided.
+    """
+    case = ElementTree.SubElement(suite, "testcase", classname="harness.compare", name=name)
+    if failed:
+        ElementTree.SubElement(case, "failure", message=_clean(text)).text = _clean(text)
+    ElementTree.SubElement(case, "system-out").text = _clean(text)
 
 
 def written(root: ElementTree.Element) -> str:

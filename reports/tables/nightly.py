@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from harness.reports.documents import markdown_page
 from harness.reports.format import points
+from harness.stats.nights import OverNights
+from harness.stats.selection import Choice
 from harness.storage.nights import CheckpointResult, TaskResult
 
-from .comparison import lay_out, power_text, rise_text, verdict_cells
+from .comparison import lay_out, p_text, power_text, rise_text, verdict_cells
 from .model import Column, Row, Table
 from .terminal import print_table
 
@@ -55,6 +57,7 @@ def to_table(result: CheckpointResult, runs: Path) -> Table:
         Column("New"),
         Column("Change"),
         Column("95 %"),
+        Column("Over nights", "name"),
         Column("Held against", "text", detail=True),
     )
     rows = tuple(_row(task) for task in result.tasks)
@@ -86,7 +89,8 @@ def _details(result: CheckpointResult) -> tuple[Table, ...]:
 
 
 def _title(result: CheckpointResult) -> str:
-    bad = [task.task for task in result.tasks if task.verdict == result.verdict]
+    bad = [task.task for task in result.tasks
+           if task.verdict == result.verdict or (task.falling and result.exit_code == 1)]  # fmt: skip
     where = f" on {', '.join(bad)}" if result.exit_code and len(bad) < len(result.tasks) else ""
     bases = sorted({task.base for task in result.tasks if task.base and task.comparison})
     against = f" against {', '.join(bases)}" if bases else ""
@@ -98,10 +102,42 @@ def _title(result: CheckpointResult) -> str:
 def _row(task: TaskResult) -> Row:
     if task.comparison is None:
         score = next((score.value for score in task.scores.scores), None)
-        figures = "–", points(score, sign=False), "–", "–"
-        return Row((task.task, task.verdict, *figures, task.base or "–"))
-    kind = "run" if task.verdict == "regression" else ""
-    return Row((*verdict_cells(task.comparison), task.base or "–"), kind)
+        cells: tuple[str, ...] = task.task, task.verdict, "–", points(score, sign=False), "–", "–"
+    else:
+        cells = verdict_cells(task.comparison)
+    kind = "run" if task.verdict == "regression" or task.falling else ""
+    return Row((*cells, _over_nights_cell(task.over_nights), task.base or "–"), kind)
+
+
+def _over_nights_cell(test: OverNights | None) -> str:
+    if test is None:
+        return "–"
+    return f"{'fall' if test.alarm else 'no fall'}, p {p_text(test.p)}"
+
+
+def over_nights_text(test: OverNights) -> str:
+    """The test over nights in one line: whether there is a fall, since when, and how large."""
+    over = f"over {test.nights} nights since {test.since}"
+    p = f"p {p_text(test.p)}, level {test.level:.3g}"
+    if test.p > test.level:
+        return f"no fall {over} ({p})"
+    low, high = (points(bound, sign=False) for bound in test.interval)
+    size = f"{points(test.size, sign=False)} points (95 % {low} to {high})"
+    what = (
+        f"a fall of {size} at {test.first}"
+        if test.shape == "step"
+        else f"a drift from {test.first} on, {size} by now"
+    )
+    return f"{what}{', made up for since' if test.recovered else ''}, {over} ({p})"
+
+
+def luck_text(choice: Choice) -> str:
+    """How a baseline lies among the runs that it was chosen from."""
+    return (
+        f"the baseline is {'the best' if choice.best else 'one'} of {choice.n} nights with a mean of "
+        f"{points(choice.mean, sign=False)}: held against {points(choice.shrunk, sign=False)} instead of "
+        f"{points(choice.score, sign=False)} too"
+    )
 
 
 def _alerts(result: CheckpointResult) -> Iterator[str]:
@@ -111,6 +147,8 @@ def _alerts(result: CheckpointResult) -> Iterator[str]:
     if result.comparison is not None:
         yield from result.comparison.incomplete
     for task in result.tasks:
+        if task.falling and task.over_nights is not None:
+            yield f"{task.task}: {over_nights_text(task.over_nights)}"
         for line in _task_alerts(task):
             yield f"{task.task}: {line}"
     for name, (base, new) in result.fingerprint.items():
@@ -142,8 +180,13 @@ def _next_steps(result: CheckpointResult, runs: Path) -> Iterator[str]:
     other = [task.task for task in result.tasks if task.why]
     for tasks, what in ((free, "no baseline yet"), (other, "a new protocol needs a new baseline")):
         if tasks:
-            only = "" if len(tasks) == len(result.tasks) else f" --task {','.join(tasks)}"
+            only = "" if len(tasks) == len(result.tasks) else f" --tasks {','.join(tasks)}"
             yield f"{what} for {', '.join(tasks)}: harness accept {run}{only}"
+    yield from _other_nights(result)
+    falling = [task.task for task in result.tasks if task.falling]
+    if falling:
+        only = "" if len(falling) == len(result.tasks) else f" --tasks {','.join(falling)}"
+        yield f"to accept the lower level of {', '.join(falling)}: harness accept {run}{only}"
     compared = [task for task in result.tasks if task.comparison is not None]
     if compared:
         sizes = {(t.comparison.ruling.k_base, t.comparison.ruling.k_new) for t in compared
@@ -151,3 +194,19 @@ def _next_steps(result: CheckpointResult, runs: Path) -> Iterator[str]:
         n = ", ".join(f"n={base} against n={new}" for base, new in sorted(sizes))
         yield f"pass@1 in points, {n}; 95 % by the sampling error (by problems at n=1)."
         yield f"The problems behind it: harness compare {runs / str(compared[0].base)} {run}"
+
+
+def _other_nights(result: CheckpointResult) -> Iterator[str]:
+    """What the nights before say where it is no alarm, and at which levels all of it is tested."""
+    for task in result.tasks:
+        if task.over_nights is not None and not task.falling:
+            yield f"{task.task}: {over_nights_text(task.over_nights)}"
+        if task.choice is not None and task.choice.score > task.choice.shrunk:
+            yield f"{task.task}: {luck_text(task.choice)}"
+        yield from (f"{task.task}: {remark}" for remark in task.remarks)
+    levels = [(task.level, task.over_nights.level) for task in result.tasks
+              if task.level is not None and task.over_nights is not None]  # fmt: skip
+    if levels:
+        night, over = levels[0]
+        yield (f"Levels over all tasks, from false_alarms_per_month: {100 * night:.2g} % for this night "
+               f"against the baseline, {100 * over:.2g} % for the fall over nights.")  # fmt: skip

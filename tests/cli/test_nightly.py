@@ -174,6 +174,82 @@ def test_accept_refuses_lists_and_says_what_it_replaced(capsys: Captured) -> Non
     assert "practice_integer: step-2, accepted 2" in capsys.readouterr().out
 
 
+LARGER = "checkpoints: out/*\nrun: {tasks: practice_integer, k: 16, limit: 30}\n"
+
+
+def test_a_fall_over_nights_exits_1_and_stands_in_every_report(capsys: Captured) -> None:
+    Path("night.yaml").write_text(LARGER)
+    save("step-1", 0.87)
+    assert harness("nightly", "night.yaml") == 0
+    assert harness("accept", "runs/step-1") == 0
+    for number in range(2, 8):
+        save(f"step-{number}", 0.9)
+    assert harness("nightly", "night.yaml") == 0
+    save("step-8", 0.86)
+    capsys.readouterr()
+    reports = ("--json", "n.json", "--markdown", "n.md", "--junit", "n.xml")
+    assert harness("nightly", "night.yaml", *reports) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "step-8: fall over nights against step-1" in out
+    assert "to accept the lower level of practice_integer: harness accept runs/step-" in out
+    assert "1.7 % for this night against the baseline, 1.7 % for the fall over nights" in out
+    assert "over nights" in Path("n.md").read_text()
+    (night,) = json.loads(Path("n.json").read_text())["checkpoints"]
+    test = night["tasks"]["practice_integer"]["over_nights"]
+    assert test["p"] <= test["level"]
+    assert (test["since"], test["first"]) == ("step-1", "step-8")
+    (suite,) = ElementTree.parse("n.xml").getroot()
+    cases = {case.get("name"): case.find("failure") is not None for case in suite}
+    assert cases["practice_integer over nights"]
+    assert not cases["practice_integer"]
+
+
+def test_accept_says_how_lucky_a_choice_is_and_how_to_draw_it_again(capsys: Captured) -> None:
+    for number in range(1, 6):
+        save(f"step-{number}", 0.7)
+    harness("nightly", "night.yaml")
+    rows = map(json.loads, Path("runs/history.jsonl").read_text().splitlines())
+    scores = {row["run"]: row["tasks"]["practice_integer"]["score"] for row in rows}
+    best, worst = max(scores, key=scores.__getitem__), min(scores, key=scores.__getitem__)
+    capsys.readouterr()
+    assert harness("accept", f"runs/{worst}") == 0
+    out = capsys.readouterr().out
+    mean = 100 * sum(scores.values()) / 5
+    assert f"its own score {100 * scores[worst]:.1f}, the mean of the nights since the" in out
+    assert f"the acceptance before (5) {mean:.1f} ± " in out
+    assert "warning" not in out
+    Path("runs/accepted.json").unlink()
+    assert harness("accept", f"runs/{best}") == 0
+    out = capsys.readouterr().out
+    assert (
+        "chosen for its score: the best of 5 nights; by chance alone the best of 5 lies 1.2" in out
+    )
+    (command,) = [line for line in out.splitlines() if "--redraw" in line]
+    assert f"--checkpoint out/{best} --redraw" in command
+    again = ("nightly", "night.yaml", "--checkpoint", f"out/{best}", "--redraw")
+    assert harness(*again, "--dry-run") == 0
+    assert f"out/{best} -> runs/{best}-redrawn" in capsys.readouterr().out
+    assert not Path(f"runs/{best}-redrawn").exists()
+    assert harness(*again) == 0
+    assert f"harness accept runs/{best}-redrawn" in capsys.readouterr().out
+    assert harness("accept", f"runs/{best}-redrawn") == 0
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_a_damaged_line_of_the_history_is_told_and_stops_nothing(capsys: Captured) -> None:
+    save("step-1")
+    harness("nightly", "night.yaml")
+    harness("accept", "runs/step-1")
+    path = Path("runs/history.jsonl")
+    path.write_text(path.read_text() + '{"time": "20\n')
+    save("step-2")
+    capsys.readouterr()
+    assert harness("nightly", "night.yaml") in (0, 5)
+    captured = capsys.readouterr()
+    assert "warning: left out: runs/history.jsonl, line 2: not valid JSON" in captured.err
+    assert "practice_integer: left out: runs/history.jsonl, line 2" in captured.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -181,6 +257,7 @@ def test_accept_refuses_lists_and_says_what_it_replaced(capsys: Captured) -> Non
         (("accept", "runs/nothing"), "is not a run folder"),
         (("accept", "runs/x", "--list"), "--list takes no RUN"),
         (("nightly", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
+        (("nightly", "night.yaml", "--redraw", "--checkpoint", "out/step-9"), "names no folder"),
         (("nightly", "night.yaml"), "names no folder with a config.json"),
         (("nightly", "night.yaml", "--checkpoint", "out/step-9"), "'out/step-9' names no folder"),
     ],

@@ -50,7 +50,9 @@ def test_a_run_is_accepted_for_all_of_its_tasks_and_replaces_the_one_before(runs
     assert read_ledger(runs).accepted == {}
     accept(runs / "one", note="first")
     entries = accept(runs / "two", tasks=["math"])
-    assert [(e.task, e.run, e.replaced) for e in entries] == [("math", "two", "one")]
+    assert [(e.entry.task, e.entry.run, e.entry.replaced) for e in entries] == [
+        ("math", "two", "one")
+    ]
     ledger = read_ledger(runs)
     assert {task: e.run for task, e in ledger.accepted.items()} == {"integer": "one", "math": "two"}
     assert [(e.task, e.run, e.note) for e in ledger.history] == [
@@ -67,8 +69,8 @@ def test_an_incomplete_run_is_refused_by_what_it_lacks_unless_forced(runs: Path)
     assert not (runs / LEDGER).exists()
     accept(runs / "one", tasks=["math"])
     (entry,) = accept(runs / "one", tasks=["integer"], force=True)
-    assert entry.missing.startswith("1,200 samples pending")
-    assert read_ledger(runs).history[-1].missing == entry.missing
+    assert entry.entry.missing.startswith("1,200 samples pending")
+    assert read_ledger(runs).history[-1] == entry.entry
 
 
 def test_a_run_that_was_not_scored_or_stopped_early_is_refused(runs: Path) -> None:
@@ -87,7 +89,7 @@ def test_a_run_that_was_not_scored_or_stopped_early_is_refused(runs: Path) -> No
 
 def test_runs_are_named_by_their_path_below_the_folder_of_runs(runs: Path) -> None:
     (entry, _) = accept(runs / "one", runs=runs.parent)
-    assert entry.run == "runs/one"
+    assert entry.entry.run == "runs/one"
     assert not (runs / LEDGER).exists()
     for elsewhere in (runs / "two", runs / "one"):
         with pytest.raises(UsageError, match="is not below"):
@@ -114,4 +116,4 @@ def test_a_run_with_a_problem_that_nobody_answered_is_refused(runs: Path) -> Non
     with pytest.raises(Incomplete, match="2 problems without any sample"):
         accept(runs / "one", tasks=["integer"])
     (entry,) = accept(runs / "one", tasks=["integer"], force=True)
-    assert entry.missing == "2 problems without any sample"
+    assert entry.entry.missing == "2 problems without any sample"

@@ -13,12 +13,13 @@ import pytest
 from harness.cli import run_command
 from harness.errors import DataError, Incomplete, ProtocolMismatch, UsageError
 from harness.reports.tables.nightly import to_table
-from harness.storage.ledger import HISTORY, read_history
+from harness.storage.ledger import HISTORY, read_history, read_ledger
 from harness.storage.nights import Checkpoint, CheckpointResult, HistoryLine, worst
 from harness.storage.run_folder import RunFolder
 from harness.workflows.accept import accept
 from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs
 from harness.workflows.nightly import NightSettings, hold, plan, read_night
+from harness.workflows.redraw import redraw
 from tests.support.checkpoints import INTEGER, TASK, Trained, save
 
 
@@ -92,7 +93,11 @@ def test_the_baseline_moves_only_by_acceptance() -> None:
         save(f"step-{number}", accuracy)
     night(settings(), "out/step-1")
     accept(Path("runs/step-1"))
-    assert 1 not in [result.exit_code for result in night(settings())]
+    risen, back = night(settings())
+    assert (risen.exit_code, back.tasks[0].verdict) != (1, "regression"), "it is as the baseline"
+    assert (back.verdict, back.exit_code) == ("fall over nights", 1), (
+        "and lower than the last night"
+    )
     assert plan(settings(), [INTEGER]).bases == {TASK: "step-1"}
     accept(Path("runs/step-2"))
     assert [result.exit_code for result in night(settings(), "out/step-3")] == [1]
@@ -137,6 +142,115 @@ def test_a_stopped_early_run_is_completed_to_be_a_baseline() -> None:
     accept(Path("runs/step-2"))
 
 
+# Nights as one process
+
+
+def nights_of(*accuracies: float) -> list[CheckpointResult]:
+    """Night after night, each with one new checkpoint, after the first is accepted."""
+    given = settings(run={"tasks": TASK, "k": 16, "limit": 30})
+    results = []
+    for number, accuracy in enumerate(accuracies, 1):
+        save(f"step-{number}", accuracy)
+        results += night(given)
+        if number == 1:
+            accept(Path("runs/step-1"))
+    return results
+
+
+def test_a_fall_that_no_single_night_shows_fails_the_job() -> None:
+    results = nights_of(0.87, *[0.9] * 6, *[0.86] * 3)
+    assert not [result for result in results[:7] if result.exit_code == 1]
+    failed = results[7:]
+    for result in failed:
+        assert result.tasks[0].verdict != "regression"
+        assert (result.verdict, result.exit_code) == ("fall over nights", 1)
+    test = failed[-1].tasks[0].over_nights
+    assert test is not None and test.alarm
+    assert (test.since, test.first, test.shape) == ("step-1", "step-8", "step")
+    low, high = test.interval
+    assert low < test.size < high
+    stored = read_history(Path("runs")).lines["step-10"].tasks[TASK]
+    assert stored.over_nights == test
+    assert stored.alarm
+    assert stored.level == pytest.approx(1 / 60)
+    assert read_history(Path("runs")).latest(TASK) == results[-1].tasks[0].over_nights
+    alerts = to_table(failed[-1], Path("runs")).alerts
+    assert any("at step-8, over 10 nights since step-1" in line for line in alerts)
+
+
+def test_to_accept_the_lower_level_begins_anew() -> None:
+    results = nights_of(0.9, 0.9, 0.9, 0.7, 0.7)
+    assert [result.exit_code for result in results[3:]] == [1, 1]
+    accept(Path("runs/step-5"))
+    entry = read_ledger(Path("runs")).last(TASK)
+    assert entry is not None
+    assert entry.begin == "step-4"
+    given = settings(run={"tasks": TASK, "k": 16, "limit": 30})
+    for number in (6, 7):
+        save(f"step-{number}", 0.7)
+    later = night(given)
+    assert 1 not in [result.exit_code for result in later]
+    test = later[-1].tasks[0].over_nights
+    assert test is not None
+    assert (test.since, test.nights) == ("step-4", 4)
+
+
+def test_the_best_of_several_nights_is_held_against_its_luck() -> None:
+    results = nights_of(*[0.8] * 12)[1:]
+    scores = {result.checkpoint.run: result.tasks[0].scores.scores[0].value for result in results}
+    best = max(scores, key=lambda run: scores[run])
+    (done,) = accept(Path("runs") / best)
+    choice = done.chosen.choice
+    assert choice is not None and choice.for_its_score
+    assert len(done.entry.candidates) == 11, "those since step-1 was accepted"
+    given = settings(run={"tasks": TASK, "k": 16, "limit": 30}, false_alarms_per_month=15)
+    lowest = min(scores, key=lambda run: scores[run])
+    (again,) = night(given, f"out/{lowest}")
+    (task,) = again.tasks
+    assert task.comparison is not None
+    assert task.choice is not None
+    assert task.choice.mean <= task.choice.shrunk < scores[best]
+    ruling = task.comparison.ruling
+    assert ruling.difference.p_drop < ruling.p_drop, "part of the drop was luck"
+    assert any("the best of 11 nights" in line for line in to_table(again, Path("runs")).notes)
+
+
+def test_nights_that_stop_early_count_with_their_first_interim_analysis() -> None:
+    gated = settings(until="decided", run={"tasks": TASK, "k": 16, "limit": 30})
+    for number in range(1, 6):
+        save(f"step-{number}", 0.9)
+        (result,) = night(gated)
+        if number == 1:
+            accept(Path("runs/step-1"))
+    (task,) = result.tasks
+    stopping = RunFolder(Path("runs/step-5")).task(TASK).stopping()
+    assert stopping is not None and stopping.early
+    assert stopping.alpha == pytest.approx(1 / 60)
+    assert task.night is not None
+    shares = stopping.share, stopping.shares[0]
+    assert (task.stopped, task.night.n) == tuple(round(16 * share) for share in shares)
+    assert task.over_nights is not None and task.over_nights.nights == 5
+    assert any("stopped early, counted with the samples" in line for line in task.remarks)
+
+
+def test_a_checkpoint_is_drawn_again_with_other_samples_and_no_line() -> None:
+    save("step-1", 0.6)
+    found = plan(settings(), [INTEGER], ["out/step-1"])
+    night(settings())
+    before = lines()
+    run = asyncio.run(redraw(found, found.due[0], observe=lambda _: lambda *_: None))
+    assert run == Path("runs/step-1-redrawn")
+    assert lines() == before
+    starts = [RunFolder(path).manifest().starts[0] for path in (run, Path("runs/step-1"))]
+    assert starts[0].seed != starts[1].seed
+    assert starts[0].engine_seed != starts[1].engine_seed
+    (done,) = accept(run)
+    assert done.entry.candidates == ()
+    save("step-2", 0.6)
+    (result,) = night(settings())
+    assert any("was no night; it counts as one" in line for line in result.tasks[0].remarks)
+
+
 # What goes wrong
 
 
@@ -155,7 +269,7 @@ def test_a_base_accepted_without_its_samples_is_told_every_night_and_regresses_n
     accept(Path("runs/step-1"), force=True)
     for name, accuracy in (("step-2", 0.7), ("step-3", 0.7)):
         save(name, accuracy)
-        (result,) = night(settings())
+        (result,) = night(settings(false_alarms_per_month=3))
         assert (result.verdict, result.exit_code, result.complete) == ("incomplete", 4, True)
         assert result.comparison is not None
         assert result.comparison.tasks[0].ruling.verdict == "regression", "by what is there alone"
@@ -168,7 +282,7 @@ def test_a_base_accepted_without_its_samples_is_told_every_night_and_regresses_n
                    for line in alerts)  # fmt: skip
         assert lines()[-1]["tasks"][TASK]["verdict"] == "incomplete"
     save("step-4", 0.02)
-    (result,) = night(settings())
+    (result,) = night(settings(false_alarms_per_month=3))
     assert (result.verdict, result.exit_code) == ("regression", 1), "whatever the base lacks"
 
 
@@ -192,7 +306,7 @@ def test_samples_that_ended_in_error_make_the_next_night_try_again() -> None:
     save("step-1")
     (result,) = night(settings())
     assert (result.exit_code, result.complete) == (0, True)
-    assert read_history(Path("runs"))["step-1"].complete
+    assert read_history(Path("runs")).lines["step-1"].complete
     assert path.exists()
 
 
@@ -327,6 +441,8 @@ def test_a_configuration_is_read_as_runs_spell_it() -> None:
         (GOOD + "margin: 0.05\n", "night.yaml: margin 0.05: points are meant; 5 is five points"),
         (GOOD + "margin: 100\n", "margin 100: points above 0 and below 100"),
         (GOOD + "until: tired\n", "until 'tired'"),
+        (GOOD + "false_alarms_per_month: 0\n", "false-alarms-per-month 0"),
+        (GOOD + "false_alarms_per_month: 31\n", "false-alarms-per-month 31"),
         (GOOD + 'name: "{date}"\n', "there is no field {date}; there are {checkpoint}, {parent}"),
         (GOOD + "  k: many\n", "run: k 'many'"),
         (GOOD + "  kk: 3\n", "kk"),
