@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.reports.documents import markdown_page
-from harness.reports.format import points, range_text
+from harness.reports.format import p_text, points, range_text
 from harness.stats.comparison import Change, Comparison, TaskComparison
 from harness.stats.gate import Ruling
 
@@ -71,7 +71,7 @@ def sentences(task: TaskComparison) -> list[str]:
     lines = [
         f"{_verdict_text(task)}: {points(difference.base, sign=False)} -> "
         f"{points(difference.new, sign=False)}, {points(difference.value)} points "
-        f"(95 % {range_text(difference.interval_sampling)} by the sampling error), p of a drop {_p_text(ruling.p_drop)}"
+        f"(95 % {range_text(difference.interval_sampling)} by the sampling error), p of a drop {p_text(ruling.p_drop)}"
     ]
     if task.rise:
         lines.append(rise_text(ruling))
@@ -88,7 +88,7 @@ def sentences(task: TaskComparison) -> list[str]:
 
 def rise_text(ruling: Ruling) -> str:
     """What to think of when a score has risen."""
-    return f"a significant rise (p {_p_text(ruling.p_rise)}): is the extraction the same?"
+    return f"a significant rise (p {p_text(ruling.p_rise)}): is the extraction the same?"
 
 
 def power_text(ruling: Ruling) -> str:
@@ -147,8 +147,8 @@ def _verdict_row(task: TaskComparison) -> Row:
     cells = (
         *verdict_cells(task),
         range_text(problems) if problems else "–",
-        _p_text(ruling.p_drop),
-        _p_text(ruling.difference.p_sign_flip),
+        p_text(ruling.p_drop),
+        p_text(ruling.difference.p_sign_flip),
         "none" if ruling.detectable is None else points(ruling.detectable, sign=False),
         f"{ruling.power:.2f}",
     )
@@ -178,7 +178,7 @@ def _verdict_text(task: TaskComparison) -> str:
     return ", ".join([task.verdict, *lacking, *(["rise"] if task.rise else [])])
 
 
-def _p_text(p: float) -> str:
+def p_text(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
