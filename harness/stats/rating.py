@@ -91,15 +91,11 @@ def joint_rating(placings: Sequence[Placing], confidence: float = CONFIDENCE) ->
     """The one rating that explains the places in all contests, and its interval.
 
     From three contests on it is the r under which the contests' ratings are expected to have the
-    mean that they have. The interval holds every r for which the sum of (the contest's rating - its
-    expectation under r) is not surprising, on the scale of the spread of these residuals and with
-    Student's quantile at one degree of freedom less than contests: a random effect of the contest
-    with equal weights, for which the correction of Hartung and Knapp (2001) is the t-interval.
-    It keeps its level where contests vary unequally (Ibragimov and Mueller 2010).
-
-    With one or two contests, and where all places are first ones (or last ones), nothing shows how
-    much contests differ. Then it is the r whose expected places add up to the actual ones, and the
-    interval a score interval by `place_variance`, which leaves the contest effect out.
+    mean that they have, with a random effect of the contest; see `_random_effect`. With one or two,
+    where all places are first ones (or last ones), and where a single contest holds nearly all that
+    there is to know, nothing shows how much contests differ. Then it is the r whose expected places
+    add up to the actual ones, and the interval a score interval by `place_variance`, which leaves
+    the contest effect out.
 
     Raises:
         ValueError: no contest, or one without participants.
@@ -109,26 +105,70 @@ def joint_rating(placings: Sequence[Placing], confidence: float = CONFIDENCE) ->
     grid = np.arange(*_check(placings), STEP)
     curves = [curve(tuple(p.ratings), p.participations) for p in placings]
     over = [found.over(grid) for found in curves]
-    ahead = math.fsum(placing.place - 1 for placing in placings)
-    first, last = ahead <= 0, ahead >= sum(found.size for found in over)
-    n, effect = len(placings), None
-    if n >= LEAST_CONTESTS and _tell_apart(placings):
+    if len(placings) >= LEAST_CONTESTS and _tell_apart(placings):
         seen = [found.rating_at(p.place) for found, p in zip(curves, placings, strict=True)]
         residuals = np.array(seen)[:, None] - [found.expectation for found in over]
-        total = residuals.sum(axis=0)
-        half = student(confidence, n - 1) * np.sqrt(n * residuals.var(axis=0, ddof=1))
-        effect = _contest_effect(residuals, over, int((total > 0).sum()))
-    else:
-        total = np.sum([found.size * found.share for found in over], axis=0) - ahead
-        variances = [found.size**2 * found.share_variance for found in over]
-        half = student(confidence, math.inf) * np.sqrt(np.sum(variances, axis=0))
-    start = min(int((total > 0).sum()), len(grid) - 1)
+        joint = _random_effect(residuals, over, confidence)
+        if joint is not None:
+            return joint
+    ahead = math.fsum(placing.place - 1 for placing in placings)
+    first, last = ahead <= 0, ahead >= sum(found.size for found in over)
+    total = np.sum([found.size * found.share for found in over], axis=0) - ahead
+    variances = [found.size**2 * found.share_variance for found in over]
+    half = student(confidence, math.inf) * np.sqrt(np.sum(variances, axis=0))
+    low, high = _limits(grid, total, half)
     return Joint(
         rating=None if first or last else _crossing(grid, total),
-        low=None if last else _crossing(grid[start::-1], (half - total)[start::-1]),
-        high=None if first else _crossing(grid[start:], (half + total)[start:]),
-        contest_effect=effect,
+        low=None if last else low,
+        high=None if first else high,
     )
+
+
+def _random_effect(residuals: Array, curves: Sequence[Curve], confidence: float) -> Joint | None:
+    """The joint rating where the strength differs by contest, and Student's interval for it.
+
+    Residuals are weighted by their information on the rating, the race's variance and that of the
+    contest effect together (as DerSimonian and Laird 1986). The variance of their mean is found
+    from their spread, not from the estimated effect, which few contests hardly show (Hartung and
+    Knapp 2001; for unequal weights the robust form of Sidik and Jonkman 2006), with the degrees of
+    freedom that the weights leave (Satterthwaite). A race is skewed: the interval is moved by the
+    correction of Johnson (1978) for the race's third moment, its square at its expectation.
+
+    Args:
+        residuals: ratings of the contests less their expectations, (contests, ratings).
+        curves: of the contests, over the same ratings.
+        confidence: of the interval.
+
+    Returns:
+        None where the weights leave less than two contests.
+    """
+    import numpy as np
+
+    grid = curves[0].ratings
+    at = min(int((residuals.sum(axis=0) > 0).sum()), len(grid) - 1)
+    slopes = np.array([np.gradient(found.expectation, STEP)[at] for found in curves])
+    variances = np.array([max(float(found.variance[at]), 1.0) for found in curves])
+    thirds = np.array([found.third[at] for found in curves])
+    effect = _contest_effect(residuals[:, at], variances, slopes)
+    weights = slopes / (variances + slopes**2 * effect**2)
+    information = weights * slopes
+    contests = information.sum() ** 2 / (information**2).sum()
+    if contests < 2:
+        return None
+    weights /= information.sum()
+    strength = weights @ residuals
+    spread = weights**2 @ (residuals - slopes[:, None] * strength) ** 2 * contests / (contests - 1)
+    skew = weights**3 @ thirds / (2 * np.maximum(spread, weights**2 @ variances))
+    half = student(confidence, contests - 1) * np.sqrt(spread)
+    low, high = _limits(grid, strength + skew, half)
+    return Joint(_crossing(grid, strength), low, high, effect)
+
+
+def _limits(ratings: Array, centre: Array, half: Array) -> tuple[float | None, float | None]:
+    """The ratings around that of centre 0 at which it is `half` away; None where it never is."""
+    start = min(int((centre > 0).sum()), len(ratings) - 1)
+    low = _crossing(ratings[start::-1], (half - centre)[start::-1])
+    return low, _crossing(ratings[start:], (half + centre)[start:])
 
 
 def _tell_apart(placings: Sequence[Placing]) -> bool:
@@ -137,24 +177,19 @@ def _tell_apart(placings: Sequence[Placing]) -> bool:
     return not top and any(placing.place < len(placing.ratings) + 0.5 for placing in placings)
 
 
-def _contest_effect(residuals: Array, curves: Sequence[Curve], at: int) -> float:
+def _contest_effect(residuals: Array, variances: Array, slopes: Array) -> float:
     """Standard deviation of the strength over contests: the spread that the race leaves unexplained.
 
     The variance of the residuals less the mean variance of the race (Hedges and Olkin 1985), by the
     slope at which a strength shows in a contest's rating; 0 where nothing is left.
 
     Args:
-        residuals: ratings of the contests less their expectations, (contests, ratings).
-        curves: of the contests, over the same ratings.
-        at: the number of the joint rating.
+        residuals: of the contests, at the joint rating.
+        variances: of the race in each.
+        slopes: of the expected ratings of the contests by the strength.
     """
-    import numpy as np
-
-    slopes = [np.gradient(found.expectation, STEP)[at] for found in curves]
-    explained = mean([float(found.variance[at]) for found in curves])
-    unexplained = float(residuals[:, at].var(ddof=1)) - explained
-    square = mean([float(slope) ** 2 for slope in slopes])
-    return math.sqrt(max(0.0, unexplained / max(square, 1e-9)))
+    unexplained = float(residuals.var(ddof=1) - variances.mean())
+    return math.sqrt(max(0.0, unexplained / max(float((slopes**2).mean()), 1e-9)))
 
 
 def _crossing(ratings: Array, values: Array) -> float | None:

@@ -77,6 +77,7 @@ class Curve:
         share_variance: of the share before the player, the mean over the participations.
         expectation: of the rating that such a place gives.
         variance: of that rating.
+        third: its third central moment.
     """
 
     size: int
@@ -85,6 +86,7 @@ class Curve:
     share_variance: Array
     expectation: Array
     variance: Array
+    third: Array
 
     def rating_at(self, place: float) -> float:
         """The rating whose expected place this is; a first or last place is moved half a place inwards."""
@@ -98,7 +100,13 @@ class Curve:
         """The tables interpolated at other ratings."""
         import numpy as np
 
-        tables = (self.share, self.share_variance, self.expectation, self.variance)
+        tables = (
+            self.share,
+            self.share_variance,
+            self.expectation,
+            self.variance,
+            self.third,
+        )
         return Curve(
             self.size, ratings, *(np.interp(ratings, self.ratings, table) for table in tables)
         )
@@ -125,14 +133,15 @@ def curve(ratings: tuple[float, ...], participations: int) -> Curve:
     noise = share_variance - part**2 * (drawn.variance - drawn.noise @ drawn.weights)
     uneven = (drawn.noise - (drawn.noise @ drawn.weights)[:, None]) / participations**2
     deviation = np.sqrt(np.maximum(noise[:, None] + uneven, 0.0))
-    first, second = np.zeros(len(grid)), np.zeros(len(grid))
+    moments = np.zeros((3, len(grid)))  # about the player's own rating
     for node, weight in _NORMAL:
         varied = share + part * (drawn.before - share) + node * deviation
-        seen = _inverse(varied, drawn.share, grid, size)
-        first += weight * (seen @ drawn.weights)
-        second += weight * ((seen - grid[:, None]) ** 2 @ drawn.weights)
-    variance = np.maximum(second - (first - grid) ** 2, 0.0)  # a difference of rounded numbers
-    return Curve(size, grid, drawn.share, share_variance, first, variance)
+        off = _inverse(varied, drawn.share, grid, size) - grid[:, None]
+        moments += weight * np.array([off**power @ drawn.weights for power in (1, 2, 3)])
+    first, second, third = moments
+    variance = np.maximum(second - first**2, 0.0)  # a difference of rounded numbers
+    skew = third - 3 * first * second + 2 * first**3
+    return Curve(size, grid, drawn.share, share_variance, grid + first, variance, skew)
 
 
 @dataclass(frozen=True, slots=True)
