@@ -7,6 +7,7 @@ python benchmarks/statistics/sweep.py --runs 2000
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 
@@ -54,15 +55,15 @@ def sweep(
         return random.random((len(rates), k)) < rates[:, None]
 
     base = draw()
+    before = outcomes(base)
+    blank = effects.measure(
+        before, task="task", factor="factor", value="", source="sampled", k=k, n_expected=base.size
+    )
     found = []
     for value in range(values):
         new = draw() if pairing == "problems" else base ^ _turned(base, random)
-        rows = outcomes(new)
-        measured = effects.measure(
-            rows, task="task", factor="factor", value=str(value), source="sampled", k=k,
-            n_expected=new.size,
-        )  # fmt: skip
-        found.append(effects.against(measured, outcomes(base), rows, pairing))
+        p = effects.p_value(before, outcomes(new), pairing)
+        found.append(replace(blank, value=str(value), p=p))
     return effects.corrected(found)
 
 

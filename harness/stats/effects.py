@@ -173,7 +173,7 @@ def against(
         difference_se_problems=found.se_problems,
         difference_interval_sampling=interval,
         difference_interval_problems=found.interval_problems,
-        p=_p_value(found, base, new, pairing),
+        p=p_value(base, new, pairing),
     )
 
 
@@ -194,17 +194,23 @@ def corrected(effects: Sequence[Effect]) -> list[Effect]:
     return found
 
 
-def _p_value(
-    found: Difference, base: Sequence[SampleOutcome], new: Sequence[SampleOutcome], pairing: Pairing
+def p_value(
+    base: Sequence[SampleOutcome], new: Sequence[SampleOutcome], pairing: Pairing
 ) -> float | None:
-    """Two-sided p-value of a difference, by the exact test for what the two sides share.
+    """Two-sided p-value of a difference, by the test for what the two sides share.
 
-    - problems: that of the paired test;
-    - samples: of those whose verdict changes, half would be lost and half won (McNemar 1947);
-    - nested: the smaller's samples against those that only the larger has, problem by problem.
+    - problems: the stratified one of a comparison of runs;
+    - samples: of those whose verdict changes, half would be lost and half won (McNemar 1947, exact);
+    - nested: the smaller's samples against those that only the larger has, stratified likewise.
+
+    Args:
+        base: the base's outcomes.
+        new: those under the changed value.
+        pairing: what the two share.
+
+    Returns:
+        None where no problem has graded samples to hold against each other.
     """
-    if pairing == "problems":
-        return min(1.0, 2 * min(found.p_drop, found.p_rise))
     if pairing == "samples":
         from scipy import special
 
@@ -212,12 +218,15 @@ def _p_value(
         won, lost = changes.count(1), changes.count(-1)
         return min(1.0, 2 * float(special.bdtr(min(won, lost), won + lost, 0.5)))
     before, after = tallies(base), tallies(new)
-    pairs = [sorted((before[id], after[id]), key=lambda t: t.n) for id in before if id in after]
-    parts = [(few, Tally(whole.n - few.n, whole.correct - few.correct)) for few, whole in pairs
-             if whole.n > few.n]  # fmt: skip
-    if not parts:
+    pairs = [(before[id], after[id]) for id in before if id in after]
+    if pairing == "nested":
+        ordered = [sorted(pair, key=lambda tally: tally.n) for pair in pairs]
+        pairs = [(Tally(whole.n - few.n, whole.correct - few.correct), few)
+                 for few, whole in ordered]  # fmt: skip
+    pairs = [(old, now) for old, now in pairs if old.n and now.n]
+    if not pairs:
         return None
-    return min(1.0, 2 * min(stratified([rest for _, rest in parts], [few for few, _ in parts])))
+    return min(1.0, 2 * min(stratified([old for old, _ in pairs], [now for _, now in pairs])))
 
 
 def _sampling(

@@ -23,8 +23,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.stats.intervals import mean, student
+from harness.stats.intervals import mean
 from harness.stats.rating_curve import REACH, STEP, Curve, curve
+from harness.stats.student import student
 
 if TYPE_CHECKING:
     import numpy as np
