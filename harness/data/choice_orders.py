@@ -9,6 +9,7 @@ from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.positions import PositionEffect
 from harness.types import LETTERS, Grade, Problem, Sample, Verdict
 
+
 def order_words(protocol: Protocol) -> str | None:
     """How the choices were ordered, with the seed; None for a task without choices."""
     drawn = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.data.codeforces_api import read_contests, read_places, read_population
 from harness.errors import DataError, UsageError
 from harness.stats.elo import Contest, place, result_of
+from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.rating import (
     Joint,
     MeanRating,
@@ -18,7 +19,6 @@ from harness.stats.rating import (
     mean_rating,
     percentile,
 )
-from harness.stats.metrics import last_grades, verdict_of
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 

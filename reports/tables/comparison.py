@@ -178,10 +178,6 @@ def _verdict_text(task: TaskComparison) -> str:
     return ", ".join([task.verdict, *lacking, *(["rise"] if task.rise else [])])
 
 
-def p_text(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def _fingerprint(found: Comparison) -> Table:
     rows = [Row((name, base, new)) for name, (base, new) in found.fingerprint.items()]
     columns = (Column("What made them", "name"), Column("Base", "text"), Column("New", "text"))
