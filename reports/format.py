@@ -68,6 +68,11 @@ def range_text(interval: Interval) -> str:
     return f"{points(interval.low)} to {points(interval.high)}"
 
 
+def p_text(p: float) -> str:
+    """A p-value to three decimals."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def verdict_text(verdict: Verdict) -> str:
     """As a heading: Wrong answer."""
     return verdict.replace("_", " ").capitalize()

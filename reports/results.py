@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from harness.data.choice_orders import right_positions
 from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.protocol import MODEL_JUDGE, Protocol, narrowed
 from harness.stats.metrics import last_grades
+from harness.stats.positions import PositionEffect, position_effects
 from harness.stats.scores import SecondOpinions, TaskScores
 from harness.storage.manifest import Manifest
 from harness.storage.run_folder import RunFolder, TaskFolder
@@ -86,6 +88,17 @@ class Result:
     def complete(self) -> bool:
         """Whether every sample asked for is graded and scored."""
         return self.status == "complete"
+
+    def position_effects(self) -> list[PositionEffect]:
+        """What the place of the right choice does; none where each problem has one order of choices.
+
+        Raises:
+            DataError: a samples.jsonl that cannot be read.
+        """
+        if self.folder is None or self.protocol.choice_order in (None, "per-problem"):
+            return []
+        samples = self.folder.samples()
+        return position_effects(right_positions(self.problems, samples, self.grades.values()))
 
     def observed(self, *, words: bool = False) -> Observations:
         """What one pass over the samples finds, kept: figures and the page share the pass.

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.stats.elo import Joint
+    from harness.stats.rating import Joint
     from harness.workflows.rating import Rated
 
 
@@ -34,8 +34,9 @@ def rating(
 ) -> None:
     """Place a run in the real standings of its contests and compute its rating.
 
-    The first rating is the one whose expected places over all contests add up to the actual ones,
-    with a 95 % interval. CodeElo's mean of per-contest ratings follows.
+    The first rating is the one under which the ratings of the contests have the mean that they have,
+    with a 95 % interval; from three contests on it counts in how much the model's strength differs by
+    contest. CodeElo's mean of per-contest ratings follows.
     """
     from rich.console import Console
 
@@ -75,7 +76,8 @@ def lines(rated: Rated) -> list[str]:
     """The ratings and how they were computed, line by line."""
     mean, contests = rated.mean, rated.contests
     found = [
-        f"rating {_joint(rated.joint)}: its expected places add up to the actual ones",
+        f"rating {_joint(rated.joint)}",
+        _contest_effect(rated.joint, len(contests)),
         f"CodeElo's mean of per-contest ratings: {mean.rating:.0f}"
         + (f" ({mean.clamped} first or last places moved by half a place)" * bool(mean.clamped)),
     ]
@@ -99,10 +101,32 @@ def lines(rated: Rated) -> list[str]:
 
 
 def _joint(joint: Joint) -> str:
-    if joint.rating is None:
-        if joint.low is not None:
-            return f"above {joint.low:.0f} (95 %; first in every contest)"
-        return f"below {joint.high:.0f} (95 %; last in every contest)"
-    low = "no bound" if joint.low is None else f"{joint.low:.0f}"
-    high = "no bound" if joint.high is None else f"{joint.high:.0f}"
-    return f"{joint.rating:.0f} (95 % interval {low} to {high})"
+    low, high = (
+        "no bound" if limit is None else f"{limit:.0f}" for limit in (joint.low, joint.high)
+    )
+    if joint.rating is not None:
+        return f"{joint.rating:.0f} (95 % interval {low} to {high})"
+    if joint.high is None:
+        return f"above {low} (95 %; first in every contest)"
+    return f"below {high} (95 %; last in every contest)"
+
+
+def _contest_effect(joint: Joint, contests: int) -> str:
+    """What the interval says about other contests."""
+    from harness.stats.rating import LEAST_CONTESTS
+
+    if joint.contest_effect is not None:
+        return (
+            f"contest effect: strength differs by contest with a standard deviation of "
+            f"{joint.contest_effect:.0f}; the interval holds for other contests like these"
+        )
+    number = "one contest" if contests == 1 else f"{contests} contests"
+    why = (
+        f"{number}, and it takes {LEAST_CONTESTS}"
+        if contests < LEAST_CONTESTS
+        else "no place inside the field"
+    )
+    return (
+        f"contest effect: not estimated ({why}); the interval leaves it out and holds for these "
+        "contests alone"
+    )

@@ -8,7 +8,7 @@ one, so that only the samples beyond it are new.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,10 +24,11 @@ from harness.stats.intervals import (
     score_interval,
     variance_of_mean,
 )
-from harness.stats.metrics import last_grades, tallies, verdict_of
-from harness.stats.paired_test import Difference, compare
+from harness.stats.metrics import tallies
+from harness.stats.paired_test import Difference, compare, holm, stratified
+from harness.stats.sample_outcomes import SampleOutcome
 from harness.stats.student import satterthwaite, student
-from harness.types import Grade, Sample, Tally, Verdict
+from harness.types import Tally, Verdict
 
 Source = Literal["base", "sampled", "stored"]
 """The base itself, samples drawn for this value, or computed from the base's stored samples."""
@@ -35,22 +36,11 @@ Source = Literal["base", "sampled", "stored"]
 Pairing = Literal["problems", "samples", "nested"]
 """What two sets of outcomes share: the problems; also each sample; or the smaller's samples."""
 
+Claim = Literal["differs", "no difference shown"]
+"""Whether a difference to the base survives the correction over the values of its factor."""
 
-@dataclass(frozen=True, slots=True)
-class SampleOutcome:
-    """How one sample ended and how long it was; `capped` when the length cap stopped it."""
-
-    problem_id: str
-    index: int
-    verdict: Verdict
-    n_tokens: int | None
-    n_reasoning_tokens: int | None
-    capped: bool
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """The unit of work: (problem id, index)."""
-        return self.problem_id, self.index
+LEVEL = 0.05
+"""Probability that a factor without any effect has a value that is said to differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +52,10 @@ class Effect:
     those graded, `errors` those without a grade. `cut_responses` counts the samples that a lower
     cap ends inside their response although the whole response was right: they count as truncated,
     and some may state their answer before the cut.
+
+    `p` is two-sided, of the difference over the same problems again; `p_adjusted` is that by Holm's
+    correction over all values of the factor, on all tasks, and `claim` what it allows to say.
+    `corrected` sets both; intervals are those of one difference alone.
     """
 
     task: str
@@ -85,83 +79,23 @@ class Effect:
     difference_se_problems: float | None = None
     difference_interval_sampling: Interval | None = None
     difference_interval_problems: Interval | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+
+    @property
+    def claim(self) -> Claim | None:
+        """What may be said of the difference; None where there is no test."""
+        if self.p_adjusted is None:
+            return None
+        return "differs" if self.p_adjusted <= LEVEL else "no difference shown"
 
     def to_json(self) -> dict[str, object]:
-        """All fields by name; an interval is the pair of its ends."""
+        """All fields by name, and the claim; an interval is the pair of its ends."""
         return {
             name: list(value) if isinstance(value, Interval) else value
-            for name in self.__dataclass_fields__
+            for name in (*self.__dataclass_fields__, "claim")
             for value in (getattr(self, name),)
         }
-
-
-def outcomes(
-    samples: Iterable[Sample], grades: Iterable[Grade], *, k: int | None = None
-) -> list[SampleOutcome]:
-    """Join samples with their grades; a sample without a grade ended in `error`.
-
-    Args:
-        samples: in any order.
-        grades: of these samples.
-        k: only the first k samples of each problem.
-    """
-    verdicts = last_grades(grades, verdict_of)
-    return [
-        SampleOutcome(
-            sample.problem_id,
-            sample.index,
-            verdicts.get(sample.problem_id, {}).get(sample.index, Verdict.ERROR),
-            sample.n_tokens,
-            sample.n_reasoning_tokens,
-            sample.finish_reason == "length",
-        )
-        for sample in samples
-        if k is None or sample.index < k
-    ]
-
-
-def first(found: Iterable[SampleOutcome], k: int) -> list[SampleOutcome]:
-    """The first k samples of each problem."""
-    return [outcome for outcome in found if outcome.index < k]
-
-
-def capped(found: Iterable[SampleOutcome], cap: int) -> list[SampleOutcome]:
-    """The outcomes under a lower length cap: a longer sample is truncated at it.
-
-    A sample longer than the cap counts as truncated wherever the cut falls. That is exact inside
-    reasoning, and on the safe side inside a response; `cut_responses` counts the latter.
-
-    Raises:
-        DataError: a sample without a token count.
-    """
-    result = []
-    for outcome in found:
-        if outcome.n_tokens is None:
-            raise DataError(
-                f"sample {outcome.index} of problem {outcome.problem_id} has no token count, "
-                "without which a lower cap cannot be computed; use an engine that counts tokens"
-            )
-        if outcome.n_tokens > cap:
-            verdict = Verdict.TRUNCATED if outcome.verdict is not Verdict.ERROR else Verdict.ERROR
-            reasoning = outcome.n_reasoning_tokens
-            outcome = replace(
-                outcome,
-                verdict=verdict,
-                n_tokens=cap,
-                n_reasoning_tokens=None if reasoning is None else min(reasoning, cap),
-                capped=True,
-            )
-        result.append(outcome)
-    return result
-
-
-def cut_responses(found: Iterable[SampleOutcome], cap: int) -> int:
-    """How many right samples a cap cuts after their reasoning, where the answer may already be."""
-    return sum(
-        outcome.verdict is Verdict.CORRECT
-        and (outcome.n_reasoning_tokens or 0) < cap < (outcome.n_tokens or 0)
-        for outcome in found
-    )
 
 
 def measure(
@@ -239,7 +173,60 @@ def against(
         difference_se_problems=found.se_problems,
         difference_interval_sampling=interval,
         difference_interval_problems=found.interval_problems,
+        p=p_value(base, new, pairing),
     )
+
+
+def corrected(effects: Sequence[Effect]) -> list[Effect]:
+    """The effects with p-values that bound the chance of any false claim within a factor (Holm 1979).
+
+    A factor's values on all tasks are one family: its k-th smallest p-value counts (m + 1 - k) times.
+    """
+    factors: dict[str, list[int]] = {}
+    for i, effect in enumerate(effects):
+        if effect.p is not None:
+            factors.setdefault(effect.factor, []).append(i)
+    found = list(effects)
+    for places in factors.values():
+        adjusted = holm([effects[i].p or 0.0 for i in places])
+        for i, p in zip(places, adjusted, strict=True):
+            found[i] = replace(found[i], p_adjusted=p)
+    return found
+
+
+def p_value(
+    base: Sequence[SampleOutcome], new: Sequence[SampleOutcome], pairing: Pairing
+) -> float | None:
+    """Two-sided p-value of a difference, by the test for what the two sides share.
+
+    - problems: the stratified one of a comparison of runs;
+    - samples: of those whose verdict changes, half would be lost and half won (McNemar 1947, exact);
+    - nested: the smaller's samples against those that only the larger has, stratified likewise.
+
+    Args:
+        base: the base's outcomes.
+        new: those under the changed value.
+        pairing: what the two share.
+
+    Returns:
+        None where no problem has graded samples to hold against each other.
+    """
+    if pairing == "samples":
+        from scipy import special
+
+        changes = [change for row in _sample_changes(base, new).values() for change in row]
+        won, lost = changes.count(1), changes.count(-1)
+        return min(1.0, 2 * float(special.bdtr(min(won, lost), won + lost, 0.5)))
+    before, after = tallies(base), tallies(new)
+    pairs = [(before[id], after[id]) for id in before if id in after]
+    if pairing == "nested":
+        ordered = [sorted(pair, key=lambda tally: tally.n) for pair in pairs]
+        pairs = [(Tally(whole.n - few.n, whole.correct - few.correct), few)
+                 for few, whole in ordered]  # fmt: skip
+    pairs = [(old, now) for old, now in pairs if old.n and now.n]
+    if not pairs:
+        return None
+    return min(1.0, 2 * min(stratified([old for old, _ in pairs], [now for _, now in pairs])))
 
 
 def _sampling(
@@ -263,19 +250,27 @@ def _sampling(
     return error, Interval(low, high)
 
 
-def _changes(
+def _sample_changes(
     base: Sequence[SampleOutcome], new: Sequence[SampleOutcome]
-) -> tuple[list[float], list[int]]:
-    """Per problem, the variance of its mean change per sample, and its samples; empty for one."""
+) -> dict[str, list[int]]:
+    """By problem, 1 for a sample that is right now alone, -1 for one that was, else 0."""
     verdicts = {outcome.key: outcome.verdict is Verdict.CORRECT for outcome in base}
     changes: dict[str, list[int]] = {}
     for outcome in new:
         change = (outcome.verdict is Verdict.CORRECT) - verdicts[outcome.key]
         changes.setdefault(outcome.problem_id, []).append(change)
-    trials = [len(row) for row in changes.values()]
+    return changes
+
+
+def _changes(
+    base: Sequence[SampleOutcome], new: Sequence[SampleOutcome]
+) -> tuple[list[float], list[int]]:
+    """Per problem, the variance of its mean change per sample, and its samples; empty for one."""
+    rows = _sample_changes(base, new).values()
+    trials = [len(row) for row in rows]
     if min(trials) < 2:
         return [], []
-    return [variance_of_mean(row) for row in changes.values()], trials
+    return [variance_of_mean(row) for row in rows], trials
 
 
 def _nested(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> tuple[list[float], list[int]]:

@@ -16,6 +16,7 @@ from harness.stats.power import ALPHA
 from harness.stats.scores import TaskScores, mean_length
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Verdict
+from harness.workflows.choice_notes import choice_notes
 from harness.workflows.fingerprints import fingerprint_differences
 from harness.workflows.further_scoring import lacks_opinions, under
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
@@ -74,7 +75,8 @@ async def compare_runs(
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
     compared = tuple(
         _task(ruling, case, before[ruling.task], pairs[ruling.task], again=ruling.task in grades,
-              scoring=scoring, standing=standing[ruling.task])
+              scoring=scoring, standing=standing[ruling.task],
+              further=choice_notes(*pairs[ruling.task], sides[ruling.task]))
         for ruling, case in zip(rulings, cases, strict=True)
     )  # fmt: skip
     return Comparison(
@@ -215,6 +217,7 @@ def _task(
     again: bool,
     scoring: str | None,
     standing: Standing,
+    further: Sequence[str],
 ) -> TaskComparison:
     shared = [ProblemChange(id, tally, case.new[id])
               for id, tally in case.base.items() if id in case.new]  # fmt: skip
@@ -254,7 +257,7 @@ def _task(
         base_run=RunFolder(base).name,
         changes=_changes(*(folder.scores() for folder in pair)),
         problems=tuple(sorted(shared, key=lambda p: (-abs(p.value), p.id))),
-        notes=tuple(notes),
+        notes=(*notes, *further),
         incomplete=standing.lines,
         stands=standing.drop,
         rise_stands=standing.rise,

@@ -9,18 +9,16 @@ from pathlib import Path
 
 from harness.data.codeforces_api import read_contests, read_places, read_population
 from harness.errors import DataError, UsageError
-from harness.stats.elo import (
-    Contest,
+from harness.stats.elo import Contest, place, result_of
+from harness.stats.metrics import last_grades, verdict_of
+from harness.stats.rating import (
     Joint,
     MeanRating,
     Placing,
     joint_rating,
     mean_rating,
     percentile,
-    place,
-    result_of,
 )
-from harness.stats.metrics import last_grades, verdict_of
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 
@@ -93,7 +91,8 @@ def rate(
         if id in samples:
             found = _placed(contest, samples[id], attempts)
             placed.append(found)
-            placings.append(Placing([e.rating for e in contest.entrants], found.place))
+            field = [entrant.rating for entrant in contest.entrants]
+            placings.append(Placing(field, found.place, found.participations))
     if not placed:
         raise UsageError(f"{path}: none of its problems belongs to a contest of {standings} "
                          f"({', '.join(contests)}); see docs/rating.md")  # fmt: skip

@@ -22,8 +22,9 @@ from harness.interfaces import Engine
 from harness.pipeline.drawing import Drawing
 from harness.pipeline.pending import TaskRun, missing
 from harness.pipeline.runner import Observer
-from harness.stats import effects
-from harness.stats.effects import Effect, Pairing, SampleOutcome, Source
+from harness.stats import effects, sample_outcomes
+from harness.stats.effects import Effect, Pairing, Source
+from harness.stats.sample_outcomes import SampleOutcome
 from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.task import Task
@@ -183,18 +184,20 @@ async def _draw(
 async def measure_effects(sweep: Sweep, *, observe: Observe) -> list[Effect]:
     """Compute the effect of every value from the run folders, for each task after the base's score.
 
+    P-values are corrected over the values of each factor.
+
     Raises:
         DataError: a task has no graded sample under some value.
     """
     found = []
     for item, run in zip(sweep.base, sweep.draws[0].runs(), strict=True):
-        drawn = effects.outcomes(run.folder.samples(), run.folder.grades())
-        base = effects.first(drawn, item.sampling.k)
+        drawn = sample_outcomes.outcomes(run.folder.samples(), run.folder.grades())
+        base = sample_outcomes.first(drawn, item.sampling.k)
         found.append(_measure(item, base, factor=BASE, value="", source="base"))
         for condition in sweep.conditions:
             if condition.prepared.task.name == item.task.name:
                 found.append(await _effect(condition, run, base, drawn, observe))
-    return found
+    return effects.corrected(found)
 
 
 async def _effect(
@@ -213,21 +216,21 @@ async def _effect(
         return _measure(item, base, factor=variant.factor, value=variant.label, source="base")
     if origin == "sampled":
         folder = TaskFolder(variant.settings.output / item.task.name)
-        new = effects.outcomes(folder.samples(), folder.grades(), k=k)
+        new = sample_outcomes.outcomes(folder.samples(), folder.grades(), k=k)
         pairing = "problems"
     elif origin == "capped":
-        new = effects.capped(base, cap)
+        new = sample_outcomes.capped(base, cap)
     elif origin == "regraded":
         again = replace(run, task=item.task)
         grades = _graded_before(run, variant)
         if grades is None:
             grades = await _graded_again(again, variant, observe, k)
-        new = effects.outcomes(run.folder.samples(), grades, k=k)
+        new = sample_outcomes.outcomes(run.folder.samples(), grades, k=k)
     else:
-        new, pairing = effects.first(drawn, k), "nested"
+        new, pairing = sample_outcomes.first(drawn, k), "nested"
     effect = _measure(item, new, factor=variant.factor, value=variant.label, source=source)
     if origin == "capped":
-        effect = replace(effect, cut_responses=effects.cut_responses(base, cap))
+        effect = replace(effect, cut_responses=sample_outcomes.cut_responses(base, cap))
     return effects.against(effect, base, new, pairing)
 
 

@@ -30,6 +30,7 @@ def unstated(result: Result, cell: PublishedScore) -> tuple[list[str], list[str]
     theirs = [name for name, stated, ours in parts if stated is None and ours is not None]
     theirs += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)
     theirs += ["extraction"] * (stated.extraction is None)
+    theirs += ["choice order"] * (protocol.choice_order is not None)  # no source states any
     return theirs, [name for name, stated, ours in parts if stated is not None and ours is None]
 
 

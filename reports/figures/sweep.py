@@ -53,7 +53,7 @@ def write_figures(effects: Sequence[Effect], paths: Sequence[Path]) -> None:
         figure.supxlabel(
             "pass@1 against the base, points. Thick: 95 % over the same problems again; "
             "thin: over other problems like these.\nFilled: sampled; hollow: from the base's "
-            "stored samples.",
+            "stored samples. *: differs after Holm's correction over the factor's values.",
             fontsize=7,
             color=_SOFT,
         )
@@ -115,6 +115,6 @@ def _draw_effect(panel: Axes, place: float, effect: Effect) -> None:
         markerfacecolor=_ACCENT if effect.source == "sampled" else "white",
     )
     panel.annotate(
-        f"{100 * effect.score:.1f}", (1, place), xycoords=("axes fraction", "data"),
+        f"{100 * effect.score:.1f}" + " *" * (effect.claim == "differs"), (1, place), xycoords=("axes fraction", "data"),
         xytext=(3, 0), textcoords="offset points", va="center", fontsize=7, color=_SOFT,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from harness.reports.choice_orders import orders_rows
 from harness.reports.documents import check_format, markdown_page
 from harness.reports.results import scores_json
 from harness.reports.tables.terminal import print_notes, print_without_notes
@@ -29,7 +30,8 @@ def render_markdown(report: Report) -> str:
 def render_json(report: Report) -> str:
     """The scores alone, for scripts."""
     return orjson.dumps(
-        scores_json(report.results), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        {**scores_json(report.results), **orders_rows(report.results)},
+        option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
     ).decode()
 
 

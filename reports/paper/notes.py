@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from harness.reports.baselines.loader import conflicts
 from harness.reports.baselines.protocol_differences import unstated
+from harness.reports.choice_orders import orders_text
 from harness.reports.format import score_text
+from harness.reports.results import Result
 from harness.reports.tables.published import conflict_text
 
 from .grid import PaperTable
@@ -57,6 +59,7 @@ def notes(table: PaperTable) -> list[str]:
         *_imputed(table),
         *_scorings(table),
         *_uncompared(table),
+        *orders_text([*_judged_runs(table)]),
         *_availability(table),
         *_best(table),
     ]
@@ -75,6 +78,12 @@ def _imputed(table: PaperTable) -> Iterator[str]:
             "Published figures come without errors. Theirs are imputed from the run's own "
             f"per-problem rates, with the rounding to a tenth of a point: {at}."
         )
+
+
+def _judged_runs(table: PaperTable) -> Iterable[Result]:
+    """The tasks of runs that have a verdict, once each."""
+    found = {(e.result.run, e.result.task): e.result for _, e, _ in judged(table) if e.result}
+    return found.values()
 
 
 def _scorings(table: PaperTable) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from harness.reports.baselines.loader import conflicts
 from harness.reports.baselines.protocol_differences import unstated
 from harness.reports.baselines.verdict import CellVerdict
+from harness.reports.choice_orders import orders_json
 from harness.reports.format import error_text, n_text, score_text, signed_points, value_text
 from harness.reports.tables.model import Column, Row, Table
 
@@ -156,6 +157,7 @@ def _record(line: Line, entry: Entry) -> dict[str, Any]:
         "k_assumed": verdict.assumed_k if verdict else None,
         "k_needed": verdict.k_needed if verdict else None,
         "unstated": _silent(entry),
+        "choice_order": orders_json(entry.result) if entry.result else None,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.reports.documents import markdown_page
-from harness.reports.format import points, range_text
+from harness.reports.format import p_text, points, range_text
 from harness.stats.comparison import Change, Comparison, TaskComparison
 from harness.stats.gate import Ruling
 
@@ -176,11 +176,6 @@ def _verdict_text(task: TaskComparison) -> str:
     """The verdict, with what else must be known of it."""
     lacking = ["incomplete"] if task.incomplete and task.verdict != "incomplete" else []
     return ", ".join([task.verdict, *lacking, *(["rise"] if task.rise else [])])
-
-
-def p_text(p: float) -> str:
-    """A p-value with three decimals."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _fingerprint(found: Comparison) -> Table:

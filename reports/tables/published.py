@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.reports.baselines.loader import PublishedScore, conflicts
 from harness.reports.baselines.protocol_differences import stated_differences
+from harness.reports.choice_orders import orders_text
 from harness.reports.format import n_text, score_text, value_text
 from harness.reports.results import Result
 
@@ -33,6 +34,7 @@ def beside(group: Sequence[Result], published: Sequence[PublishedScore]) -> Tabl
     shown = [cell for cell in found if cell.kind != "quoted" or cell.subject in doubtful]
     notes = [
         *_protocols(shown),
+        *orders_text(group),
         "n: samples per problem, – where a source does not state it.",
         "● The model of a run in this report.",
     ]

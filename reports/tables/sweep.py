@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from harness.protocol import Protocol
 from harness.reports.documents import markdown_page
-from harness.reports.format import error_text, points, tokens_text, value_text
-from harness.stats.effects import Effect
+from harness.reports.format import error_text, p_text, points, tokens_text, value_text
+from harness.stats.effects import LEVEL, Effect
 from harness.stats.intervals import Interval
 
 from .model import Column, Row, Table
@@ -46,6 +46,8 @@ def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
         Column("Diff."),
         Column("sampling 95 %"),
         Column("problems 95 %"),
+        Column("p Holm"),
+        Column("Claim", "name"),
         Column("Cut"),
         Column("Tokens"),
         Column("k", detail=True),
@@ -54,7 +56,11 @@ def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
     notes = (
         "pass@1 and differences to the base in percent and points; ± is one standard error, beside "
         "the score the sampling error (the same problems again). The intervals of a difference "
-        "are over the same problems again (sampling) and over other problems like these.",
+        "are over the same problems again (sampling) and over other problems like these, and each "
+        "holds for one difference alone.",
+        "p Holm: two-sided, over the same problems again, adjusted over all values of the factor "
+        f"on all tasks. A value differs where it is at most {LEVEL:g}: a factor without any effect "
+        f"has such a value in at most {LEVEL:.0%} of sweeps, however many values it has.",
         "Cut: samples that hit the length cap. A lower max_tokens, a smaller k, extract, scoring "
         "and grader are computed from the base's own samples (stored) and paired with them one by "
         "one.",
@@ -78,6 +84,8 @@ def _row(effect: Effect, *, first: bool) -> Row:
             "" if effect.difference is None else points(effect.difference),
             interval_text(effect.difference_interval_sampling),
             interval_text(effect.difference_interval_problems),
+            "" if effect.p_adjusted is None else p_text(effect.p_adjusted),
+            effect.claim or "",
             f"{effect.truncated_share:.1%}",
             tokens_text(effect.mean_tokens),
             f"{effect.k:,}",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.data import prompts
 from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
@@ -16,7 +17,7 @@ from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import ErrorRow, RunWriter, TaskFolder
 from harness.storage.scores import write_scores
 from harness.task import Task
-from harness.types import Grade, Problem, Row, Sample, Sampling, Verdict
+from harness.types import ChoiceOrdering, Grade, Problem, Row, Sample, Sampling, Verdict
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
 Verdicts = Sequence[Sequence[Verdict | None]]
@@ -58,6 +59,7 @@ def run_writer(folder: Path) -> WriteRun:
         reasoning: str = "thinking aloud",
         votes: int = 4,
         prompt: str = "{statement}\nBox it: \\boxed{}",
+        choice_order: ChoiceOrdering | None = None,
     ) -> Path:
         problems = problems or make_problems(len(verdicts))
         k = max(len(found) for found in verdicts)
@@ -72,6 +74,7 @@ def run_writer(folder: Path) -> WriteRun:
             metrics=(pass_at(1), cons_at(votes)),
             sampling=Sampling(k=k, **settings),
             masked=masked,
+            choice_order=choice_order,
         )
         protocol = make_protocol(noun, problems, noun.sampling, source=noun.dataset.source(None))
         with RunWriter(folder / name) as run:
@@ -79,7 +82,7 @@ def run_writer(folder: Path) -> WriteRun:
                 Manifest(model, FINGERPRINT, harness="0.1.0"), Start(command=("harness", "run"))
             )
             written = run.add_task(protocol, problems, k)
-            grades, statistics, errors = _fill(written, problems, verdicts, reasoning)
+            grades, statistics, errors = _fill(written, problems, verdicts, reasoning, noun)
             if scored:
                 value = score_task(
                     protocol,
@@ -97,7 +100,11 @@ def run_writer(folder: Path) -> WriteRun:
 
 
 def _fill(
-    folder: TaskFolder, problems: Sequence[Problem], verdicts: Verdicts, reasoning: str
+    folder: TaskFolder,
+    problems: Sequence[Problem],
+    verdicts: Verdicts,
+    reasoning: str,
+    task: Task,
 ) -> tuple[list[Grade], SampleStatistics, list[ErrorRow]]:
     """Write samples, grades and errors of a task with these verdicts."""
     grades: list[Grade] = []
@@ -108,7 +115,10 @@ def _fill(
             if verdict is Verdict.ERROR:
                 errors.append(ErrorRow("engine", problem.id, index, "server gone", 0.0))
             elif verdict is not None:
-                sample = _sample(problem, index, verdict, reasoning)
+                sample = replace(
+                    _sample(problem, index, verdict, reasoning),
+                    choice_order=_order(task, problem, index),
+                )
                 statistics.add(sample)
                 files[0].append([sample])
                 answer = problem.answer if verdict is C else "1"
@@ -118,6 +128,18 @@ def _fill(
     for file in files:
         file.close()
     return grades, statistics, errors
+
+
+def _order(task: Task, problem: Problem, index: int) -> tuple[int, ...] | None:
+    if task.choice_order in (None, "published"):
+        return None
+    return prompts.choice_order(
+        len(problem.choices),
+        task.choice_order,
+        seed=task.sampling.choice_seed,
+        problem_id=problem.id,
+        index=index,
+    )
 
 
 def _sample(problem: Problem, index: int, verdict: Verdict, reasoning: str) -> Sample:

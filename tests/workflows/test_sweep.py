@@ -23,7 +23,7 @@ from harness.pipeline.grading_pool import Job
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
-from harness.stats import effects
+from harness.stats import effects, sample_outcomes
 from harness.stats.effects import Effect
 from harness.stats.intervals import Interval
 from harness.storage.run_folder import RunFolder
@@ -393,13 +393,17 @@ def test_samples_that_end_in_error_are_counted_and_left_out(bench: Bench) -> Non
 # The errors of a difference
 
 
-def outcome(problem: int, index: int, right: bool, n_tokens: int = 9) -> effects.SampleOutcome:
+def outcome(
+    problem: int, index: int, right: bool, n_tokens: int = 9
+) -> sample_outcomes.SampleOutcome:
     verdict = Verdict.CORRECT if right else Verdict.WRONG_ANSWER
-    return effects.SampleOutcome(str(problem), index, verdict, n_tokens, 5, False)
+    return sample_outcomes.SampleOutcome(str(problem), index, verdict, n_tokens, 5, False)
 
 
 def effect_of(
-    base: list[effects.SampleOutcome], new: list[effects.SampleOutcome], pairing: effects.Pairing
+    base: list[sample_outcomes.SampleOutcome],
+    new: list[sample_outcomes.SampleOutcome],
+    pairing: effects.Pairing,
 ) -> Effect:
     measured = effects.measure(
         new, task="t", factor="f", value="v", source="stored", k=1, n_expected=len(new)
@@ -445,7 +449,7 @@ def test_a_nested_k_has_the_error_of_the_samples_that_it_lacks() -> None:
     for _ in range(2000):
         right = random.random((20, 12)) < rates[:, None]
         base = [outcome(i, j, bool(right[i, j])) for i in range(20) for j in range(12)]
-        found = effect_of(base, effects.first(base, 3), "nested")
+        found = effect_of(base, sample_outcomes.first(base, 3), "nested")
         assert found.difference == pytest.approx(right[:, :3].mean() - right.mean())
         values.append(found.difference)
         squares.append((found.difference_se_sampling or 0) ** 2)
@@ -471,11 +475,11 @@ def test_one_sample_a_problem_has_no_sampling_error() -> None:
 
 def test_a_right_response_that_a_cap_cuts_is_counted_apart() -> None:
     found = [outcome(1, 0, True, 5), outcome(1, 1, True, 9), outcome(1, 2, False, 9)]
-    capped = effects.capped(found, 7)
+    capped = sample_outcomes.capped(found, 7)
     assert [o.verdict for o in capped] == [Verdict.CORRECT, Verdict.TRUNCATED, Verdict.TRUNCATED]
     assert [o.n_tokens for o in capped] == [5, 7, 7]
-    assert effects.cut_responses(found, 7) == 1
-    assert effects.cut_responses(found, 4) == 0  # inside the reasoning: no doubt
+    assert sample_outcomes.cut_responses(found, 7) == 1
+    assert sample_outcomes.cut_responses(found, 4) == 0  # inside the reasoning: no doubt
 
 
 # The command
@@ -499,6 +503,10 @@ def test_the_command_prints_writes_and_draws(
     assert rows["max_tokens"]["source"] == "stored"
     low, high = rows["max_tokens"]["difference_interval_sampling"]
     assert low < rows["max_tokens"]["difference"] < high
+    assert 0 < rows["max_tokens"]["p"] <= rows["max_tokens"]["p_adjusted"] <= 1
+    assert rows["max_tokens"]["claim"] in ("differs", "no difference shown")
+    assert rows["max_tokens"]["claim"] in (output / "sweep.md").read_text()
+    assert (rows["base"]["p_adjusted"], rows["base"]["claim"]) == (None, None)
     assert "| temperature | 1.0 |" in (output / "sweep.md").read_text()
     assert (output / "sweep.svg").read_text().count("practice_integer") == 1
     assert (output / "sweep.pdf").read_bytes().startswith(b"%PDF")
