@@ -138,7 +138,7 @@ def _stopped(
         return _Stop(
             decision,
             design.drawn[stage - 1],
-            score.above(mean) >= left and score.below(mean) >= left,
-            pair.above(mean - base_mean) >= special.ndtr(-design.exclusion[stage - 1]),
+            bool(score.above(mean) >= left and score.below(mean) >= left),
+            bool(pair.above(mean - base_mean) >= special.ndtr(-design.exclusion[stage - 1])),
         )
     raise AssertionError("the last analysis decides")
