@@ -135,7 +135,9 @@ def difference_bound(base: Sequence[Tally], new: Sequence[Tally], *, tail: float
     return TwoRuns.of(base, new).low(tail)
 
 
-def chance_of_as_much(base: Sequence[Tally], new: Sequence[Tally], difference: float) -> float:
+def chance_of_as_much(
+    base: Sequence[Tally], new: Sequence[Tally], difference: float, *, continuity: bool = True
+) -> float:
     """One-sided p-value of a true difference: how often new - base would come out as high as seen.
 
     A drop of the margin is excluded at 5 % where this, at -margin, is 0.05 at most.
@@ -144,8 +146,10 @@ def chance_of_as_much(base: Sequence[Tally], new: Sequence[Tally], difference: f
         base: each problem's samples in the base.
         new: those in the new run, in the same order of problems.
         difference: the true one that is tested, as a share.
+        continuity: add half a step of the lattice, which keeps the level where few samples make the
+            steps wide; without it the test is a mid-p one.
     """
-    return TwoRuns.of(base, new).above(difference)
+    return TwoRuns.of(base, new, continuity=continuity).above(difference)
 
 
 def figure_interval(tallies: Sequence[Tally], figure: float, k: int) -> Interval:

@@ -87,25 +87,35 @@ class TwoRuns(ScoreTest):
         base_mean: the mean that came out.
         new_mean: likewise.
         slack: by how much, as a share, the difference that came out may be off besides.
+        continuity: add half a step of the lattice.
     """
 
     reach = (-1.0, 1.0)
 
     def __init__(
-        self, base: Draws, new: Draws, base_mean: float, new_mean: float, slack: float = 0.0
+        self,
+        base: Draws,
+        new: Draws,
+        base_mean: float,
+        new_mean: float,
+        *,
+        slack: float = 0.0,
+        continuity: bool = True,
     ) -> None:
         self._base, self._new = base, new
         self._means = base_mean, new_mean
         self.seen = new_mean - base_mean
         self._total = self.seen * new.problems
-        self._half = slack * new.problems + 0.5 * max(base.step, new.step)
+        self._half = slack * new.problems
+        if continuity:
+            self._half += 0.5 * max(base.step, new.step)
 
     @classmethod
-    def of(cls, base: Sequence[Tally], new: Sequence[Tally]) -> TwoRuns:
+    def of(cls, base: Sequence[Tally], new: Sequence[Tally], *, continuity: bool = True) -> TwoRuns:
         """From the samples of two runs; the spread of rates is fitted to both together."""
         both = [Tally(b.n + t.n, b.correct + t.correct) for b, t in zip(base, new, strict=True)]
         before, after = _kinds(both, [base, new])
-        return cls(before, after, _mean(base), _mean(new))
+        return cls(before, after, _mean(base), _mean(new), continuity=continuity)
 
     @classmethod
     def with_figure(
@@ -120,7 +130,7 @@ class TwoRuns(ScoreTest):
             slack: what its rounding leaves open to either side.
         """
         theirs, ours = _kinds(tallies, [[Tally(k, 0)] * len(tallies), tallies])
-        return cls(theirs, ours, figure, _mean(tallies), slack)
+        return cls(theirs, ours, figure, _mean(tallies), slack=slack)
 
     def above(self, value: float) -> float:
         """See `ScoreTest.above`."""

@@ -97,7 +97,7 @@ def _decision(
         return "regression"
     excluded = chance_of_as_much(old, now, -design.margin) <= special.ndtr(-design.exclusion[at])
     if excluded and design.futility is not None and not last:
-        chance = chance_of_as_much(old, now, -design.detect)
+        chance = chance_of_as_much(old, now, -design.detect, continuity=False)
         excluded = chance <= special.ndtr(-design.futility[at])
     if excluded:
         return "no regression"
