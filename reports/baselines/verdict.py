@@ -73,7 +73,7 @@ def judge_cell(
         why = "the run's samples do not say how much it varies"
         return CellVerdict("underpowered", why, difference, imputed_k=ks)
     words = [word_of(interval, margin) for interval in (widest, narrowest)]
-    word: Word = words[0] if words[0] == words[1] else "underpowered"
+    word = agreed(*words)
     needed = None
     if word == "differs":
         why = f"by {signed_points(difference)} points"
@@ -87,6 +87,11 @@ def judge_cell(
         if needed is None and words[0] == "underpowered":
             why += f"; the figure's own error at k = {ks[0]} is too wide for any k of ours"
     return CellVerdict(word, why, difference, *widest, ks, needed)
+
+
+def agreed(first: Word, second: Word) -> Word:
+    """The verdict where the figure's k is one of a range, from those at its ends."""
+    return first if first == second else "underpowered"
 
 
 def word_of(interval: Interval, margin: float) -> Word:
