@@ -36,7 +36,6 @@ from harness.reports.baselines.measured import Measured
 from harness.reports.baselines.verdict import Word, agreed, word_with
 from harness.types import Tally
 
-TITLE = "Verdicts against a published figure at a margin of 3 points, in percent of runs"
 HEAD = (
     "population", "k of the run",
     "same model, figure of k = 64 / 16 / 1: differs", "rule before",
@@ -56,13 +55,13 @@ _SURELY_OUT = 1.3  # likewise of a margin that is nearer: the interval reaches b
 
 
 def table(runs: int, seed: int) -> list[list[str]]:
-    """One row per population and k of the run.
+    """Percent of runs with a verdict at a margin of 3 points: the head, a row per population and k of the run.
 
     Args:
         runs: simulated runs of a population of 30 problems; a third as many of larger ones.
         seed: of everything drawn.
     """
-    return list(_rows(runs, seed))
+    return [list(HEAD), *_rows(runs, seed)]
 
 
 def _rows(runs: int, seed: int) -> Iterator[list[str]]:
@@ -152,7 +151,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=QUICK, help=f"{QUICK} by default")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(TITLE, f"({options.runs} runs a row, of large sets a third)\n")
+    print(f"Percent of runs with a verdict ({options.runs} runs, of large sets a third)\n")
     for row in (HEAD, ["---"] * len(HEAD), *_rows(options.runs, options.seed)):
         print("| " + " | ".join(row) + " |", flush=True)
 
