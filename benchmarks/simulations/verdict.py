@@ -7,7 +7,7 @@ its formula: a normal interval with the variance that the run's shares have, cal
 half its width, and an unstated k taken to be the run's own.
 
     python -m benchmarks.simulations.verdict              a quick look, under a minute
-    python -m benchmarks.simulations.verdict --runs 1000
+    python -m benchmarks.simulations.verdict --runs 400 --write    also into docs/paper-tables.md
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -49,6 +50,8 @@ STATED = (64, 16, 1)
 TRUTHS = (64, 16, 4, 1)
 MARGIN = 0.03
 QUICK = 100
+PAGE = Path(__file__).parents[2] / "docs" / "paper-tables.md"
+BEGIN, END = "<!-- verdict -->", "<!-- end of verdict -->"
 
 _SURELY_NOT = 1.0  # standard errors: a test at 0 that is nearer than this does not exclude it
 _SURELY_OUT = 1.3  # likewise of a margin that is nearer: the interval reaches beyond it
@@ -150,10 +153,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=QUICK, help=f"{QUICK} by default")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", action="store_true", help=f"into {PAGE.name}")
     options = parser.parse_args()
-    print(f"Percent of runs with a verdict ({options.runs} runs, of large sets a third)\n")
-    for row in (HEAD, ["---"] * len(HEAD), *_rows(options.runs, options.seed)):
-        print("| " + " | ".join(row) + " |", flush=True)
+    text = markdown(table(options.runs, options.seed))
+    print(text)
+    if options.write:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not end:
+            raise SystemExit(f"{PAGE} has no marks {BEGIN} .. {END}")
+        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """A table in Markdown; its first row is the head."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":
