@@ -27,6 +27,7 @@ error found (Korn and Graubard 1998), and their differences are put together fro
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -176,10 +177,13 @@ def figure_test(
     """
     import numpy as np
 
-    rates = posterior_rates(tallies, unknown=LEAST_SPREAD)
+    times = Counter(tallies)  # problems of one kind are put together
+    kinds = {tally: place for place, tally in enumerate(tallies)}
+    rates = posterior_rates(tallies, unknown=LEAST_SPREAD)[list(kinds.values())]
+    counts = np.array([float(times[tally]) for tally in kinds])
     ours = isinstance(other, int)
     value, n = (mean([rate(t) for t in tallies]), other) if isinstance(other, int) else other
-    new, base = (Draws.of(rates, np.full(len(tallies), float(k))) for k in (n, figure[1]))
+    new, base = (Draws.of(rates, np.full(len(kinds), float(k)), counts) for k in (n, figure[1]))
     return TwoRuns(base, new, figure[0], value, _ROUNDING if ours else 2 * _ROUNDING)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks.simulations import verdict as simulation
 from benchmarks.simulations.populations import AIME_STRONG, GPQA, SATURATED, WEAK, Population
@@ -14,7 +15,7 @@ from harness.reports.baselines.measured import Measured, measured
 from harness.reports.baselines.verdict import CellVerdict, judge_cell, k_needed, word_of, word_with
 from harness.reports.format import signed_points
 from harness.reports.results import Rate
-from harness.stats.intervals import Interval, sampling_interval
+from harness.stats.intervals import Interval, figure_of_votes, sampling_interval
 from harness.stats.metrics import cons_at
 from harness.types import Score, Tally, Vote
 
@@ -191,6 +192,20 @@ def test_a_vote_that_never_differs_still_leaves_a_figure_room() -> None:
     for figure in (1.0, 0.999):
         assert judged(ours, figure).word == "reproduced"
     assert judged(ours, 0.9).word == "differs"
+
+
+@pytest.mark.parametrize(("value", "error"), [(0.7, 0.03), (0.5, 0.05), (0.97, 0.01), (1.0, 0.0)])
+def test_a_figures_interval_is_wilsons_at_the_runs_effective_trials(
+    value: float, error: float
+) -> None:
+    trials = value * (1 - value) / error**2 if error else 300.0
+    wilson = proportion_confint(value * trials, trials, method="wilson")
+    same = figure_of_votes(value, Interval(*wilson), value, 1.0, printed=False)
+    assert tuple(same) == pytest.approx(wilson, abs=1e-9)
+    other = figure_of_votes(value, Interval(*wilson), 0.6, 0.25)
+    low, high = proportion_confint(0.6 * trials / 4, trials / 4, method="wilson")
+    assert tuple(other) == pytest.approx((low - 0.0005, high + 0.0005), abs=1e-9)
+    assert figure_of_votes(0.5, Interval(0.0, 1.0), 0.6, 1.0) == (0.0, 1.0)
 
 
 def test_a_vote_without_an_error_is_underpowered() -> None:
