@@ -27,11 +27,14 @@ error found (Korn and Graubard 1998), and their differences are put together fro
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from harness.stats.rates import LEAST_SPREAD, posterior_rates
 from harness.stats.score_test import OneRun, TwoRuns
 from harness.stats.student import satterthwaite, student
+from harness.stats.tails import Draws
 from harness.types import Tally
 
 _LEAST_CHANGE = 0.2  # the least that the largest difference over problems is taken to be
@@ -164,6 +167,53 @@ def figure_interval(tallies: Sequence[Tally], figure: float, k: int) -> Interval
         k: the figure's samples per problem.
     """
     return Interval(*TwoRuns.with_figure(tallies, figure, k, slack=_ROUNDING).ends(0.025))
+
+
+def figure_test(
+    tallies: Sequence[Tally], figure: tuple[float, int], other: tuple[float, int] | int
+) -> TwoRuns:
+    """The test of other - figure, each a value and its samples per problem.
+
+    Args:
+        tallies: of a run, one per problem; both have its rates, moved to the tested values.
+        figure: as published, a share, and its k.
+        other: another figure; or the n of a run with the same shares as this one.
+    """
+    import numpy as np
+
+    times = Counter(tallies)  # problems of one kind are put together
+    kinds = {tally: place for place, tally in enumerate(tallies)}
+    rates = posterior_rates(tallies, unknown=LEAST_SPREAD)[list(kinds.values())]
+    counts = np.array([float(times[tally]) for tally in kinds])
+    ours = isinstance(other, int)
+    value, n = (mean([rate(t) for t in tallies]), other) if isinstance(other, int) else other
+    new, base = (Draws.of(rates, np.full(len(kinds), float(k)), counts) for k in (n, figure[1]))
+    return TwoRuns(base, new, figure[0], value, _ROUNDING if ours else 2 * _ROUNDING)
+
+
+def figure_of_votes(
+    value: float, own: Interval, figure: float, times: float, *, printed: bool = True
+) -> Interval:
+    """Where a published figure of another metric than pass@1 lies, with the confidence of `own`.
+
+    It is Wilson's interval at the effective trials that a known interval of such a metric has.
+
+    Args:
+        value: the run's.
+        own: its interval.
+        figure: a share.
+        times: the figure's samples over the run's.
+        printed: whether the figure is rounded to a tenth of a point.
+    """
+    square, spread = own.half_width**2, value * (1 - value)
+    slack, room = _ROUNDING if printed else 0.0, 0.25 - square
+    if room < 1e-9:
+        return Interval(0.0, 1.0)
+    # Wilson's half-width, solved for the square of the quantile over the trials
+    linear = spread - 2 * square
+    unit = (math.sqrt(linear**2 + 4 * room * square) - linear) / (2 * room)
+    found = _wilson(figure, 0.0, times / unit, 1.0) if unit > 1e-12 else (figure, figure)
+    return Interval(max(0.0, found[0] - slack), min(1.0, found[1] + slack))
 
 
 def joined_interval(value: float, own: Interval, other: float, others: Interval) -> Interval:

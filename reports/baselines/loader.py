@@ -24,6 +24,8 @@ from .schema import (
 )
 
 SHIPPED = Path(__file__).parent / "data"
+UNSTATED_K = (1, 64)
+"""The samples per problem that a figure may have whose source says nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,19 @@ class PublishedScore:
     def subject(self) -> tuple[str, str, str]:
         """What the figure is about: (model, task, metric)."""
         return self.model, self.task, self.metric
+
+    @property
+    def ks(self) -> tuple[int, int]:
+        """The least and the greatest number of samples per problem behind the figure.
+
+        They are equal where it is stated, or a vote's. A metric of K samples has at least K.
+        """
+        kind, _, needed = self.metric.partition("@")
+        least = int(needed) if needed else 1
+        if self.k or kind == "cons":
+            return (self.k or least,) * 2
+        low, high = self.protocol.k or UNSTATED_K
+        return max(low, least), max(high, least)
 
 
 @dataclass(frozen=True, slots=True)

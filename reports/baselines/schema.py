@@ -2,7 +2,8 @@
 
     source, title, url, date     what is quoted
     scale: percent|fraction      how pass@k and cons@k are written in this file
-    protocols: {name: ..}        temperature, top_p, max_tokens, window, prompt, extraction, note
+    protocols: {name: ..}        temperature, top_p, max_tokens, window, prompt, extraction, note, k
+                                 as a range: [4, 64] where no number is stated per benchmark
     columns: {name: ..}          task, metric, n (problems), k, protocol, availability
     tables:                      printed (where), kind, columns (names), rows of model and values
 
@@ -37,6 +38,15 @@ def _known_metric(name: str) -> str:
     return name
 
 
+_Count = Annotated[int, Field(ge=1)]
+
+
+def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
+    if ends[0] > ends[1]:
+        raise ValueError("a range has its least number first")
+    return ends
+
+
 class _Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,6 +55,8 @@ class StatedProtocol(_Checked):
     """How a source says that it measured; None where it does not say.
 
     `prompt` is a description; `prompt_holds` is a phrase by which a prompt is known to be that one.
+    `k` is the least and the greatest number of samples per problem, for the columns without a number
+    of their own.
     """
 
     temperature: float | None = None
@@ -55,6 +67,7 @@ class StatedProtocol(_Checked):
     prompt_holds: str | None = None
     extraction: str | None = None
     note: str | None = None
+    k: Annotated[tuple[_Count, _Count], AfterValidator(_ascending)] | None = None
 
     def words(self) -> str:
         """One line of what is stated."""

@@ -1,52 +1,41 @@
 """Does a run reproduce a published figure? A verdict per cell, with the interval it rests on. Pure.
 
-The difference of the two values has two errors. Ours is the sampling error of the run. A source
-prints none, so its own is imputed: the run's per-problem rates say how much one draw of samples
-varies on these very problems, and the source's k (ours, where it states none) how many such draws
-its figure averages. Both are sampling errors, on the same problems, so nothing is added for other
-problems. A figure is printed to a tenth of a point, and that rounding is counted.
+A source prints no error with its figure. The figure counts as the mean of k samples of the same
+problems, printed to a tenth of a point, and the interval of the difference is that of
+`harness.stats.intervals`: for pass@1 by a score test, which holds where nearly all samples are right
+or wrong and for one sample per problem. Nothing is added for other problems.
 
-All values, errors and margins are shares from 0 to 1.
+The figure's k is what its source states. Where that is a range, or nothing, no k is picked: the
+verdict is worked out at both ends of the range, and stands where they agree.
+
+All values and margins are shares from 0 to 1.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 from harness.reports.format import signed_points
-from harness.reports.results import Rate
-from harness.types import Score
+from harness.stats.intervals import Interval, figure_of_votes, figure_test, joined_interval
+from harness.stats.score_test import ScoreTest
+
+from .measured import Measured
 
 Word = Literal["reproduced", "differs", "underpowered", "not comparable"]
 
-CONFIDENCE = 0.95
-_ROUNDING = 0.001 / math.sqrt(12)  # standard deviation of what printing 28.9 leaves open
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A run's side of a comparison.
-
-    `draw` is the variance over repeated sampling of the mean with one sample per problem, so that
-    draw / k is the variance with k; None where one sample per problem says nothing about it.
-    """
-
-    value: float
-    error: float | None
-    k: int
-    draw: float | None
+_TAIL = 0.025
+_MOST = 2**20  # a run of so many samples per problem has no error left to speak of
 
 
 @dataclass(frozen=True, slots=True)
 class CellVerdict:
     """The verdict on one cell, and what it rests on; None where there was nothing to compute.
 
-    `published_k` is the k of the imputed error, `assumed_k` that it is ours for want of another.
-    `k_needed` is the least k of the run that makes an interval narrow enough.
+    `imputed_k` is the least and the greatest k that the figure may have, and `low` and `high` are of
+    the interval at the least, which is the widest. `k_needed` is the least k of the run that would
+    settle the verdict if the difference stayed as it is.
     """
 
     word: Word
@@ -54,123 +43,128 @@ class CellVerdict:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
-    published_error: float | None = None
-    published_k: int | None = None
-    assumed_k: bool = False
+    imputed_k: tuple[int, int] | None = None
     k_needed: int | None = None
-
-
-def measured(score: Score, rates: Iterable[Rate]) -> Measured:
-    """A run's score with the variance of one draw.
-
-    For pass@1 that comes from the rates of the problems, exactly and with ragged counts: the sum
-    of p(1-p)n/(n-1) over m². For another metric of K samples it is the squared error times k,
-    because the error of such an estimate shrinks with the samples as that of a mean does.
-    """
-    draw: float | None = None
-    if score.metric == "pass@1":
-        spreads = [_spread(rate) for rate in rates]
-        known = [spread for spread in spreads if spread is not None]
-        if known and len(known) == len(spreads):
-            draw = math.fsum(known) / len(known) ** 2
-    elif score.se_sampling is not None:
-        draw = score.se_sampling**2 * score.k
-    return Measured(score.value, score.se_sampling, score.k, draw)
-
-
-def published_error(draw: float, k: int) -> float:
-    """The standard error of a published figure of k samples per problem."""
-    return math.hypot(math.sqrt(draw / k), _ROUNDING)
-
-
-def interval(difference: float, error: float) -> tuple[float, float]:
-    """The 95 % interval of a difference whose standard error is `error`."""
-    half = _half_width(error)
-    return difference - half, difference + half
-
-
-def apart(first: tuple[float, float], second: tuple[float, float]) -> bool:
-    """Whether two (value, error) are really different: the interval of the difference lacks 0."""
-    low, high = interval(first[0] - second[0], math.hypot(first[1], second[1]))
-    return not low <= 0 <= high
 
 
 def judge_cell(
     ours: Measured,
     published: float,
-    stated_k: int | None,
+    ks: tuple[int, int],
     *,
     differences: Sequence[str],
     margin: float,
-    n_problems: int,
 ) -> CellVerdict:
     """Hold a run's score against a published figure.
 
     Args:
         ours: the run's score.
         published: the figure.
-        stated_k: its samples per problem; None where its source does not say.
+        ks: the least and the greatest number of samples per problem that it may have.
         differences: the stated parts in which the run's protocol differs, in words.
-        margin: what an interval may reach, at most, to call a figure reproduced.
-        n_problems: how many problems the run's score is the mean of.
+        margin: how far an interval may reach to either side, to call a figure reproduced.
     """
     difference = ours.value - published
     if differences:
         return CellVerdict("not comparable", "; ".join(differences), difference)
-    k = stated_k or ours.k
-    if ours.draw is None or ours.error is None:
-        most = ours.value * (1 - ours.value) / n_problems  # by Jensen: no rates vary more
-        return CellVerdict(
-            "underpowered",
-            "one sample per problem gives no sampling error",
-            difference,
-            published_k=k,
-            assumed_k=stated_k is None,
-            k_needed=k_needed(most, margin, stated_k),
-        )
-    theirs = published_error(ours.draw, k)
-    low, high = interval(difference, math.hypot(ours.error, theirs))
-    half = (high - low) / 2
+    found = {k: ours.less_figure(published, k) for k in set(ks)}
+    widest, narrowest = (found[k] for k in ks)
+    if widest is None or narrowest is None:
+        why = "the run's samples do not say how much it varies"
+        return CellVerdict("underpowered", why, difference, imputed_k=ks)
+    words = [word_of(interval, margin) for interval in (widest, narrowest)]
+    word = agreed(*words)
     needed = None
-    word: Word
-    if not low <= 0 <= high:
-        word, why = "differs", f"by {signed_points(difference)} points"
-    elif half <= margin:
-        word, why = "reproduced", f"the interval holds 0 and reaches ±{half * 100:.1f} points"
+    if word == "differs":
+        why = f"by {signed_points(difference)} points"
+    elif word == "reproduced":
+        why = f"the interval holds 0 and reaches {_furthest(widest)} points"
     else:
-        word, why = "underpowered", f"the interval reaches ±{half * 100:.1f} points"
-        needed = k_needed(ours.draw, margin, stated_k)
-        if needed is None:
-            why += f"; the figure's own error at k = {k} is too wide for any k of ours"
-    return CellVerdict(word, why, difference, low, high, theirs, k, stated_k is None, needed)
+        needed = k_needed(ours, published, ks, margin)
+        why = f"the interval reaches {_furthest(widest)} points"
+        if words[0] != words[1]:
+            why = f"at k = {ks[0]} {words[0]}, at k = {ks[1]} {words[1]}"
+        if needed is None and words[0] == "underpowered":
+            why += f"; the figure's own error at k = {ks[0]} is too wide for any k of ours"
+    return CellVerdict(word, why, difference, *widest, ks, needed)
 
 
-def k_needed(draw: float, margin: float, stated_k: int | None) -> int | None:
-    """The least k of a run whose interval reaches `margin` at most; None where none does.
+def agreed(first: Word, second: Word) -> Word:
+    """The verdict where the figure's k is one of a range, from those at its ends."""
+    return first if first == second else "underpowered"
+
+
+def word_of(interval: Interval, margin: float) -> Word:
+    """What the interval of a difference says."""
+    if not interval.low <= 0 <= interval.high:
+        return "differs"
+    return "reproduced" if -margin <= interval.low and interval.high <= margin else "underpowered"
+
+
+def word_of_test(test: ScoreTest, margin: float) -> Word:
+    """What the interval of a test of a difference says, without computing it."""
+    if (test.above(0) if test.seen > 0 else test.below(0)) < _TAIL:
+        return "differs"
+    inside = abs(test.seen) <= margin and max(test.above(-margin), test.below(margin)) <= _TAIL
+    return "reproduced" if inside else "underpowered"
+
+
+def word_with(ours: Measured, published: float, k: int, n: int, margin: float) -> Word:
+    """What the interval would say, had the run n samples per problem and the same shares.
+
+    For pass@1 this asks the test at 0 and at the margins, which is what its interval says of them.
 
     Args:
-        draw: see `Measured`.
-        margin: half the width that an interval may have.
-        stated_k: the published figure's k; where it is None the figure's error shrinks with ours.
+        ours: the run's score.
+        published: the figure.
+        k: its samples per problem.
+        n: the run's.
+        margin: see `judge_cell`.
+    """
+    if ours.tallies:
+        return word_of_test(figure_test(list(ours.tallies.values()), (published, k), n), margin)
+    if ours.interval is None:
+        return "underpowered"
+    own = figure_of_votes(ours.value, ours.interval, ours.value, n / ours.k, printed=False)
+    theirs = figure_of_votes(ours.value, ours.interval, published, k / ours.k)
+    return word_of(joined_interval(ours.value, own, published, theirs), margin)
+
+
+def k_needed(ours: Measured, published: float, ks: tuple[int, int], margin: float) -> int | None:
+    """The least samples per problem of a run that would settle the verdict; None where none do.
+
+    The difference is taken to stay as it is, and the shares of the problems too. More samples make an
+    interval narrower about the same difference, so what is settled stays so.
+
+    Args:
+        ours: the run's score.
+        published: the figure.
+        ks: see `judge_cell`.
+        margin: likewise.
     """
 
-    def wide(k: int) -> bool:
-        error = math.hypot(math.sqrt(draw / k), published_error(draw, stated_k or k))
-        return _half_width(error) > margin
+    def word(n: int, k: int) -> Word:
+        return word_with(ours, published, k, n, margin)
 
-    room = (margin / _half_width(1)) ** 2 - _ROUNDING**2 - (draw / stated_k if stated_k else 0)
-    if room <= 0:
+    found = _least(lambda n: word(n, ks[0]) != "underpowered")
+    if found is None or word(found, ks[0]) == word(found, ks[1]):
+        return found
+    return _least(lambda n: word(n, ks[0]) == "differs")  # and then at every greater k too
+
+
+def _least(holds: Callable[[int], bool]) -> int | None:
+    """The least number from 1 on for which a condition holds that then holds for all greater ones."""
+    if not holds(_MOST):
         return None
-    k = max(2, math.ceil(draw * (1 if stated_k else 2) / room))
-    return k + wide(k)  # where rounding of the quotient left it a hair too wide
+    low, high = 0, 1
+    while not holds(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
-def _half_width(error: float) -> float:
-    return NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * error
-
-
-def _spread(rate: Rate) -> float | None:
-    """The variance of one sample of a problem, without bias."""
-    if rate.graded < 2:
-        return None
-    return rate.share * (1 - rate.share) * rate.graded / (rate.graded - 1)
+def _furthest(interval: Interval) -> str:
+    """The end that is further from 0, in points."""
+    return signed_points(max(interval, key=abs))

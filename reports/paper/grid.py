@@ -6,25 +6,19 @@ baselines and from run folders.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import UsageError
 from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.measured import measured
 from harness.reports.baselines.protocol_differences import stated_differences
-from harness.reports.baselines.verdict import (
-    CellVerdict,
-    Measured,
-    apart,
-    judge_cell,
-    measured,
-    published_error,
-)
+from harness.reports.baselines.verdict import CellVerdict, judge_cell
 from harness.reports.results import Result
 from harness.types import Score
 
 from .layouts import Heading, Layout
+from .leads import Rival, leader
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +36,9 @@ class Entry:
     borrowed: bool = False
     result: Result | None = None
     score: Score | None = None
-    measured: Measured | None = None
     differences: tuple[str, ...] = ()
     verdict: CellVerdict | None = None
-    rival: tuple[float, float | None] | None = None
+    rival: Rival | None = None
     best: bool = False
 
 
@@ -110,8 +103,8 @@ def lay_out(
         run: next((m for m in models if found[0].is_of(m)), None) for run, found in shown.items()
     }
     for model in models:
-        row = tuple(Entry(h, *figures.get((model, h), (None, False))) for h in layout.headings)
-        lines.append(Line(model, None, row))
+        row = [_figure(model, h, *figures.get((model, h), (None, False))) for h in layout.headings]
+        lines.append(Line(model, None, tuple(row)))
         for run in (run for run, stands_for in own.items() if stands_for == model):
             lines.append(_run_line(shown[run], model, figures, layout, margin))
     for run in (run for run, stands_for in own.items() if stands_for is None):
@@ -146,6 +139,11 @@ def _published(
     return found
 
 
+def _figure(model: str, heading: Heading, cell: PublishedScore | None, borrowed: bool) -> Entry:
+    rival = None if cell is None else Rival(model, cell.value, k=cell.ks[0])
+    return Entry(heading, cell, borrowed, rival=rival)
+
+
 def _run_line(
     results: Sequence[Result],
     model: str,
@@ -162,12 +160,15 @@ def _run_line(
             entries.append(Entry(heading, None, result=result))
             continue
         stated = cell or next((c for (_, h), (c, _) in figures.items() if h == heading), None)
-        entries.append(_judged(Entry(heading, cell, borrowed, result), result, stated, margin))
+        entry = Entry(heading, cell, borrowed, result)
+        entries.append(_judged(entry, model, result, stated, margin))
     return Line(model, results[0].run, tuple(entries))
 
 
-def _judged(entry: Entry, result: Result, stated: PublishedScore | None, margin: float) -> Entry:
-    """The entry of a run with its score and verdict.
+def _judged(
+    entry: Entry, model: str, result: Result, stated: PublishedScore | None, margin: float
+) -> Entry:
+    """The entry of a run with its score, its verdict, and what competes for the heading's best value.
 
     `stated` is a figure of the heading that says, without one of the same model, whether
     the run was drawn under the table's protocol and so may be its best.
@@ -180,26 +181,14 @@ def _judged(entry: Entry, result: Result, stated: PublishedScore | None, margin:
         differences.append(
             f"problems {score.n_problems:,} scored of {len(result.protocol.problems):,}"
         )
-    ours = measured(score, result.rates.values())
+    ours = measured(score, result.rates)
     verdict = None
     if entry.cell is not None:
         verdict = judge_cell(
-            ours,
-            entry.cell.value,
-            stated_k(entry.cell),
-            differences=differences,
-            margin=margin,
-            n_problems=score.n_problems,
+            ours, entry.cell.value, entry.cell.ks, differences=differences, margin=margin
         )
-    rival = None if differences else (ours.value, ours.error)
-    return replace(
-        entry,
-        score=score,
-        measured=ours,
-        differences=tuple(differences),
-        verdict=verdict,
-        rival=rival,
-    )
+    rival = None if differences else Rival(model, ours.value, ours)
+    return replace(entry, score=score, differences=tuple(differences), verdict=verdict, rival=rival)
 
 
 def _too_few(entry: Entry, result: Result) -> CellVerdict | None:
@@ -218,11 +207,6 @@ def votes_of(metric: str) -> int | None:
     return int(metric.removeprefix("cons@")) if metric.startswith("cons@") else None
 
 
-def stated_k(cell: PublishedScore) -> int | None:
-    """The samples per problem behind a figure: stated, or part of a metric such as cons@64."""
-    return cell.k or votes_of(cell.metric)
-
-
 def _with_best(
     lines: Sequence[Line], layout: Layout
 ) -> tuple[tuple[Line, ...], dict[Heading, tuple[str, str]]]:
@@ -230,8 +214,8 @@ def _with_best(
     columns = []
     undecided: dict[Heading, tuple[str, str]] = {}
     for number, heading in enumerate(layout.headings):
-        column = list(_rivals([(line.model, line.entries[number]) for line in lines]))
-        place, *why = _leader(column)
+        column = [line.entries[number] for line in lines]
+        place, *why = leader([entry.rival for entry in column])
         if why[0]:
             undecided[heading] = why[0], why[1]
         columns.append([replace(e, best=i == place) for i, e in enumerate(column)])
@@ -239,39 +223,3 @@ def _with_best(
     return tuple(
         replace(line, entries=entries) for line, entries in zip(lines, rows, strict=True)
     ), undecided
-
-
-def _rivals(column: Sequence[tuple[str, Entry]]) -> Iterator[Entry]:
-    """The entries of one heading with what each competes with, published ones with imputed errors.
-
-    The rates are those of the model's own run, else of the run in which samples vary most.
-    """
-    known = [
-        (model, e.measured) for model, e in column if e.measured and e.measured.draw is not None
-    ]
-    widest = max((found for _, found in known), key=lambda found: found.draw or 0, default=None)
-    for model, entry in column:
-        if entry.result is not None or entry.cell is None:  # a run's, or nothing
-            yield entry
-            continue
-        source = next((found for name, found in known if name == model), widest)
-        error = None
-        if source is not None and source.draw is not None:
-            error = published_error(source.draw, stated_k(entry.cell) or source.k)
-        yield replace(entry, rival=(entry.cell.value, error))
-
-
-def _leader(column: Sequence[Entry]) -> tuple[int | None, str, str]:
-    """The place of the best value; or None, why none is really the best, and the figures."""
-    rivals = [(e.rival, i) for i, e in enumerate(column) if e.rival is not None]
-    ranked = sorted(rivals, key=lambda pair: -pair[0][0])
-    if len(ranked) < 2:
-        return None, "nothing to compare with", ""
-    (first, place), (second, _) = ranked[:2]
-    if first[1] is None or second[1] is None:
-        return None, "no run says how much samples vary there", ""
-    if not apart((first[0], first[1]), (second[0], second[1])):
-        values = [f"{100 * value:.1f}" for value in (first[0], second[0])]
-        error = 100 * math.hypot(first[1], second[1])
-        return None, "the lead may be chance", f"{' against '.join(values)}, error {error:.1f}"
-    return place, "", ""

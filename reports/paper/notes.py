@@ -53,9 +53,9 @@ def notes(table: PaperTable) -> list[str]:
     return [
         f"Published values: {layout.source} {layout.printed}, as printed.",
         *([f"‡ From {' '.join(layout.fallback)}."] if layout.fallback and borrowed else []),
-        f"Verdicts: reproduced, the 95 % interval of the difference holds 0 and reaches {margin} "
-        "points at most; differs, it excludes 0; underpowered, it holds 0 and is wider; not "
-        "comparable, a part of the protocol that the source states is another one.",
+        "Verdicts: differs, the 95 % interval of the difference excludes 0; reproduced, it lies "
+        f"between −{margin} and +{margin} points; underpowered, neither; not comparable, a part of "
+        "the protocol that the source states is another one.",
         *_imputed(table),
         *_scorings(table),
         *_uncompared(table),
@@ -66,17 +66,25 @@ def notes(table: PaperTable) -> list[str]:
 
 
 def _imputed(table: PaperTable) -> Iterator[str]:
-    """Which figures' errors were imputed, and at which k."""
+    """At which k the figures' errors were imputed."""
     by_k: dict[str, list[Heading]] = {}
     for _, entry, verdict in judged(table):
-        if verdict.published_error is not None:
-            k = "the run's k for want of a stated one" if verdict.assumed_k else "the stated k"
-            by_k.setdefault(k, []).append(entry.heading)
+        if verdict.imputed_k is None or entry.cell is None:
+            continue
+        least, most = verdict.imputed_k
+        source = "the source's range" if entry.cell.protocol.k else "the source states none"
+        k = f"k = {least}" if least == most else f"k from {least} to {most} ({source})"
+        by_k.setdefault(k, []).append(entry.heading)
     if by_k:
-        at = "; ".join(f"at {k}: {_headings(found)}" for k, found in by_k.items())
+        at = "; ".join(f"{k}: {_headings(found)}" for k, found in by_k.items())
         yield (
-            "Published figures come without errors. Theirs are imputed from the run's own "
-            f"per-problem rates, with the rounding to a tenth of a point: {at}."
+            "Published figures come without errors. Theirs are those of k samples of the same "
+            f"problems with rates like the run's, rounded to a tenth of a point. {at}."
+        )
+    if any(verdict.imputed_k and len(set(verdict.imputed_k)) > 1 for *_, verdict in judged(table)):
+        yield (
+            "Where k is a range, a verdict is what both of its ends say, and underpowered where "
+            "they disagree; the interval is that of the least k, the widest."
         )
 
 
@@ -136,7 +144,8 @@ def _best(table: PaperTable) -> Iterator[str]:
     """What bold means, and why there is none in some columns."""
     yield (
         "Bold: the best value, where the 95 % interval of its lead over the next one excludes 0; "
-        "published errors are imputed in the same way, and runs of another protocol do not compete."
+        "a published figure counts with the least k that it may have, and runs of another protocol "
+        "do not compete."
     )
     reasons: dict[str, list[str]] = {}
     for heading, (why, figures) in table.undecided.items():

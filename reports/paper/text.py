@@ -11,7 +11,7 @@ from harness.reports.baselines.loader import conflicts
 from harness.reports.baselines.protocol_differences import unstated
 from harness.reports.baselines.verdict import CellVerdict
 from harness.reports.choice_orders import orders_json
-from harness.reports.format import error_text, n_text, score_text, signed_points, value_text
+from harness.reports.format import n_text, score_text, signed_points, value_text
 from harness.reports.tables.model import Column, Row, Table
 
 from .grid import Entry, Line, PaperTable
@@ -152,9 +152,7 @@ def _record(line: Line, entry: Entry) -> dict[str, Any]:
         "difference": verdict.difference if verdict else None,
         "low": verdict.low if verdict else None,
         "high": verdict.high if verdict else None,
-        "published_se": verdict.published_error if verdict else None,
-        "imputed_k": verdict.published_k if verdict else None,
-        "k_assumed": verdict.assumed_k if verdict else None,
+        "imputed_k": verdict.imputed_k if verdict else None,
         "k_needed": verdict.k_needed if verdict else None,
         "unstated": _silent(entry),
         "choice_order": orders_json(entry.result) if entry.result else None,
@@ -217,5 +215,4 @@ def _interval_text(verdict: CellVerdict) -> str:
 def _published_text(entry: Entry) -> str:
     if entry.cell is None or entry.verdict is None:
         return ""
-    value = value_text(entry.cell.metric, entry.cell.value)
-    return f"{value} {error_text(entry.cell.metric, entry.verdict.published_error)}".rstrip()
+    return value_text(entry.cell.metric, entry.cell.value)

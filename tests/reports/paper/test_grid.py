@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -17,6 +18,7 @@ from harness.reports.baselines.claims import stand_for
 from harness.reports.baselines.loader import load
 from harness.reports.paper.grid import Entry, PaperTable, lay_out
 from harness.reports.paper.layouts import LAYOUTS
+from harness.reports.paper.leads import Rival
 from harness.reports.paper.notes import alerts, notes
 from harness.reports.paper.text import grid, records, verdict_table
 from harness.reports.results import read_results
@@ -33,6 +35,11 @@ DISTILLED = [f"DeepSeek-R1-Distill-{name}" for name in
 def aime(right: int, k: int = 64, problems: int = 30) -> list[list[Verdict]]:
     """Problems of k samples each, `right` of them correct."""
     return [[C] * right + [W] * (k - right)] * problems
+
+
+def steady(k: int = 64) -> list[list[Verdict]]:
+    """30 problems, half of all samples right, of which only two vary."""
+    return [[C] * k] * 14 + [[C, W] * (k // 2)] * 2 + [[W] * k] * 14
 
 
 def table_of(
@@ -131,11 +138,11 @@ def test_the_conflicts_between_sources_show_in_the_table(write_run: WriteRun) ->
 @pytest.mark.parametrize(
     ("right", "k", "margin", "word"),
     [
-        (32, 64, 0.04, "reproduced"),
-        (32, 64, 0.03, "underpowered"),  # p = 1/2 everywhere, the widest there is: ±3.2
-        (28, 64, 0.03, "differs"),
-        (4, 8, 0.04, "underpowered"),
-        (4, 8, 0.10, "reproduced"),
+        (32, 64, 0.11, "reproduced"),
+        (32, 64, 0.04, "underpowered"),  # p = 1/2 everywhere, the widest there is, and k 4 to 64
+        (20, 64, 0.03, "differs"),
+        (4, 8, 0.10, "underpowered"),
+        (4, 8, 0.13, "reproduced"),
     ],
 )
 def test_each_verdict_is_reached(
@@ -144,17 +151,45 @@ def test_each_verdict_is_reached(
     run = write_run(aime(right, k), task="aime24", model=f"x/{LLAMA.upper()}", votes=k)
     verdict = verdict_of(table_of(run, margin=margin))
     assert verdict.word == word
+    assert verdict.imputed_k == (4, 64)
     assert verdict.difference == pytest.approx(right / k - 0.504)
     assert verdict.low < verdict.difference < verdict.high
 
 
 def test_the_k_that_is_asked_for_settles_it(write_run: WriteRun) -> None:
     short = write_run(aime(2, 4), task="aime24", model=LLAMA)
-    needed = verdict_of(table_of(short)).k_needed
+    needed = verdict_of(table_of(short, margin=0.12)).k_needed
     assert needed > 4
     needed += needed % 2  # an even k, for as many right as wrong
     longer = write_run(aime(needed // 2, needed), name="longer", task="aime24", model=LLAMA)
-    assert verdict_of(table_of(longer), run="longer").word == "reproduced"
+    assert verdict_of(table_of(longer, margin=0.12), run="longer").word == "reproduced"
+
+
+def test_an_unstated_k_is_not_imputed_and_both_ends_are_said(write_run: WriteRun) -> None:
+    run = write_run(aime(28), task="aime24", model=LLAMA)
+    verdict = verdict_of(table_of(run))
+    assert (verdict.word, verdict.imputed_k) == ("underpowered", (4, 64))
+    assert verdict.why.startswith("at k = 4 underpowered, at k = 64 differs")
+
+
+def test_a_model_that_a_source_did_not_run_itself_has_not_its_range_of_k(
+    write_run: WriteRun,
+) -> None:
+    settings = {"task": "aime24", "model": "o1-1217"}
+    verdict = verdict_of(table_of(write_run(aime(51), **settings), name="r1-table4"))
+    assert verdict.imputed_k == (1, 64)
+    verdict = verdict_of(table_of(write_run(aime(51, 64), name="own", task="aime24",
+                                            model="DeepSeek-R1"), name="r1-table4"), run="own")  # fmt: skip
+    assert verdict.imputed_k == (4, 64)
+
+
+def test_one_sample_a_problem_can_differ(write_run: WriteRun) -> None:
+    run = write_run([[C]] * 2 + [[W]] * 28, task="aime24", model=LLAMA)
+    assert verdict_of(table_of(run)).word == "differs"
+    close = write_run([[C]] * 15 + [[W]] * 15, name="close", task="aime24", model=LLAMA)
+    verdict = verdict_of(table_of(close), run="close")
+    assert verdict.word == "underpowered"
+    assert verdict.low < verdict.difference < verdict.high
 
 
 @pytest.mark.parametrize(
@@ -178,7 +213,7 @@ def test_a_stated_part_that_differs_is_not_comparable(
 
 
 def test_k_counts_for_votes_only(write_run: WriteRun) -> None:
-    run = write_run(aime(8, 16), task="aime24", model=LLAMA, votes=16)
+    run = write_run(steady(k=16), task="aime24", model=LLAMA, votes=16)
     table = table_of(run, margin=0.1)
     assert verdict_of(table).word == "reproduced"
     verdict = verdict_of(table, "AIME 2024 cons@64")
@@ -222,7 +257,7 @@ def test_problems_of_other_months_are_not_comparable(
 
 def test_parts_that_nobody_states_are_listed_and_not_counted(write_run: WriteRun) -> None:
     published = {"temperature": None, "top_p": None, "max_tokens": None}
-    run = write_run(aime(32), task="aime24", model=LLAMA, sampling=published, votes=64)
+    run = write_run(steady(), task="aime24", model=LLAMA, sampling=published, votes=64)
     table = table_of(run)
     assert verdict_of(table).word == "reproduced"
     listed = [note for note in notes(table) if note.startswith("Not stated by")]
@@ -234,11 +269,12 @@ def test_parts_that_nobody_states_are_listed_and_not_counted(write_run: WriteRun
     ]
 
 
-def test_whose_k_an_imputed_error_has_is_said(write_run: WriteRun) -> None:
+def test_which_k_an_imputed_error_has_is_said(write_run: WriteRun) -> None:
     run = write_run(aime(32), task="aime24", model=LLAMA, votes=64)
     (note,) = [note for note in notes(table_of(run)) if note.startswith("Published figures come")]
-    assert "at the run's k for want of a stated one: AIME 2024 pass@1; " in note
-    assert note.endswith("at the stated k: AIME 2024 cons@64.")
+    assert "k from 4 to 64 (the source's range): AIME 2024 pass@1; " in note
+    assert note.endswith("k = 64: AIME 2024 cons@64.")
+    assert any(note.startswith("Where k is a range") for note in notes(table_of(run)))
 
 
 def test_without_a_run_of_the_model_the_figure_stands_alone(write_run: WriteRun) -> None:
@@ -253,7 +289,7 @@ def test_without_a_run_of_the_model_the_figure_stands_alone(write_run: WriteRun)
 
 
 def test_a_run_says_which_model_it_stands_for(write_run: WriteRun) -> None:
-    run = write_run(aime(32), task="aime24", model="checkpoint-400")
+    run = write_run(steady(), task="aime24", model="checkpoint-400")
     table = table_of(run, claims=[f"late={LLAMA.lower()}"])
     assert (verdict_of(table).word, entry_of(table, "late", "AIME 2024 pass@1").cell) == (
         "reproduced",
@@ -349,25 +385,72 @@ def test_a_published_figure_is_bold_by_errors_imputed_from_a_run(write_run: Writ
     run = write_run(problems, task="math500", model="o1-1217")
     table = table_of(run, name="r1-table4")
     entry = entry_of(table, None, "MATH-500 pass@1", "DeepSeek-R1")
-    assert entry.rival is not None
-    assert entry.rival[1] == pytest.approx((4 / 3 / 4 / 500 / 4) ** 0.5, rel=1e-3)
+    assert entry.rival == Rival("DeepSeek-R1", 0.973, k=4)
     assert not entry.best  # 97.3 against 96.4
-    certain = write_run(aime(4, 4, 500), name="certain", task="math500", model="o1-1217")
-    table = table_of(certain, name="r1-table4", claims=["o1-mini"])
-    assert entry_of(table, "certain", "MATH-500 pass@1").best
+    ((why, figures),) = [v for head, v in table.undecided.items() if head.task == "math500"]
+    assert why == "the lead may be chance"
+    assert re.fullmatch(r"97\.3 against 96\.4, a lead of \[−\d\.\d, \+\d\.\d\]", figures)
+
+
+def test_a_run_that_is_all_right_leads_a_figure_by_the_error_that_the_figure_implies(
+    write_run: WriteRun,
+) -> None:
+    all_right = write_run(aime(4, 4, 500), name="right", task="math500", model="o1-1217")
+    table = table_of(all_right, name="r1-table4", claims=["o1-mini"])
+    assert entry_of(table, "right", "MATH-500 pass@1").best  # 100.0 of 2,000 against 97.3
+    few = write_run(aime(1, 1, 30), name="few", task="aime24", model="o1-1217")
+    table = table_of(few, name="r1-table2", claims=["o1-0912"])  # 30 of 30 against 74.4
+    assert entry_of(table, "few", "AIME 2024 pass@1").best
+
+
+@pytest.mark.parametrize("right", [0, 4])
+def test_a_run_whose_samples_never_differ_lends_figures_no_error(
+    write_run: WriteRun, right: int
+) -> None:
+    gpqa = {"task": "gpqa_diamond", "prompt": SIMPLE_EVALS}
+    same = write_run(
+        [*[[C] * 4] * right, *[[W] * 4] * (198 - right)], name="same", model="x", **gpqa
+    )
+    reason = undecided_of(table_of(same, name="r1-table4"), "gpqa_diamond")
+    assert reason == "no run says how much samples vary there"
+    varied = write_run(aime(2, 4, 198), name="varied", model="other", **gpqa)
+    assert undecided_of(table_of(same, varied, name="r1-table4"), "gpqa_diamond") != reason
+
+
+def test_a_run_of_another_protocol_lends_figures_no_error(write_run: WriteRun) -> None:
+    run = write_run(aime(2, 4, 500), task="math500", model="x", sampling={"max_tokens": 4096})
+    reason = undecided_of(table_of(run, name="r1-table4"), "math500")
+    assert reason == "no run says how much samples vary there"
+
+
+def test_two_runs_lead_by_the_problems_of_both(write_run: WriteRun) -> None:
+    first = write_run(aime(60), name="first", task="aime24", model="x")
+    for right, bold in ((50, True), (59, False)):
+        second = write_run(aime(right), name=f"s{right}", task="aime24", model="y")
+        table = table_of(first, second)
+        assert entry_of(table, "first", "AIME 2024 pass@1").best == bold
+
+
+def undecided_of(table: PaperTable, task: str) -> str | None:
+    """Why nothing is bold for a task."""
+    return next((why for head, (why, _) in table.undecided.items() if head.task == task), None)
 
 
 def test_records_hold_every_cell_once(write_run: WriteRun) -> None:
-    run = write_run(aime(28), task="aime24", model=LLAMA, votes=64)
+    run = write_run(aime(20), task="aime24", model=LLAMA, votes=64)
     rows = records(table_of(run))
     assert len(rows) == 60  # ten models, six figures
     assert len({(row["model"], row["task"], row["metric"]) for row in rows}) == 60
     (row,) = [row for row in rows if row["run"] and row["metric"] == "pass@1"]
     assert (row["model"], row["task"], row["source"]) == (LLAMA, "aime24", "r1-paper table 5")
-    assert (row["published"], row["ours"], row["k"], row["n"]) == (0.504, 28 / 64, 64, 1920)
-    assert (row["verdict"], row["why"], row["k_assumed"]) == ("differs", "by −6.7 points", True)
+    assert (row["published"], row["ours"], row["k"], row["n"]) == (0.504, 20 / 64, 64, 1920)
+    assert (row["verdict"], row["why"]) == ("differs", "by −19.1 points")
+    assert (row["published_k"], row["imputed_k"]) == (None, (4, 64))
+    assert not {"k_assumed", "published_se"} & row.keys()
+    (vote,) = [row for row in rows if row["run"] and row["metric"] == "cons@64"]
+    assert (vote["published_k"], vote["imputed_k"]) == (64, (64, 64))
     assert row["low"] < row["difference"] < row["high"] < 0
-    assert row["difference"] == pytest.approx(28 / 64 - 0.504)
+    assert row["difference"] == pytest.approx(20 / 64 - 0.504)
     other = replace(table_of(run), lines=())
     assert records(other) == []
 
