@@ -19,7 +19,7 @@ computed at the level that the correction leaves a task in the worst case.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.points import points_of
@@ -47,6 +47,7 @@ class Case:
 
     `stopping` is the sequential test that ended the sampling of the new run, and `allocation` the
     samples per problem that it would have drawn otherwise; None where their number was fixed.
+    `clusters` says which contest or passage a problem belongs to, for the problems error.
     `p_less_luck` is the p-value of a drop against the base less its luck, where it was chosen among
     several runs; the test's own counts only where it is the larger one.
     """
@@ -56,6 +57,7 @@ class Case:
     new: Mapping[str, Tally]
     stopping: Stopping | None = None
     allocation: Mapping[str, int] | None = None
+    clusters: Mapping[str, Hashable] | None = None
     p_less_luck: float = 0.0
 
 
@@ -106,7 +108,7 @@ def rule(cases: Sequence[Case], *, margin: float = 0.05, alpha: float = ALPHA) -
     Raises:
         ValueError: a task without any problem that is graded on both sides.
     """
-    differences = [compare(case.base, case.new) for case in cases]
+    differences = [compare(case.base, case.new, case.clusters) for case in cases]
     analyses = [_deciding_analysis(case, margin) for case in cases]
     drops = _adjusted(cases, differences, analyses, alpha)
     rises = holm([difference.p_rise for difference in differences])

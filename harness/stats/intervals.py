@@ -278,13 +278,20 @@ def problems_interval(values: Sequence[float], *, confidence: float = 0.95) -> I
     return Interval(min(found.low, value), max(found.high, value))
 
 
-def problems_difference(changes: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
+def problems_difference(
+    changes: Sequence[float], *, confidence: float = 0.95, factor: float = 1.0
+) -> Interval | None:
     """Student's interval, with half a problem more at the largest difference seen.
 
     That is taken to be 20 points at least, and 100 where none is seen: the few problems that moved
     may be missing from the sample. Without it 30 problems of which few differ are covered 69 to
     93 % of the time; with it 93 to 98 %, and up to 100 % where hardly any problem can move or one
     sample per problem leaves only whole differences.
+
+    Args:
+        changes: per problem, new minus base.
+        confidence: that the interval is to hold with.
+        factor: how many times wider clusters make it, see `harness.stats.clusters`.
     """
     m = len(changes)
     if m < 2:
@@ -293,7 +300,7 @@ def problems_difference(changes: Sequence[float], *, confidence: float = 0.95) -
     seen = max(map(abs, changes))
     largest = max(seen, _LEAST_CHANGE) if seen else 1.0
     squares = math.fsum((change - centre) ** 2 for change in changes) + largest**2 / 2
-    half = student(confidence, m - 1) * math.sqrt(squares / (m - 1) / m)
+    half = factor * student(confidence, m - 1) * math.sqrt(squares / (m - 1) / m)
     return Interval(max(-1.0, centre - half), min(1.0, centre + half))
 
 

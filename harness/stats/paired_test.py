@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.stats.clusters import clustered_error, clustering_factor
 from harness.stats.intervals import (
     Interval,
     difference_bound,
     difference_interval,
     mean,
     problems_difference,
-    problems_error,
     rate,
     rate_variances,
     sampling_error,
@@ -67,32 +67,40 @@ class Difference:
     lower: float
 
 
-def compare(base: Mapping[str, Tally], new: Mapping[str, Tally]) -> Difference:
+def compare(
+    base: Mapping[str, Tally],
+    new: Mapping[str, Tally],
+    clusters: Mapping[str, Hashable] | None = None,
+) -> Difference:
     """Compare two runs over the problems that have a graded sample in both.
 
     Args:
         base: tallies by problem id.
         new: tallies by problem id.
+        clusters: by problem id, the contest or passage that it belongs to, see
+            `harness.stats.clusters`; each problem is its own by default.
 
     Raises:
         ValueError: no problem has.
     """
-    pairs = [(base[id], new[id]) for id in base if id in new and base[id].n and new[id].n]
+    shared = [id for id in base if id in new and base[id].n and new[id].n]
+    pairs = [(base[id], new[id]) for id in shared]
     if not pairs:
         raise ValueError("no problem has a graded sample on both sides")
     old, now = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     changes = [rate(after) - rate(before) for before, after in pairs]
     error = sampling_error([*rate_variances(old), *rate_variances(now)])
     drop, rise = stratified(old, now)
+    groups = [(clusters or {}).get(id, id) for id in shared]
     return Difference(
         value=mean(changes),
         base=mean([rate(t) for t in old]),
         new=mean([rate(t) for t in now]),
         n_problems=len(pairs),
         se_sampling=None if error is None else 2 * error,  # the mean is over m, not over 2m
-        se_problems=problems_error(changes),
+        se_problems=clustered_error(changes, groups),
         interval_sampling=difference_interval(old, now),
-        interval_problems=problems_difference(changes),
+        interval_problems=problems_difference(changes, factor=clustering_factor(changes, groups)),
         p_drop=drop,
         p_rise=rise,
         p_sign_flip=min(1.0, 2 * min(sign_flip(changes))),

@@ -9,6 +9,7 @@ from harness.errors import Incomplete, ProtocolMismatch, UsageError
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.protocol import COMPARED, differences
+from harness.stats.clusters import clusters_of
 from harness.stats.comparison import Change, Comparison, ProblemChange, TaskComparison
 from harness.stats.gate import Case, Ruling, rule
 from harness.stats.metrics import tallies
@@ -199,6 +200,7 @@ def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder, less_luc
         new=tallies(now),
         stopping=stopping,
         allocation=new.protocol().allocation,
+        clusters=clusters_of(new.problems().values()),
         p_less_luck=less_luck,
     )
     if not case.base.keys() & case.new.keys():

@@ -136,6 +136,23 @@ def test_both_errors_are_those_of_the_difference() -> None:
     assert found.se_sampling == pytest.approx(math.sqrt(variance))
 
 
+def test_problems_of_one_contest_widen_the_problems_error_alone() -> None:
+    rng = np.random.default_rng(14)
+    by_contest = np.repeat(rng.integers(-3, 4, size=10), 6)
+    before = rng.integers(4, 9, size=60)
+    base, new = run_of(before.tolist(), 16), run_of((before + by_contest).tolist(), 16)
+    alone = compare(base, new)
+    together = compare(base, new, {str(i): i // 6 for i in range(60)})
+    assert together.se_problems is not None
+    assert alone.se_problems is not None
+    assert together.se_problems > 1.8 * alone.se_problems
+    assert together.interval_problems is not None
+    assert alone.interval_problems is not None
+    assert together.interval_problems.half_width > 1.8 * alone.interval_problems.half_width
+    assert together.interval_sampling == alone.interval_sampling
+    assert together.p_drop == alone.p_drop
+
+
 def test_only_problems_graded_on_both_sides_are_compared() -> None:
     base = {"a": Tally(4, 2), "b": Tally(4, 4), "c": Tally(0, 0)}
     found = compare(base, {"a": Tally(4, 2), "c": Tally(4, 4), "d": Tally(4, 0)})
