@@ -188,7 +188,8 @@ def figure_test(
     ours = isinstance(other, int)
     value, n = (mean([rate(t) for t in tallies]), other) if isinstance(other, int) else other
     new, base = (Draws.of(rates, np.full(len(kinds), float(k)), counts) for k in (n, figure[1]))
-    return TwoRuns(base, new, figure[0], value, _ROUNDING if ours else 2 * _ROUNDING)
+    slack = _ROUNDING if ours else 2 * _ROUNDING
+    return TwoRuns(base, new, figure[0], value, slack=slack)
 
 
 def figure_of_votes(

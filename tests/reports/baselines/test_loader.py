@@ -242,6 +242,28 @@ def test_a_file_of_the_user_is_added(tmp_path: Path) -> None:
     assert load([own]).sources["ours"].title == "An internal report"
 
 
+def test_how_many_samples_a_figure_may_have(tmp_path: Path) -> None:
+    own = OWN["columns"]["aime"]
+
+    def ks(column: dict[str, Any], **protocol: Any) -> tuple[int, int]:
+        path = write(tmp_path / "own.yaml", columns={"aime": {**own, **column}},
+                     protocols={"p": protocol})  # fmt: skip
+        (cell,) = select(load([path]).scores, source="ours")
+        return cell.ks
+
+    assert ks({}) == (1, 64)
+    assert ks({}, k=[4, 64]) == (4, 64)
+    assert ks({"k": 16}, k=[4, 64]) == (16, 16)
+    assert ks({"metric": "cons@32"}, k=[4, 64]) == (32, 32)
+    assert ks({"metric": "cons@32", "k": 64}) == (64, 64)
+    assert ks({"metric": "pass@8"}, k=[4, 64]) == (8, 64)
+    assert ks({"metric": "pass@100"}) == (100, 100)
+    found = {(c.model, c.task, c.metric): c.ks for c in of_source("r1-paper")}
+    assert found["DeepSeek-R1", "math500", "pass@1"] == (4, 64)
+    assert found["DeepSeek-R1-Zero", "aime24", "cons@64"] == (64, 64)
+    assert found["o1-1217", "math500", "pass@1"] == (1, 64)  # not the paper's own measurement
+
+
 def rows(*found: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"printed": "page 3", "columns": ["aime"], "rows": list(found)}]
 
@@ -255,6 +277,9 @@ def rows(*found: dict[str, Any]) -> list[dict[str, Any]]:
         ({"tables": rows({"values": [0.5]})}, r"tables.0.rows.0.model: Field required"),
         ({"tables": rows(*[{"model": "m", "values": [0.5]}] * 2)}, "pass@1 of m on aime24 twice"),
         ({"protocols": {}}, r"columns.aime: no protocol is called 'p'"),
+        ({"protocols": {"p": {"k": [64, 4]}}}, "protocols.p.k: a range has its least number first"),
+        ({"protocols": {"p": {"k": [0, 4]}}}, r"protocols.p.k.0: .*not 0"),
+        ({"protocols": {"p": {"k": 4}}}, r"protocols.p.k: .*not 4"),
         ({"columns": {}}, r"page 3: no column is called 'aime'"),
         ({"scale": "percents"}, r"scale: .*'percents'"),
         ({"colour": "red"}, r"colour: Extra inputs are not permitted"),
