@@ -244,10 +244,14 @@ def _with_best(
 def _rivals(column: Sequence[tuple[str, Entry]]) -> Iterator[Entry]:
     """The entries of one heading with what each competes with, published ones with imputed errors.
 
-    The rates are those of the model's own run, else of the run in which samples vary most.
+    The rates are those of the model's own run, else of the run in which samples vary most. Runs
+    that compete lend them and no others: another protocol has other rates, and samples none of
+    which differ do not say that those of another model would not.
     """
     known = [
-        (model, e.measured) for model, e in column if e.measured and e.measured.draw is not None
+        (model, e.measured)
+        for model, e in column
+        if e.rival is not None and e.measured is not None and e.measured.draw
     ]
     widest = max((found for _, found in known), key=lambda found: found.draw or 0, default=None)
     for model, entry in column:

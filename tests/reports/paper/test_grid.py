@@ -352,9 +352,30 @@ def test_a_published_figure_is_bold_by_errors_imputed_from_a_run(write_run: Writ
     assert entry.rival is not None
     assert entry.rival[1] == pytest.approx((4 / 3 / 4 / 500 / 4) ** 0.5, rel=1e-3)
     assert not entry.best  # 97.3 against 96.4
-    certain = write_run(aime(4, 4, 500), name="certain", task="math500", model="o1-1217")
+
+
+@pytest.mark.parametrize("right", [0, 4])
+def test_a_run_whose_samples_never_differ_lends_published_figures_no_error(
+    write_run: WriteRun, right: int
+) -> None:
+    certain = write_run(aime(right, 4, 500), name="certain", task="math500", model="o1-1217")
     table = table_of(certain, name="r1-table4", claims=["o1-mini"])
-    assert entry_of(table, "certain", "MATH-500 pass@1").best
+    figure = entry_of(table, None, "MATH-500 pass@1", "DeepSeek-R1")
+    assert figure.rival == (0.973, None)
+    assert not any(entry.best for line in table.lines for entry in line.entries)
+    (reason,) = [why for head, (why, _) in table.undecided.items() if head.task == "math500"]
+    assert reason == "no run says how much samples vary there"
+    varied = write_run(aime(2, 4, 500), name="varied", task="math500", model="other")
+    figure = entry_of(table_of(certain, varied, name="r1-table4", claims=["certain=o1-mini"]),
+                      None, "MATH-500 pass@1", "o1-mini")  # fmt: skip
+    assert figure.rival is not None
+    assert figure.rival[1] == pytest.approx((4 / 3 / 4 / 500 / 4) ** 0.5, rel=1e-3)
+
+
+def test_a_run_of_another_protocol_lends_published_figures_no_error(write_run: WriteRun) -> None:
+    run = write_run(aime(2, 4, 500), task="math500", model="ours", sampling={"max_tokens": 4096})
+    figure = entry_of(table_of(run, name="r1-table4"), None, "MATH-500 pass@1", "DeepSeek-R1")
+    assert figure.rival == (0.973, None)
 
 
 def test_records_hold_every_cell_once(write_run: WriteRun) -> None:
