@@ -8,7 +8,8 @@ Two questions, one test (the gate's):
   hold some six that differ at 5 % to either side, so the pairs of a task's history are
   corrected together. Benjamini and Hochberg's procedure and not Holm's: a mark calls a reader's
   attention and stops no job, and of a history with many real changes Holm's would hide most. Where
-  nothing changed both mark anything in 5 % of histories at most; benchmarks/simulations/site.py
+  nothing changed both mark anything in 5 % of histories at most, unless the accepted run was chosen
+  for its score: its luck is then in every pair with it. benchmarks/simulations/site.py
   measures it.
 """
 

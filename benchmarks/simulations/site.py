@@ -1,7 +1,7 @@
 """What a site marks as a change in sixty nights: where nothing changed, and where six nights are bad.
 
     python -m benchmarks.simulations.site             quick, under 90 seconds
-    python -m benchmarks.simulations.site --runs 120  what docs/gate.md says
+    python -m benchmarks.simulations.site --runs 120  shares good to 2 points, 15 minutes
 
 A history is drawn from fixed true rates, one run a night, and goes through the site's own code. The
 newest night is judged as by a gate and is counted apart.
