@@ -20,6 +20,11 @@ def error_text(metric: str, error: float | None) -> str:
     return "" if error is None else f"±{value_text(metric, error)}"
 
 
+def ends_text(metric: str, ends: tuple[float, float]) -> str:
+    """Both ends of an interval in the unit of `value_text`: 76.1 to 82.9."""
+    return " to ".join(value_text(metric, end) for end in ends)
+
+
 def metric_label(score: Score, *, several: bool = False) -> str:
     """The metric with its samples per problem: pass@1 (n=64), or n≤64 where some are missing.
 

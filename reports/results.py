@@ -21,9 +21,6 @@ from harness.types import Grade, Problem, Score, Verdict
 
 from .observations import Key, Observations, observe
 
-Z95 = 1.96
-"""Standard errors to either side of a 95 % interval."""
-
 _SCORE_FIELDS = tuple(field.name for field in fields(Score))
 
 

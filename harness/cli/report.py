@@ -198,7 +198,8 @@ def drawn(
         DataError: a damaged training log.
     """
     from harness.reports.figures.scores import figures
-    from harness.reports.figures.training import parse_steps, read_log, training_figures
+    from harness.reports.figures.training import training_figures
+    from harness.reports.figures.training_log import parse_steps, read_log
 
     log = read_log(training) if training else []
     over_steps = training_figures(results, published, log, parse_steps(steps))

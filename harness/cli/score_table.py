@@ -50,7 +50,7 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[TaskScores]) -> N
 
 
 def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
-    """One line per task and metric: value, its sampling and problems error, what went wrong.
+    """One line per task and metric: value, its 95 % intervals by sampling and by problems, what went wrong.
 
     The column of undecided samples is there where some are.
     """
@@ -59,7 +59,14 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
         table.add_column(name, no_wrap=True)
     scores = [score for result in results for score in result.scores]
     undecided = any(score.verdicts.get(Verdict.UNDECIDED) for score in scores)
-    names = ("%", "sampling", "problems", "cut", *(["undecided"] if undecided else []), "errors")
+    names = (
+        "%",
+        "95 % sampling",
+        "95 % problems",
+        "cut",
+        *(["undecided"] if undecided else []),
+        "errors",
+    )
     for name in names:
         table.add_column(name, justify="right")
     for task, result in zip(tasks, results, strict=True):
@@ -69,8 +76,8 @@ def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:
                 task,
                 f"{score.metric} ({_n(score)}){scoring}",
                 f"{100 * score.value:.1f}",
-                _error(score.se_sampling),
-                _error(score.se_problems),
+                _ends(result.sampling_interval(score)),
+                _ends(score.interval_problems),
                 f"{result.truncated_share:.0%}",
                 *([str(score.verdicts.get(Verdict.UNDECIDED, 0))] if undecided else []),
                 str(result.errors),
@@ -104,13 +111,12 @@ def coverage_texts(task: str, result: TaskScores) -> list[str]:
 
 def range_text(task: str, found: OpenRange) -> str:
     """Between what pass@1 lies where some problems lack the tests that decide."""
-    low = f"{100 * found.low:.1f} ({_error(found.low_se_problems)} problems)"
-    high = f"{100 * found.high:.1f} ({_error(found.high_se_problems)} problems)"
     return (
         f"{task}: problems that lack the deciding tests: {found.n_open:,}; pass@1 lies between "
-        f"{low} with those all wrong and {high} as the tests at hand say"
+        f"{100 * found.low:.1f} with those all wrong and {100 * found.high:.1f} as the tests at hand "
+        f"say; {_ends(found.interval)} over other problems like these (95 %)"
     )
 
 
-def _error(value: float | None) -> str:
-    return "-" if value is None else f"±{100 * value:.1f}"
+def _ends(interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else " to ".join(f"{100 * end:.1f}" for end in interval)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
-from harness.stats.clusters import clustered_error, clusters_of
-from harness.stats.intervals import mean, sampling_error
+from harness.stats.clusters import clustered_error, clustered_interval, clusters_of
+from harness.stats.intervals import Interval, mean, sampling_error, score_interval
 from harness.stats.metrics import pass_at
 from harness.stats.scores import BreakdownRow, OpenRange
 from harness.types import Problem, Tally
@@ -61,12 +61,14 @@ def open_range(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> O
     low = _values(worst.values())
     clusters = clusters_of(problems.values())
     groups = [clusters[id] for id in tallies]
+    ends = clustered_interval(low, groups), clustered_interval(high, groups)
     return OpenRange(
         n_open=len(undecided),
         low=mean(low),
         low_se_problems=clustered_error(low, groups),
         high=mean(high),
         high_se_problems=clustered_error(high, groups),
+        interval=Interval(ends[0].low, ends[1].high) if ends[0] and ends[1] else None,
     )
 
 
@@ -78,14 +80,16 @@ def _in_order(problems: Mapping[str, Problem], found: Mapping[str, Tally]) -> di
 def _row(
     by: str, group: str, tallies: Mapping[str, Tally], clusters: Mapping[str, Hashable]
 ) -> BreakdownRow:
-    values = _values(tallies.values())
+    values, groups = _values(tallies.values()), [clusters[id] for id in tallies]
     return BreakdownRow(
         by=by,
         group=group,
         n_problems=len(values),
         value=mean(values),
         se_sampling=sampling_error([_PASS.variance(found) for found in tallies.values()]),
-        se_problems=clustered_error(values, [clusters[id] for id in tallies]),
+        se_problems=clustered_error(values, groups),
+        interval_sampling=score_interval(list(tallies.values())),
+        interval_problems=clustered_interval(values, groups),
     )
 
 

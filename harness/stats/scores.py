@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.stats.intervals import Interval
 from harness.stats.stopping import Stopping
 from harness.types import Score
 
@@ -67,7 +68,10 @@ class Clustering:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakdownRow:
-    """pass@1 of one group of problems, such as those of the subject ("by") "Algebra" ("group")."""
+    """pass@1 of one group of problems, such as those of the subject ("by") "Algebra" ("group").
+
+    The intervals are the 95 % ones of its two errors; None also in files from before they were kept.
+    """
 
     by: str
     group: str
@@ -75,6 +79,8 @@ class BreakdownRow:
     value: float
     se_sampling: float | None
     se_problems: float | None
+    interval_sampling: Interval | None = None
+    interval_problems: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +88,9 @@ class OpenRange:
     """Between what pass@1 lies where `n_open` problems lack the tests that decide.
 
     `low` counts each sample of such a problem as wrong, `high` believes the tests at hand, which
-    refuse wrong programs and may accept too many. The errors are those over problems.
+    refuse wrong programs and may accept too many. The errors are those over problems. `interval`
+    reaches from the lower end of the 95 % interval of `low` over problems to the upper end of that
+    of `high`; None for one problem, and in files from before it was kept.
     """
 
     n_open: int
@@ -90,6 +98,7 @@ class OpenRange:
     low_se_problems: float | None
     high: float
     high_se_problems: float | None
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +203,25 @@ class TaskScores:
     def verdicts(self) -> Mapping[str, int]:
         """The number of samples by verdict; empty where nothing could be scored."""
         return self.scores[0].verdicts if self.scores else {}
+
+    def sampling_interval(self, score: Score) -> Interval | None:
+        """Where the score lies on these problems, at 95 %; None where that cannot be estimated.
+
+        Of a pass@1 whose sampling stopped early it is the interval that holds at any round: the
+        score's own would take the number of samples for fixed.
+
+        Args:
+            score: one of `scores`.
+        """
+        stopped = self.stopped
+        if (
+            stopped is not None
+            and stopped.decision is not None
+            and stopped.interval is not None
+            and (score.metric, score.scoring) == ("pass@1", self.scoring)
+        ):
+            return stopped.interval
+        return None if score.interval_sampling is None else Interval(*score.interval_sampling)
 
     @property
     def partial(self) -> tuple[Score, ...]:

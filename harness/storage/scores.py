@@ -8,8 +8,9 @@
  "truncated_share": 0.02, "looped": 0, "duplicates": 0,
  "tokens": {"prompt"|"reasoning"|"response"|"total": {"mean", "median", "max"} or null},
  "stopped": what stopping.json holds, null where the number of samples was fixed,
- "breakdown": [{"by", "group", "n_problems", "value", "se_sampling", "se_problems"}],
- "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems"} or null,
+ "breakdown": [{"by", "group", "n_problems", "value", "se_sampling", "se_problems",
+                "interval_sampling", "interval_problems"}],
+ "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems", "interval"} or null,
  "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null,
  "unscored": 0, "clusters": {"by": "contest", "n": 47, "used": true} or null}
 
@@ -87,7 +88,7 @@ def read_stopping(folder: Path) -> Stopping | None:
     path = folder / STOPPING
     if not path.exists():
         return None
-    return decode(path, _stopping, read_json(path))
+    return decode(path, stopping_from, read_json(path))
 
 
 def _scores(data: Json) -> TaskScores:
@@ -102,9 +103,9 @@ def _scores(data: Json) -> TaskScores:
                     for part, row in data["tokens"].items()
                 }
             ),
-            "stopped": _optional(data["stopped"], _stopping),
-            "breakdown": tuple(BreakdownRow(**row) for row in data["breakdown"]),
-            "range": _optional(data["range"], lambda row: OpenRange(**row)),
+            "stopped": _optional(data["stopped"], stopping_from),
+            "breakdown": tuple(_breakdown_row(row) for row in data["breakdown"]),
+            "range": _optional(data["range"], _range),
             "opinions": _optional(data.get("opinions"), lambda row: SecondOpinions(**row)),
             "clusters": _optional(data.get("clusters"), lambda row: Clustering(**row)),
         }
@@ -115,6 +116,15 @@ def _score(row: Json) -> Score:
     ends = ("interval_sampling", "interval_problems")
     found = {name: _optional(row[name], _pair) for name in ends}
     return Score(**{**row, **found, "n_range": _optional(row.get("n_range"), _pair)})
+
+
+def _breakdown_row(row: Json) -> BreakdownRow:
+    ends = ("interval_sampling", "interval_problems")
+    return BreakdownRow(**{**row, **{name: _optional(row.get(name), _interval) for name in ends}})
+
+
+def _range(row: Json) -> OpenRange:
+    return OpenRange(**{**row, "interval": _optional(row.get("interval"), _interval)})
 
 
 def _pair(ends: Any) -> tuple[Any, Any]:
@@ -132,7 +142,8 @@ def _stopping_row(stopping: Stopping) -> Json:
     return {"margin_points": points_of(row.pop("margin")), **row}
 
 
-def _stopping(row: Json) -> Stopping:
+def stopping_from(row: Json) -> Stopping:
+    """The sequential test that `row` holds. KeyError or TypeError on anything else."""
     row = dict(row)
     if "margin_points" in row:  # files written before state the margin as a share, by its own name
         row["margin"] = row.pop("margin_points") / 100

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from harness.reports.format import value_text
 from harness.reports.observations import Length, Observations
-from harness.reports.results import Z95, Result
+from harness.reports.results import Result
 from harness.stats.curves import Point as PointOverK
 from harness.stats.curves import cons_curve, figure_ks, pass_curve
-from harness.stats.intervals import mean, sampling_error
-from harness.stats.metrics import pass_at
+from harness.stats.intervals import Interval, mean, rate, rate_variances, sampling_interval
 from harness.types import Tally
 
 from .style import INK, SERIES, Plot, doublings, label, legend, panel, percent_axis, thousands
+from .whiskers import within_shares
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _STEPS = 64  # budgets at which accuracy is computed
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A value over k or over a budget, with its sampling error where there is one."""
+    """A value over k or over a budget, with its 95 % interval for these problems where there is one."""
 
     x: int
     value: float
-    error: float | None
+    interval: Interval | None
 
 
 def vote_and_pass_plots(
@@ -49,7 +53,7 @@ def vote_and_pass_plots(
 
 
 def _over_k(points: Sequence[PointOverK]) -> list[Point]:
-    return [Point(point.k, point.value, point.se_sampling) for point in points]
+    return [Point(point.k, point.value, point.interval_sampling) for point in points]
 
 
 def budget_plot(
@@ -76,7 +80,8 @@ def budget_plot(
     axes.set_xticks(doublings(shortest, end))
     axes.minorticks_off()
     thousands(axes)
-    axes.set_ylim(0, min(1.02, 1.12 * max(points[-1].value for points in curves.values())) or 1)
+    axes.set_ylim(0, 1.1 * max(_top(points[-1]) for points in curves.values()) or 1)
+    within_shares(axes)
     axes.set_xlabel("token budget L, reasoning included")
     axes.set_ylabel("pass@1 within L")
     percent_axis(axes)
@@ -90,7 +95,8 @@ def budget_plot(
     title = "Accuracy against token budget"
     note = (
         "A sample counts as right if it is and took at most L tokens; a model told to be brief "
-        "might do better. Band: 95 % interval of the sampling error. Dashed: the cap of the run."
+        "might do better. Band: 95 % interval for the same problems again (sampling). Dashed: the "
+        "cap of the run."
     )
     return Plot(f"{stem}-budget", title, f"{title}. {words or 'No sample is right'}.", note, figure)
 
@@ -109,15 +115,16 @@ def budget_curve(lengths: Sequence[Length]) -> list[Point]:
         counts[length.problem_id] = counts.get(length.problem_id, 0) + 1
         if length.correct:
             right.setdefault(length.problem_id, []).append(length.tokens)
-    metric = pass_at(1)
     points = []
     for budget in budgets:
         tallies = [
             Tally(n, sum(tokens <= budget for tokens in right.get(id, ())))
             for id, n in counts.items()
         ]
-        error = sampling_error([metric.variance(tally) for tally in tallies])
-        points.append(Point(budget, mean([metric.value(tally) for tally in tallies]), error))
+        values = [rate(tally) for tally in tallies]
+        # a score test at each of many budgets takes seconds; pass@1 within L has a rule of its own
+        interval = sampling_interval(values, rate_variances(tallies), [t.n for t in tallies])
+        points.append(Point(budget, mean(values), interval))
     return points
 
 
@@ -137,27 +144,33 @@ def _curve_plot(name: str, curves: Mapping[str, list[Point]], stem: str, remark:
     axes.set_xlabel("k")
     axes.set_ylabel(name)
     percent_axis(axes)
+    within_shares(axes)
     legend(axes)
     words = "; ".join(
         f"{run}: {value_text(name, points[0].value)} at k=1, "
         f"{value_text(name, points[-1].value)} at k={points[-1].x}"
         for run, points in curves.items()
     )
-    note = f"Band: 95 % interval of the sampling error. {remark}"
+    note = f"Band: 95 % interval for the same problems again (sampling). {remark}"
     return Plot(
         f"{stem}-{name.replace('@', '-at-')}", f"{name} over k", f"{name} over k. {words}.",
         note, figure,
     )  # fmt: skip
 
 
-def _band(axes: object, points: Sequence[Point], color: str, step: str | None = None) -> None:
-    known = [(p.x, p.value, Z95 * p.error) for p in points if p.error is not None]
-    axes.fill_between(  # type: ignore[attr-defined]
-        [x for x, _, _ in known],
-        [max(value - error, 0.0) for _, value, error in known],
-        [min(value + error, 1.0) for _, value, error in known],
+def _band(
+    axes: Axes, points: Sequence[Point], color: str, step: Literal["post"] | None = None
+) -> None:
+    known = [(p.x, p.interval) for p in points if p.interval is not None]
+    axes.fill_between(
+        [x for x, _ in known], [ends.low for _, ends in known], [ends.high for _, ends in known],
         color=color, alpha=0.18, linewidth=0, step=step,
     )  # fmt: skip
+
+
+def _top(point: Point) -> float:
+    """The upper end of what is drawn of a point."""
+    return point.value if point.interval is None else point.interval.high
 
 
 def _half_way(points: Sequence[Point]) -> int:

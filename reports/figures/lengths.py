@@ -1,4 +1,4 @@
-"""How long samples are: right and wrong ones apart, and their mean with its error."""
+"""How long samples are: right and wrong ones apart, and their mean with its interval."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from harness.reports.observations import Length, Observations
-from harness.stats.intervals import mean, sampling_error
+from harness.stats.intervals import Interval, mean, sampling_error
+from harness.stats.student import satterthwaite, student
 
 from .style import RIGHT, WRONG, Plot, doublings, label, legend, panel, thousands
 
@@ -63,16 +64,22 @@ def centiles(ordered: Sequence[int]) -> tuple[float, ...]:
     return tuple(cuts[centile - 1] for centile in _CENTILES)
 
 
-def mean_length(lengths: Sequence[Length]) -> tuple[float, float | None]:
-    """Mean tokens per sample, over each problem's samples first, and its sampling error."""
+def mean_length(lengths: Sequence[Length]) -> tuple[float, Interval | None]:
+    """Mean tokens per sample, over each problem's samples first, and its 95 % interval.
+
+    The interval is for the same problems again: Student's, with Satterthwaite's degrees of freedom.
+    None where a problem has a single sample.
+    """
     by_problem: dict[str, list[int]] = {}
     for length in lengths:
         by_problem.setdefault(length.problem_id, []).append(length.tokens)
-    variances = [
-        statistics.variance(tokens) / len(tokens) if len(tokens) > 1 else None
-        for tokens in by_problem.values()
-    ]
-    return mean([mean(tokens) for tokens in by_problem.values()]), sampling_error(variances)
+    value = mean([mean(tokens) for tokens in by_problem.values()])
+    if min(map(len, by_problem.values())) < 2:
+        return value, None
+    variances = [statistics.variance(tokens) / len(tokens) for tokens in by_problem.values()]
+    freedom = satterthwaite(variances, [len(tokens) for tokens in by_problem.values()])
+    half = student(0.95, freedom) * (sampling_error(variances) or 0.0)
+    return value, Interval(max(0.0, value - half), value + half)
 
 
 def _legend_once(axes: object) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
 from harness.reports.format import value_text
-from harness.reports.results import Z95, Result
+from harness.reports.results import Result
 from harness.stats.scores import BreakdownRow
 
 from .style import INK, MOST_SERIES, SERIES, Plot, label, legend, panel, percent_axis
+from .whiskers import whiskers, within_shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,8 +42,8 @@ def month_plot(group: Sequence[Result], stem: str, cutoff: str | None) -> Plot |
         shift = (number - (len(known) - 1) / 2) * 0.12
         at = [place[month] + shift for month in rows]
         values = [row.value for row in rows.values()]
-        errors = [Z95 * (row.se_problems or 0.0) for row in rows.values()]
-        axes.errorbar(at, values, errors, fmt="o", color=SERIES[number], label=label(run),
+        bars = whiskers(values, [row.interval_problems for row in rows.values()])
+        axes.errorbar(at, values, bars, fmt="o", color=SERIES[number], label=label(run),
                       elinewidth=0.9, markersize=4)  # fmt: skip
         if cutoff:
             _sides(axes, rows, place, cutoff, SERIES[number])
@@ -51,10 +52,15 @@ def month_plot(group: Sequence[Result], stem: str, cutoff: str | None) -> Plot |
     if cutoff:
         axes.axvline(_after(months, cutoff) - 0.5, color=INK, linestyle=(0, (4, 3)), linewidth=0.9)
     axes.set_ylim(0, 1)
+    within_shares(axes)
     axes.set_ylabel("pass@1")
     percent_axis(axes)
     legend(axes)
-    note = "Points: pass@1 with the 95 % interval over problems like these."
+    note = "Points: pass@1 with the 95 % interval for other problems like those of the month."
+    bare = sum(row.interval_problems is None for rows in known.values() for row in rows.values())
+    if bare:
+        note += (f" Points without one: {bare}; a single problem has none, nor has a run scored "
+                 "before they were kept (harness score adds them).")  # fmt: skip
     if cutoff:
         note += (f" Dashed: the model's cutoff, after {cutoff}; horizontal lines: the mean over the "
                  "problems on either side of it.")  # fmt: skip

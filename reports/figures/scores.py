@@ -1,20 +1,20 @@
 """The figures of a task: scores beside published ones, verdict mix, months, and those of samples.
 
-Every interval is 1.96 standard errors to either side. The thick one is the sampling error (the
-same problems again), the thin one the problems error (other problems like these), which contains it.
+Every interval is the 95 % one that the score carries. The thick one is for the same problems again
+(sampling), the thin one for other problems like these, which contains that uncertainty too.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.reports.baselines.loader import PublishedScore
-from harness.reports.format import metric_label, value_text, verdict_text
+from harness.reports.format import ends_text, metric_label, value_text, verdict_text
 from harness.reports.observations import Classes
-from harness.reports.results import Z95, Result, by_task
+from harness.reports.results import Result, by_task
 from harness.stats.scores import TaskScores
 from harness.types import Score, Verdict
 
@@ -33,14 +33,26 @@ from .style import (
     panel,
     percent_axis,
 )
+from .whiskers import Ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BANDS = (
-    "Thick: 95 % interval of the sampling error; thin: of the problems error, which contains it."
+    "Thick: 95 % interval for the same problems again (sampling); thin: for other problems like "
+    "these, which counts their choice in."
 )
 _ROW = 0.19  # inches a row of names
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A run's score with its intervals: the same problems again, and other problems like these."""
+
+    run: str
+    score: Score
+    sampling: Ends
+    problems: Ends
 
 
 def figures(
@@ -95,7 +107,12 @@ def score_plots(
     return [
         _score_plot(
             group[0].task,
-            [(r, s) for r, found in scored for s in _main(found) if s.metric == metric],
+            [
+                _Measured(r.run, s, found.sampling_interval(s), s.interval_problems)
+                for r, found in scored
+                for s in _main(found)
+                if s.metric == metric
+            ],
             [cell for cell in published if cell.metric == metric],
             stem,
         )
@@ -165,35 +182,35 @@ def _main(scored: TaskScores) -> list[Score]:
 
 def _score_plot(
     task: str,
-    ours: Sequence[tuple[Result, Score]],
+    ours: Sequence[_Measured],
     published: Sequence[PublishedScore],
     stem: str,
 ) -> Plot:
-    metric = ours[0][1].metric
+    metric = ours[0].score.metric
     by_model: dict[str, list[PublishedScore]] = {}
     for cell in published:
         by_model.setdefault(cell.model, []).append(cell)
-    rows: list[tuple[float, str, Score | list[PublishedScore]]] = [
-        (score.value, label(result.run, 30), score) for result, score in ours
+    rows: list[tuple[float, str, _Measured | list[PublishedScore]]] = [
+        (found.score.value, label(found.run, 30), found) for found in ours
     ]
     rows += [(max(c.value for c in found), label(model), found)
              for model, found in by_model.items()]  # fmt: skip
     rows.sort(key=lambda row: row[0])
     figure, axes = panel(0.62 + _ROW * max(len(rows), 2))
     for y, (_, _, what) in enumerate(rows):
-        if isinstance(what, Score):
-            _interval(axes, what, y)
+        if isinstance(what, _Measured):
+            _intervals(axes, what, y)
         else:
             _published(axes, what, y)
     _names_on_y(axes, [name for _, name, _ in rows], top_first=False)
     for text, (_, _, what) in zip(axes.get_yticklabels(), rows, strict=True):
-        text.set_fontweight("bold" if isinstance(what, Score) else "normal")
+        text.set_fontweight("bold" if isinstance(what, _Measured) else "normal")
         text.set_fontsize(8)
     if "@" in metric:
         percent_axis(axes, "x")
         axes.set_xlim(*_around(rows, ours))
-    axes.set_xlabel(_shared_label([score for _, score in ours]))
-    words = "; ".join(f"{result.run}: {_interval_words(score)}" for result, score in ours)
+    axes.set_xlabel(_shared_label([found.score for found in ours]))
+    words = "; ".join(f"{found.run}: {_interval_words(found)}" for found in ours)
     if published:
         low, high = (f(c.value for c in published) for f in (min, max))
         words += (f". Beside published scores of {len(by_model)} models from "
@@ -214,23 +231,20 @@ def _published(axes: Axes, published: Sequence[PublishedScore], y: float) -> Non
     axes.plot([min(ends), max(ends)], [y, y], color=INK, linewidth=0.5, alpha=0.4)
 
 
-def _interval(axes: Axes, score: Score, y: float) -> None:
-    for error, width in ((score.se_problems, 0.9), (score.se_sampling, 3.2)):
-        if error is not None:
-            low, high = score.value - Z95 * error, score.value + Z95 * error
-            if "@" in score.metric:
-                low, high = max(low, 0.0), min(high, 1.0)
-            axes.plot([low, high], [y, y], color=SERIES[0], linewidth=width,
+def _intervals(axes: Axes, found: _Measured, y: float) -> None:
+    for ends, width in ((found.problems, 0.9), (found.sampling, 3.2)):
+        if ends is not None:
+            axes.plot(ends, [y, y], color=SERIES[0], linewidth=width,
                       solid_capstyle="butt", alpha=0.55 if width > 1 else 1)  # fmt: skip
-    axes.plot([score.value], [y], "o", color=SERIES[0], markersize=5)
+    axes.plot([found.score.value], [y], "o", color=SERIES[0], markersize=5)
 
 
-def _interval_words(score: Score) -> str:
-    text = value_text(score.metric, score.value)
-    if score.se_sampling is None:
-        return f"{text}, no sampling error"
-    low, high = score.value - Z95 * score.se_sampling, score.value + Z95 * score.se_sampling
-    return f"{text} ({value_text(score.metric, low)} to {value_text(score.metric, high)})"
+def _interval_words(found: _Measured) -> str:
+    metric = found.score.metric
+    text = value_text(metric, found.score.value)
+    if found.sampling is None:
+        return f"{text}, no sampling interval"
+    return f"{text} ({ends_text(metric, found.sampling)})"
 
 
 def _shared_label(scores: Sequence[Score]) -> str:
@@ -239,14 +253,14 @@ def _shared_label(scores: Sequence[Score]) -> str:
 
 
 def _around(
-    rows: Sequence[tuple[float, str, object]], ours: Sequence[tuple[Result, Score]]
+    rows: Sequence[tuple[float, str, object]], ours: Sequence[_Measured]
 ) -> tuple[float, float]:
     """Limits in whole tenths around every value and every interval of ours."""
     ends = [value for value, _, _ in rows]
-    for _, score in ours:
-        widest = Z95 * max(score.se_problems or 0.0, score.se_sampling or 0.0)
-        ends += [score.value - widest, score.value + widest]
-    low, high = max(min(ends), 0.0), min(max(ends), 1.0)
+    for found in ours:
+        for interval in (found.sampling, found.problems):
+            ends += interval or ()
+    low, high = min(ends), max(ends)
     return int(low * 10) / 10 - 0.01, min(-int(-high * 10 - 0.999) / 10, 1.0) + 0.01
 
 

@@ -3,47 +3,31 @@
 Figure 2 (arXiv 2501.12948v1) shows pass@1 and cons@16 over steps with o1-0912's scores as lines
 across, figure 3 the mean length of samples over steps. The line comes from a training log, the
 points with intervals from runs of checkpoints; either alone will do.
-
-A log has one JSON object per line: {"step": 960, "checkpoint": "early" or null, "tasks": {task:
-{"pass@1": 0.46, "cons@16": 0.49, "reasoning_tokens": 39.6, "response_tokens": 6.8}}}; what a task
-lacks is not drawn.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.reports.baselines.loader import PublishedScore
 from harness.reports.format import value_text
 from harness.reports.observations import Observations, reflection_words
-from harness.reports.results import Z95, Result, by_task
-from harness.storage.files import read_lines
-from harness.types import Score
+from harness.reports.results import Result, by_task
 
 from .lengths import mean_length
 from .scores import file_stem
 from .style import SERIES, Plot, house_style, label, legend, panel, percent_axis, thousands
+from .training_log import LogLine, step_of
+from .whiskers import Ends, whiskers, within_shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PAPER_LINE = "o1-0912"  # whose scores cross figure 2 in the paper
-_NUMBERED = re.compile(r"(?:step|checkpoint|ckpt|iter)[-_ ]?(\d+)(?!\d)", re.IGNORECASE)
 _SHOWN_WORDS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One measurement of a training log: the step, the weights' name if kept, values by task."""
-
-    step: int
-    checkpoint: str | None
-    tasks: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,58 +37,6 @@ class Measured:
     step: int
     result: Result
     seen: Observations
-
-
-def read_log(path: Path) -> list[LogLine]:
-    """The lines of a training log by step.
-
-    Raises:
-        DataError: no log, or a line without a step or tasks.
-    """
-    if not path.is_file():
-        raise DataError(f"--training {path}: there is no such file")
-    lines = []
-    for number, row in read_lines(path):
-        try:
-            tasks = {str(task): dict(values) for task, values in row["tasks"].items()}
-            lines.append(LogLine(int(row["step"]), row.get("checkpoint"), tasks))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f"{path}, line {number}: no line of a training log ({error!r}); it needs a step "
-                "and, by task, numbers such as pass@1"
-            ) from error
-    if not lines:
-        raise DataError(f"{path}: the training log is empty")
-    return sorted(lines, key=lambda line: line.step)
-
-
-def parse_steps(texts: Iterable[str]) -> dict[str, int]:
-    """RUN=STEP pairs by run. UsageError says which is none."""
-    steps = {}
-    for text in texts:
-        run, found, step = text.rpartition("=")
-        if not found or not step.isdecimal():
-            raise UsageError(f"--steps {text!r}: it has the form RUN=STEP, such as late=2400")
-        steps[run.rstrip("/").rpartition("/")[2]] = int(step)
-    return steps
-
-
-def step_of(result: Result, log: Sequence[LogLine], given: Mapping[str, int]) -> int | None:
-    """The training step of a run; None where nothing says it.
-
-    It is the one given, else that of the log's checkpoint with the model's or the run's name,
-    else the number in such a name ("step-1200").
-    """
-    names = (result.run.rpartition("/")[2], result.model)
-    for name in names:
-        if name in given:
-            return given[name]
-    kept = {line.checkpoint: line.step for line in log if line.checkpoint}
-    for name in reversed(names):
-        if name in kept:
-            return kept[name]
-    found = next(filter(None, map(_NUMBERED.search, names)), None)
-    return int(found[1]) if found else None
 
 
 def training_figures(
@@ -163,7 +95,7 @@ def accuracy_over_steps(
         lines: (step, values by name) of the training log; shares from 0 to 1.
         published: baselines, of which the reference model's are drawn.
     """
-    ours = {(p.step, s.metric): s for p in points for s in _main(p.result)}
+    ours = {(p.step, metric): found for p in points for metric, found in _main(p.result).items()}
     logged = {name for _, values in lines for name in values if "@" in name}
     metrics = sorted(logged | {metric for _, metric in ours}, reverse=True)[:3]
     if not metrics:
@@ -185,8 +117,9 @@ def accuracy_over_steps(
     axes.set_xlabel("training steps")
     axes.locator_params(axis="x", nbins=6)
     axes.set_ylabel("accuracy")
-    axes.set_ylim(0, 1.02)
-    axes.set_xlim(0, None)
+    axes.set_ylim(0, 1)
+    within_shares(axes)
+    _from_zero(axes)
     thousands(axes)
     percent_axis(axes)
     legend(axes)
@@ -215,11 +148,13 @@ def length_over_steps(
     else:
         axes.plot([step for step, *_ in means], [value for _, value, _ in means], color=color)
     if means:
-        axes.errorbar([s for s, *_ in means], [v for _, v, _ in means],
-                      [Z95 * (e or 0.0) for *_, e in means], fmt="o", color=color,
+        values = [value for _, value, _ in means]
+        axes.errorbar([step for step, *_ in means], values,
+                      whiskers(values, [ends for *_, ends in means]), fmt="o", color=color,
                       elinewidth=1.2, label="runs, 95 % interval")  # fmt: skip
-    axes.set_ylim(0, 1.12 * max([v for _, v in logged] + [v for _, v, _ in means]))
-    axes.set_xlim(0, None)
+    tops = [value if ends is None else ends.high for _, value, ends in means]
+    axes.set_ylim(0, 1.12 * max([value for _, value in logged] + tops))
+    _from_zero(axes)
     axes.set_xlabel("training steps")
     axes.locator_params(axis="x", nbins=6)
     axes.set_ylabel("mean tokens per sample")
@@ -248,7 +183,7 @@ def words_over_steps(task: str, points: Sequence[Measured]) -> Plot | None:
         rates = [1000 * p.seen.words[word] / p.seen.n_reasoning for p in counted]
         axes.plot(steps, rates, "o-", color=SERIES[number], label=word)
     axes.set_ylim(0, None)
-    axes.set_xlim(0, None)
+    _from_zero(axes)
     axes.set_xlabel("training steps")
     axes.locator_params(axis="x", nbins=6)
     axes.set_ylabel("times per 1,000 samples")
@@ -268,36 +203,48 @@ def words_over_steps(task: str, points: Sequence[Measured]) -> Plot | None:
     return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
 
 
+def _from_zero(axes: Axes) -> None:
+    """Let the steps begin at 0, with room for a marker there."""
+    end = axes.get_xlim()[1]
+    axes.set_xlim(-0.02 * end, end)
+
+
 def _line(
     axes: Axes,
     logged: Sequence[tuple[int, float]],
-    ours: Mapping[tuple[int, str], Score],
+    ours: Mapping[tuple[int, str], tuple[float, Ends]],
     metric: str,
     color: str,
 ) -> None:
     """One metric: the log as a line, the runs as points with intervals."""
-    runs = [(step, score) for (step, name), score in ours.items() if name == metric]
-    line = logged or [(step, score.value) for step, score in runs]
+    runs = [(step, *found) for (step, name), found in ours.items() if name == metric]
+    line = logged or [(step, value) for step, value, _ in runs]
     if line:
         axes.plot(*zip(*line, strict=True), color=color, label=label(metric))
     if runs:
-        errors = [Z95 * (score.se_sampling or 0.0) for _, score in runs]
-        axes.errorbar([step for step, _ in runs], [score.value for _, score in runs], errors,
-                      fmt="o", color=color, elinewidth=1.2, label=None if line else metric)  # fmt: skip
+        values = [value for _, value, _ in runs]
+        axes.errorbar([step for step, *_ in runs], values,
+                      whiskers(values, [ends for *_, ends in runs]), fmt="o", color=color,
+                      elinewidth=1.2, label=None if line else metric)  # fmt: skip
 
 
-def _main(result: Result) -> list[Score]:
-    scored = result.scored
-    return [s for s in scored.scores if s.scoring == scored.scoring] if scored else []
+def _main(result: Result) -> dict[str, tuple[float, Ends]]:
+    """By metric, the value and its interval for these problems, under the task's own scoring."""
+    if result.scored is None:
+        return {}
+    return {
+        metric: (score.value, result.scored.sampling_interval(score))
+        for metric, score in result.scored.main.items()
+    }
 
 
 def _ends(
     metric: str,
     lines: Sequence[tuple[int, Mapping[str, Any]]],
-    ours: Mapping[tuple[int, str], Score],
+    ours: Mapping[tuple[int, str], tuple[float, Ends]],
 ) -> str:
     values = {step: values[metric] for step, values in lines if metric in values}
-    values |= {step: score.value for (step, name), score in ours.items() if name == metric}
+    values |= {step: value for (step, name), (value, _) in ours.items() if name == metric}
     first, last = min(values), max(values)
     return (
         f"{value_text(metric, values[first])} at step {first:,}, "
@@ -309,5 +256,7 @@ def _sources(points: Sequence[Measured], lines: Sequence[object]) -> str:
     parts = ["Line: the training log."] if lines else []
     if points:
         names = ", ".join(f"{label(p.result.run)} (step {p.step:,})" for p in points)
-        parts.append(f"Points: {names}, with the 95 % interval of the sampling error.")
+        parts.append(
+            f"Points: {names}, with the 95 % interval for the same problems again (sampling)."
+        )
     return " ".join(parts)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from harness.reports.format import value_text
 from harness.reports.history import Entry, History
-from harness.reports.results import Z95
 
 from .style import INK, SERIES, WRONG, Plot, house_style, panel, percent_axis
+from .whiskers import whiskers, within_shares
 
 SHOWN_RUNS = 60  # the newest ones
 _TICKS = 4
@@ -34,8 +34,8 @@ def trend_plot(history: History, stem: str) -> Plot | None:
                   color=SERIES[0], linewidth=1.1, alpha=0.7)  # fmt: skip
         for x, (entry, like) in enumerate(zip(entries, same, strict=True)):
             color = WRONG if like and _fell(entry) else SERIES[0]
-            error = Z95 * (entry.facts.se_sampling or 0.0)
-            axes.errorbar([x], [entry.facts.value], [error] if error else None, fmt="o",
+            bar = whiskers([entry.facts.value], [entry.facts.interval_sampling])
+            axes.errorbar([x], [entry.facts.value], bar, fmt="o",
                           color=color if like else INK, alpha=1 if like else 0.45, elinewidth=1.3,
                           markerfacecolor=color if like else "none", markersize=4.2)  # fmt: skip
         base = history.accepted
@@ -47,13 +47,13 @@ def trend_plot(history: History, stem: str) -> Plot | None:
         axes.margins(y=0.15)
         if newest.metric and "@" in newest.metric:
             percent_axis(axes)
+            within_shares(axes)
     title = f"{newest.metric} over {len(entries)} runs" if len(entries) > 1 else str(newest.metric)
     return Plot(f"{stem}-trend", title, _words(history, entries), "", figure)
 
 
 def _fell(entry: Entry) -> bool:
-    against = [entry.change, entry.against_accepted]
-    return any(d is not None and d.real and d.value < 0 for d in against)
+    return any(difference.way == "below" for difference in entry.differences)
 
 
 def _words(history: History, entries: Sequence[Entry]) -> str:

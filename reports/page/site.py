@@ -21,33 +21,25 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness import stats
 from harness.errors import DataError, UsageError
 from harness.protocol import differences
 from harness.reports.baselines.loader import PublishedScore, load
+from harness.reports.changes import GateTests
 from harness.reports.documents import csp_hash, environment
+from harness.reports.facts import RunFacts, find_runs, read_run, stamp
 from harness.reports.figures.scores import figures, file_stem
 from harness.reports.figures.style import Plot
 from harness.reports.figures.trends import trend_plot
-from harness.reports.format import error_text, n_label, value_text
-from harness.reports.history import (
-    Compare,
-    Difference,
-    Entry,
-    History,
-    RunFacts,
-    find_runs,
-    histories,
-    read_accepted,
-    read_run,
-    sampling_difference,
-    stamp,
-)
+from harness.reports.format import n_label
+from harness.reports.history import Entry, History, histories, read_accepted
 from harness.reports.results import Result
 from harness.storage.files import read_json, write_json, write_text
 from harness.storage.run_folder import TaskFolder
 
 from .build import build
 from .output import write_report
+from .site_text import change_ends, change_line, change_text, interval_of, score_of
 
 STATE = ".harness-site.json"
 _MAKES_PAGES = {".py", ".jinja", ".js", ".yaml", ".txt"}
@@ -69,7 +61,13 @@ class TaskView:
     @property
     def latest(self) -> Entry | None:
         """The newest run with a score."""
-        return next(iter(self.history.scored), None)
+        return self.history.latest
+
+    @property
+    def marks(self) -> str:
+        """How many of the pairs compared are marked."""
+        pairs = self.history.tested
+        return f"{sum(found.real for _, found in pairs):,} of {len(pairs):,}"
 
 
 def build_site(
@@ -79,7 +77,6 @@ def build_site(
     draw: Draw = figures,
     baselines: Sequence[Path] = (),
     rebuild: bool = False,
-    compare: Compare = sampling_difference,
 ) -> int:
     """Bring the site up to date.
 
@@ -89,7 +86,6 @@ def build_site(
         draw: the figures of a run's page.
         baselines: published scores of your own.
         rebuild: make every page again.
-        compare: from two results of the same protocol to their difference.
 
     Returns:
         How many pages were written.
@@ -104,6 +100,7 @@ def build_site(
     before = _read_state(output)
     published, maker = load(baselines).scores, _maker(baselines)
     known = {} if rebuild or before.get("maker") != maker else before.get("runs", {})
+    tests = GateTests(before.get("tests", {}) if known else {})
     runs: list[RunFacts] = []
     state: dict[str, Any] = {}
     written = 0
@@ -113,16 +110,17 @@ def build_site(
         if facts is None:
             facts, results = read_run(folder, runs_dir)
             written += _write_run(facts, results, published, output, draw)
+            state[path] = {"stamp": mark, "facts": facts.to_json()}
+        else:
+            state[path] = known[path]
         runs.append(facts)
-        state[path] = {"stamp": mark, "facts": facts.to_json()}
-    views = [
-        _view(history, runs_dir) for history in histories(runs, accepted, acceptances, compare)
-    ]
+    views = [_view(history, runs_dir) for history in histories(runs, accepted, acceptances, tests)]
     written += _write_task_pages(views, output)
     written += _write_index(runs, views, runs_dir, output)
     stems = [view.stem for view in views]
     _remove_gone(before, {run.slug for run in runs if not run.error}, set(stems), output)
-    write_json(output / STATE, {"maker": maker, "runs": state, "tasks": stems})
+    write_json(output / STATE, {"maker": maker, "runs": state, "tasks": stems,
+                                "tests": tests.to_json()})  # fmt: skip
     return written
 
 
@@ -197,32 +195,15 @@ def _alerts(runs: Sequence[RunFacts], views: Sequence[TaskView]) -> Iterator[tup
             (latest.change, latest.previous.name if latest.previous else ""),
         ):
             if change is not None and change.real:
-                way = "below" if change.value < 0 else "above"
-                size = change_text(Difference(abs(change.value), change.error), latest, sign=False)
-                yield way, f"{view.history.task}: {latest.run.name} is {size} {way} {other}."
+                size = change_line(change, latest)
+                line = f"{view.history.task}: {latest.run.name} is {change.way} {other}: {size}."
+                yield change.way, line
                 break
     for run in runs:
         if run.error:
             yield "unreadable", f"{run.path}: {run.error}"
         elif run.open_tasks:
             yield "open", f"{run.path} is not complete: {run.open_tasks}."
-
-
-def change_text(change: Difference, entry: Entry, *, sign: bool = True) -> str:
-    """A difference with its standard error in the unit of the score: +2.1 ±1.2."""
-    metric = entry.facts.metric or ""
-    value = value_text(metric, change.value)
-    shown = f"+{value}" if sign and change.value > 0 else value.replace("-", "\u2212")
-    return f"{shown} {error_text(metric, change.error)}".rstrip()
-
-
-def score_of(entry: Entry) -> str:
-    """The score with its sampling error; a dash where there is none."""
-    facts = entry.facts
-    if facts.metric is None:
-        return "–"
-    value = value_text(facts.metric, facts.value)
-    return f"{value} {error_text(facts.metric, facts.se_sampling)}".rstrip()
 
 
 def _view(history: History, runs_dir: Path) -> TaskView:
@@ -241,7 +222,14 @@ def _view(history: History, runs_dir: Path) -> TaskView:
 def _put(path: Path, template: str, **values: Any) -> int:
     """Write a page if it is another than before; 1 if it was written."""
     jinja = environment()
-    jinja.globals.update(change_text=change_text, score_of=score_of, n_label=n_label)
+    jinja.globals.update(
+        change_ends=change_ends,
+        change_line=change_line,
+        change_text=change_text,
+        interval_of=interval_of,
+        n_label=n_label,
+        score_of=score_of,
+    )
     style = jinja.get_template("site.css.jinja").render()
     text = jinja.get_template(f"{template}.html.jinja").render(
         style=style, style_hash=csp_hash(style), version=harness.__version__, **values
@@ -292,10 +280,12 @@ def _make(folder: Path) -> None:
 
 
 def _maker(baselines: Sequence[Path]) -> str:
-    """Changes with what makes pages: version, code, templates, baselines, the user's own too."""
+    """Changes with what makes pages: version, code, tests, templates, baselines, the user's own too."""
     digest = hashlib.sha256(harness.__version__.encode())
-    reports = Path(__file__).parent.parent
-    shipped = [path for path in reports.rglob("*") if path.suffix in _MAKES_PAGES]
+    folders = (Path(__file__).parent.parent, Path(stats.__file__).parent)
+    shipped = [
+        path for folder in folders for path in folder.rglob("*") if path.suffix in _MAKES_PAGES
+    ]
     for path in [*sorted(shipped), *baselines]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

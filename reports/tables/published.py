@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from harness.reports.baselines.loader import PublishedScore, conflicts
 from harness.reports.baselines.protocol_differences import stated_differences
 from harness.reports.choice_orders import orders_text
-from harness.reports.format import n_text, score_text, value_text
+from harness.reports.format import ends_text, n_text, value_text
 from harness.reports.results import Result
+from harness.stats.scores import TaskScores
+from harness.types import Score
 
 from .model import Column, Row, Table
 
@@ -36,7 +38,8 @@ def beside(group: Sequence[Result], published: Sequence[PublishedScore]) -> Tabl
         *_protocols(shown),
         *orders_text(group),
         "n: samples per problem, – where a source does not state it.",
-        "● The model of a run in this report.",
+        "● The model of a run in this report. Below a run's score: its 95 % interval for "
+        "the same problems again (sampling).",
     ]
     return _table(TITLE, shown, disputed, group, notes)
 
@@ -126,10 +129,17 @@ def _run_row(result: Result, metrics: Sequence[str], headline: str) -> tuple[flo
     scores = scored.main if scored else {}
     main = scores.get(headline)
     n = n_text(main).removeprefix("n").lstrip("=") if main else ""
-    texts = [score_text(scores[metric]) if metric in scores else "" for metric in metrics]
+    texts = [_score_text(scored, scores.get(metric)) for metric in metrics]
     state = "complete" if result.complete else result.status.partition(":")[0]
     cells = (f"{result.run}\n{result.model}", *texts, n, "this report", state)
     return main.value if main else -1.0, Row(cells, "run")
+
+
+def _score_text(scored: TaskScores | None, score: Score | None) -> str:
+    if scored is None or score is None:
+        return ""
+    value, ends = value_text(score.metric, score.value), scored.sampling_interval(score)
+    return value if ends is None else f"{value}\n{ends_text(score.metric, ends)}"
 
 
 def _cell_row(

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from harness.protocol import MODEL_JUDGE
 from harness.reports.format import (
-    error_text,
+    ends_text,
     excerpt,
     metric_label,
-    score_text,
     tokens_text,
     value_text,
     verdict_text,
@@ -34,7 +33,8 @@ def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
         Column("Run", "name"),
         Column("Metric", "text"),
         Column("Score"),
-        Column("± problems"),
+        Column("95 %"),
+        Column("95 % by problems", detail=True),
         Column("Problems", detail=True),
         Column("Truncated"),
         Column("Errors", detail=True),
@@ -45,9 +45,9 @@ def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
     rows = [row for group in groups.values() for result in group for row in _summary_rows(result)]
     alerts = [note for group in groups.values() for result in group for note in _caveats(result)]
     note = (
-        "Scores and errors in percent; ± is one standard error. The one beside the score is the "
-        "sampling error (the same problems again); “± problems” is for other problems like these "
-        "and contains it. Reasoning and response: mean tokens."
+        "Scores in percent. 95 %: the interval for the same problems again (sampling); by problems: "
+        "for other problems like these, whose choice it counts in. Reasoning and response: mean "
+        "tokens."
     )
     return Table("Summary", columns, tuple(rows), tuple(alerts), (note,))
 
@@ -55,7 +55,7 @@ def summary(groups: Mapping[str, Sequence[Result]]) -> Table:
 def _summary_rows(result: Result) -> list[Row]:
     scored = result.scored
     if scored is None or not scored.scores:
-        return [Row((result.task, result.run, "no score", *[""] * 8), "run")]
+        return [Row((result.task, result.run, "no score", *[""] * 9), "run")]
     verdicts = scored.verdicts
     health = (
         f"{scored.truncated_share:.1%}",
@@ -70,8 +70,9 @@ def _summary_rows(result: Result) -> list[Row]:
                 "" if number else result.task,
                 "" if number else result.run,
                 metric_label(score, several=scored.several),
-                score_text(score),
-                error_text(score.metric, score.se_problems),
+                value_text(score.metric, score.value),
+                _ends(score.metric, scored.sampling_interval(score)),
+                _ends(score.metric, score.interval_problems),
                 _coverage(score),
                 *(("",) * len(health) if number else health),
             ),
@@ -79,6 +80,10 @@ def _summary_rows(result: Result) -> list[Row]:
         )
         for number, score in enumerate(scored.scores)
     ]
+
+
+def _ends(metric: str, ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else ends_text(metric, ends)
 
 
 def _coverage(score: Score) -> str:
@@ -98,7 +103,10 @@ def _caveats(result: Result) -> list[str]:
     for score in result.scored.scores:
         if score.se_sampling is None and score.scoring == result.scored.scoring:
             why = "one sample per problem" if score.k == 1 else "too few samples per problem"
-            lines.append(f"{place}, {score.metric}: no sampling error: {why}.")
+            widest = "; its interval is the widest that any rates allow" * bool(
+                score.interval_sampling
+            )
+            lines.append(f"{place}, {score.metric}: no sampling error: {why}{widest}.")
     lines += [
         f"{place}: {score.metric} covers {_coverage(score)} problems; the others have fewer graded samples."
         for score in result.scored.partial
@@ -140,30 +148,26 @@ def _allocation_texts(result: Result) -> list[str]:
 
 
 def _stopped_text(stopping: Stopping, interval: Interval) -> str:
-    low, high = (value_text("pass@1", end) for end in interval)
     return (
         f"stopped early, at {stopping.share:.0%} of k={stopping.k} against {stopping.base} "
-        f"({stopping.decision}): the plain mean leans towards what stopped it; {low} to {high} "
-        "holds at any analysis (95 %)."
+        f"({stopping.decision}): the plain mean leans towards what stopped it; "
+        f"{ends_text('pass@1', interval)} holds at any analysis (95 %)."
     )
 
 
 def _range_text(found: OpenRange) -> str:
-    low, high = (
-        f"{value_text('pass@1', value)} {error_text('pass@1', error)}".rstrip()
-        for value, error in (
-            (found.low, found.low_se_problems),
-            (found.high, found.high_se_problems),
-        )
-    )
+    low, high = (value_text("pass@1", value) for value in (found.low, found.high))
+    others = ""
+    if found.interval is not None:
+        others = f"; over other problems like these, {ends_text('pass@1', found.interval)} (95 %)"
     return (
         f"problems that lack the deciding tests: {found.n_open:,}. pass@1 lies between {low} "
-        f"(those all wrong) and {high} (as the tests at hand say); ± is the problems error."
+        f"(those all wrong) and {high} (as the tests at hand say){others}."
     )
 
 
 def breakdowns(group: Sequence[Result]) -> Table:
-    """pass@1 by month, platform, difficulty and the like, with its problems error, one row each."""
+    """pass@1 by month, platform, difficulty and the like, with its problems interval, one row each."""
     known = {
         result.run: {(row.by, row.group): row for row in result.scored.breakdown}
         for result in group
@@ -178,15 +182,16 @@ def breakdowns(group: Sequence[Result]) -> Table:
         rows.append(Row((by if first else "", name, f"{count:,}", *map(_group_text, found))))
     columns = (Column("By", "name"), Column("Group", "name"), Column("Problems", detail=True),
                *(Column(run) for run in known))  # fmt: skip
-    note = "pass@1 in percent; ± is the standard error over problems like these."
+    note = "pass@1 in percent, with the 95 % interval for other problems like those of the group."
     return Table("By group", columns if rows else (), tuple(rows), notes=(note,) if rows else ())
 
 
 def _group_text(row: BreakdownRow | None) -> str:
     if row is None:
         return "–"
-    error = error_text("pass@1", row.se_problems)
-    return f"{value_text('pass@1', row.value)} {error}".rstrip()
+    value = value_text("pass@1", row.value)
+    ends = row.interval_problems
+    return value if ends is None else f"{value} ({ends_text('pass@1', ends)})"
 
 
 def outcomes(group: Sequence[Result]) -> Table:

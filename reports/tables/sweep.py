@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.protocol import Protocol
 from harness.reports.documents import markdown_page
-from harness.reports.format import error_text, p_text, points, tokens_text, value_text
+from harness.reports.format import ends_text, p_text, points, tokens_text, value_text
 from harness.stats.effects import LEVEL, Effect
 from harness.stats.intervals import Interval
 
@@ -42,7 +42,8 @@ def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
         Column("Factor", "name"),
         Column("Value", "name"),
         Column("pass@1"),
-        Column("± problems", detail=True),
+        Column("95 %"),
+        Column("95 % by problems", detail=True),
         Column("Diff."),
         Column("sampling 95 %"),
         Column("problems 95 %"),
@@ -54,10 +55,9 @@ def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
         Column("From", "text", detail=True),
     )
     notes = (
-        "pass@1 and differences to the base in percent and points; ± is one standard error, beside "
-        "the score the sampling error (the same problems again). The intervals of a difference "
-        "are over the same problems again (sampling) and over other problems like these, and each "
-        "holds for one difference alone.",
+        "pass@1 and differences to the base in percent and points. Intervals hold with 95 % each, and "
+        "for one difference alone: for the same problems again (sampling, and 95 % beside the score), "
+        "and for other problems like these (problems).",
         "p Holm: two-sided, over the same problems again, adjusted over all values of the factor "
         f"on all tasks. A value differs where it is at most {LEVEL:g}: a factor without any effect "
         f"has such a value in at most {LEVEL:.0%} of sweeps, however many values it has.",
@@ -74,13 +74,14 @@ def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
 
 
 def _row(effect: Effect, *, first: bool) -> Row:
-    score = value_text("pass@1", effect.score)
+    sampling, problems = effect.interval_sampling, effect.interval_problems
     return Row(
         (
             effect.factor if first else "",
             effect.value,
-            f"{score} {error_text('pass@1', effect.se_sampling)}".rstrip(),
-            error_text("pass@1", effect.se_problems),
+            value_text("pass@1", effect.score),
+            "" if sampling is None else ends_text("pass@1", sampling),
+            "" if problems is None else ends_text("pass@1", problems),
             "" if effect.difference is None else points(effect.difference),
             interval_text(effect.difference_interval_sampling),
             interval_text(effect.difference_interval_problems),

@@ -9,8 +9,8 @@ import pytest
 
 from harness.errors import DataError, UsageError
 from harness.reports.results import Rate, read_results, scores_json
-from harness.stats.effects import outcomes
 from harness.stats.metrics import tallies
+from harness.stats.sample_outcomes import outcomes
 from harness.stats.scores import SkippedMetric, mean_length
 from harness.storage.files import Appender
 from harness.storage.run_folder import RunFolder

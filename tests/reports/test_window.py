@@ -18,6 +18,7 @@ from harness.reports.page.build import build
 from harness.reports.page.html import render_html
 from harness.reports.page.output import render_markdown
 from harness.reports.results import read_results
+from harness.stats.intervals import problems_interval
 from harness.stats.metrics import pass_at
 from harness.stats.scores import TaskScores
 from harness.task import Task
@@ -92,13 +93,16 @@ def test_the_range_the_groups_and_the_missing_error_are_told(run: Path) -> None:
     for words in (
         "no sampling error: one sample per problem",
         "problems that lack the deciding tests: 1.",
-        "between 33.3 ±33.3 (those all wrong) and 66.7 ±33.3 (as the tests at hand say)",
+        "between 33.3 (those all wrong) and 66.7 (as the tests at hand say); over other problems "
+        f"like these, {100 * problems_interval([1, 0, 0]).low:.1f} to "
+        f"{100 * problems_interval([1, 1, 0]).high:.1f} (95 %)",
     ):
         assert words in text
         assert words in page
     assert "| month | 2024-08 | 1 | 100.0 |" in text
     assert "| difficulty | easy | 1 | 100.0 |" in text
-    assert "|  | hard | 2 | 50.0 ±50.0 |" in text
+    low, high = problems_interval([0, 1])
+    assert f"|  | hard | 2 | 50.0 ({100 * low:.1f} to {100 * high:.1f}) |" in text
     assert "By group" in page
     assert "against the window" not in text
 

@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 
 from harness.stats.breakdown import breakdown, open_range
+from harness.stats.intervals import problems_interval, score_interval
 from harness.stats.metrics import tallies
-from harness.types import Grade, Judging, Problem, Provenance, Verdict
+from harness.types import Grade, Judging, Problem, Provenance, Tally, Verdict
 
 
 def problem(id: str, month: str, difficulty: str = "easy", *, decisive: bool = True) -> Problem:
@@ -51,6 +52,11 @@ def test_each_group_has_its_own_mean_and_errors() -> None:
     assert september.se_problems == pytest.approx(0.25)  # of the means 0.5 and 1
     assert september.se_sampling == pytest.approx((0.25 + 0) ** 0.5 / 2)
     assert rows[0].se_problems is None
+    assert september.interval_problems == problems_interval([0.5, 1.0])
+    assert september.interval_sampling == score_interval([Tally(2, 1), Tally(2, 2)])
+    assert rows[0].interval_problems is None  # one problem says nothing of others
+    assert rows[0].interval_sampling is not None
+    assert rows[0].interval_sampling.low < rows[0].interval_sampling.high == 1
 
 
 def test_a_property_that_not_every_problem_has_makes_no_rows() -> None:

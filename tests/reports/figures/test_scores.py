@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 from harness.cli.report import answer_classes, drawn, report
 from harness.errors import DataError, UsageError
@@ -22,7 +23,8 @@ from harness.reports.figures.curves import budget_curve, budget_plot
 from harness.reports.figures.lengths import centiles, lengths_plot, mean_length
 from harness.reports.figures.scores import figures
 from harness.reports.figures.style import SERIES, VERDICTS, Plot, label
-from harness.reports.figures.training import parse_steps, read_log, step_of, training_figures
+from harness.reports.figures.training import training_figures
+from harness.reports.figures.training_log import parse_steps, read_log, step_of
 from harness.reports.observations import Length, Observations, count_words
 from harness.reports.page.build import build
 from harness.reports.page.html import render_html
@@ -143,8 +145,8 @@ def test_scores_stand_beside_the_published_ones(write_run: WriteRun) -> None:
     run = write_run([[C, W]] * 15 + [[C, C]] * 15, task="aime24")
     plot = plots_of(run, task="aime24")["scores-pass-1"]
     (score, *_) = RunFolder(run).task("aime24").scores().scores
-    low, high = (100 * (score.value + side * 1.96 * score.se_sampling) for side in (-1, 1))
-    assert f"late: 75.0 ({low:.1f} to {high:.1f})" in plot.alt
+    low, high = score.interval_sampling
+    assert f"late: 75.0 ({100 * low:.1f} to {100 * high:.1f})" in plot.alt
     (axes,) = plot.figure.axes
     rows = {text.get_text(): text.get_position()[1] for text in axes.get_yticklabels()}
     published = {cell.model: cell.value for cell in load().scores
@@ -197,9 +199,13 @@ def test_lengths_of_right_and_wrong_samples_are_apart() -> None:
     assert "r, correct: median 200, 3 samples; r, not correct: median 50, 1 samples" in plot.alt
     assert centiles([7]) == (7.0,) * 5
     assert centiles(list(range(101))) == (5, 25, 50, 75, 95)
-    value, error = mean_length(LENGTHS)
+    value, interval = mean_length(LENGTHS)
     assert value == (150 + 225) / 2
-    assert error == pytest.approx(((5000 / 2 + 61250 / 2) ** 0.5) / 2)
+    freedom = (2500 + 30625) ** 2 / (2500**2 + 30625**2)  # Satterthwaite, of two samples each
+    half = stats.t.ppf(0.975, freedom) * ((5000 / 2 + 61250 / 2) ** 0.5) / 2
+    assert half > value
+    assert interval == (0.0, pytest.approx(value + half))  # no sample is shorter than nothing
+    assert mean_length(LENGTHS[:3]) == ((150 + 50) / 2, None)
 
 
 def dated_run(write_run: WriteRun) -> Path:

@@ -23,6 +23,7 @@ from harness.reports.page.build import build
 from harness.reports.page.html import render_html
 from harness.reports.page.output import print_report, render_markdown
 from harness.reports.results import read_results
+from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 from tests.support.html import Page
 
@@ -118,7 +119,9 @@ def test_hostile_text_breaks_no_markdown_table(write_run: WriteRun) -> None:
 def test_markdown_holds_the_same_tables(write_run: WriteRun) -> None:
     run = write_run([[C, W]] * 30, task="aime24")
     markdown = render_markdown(build(read_results([run]), load().scores))
-    assert "| aime24 | late | pass@1 (n=2) | 50.0 ±9.1 |" in markdown
+    (score, *_) = RunFolder(run).task("aime24").scores().scores
+    ends = " to ".join(f"{100 * end:.1f}" for end in score.interval_sampling)
+    assert f"| aime24 | late | pass@1 (n=2) | 50.0 | {ends} |" in markdown
     assert "| QwQ-32B-Preview | 44.0 † |  | 64 | r1-readme distilled models |" in markdown
     assert "\n\n\n" not in markdown
 

@@ -14,6 +14,7 @@ from harness.reports.tables.model import Table
 from harness.reports.tables.protocol import protocol_table, runs_table
 from harness.reports.tables.published import beside, conflict_text, listing
 from harness.reports.tables.summary import outcomes, problems, summary
+from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 
 C, W, T, U, E = (
@@ -49,11 +50,16 @@ def test_values_are_printed_as_papers_do(metric: str, value: float, text: str) -
 
 
 def test_summary_prints_errors_n_and_shares(write_run: WriteRun) -> None:
-    table = summarise(read_results([write_run([[C, W, C, T], [C, C, U, C]])]))
+    run = write_run([[C, W, C, T], [C, C, U, C]])
+    table = summarise(read_results([run]))
     assert column(table, "Metric") == ["pass@1 (n=4)", "cons@4 (n=4)"]
-    # p is 2/4 and 3/4: sampling error sqrt((0.25 + 0.1875) / 3) / 2, problems error 0.125
-    assert column(table, "Score")[0] == "62.5 ±19.1"
-    assert column(table, "± problems")[0] == "±12.5"
+    assert column(table, "Score")[0] == "62.5"
+    (score, *_) = RunFolder(run).task("practice_integer").scores().scores
+    for name, ends in (
+        ("95 %", score.interval_sampling),
+        ("95 % by problems", score.interval_problems),
+    ):
+        assert column(table, name)[0] == " to ".join(f"{100 * end:.1f}" for end in ends)
     assert column(table, "Truncated") == ["12.5%", ""]
     assert column(table, "Undecided") == ["1", ""]
     assert column(table, "Reasoning") == ["100", ""]
@@ -64,8 +70,9 @@ def test_one_sample_a_problem_has_no_sampling_error(write_run: WriteRun) -> None
     table = summarise(read_results([write_run([[C], [W]])]))
     assert column(table, "Score") == ["50.0"]
     assert (
-        "practice_integer, late, pass@1: no sampling error: one sample per problem." in table.alerts
-    )
+        "practice_integer, late, pass@1: no sampling error: one sample per problem; its interval is "
+        "the widest that any rates allow."
+    ) in table.alerts
 
 
 def test_summary_of_an_incomplete_run_says_so(write_run: WriteRun) -> None:
@@ -190,7 +197,9 @@ def test_a_run_stands_among_the_published_scores_by_value(write_run: WriteRun) -
     place = models.index("late\nDeepSeek-R1")
     assert models[place - 1] == "o1-1217"  # 79.2 above 75.0
     assert models[place + 1] == "o1-0912"  # 74.4 below it
-    assert column(table, "pass@1")[place] == "75.0 ±4.6"
+    (score, *_) = RunFolder(run).task("aime24").scores().scores
+    low, high = (100 * end for end in score.interval_sampling)
+    assert column(table, "pass@1")[place] == f"75.0\n{low:.1f} to {high:.1f}"
     assert column(table, "Source")[place] == "this report"
     assert table.rows[models.index("● DeepSeek-R1")].kind == "same"
     assert [row.kind for row in table.rows].count("run") == 1
