@@ -26,6 +26,9 @@ from harness.stats.allocation import counts_at
 WORTH = 0.05
 """The share of the whole time that an analysis must come before the next one to be worth its place."""
 
+MORE = 0.05
+"""The share of the samples that an analysis must have more than a first one that was moved."""
+
 SAME = 0.01
 """The share of the whole time within which two moments count as one."""
 
@@ -225,7 +228,8 @@ def _moved(
         middle = (low + high) / 2
         later = ends((middle, *placed[1:]))[0]
         low, high = (middle, high) if later <= end + SAME * whole else (low, middle)
-    return _worth((low, *placed[1:]), ends, whole)
+    rest = [share for share in placed[1:] if share >= min(1.0, low + MORE)]
+    return _worth((low, *rest), ends, whole)
 
 
 def _worth(placed: Shares, ends: Callable[[Shares], list[float]], whole: float) -> Shares:

@@ -200,3 +200,10 @@ def test_a_simulation_changes_nothing_of_what_is_known() -> None:
     assert timeline is not None
     timeline.ends({"t": [{**asked, "new": 4}]})
     assert plan.lengths.expected(("t", "new")) == 6
+
+
+def test_no_analysis_follows_a_moved_one_with_hardly_a_sample_more() -> None:
+    plan, asked = plan_of(drawn(random.Random(3), 20, 16), 32)
+    alone = place(plan, asked, 256, (0.2, 1.0))
+    placed = place(plan, asked, 256, (0.2, alone[0] + 1 / 32, 1.0))
+    assert all(after - before >= 0.05 for before, after in pairwise(placed))
