@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -27,6 +28,16 @@ def test_the_makespan_follows_the_schedule(monkeypatch: pytest.MonkeyPatch) -> N
     taken = [take() for _ in range(5)]
     assert sorted(taken[:4]) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert taken[4] is None
+
+
+def test_a_stop_takes_no_longer_than_all_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    makespan = load("makespan", monkeypatch)
+    exam = makespan.Exam.draw(12, 8, (0.6, 0.4), np.random.default_rng(1))
+    for by_history in (False, True):
+        time, samples, bound = makespan.stop(exam, 4, 4, by_history=by_history)
+        assert 0 < bound <= time < 1.1
+        assert 0 < samples <= 1
+    assert makespan.stop(exam, 96, 1, by_history=False)[0] == pytest.approx(1)
 
 
 def test_the_grading_compares_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:

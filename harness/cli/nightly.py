@@ -15,7 +15,8 @@ from harness.errors import DataError, HarnessError, UsageError
 
 if TYPE_CHECKING:
     from harness.storage.nights import CheckpointResult
-    from harness.workflows.nightly import NightSettings, Plan
+    from harness.workflows.night_settings import NightSettings
+    from harness.workflows.nightly import Plan
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -50,13 +51,12 @@ def nightly(
 ) -> None:
     """Evaluate each new checkpoint and compare it with the accepted runs.
 
-    Each task is tested twice: this night against the accepted run, and all nights for a fall that
-    no single night shows. Where nothing changed, both fail at the stated rate together.
+    Each task is tested for a drop from the accepted run and, over all nights, for a fall that no
+    single night shows. Where nothing changed, both fail at the stated rate together.
 
-    Exits with the worst result of all checkpoints: 1 regression or fall, 2 a checkpoint cannot be read,
-    3 not the same protocol, 4 incomplete, 5 underpowered, 0 otherwise, also if there is no new
-    checkpoint or no baseline yet. After an interruption the same command continues. Only `harness
-    accept` changes the baseline.
+    Exits with the worst result of all checkpoints: 1 regression or fall, 2 one cannot be read, 3 not the
+    same protocol, 4 incomplete, 5 underpowered, 0 otherwise, also without a new checkpoint or baseline.
+    After an interruption the same command continues. Only `harness accept` changes the baseline.
 
     \b
     CONFIG.yaml, paths relative to where the command is run:
@@ -73,7 +73,7 @@ def nightly(
       site: site                   rebuild the site into this folder
     """
     from harness.storage.nights import worst
-    from harness.workflows.nightly import read_night
+    from harness.workflows.night_settings import read_night
 
     settings = read_night(config)
     found = _plan(settings, chosen)

@@ -101,14 +101,15 @@ class TaskFolder:
 
         Where a sequential test has stopped the sampling, up to the analysis that decided.
         """
-        protocol, stopping = self.protocol(), self.stopping()
-        decided = stopping if stopping and stopping.decision else None
-        if protocol.allocation is not None:
-            whole = dict(protocol.allocation)
-            return counts_at(whole, decided.share) if decided else whole
-        if decided is not None:
-            (k,) = counts_at({"": decided.k}, decided.share).values()
-        return uniform(protocol.problems, k)
+        stopping = self.stopping()
+        if stopping is not None and stopping.decision is not None:
+            return self.asked_at(stopping.share, stopping.k)
+        return self.asked_at(1.0, k)
+
+    def asked_at(self, share: float, k: int) -> dict[str, int]:
+        """The samples asked of each problem up to a share of them, of `k` each or its allocation."""
+        protocol = self.protocol()
+        return counts_at(protocol.allocation or uniform(protocol.problems, k), share)
 
     def has_scores(self) -> bool:
         """Whether the task was scored."""

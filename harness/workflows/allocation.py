@@ -9,7 +9,7 @@ that goes on later keeps it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,6 +65,23 @@ def sources(
             "--allocate history needs --base RUN or --history RUN, earlier runs on these tasks"
         )
     return {task: list(dict.fromkeys(named)) for task in tasks}
+
+
+def nights_before(runs: Path, nights: Iterable[str], base: str | None, run: str) -> list[Path]:
+    """The runs that tell how the samples of a night are allocated: the baseline, and those since.
+
+    Args:
+        runs: the folder of runs.
+        nights: the names of its nights, oldest first.
+        base: the name of the accepted run; None before the first, when all nights tell.
+        run: the night to come, which tells nothing about itself.
+    """
+    found = [name for name in nights if name != run]
+    if base is not None and base in found:
+        found = found[found.index(base) :]
+    elif base is not None and base != run:
+        found = [base, *found]
+    return [runs / name for name in found]
 
 
 def allocate(

@@ -16,17 +16,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from string import Formatter
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.errors import DataError, HarnessError, ProtocolMismatch
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
-from harness.points import MARGIN, share_of
+from harness.points import share_of
 from harness.stats.comparison import Comparison, TaskComparison
-from harness.stats.nights import NIGHTS_PER_MONTH, Levels
+from harness.stats.nights import Levels
 from harness.stats.scores import TaskScores
 from harness.storage.ledger import (
     CLOCK,
@@ -47,8 +43,8 @@ from harness.storage.nights import (
 from harness.storage.run_folder import MANIFEST, RunFolder
 from harness.task import Task
 from harness.workflows.accept import what_is_missing
+from harness.workflows.allocation import nights_before
 from harness.workflows.checkpoints import (
-    NAME_FIELDS,
     check_unchanged,
     content,
     find_checkpoints,
@@ -57,85 +53,9 @@ from harness.workflows.checkpoints import (
 )
 from harness.workflows.compare import compare_runs
 from harness.workflows.evaluate import evaluate
-from harness.workflows.run_settings import (
-    Options,
-    Points,
-    RunSettings,
-    by_field,
-    check,
-    configure,
-    read_config,
-)
+from harness.workflows.night_settings import NightSettings, run_settings
+from harness.workflows.run_settings import configure
 from harness.workflows.tonight import Tonight
-
-_ITS_OWN = ("model", "output", "until", "base", "margin", "allocate", "history")
-
-
-class NightSettings(BaseModel):
-    """A nightly configuration. Paths are relative to where the command is run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    checkpoints: tuple[str, ...] = Field(min_length=1)
-    run: Options
-    runs: Path = Path("runs")
-    name: str = "{checkpoint}"
-    margin: Points = MARGIN
-    until: Literal["decided"] | None = None
-    allocate: Literal["uniform", "history"] = "uniform"
-    false_alarms_per_month: float = Field(1.0, gt=0, le=NIGHTS_PER_MONTH)
-    allow: tuple[str, ...] = ()
-    fail_on_rise: bool = False
-    site: Path | None = None
-
-    @field_validator("checkpoints", "allow", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("run")
-    @classmethod
-    def _not_what_the_night_sets(cls, value: Options) -> Options:
-        value = by_field(value)
-        for name in _ITS_OWN:
-            if name in value:
-                place = "a setting beside run" if name in cls.model_fields else "set for each run"
-                raise ValueError(f"{name} does not belong here: it is {place}")
-        return value
-
-    @field_validator("name")
-    @classmethod
-    def _known_fields(cls, value: str) -> str:
-        used = [field for _, field, *_ in Formatter().parse(value) if field is not None]
-        unknown = [field for field in used if field not in NAME_FIELDS]
-        if unknown:
-            known = ", ".join(f"{{{name}}}" for name in NAME_FIELDS)
-            raise ValueError(f"there is no field {{{unknown[0]}}}; there are {known}")
-        return value
-
-
-def read_night(config: Path) -> NightSettings:
-    """Read and check a configuration, the settings of its runs included.
-
-    Raises:
-        UsageError: an unknown name or a bad value; the message names it.
-        DataError: the file cannot be read.
-    """
-    settings = check(NightSettings, read_config(config), config)
-    run_settings(settings, Checkpoint(Path("checkpoint"), "run"), config)
-    return settings
-
-
-def run_settings(
-    settings: NightSettings, checkpoint: Checkpoint, config: Path | None = None
-) -> RunSettings:
-    """The settings of `harness run` for this checkpoint, without early stopping."""
-    given = {
-        "model": str(checkpoint.path),
-        "output": settings.runs / checkpoint.run,
-        "allocate": settings.allocate,
-    }
-    return check(RunSettings, {**settings.run, **given}, config, prefix="run: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +168,12 @@ async def _evaluate(
     bases = {
         task: plan.settings.runs / run for task, run in plan.bases.items() if run != checkpoint.run
     }
-    history = {task.name: nights_before(plan, task.name, checkpoint.run) for task in plan.tasks}
+    history = {
+        task.name: nights_before(
+            plan.settings.runs, plan.history.lines, plan.bases.get(task.name), checkpoint.run
+        )
+        for task in plan.tasks
+    }
     if plan.settings.until is None or full:
         return await evaluate(
             plan.tasks, settings, observe=observe, lengths=bases, history=history,
@@ -264,21 +189,6 @@ async def _evaluate(
         plan.tasks, gated, observe=observe, bases=bases, allow=plan.settings.allow,
         level=plan.levels.night, lengths=bases, history=history,
     )  # fmt: skip
-
-
-def nights_before(plan: Plan, task: str, run: str) -> list[Path]:
-    """The runs that the samples of a task are allocated by: its baseline, and the nights since.
-
-    Args:
-        plan: what the night will do.
-        task: the task's name.
-        run: the run to come, which tells nothing about itself.
-    """
-    base, nights = plan.bases.get(task), [name for name in plan.history.lines if name != run]
-    if base in nights:
-        nights = nights[nights.index(base) :]
-    named = [*([] if base in (None, run) else [base]), *nights]
-    return [plan.settings.runs / name for name in dict.fromkeys(named) if name is not None]
 
 
 async def _compare(

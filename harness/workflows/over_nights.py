@@ -69,8 +69,8 @@ def observe(folder: TaskFolder, run: str) -> Observed | None:
     stopped = None
     if stopping is not None and stopping.early:
         stopped = _rounds(stopping.share, stopping.k)
-        first = _rounds(stopping.shares[0], stopping.k)
-        grades = [grade for grade in grades if grade.index < first]
+        first = folder.asked_at(stopping.shares[0], stopping.k)
+        grades = [grade for grade in grades if grade.index < first.get(grade.problem_id, 0)]
     found = [tally for tally in tallies(grades).values() if tally.n]
     return Observed(Night.of(run, found), folder.protocol().hash, stopped) if found else None
 

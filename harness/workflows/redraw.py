@@ -13,7 +13,8 @@ from harness.storage.ledger import REDRAWN
 from harness.storage.nights import Checkpoint
 from harness.storage.run_folder import MANIFEST
 from harness.workflows.evaluate import evaluate
-from harness.workflows.nightly import Plan, run_settings
+from harness.workflows.night_settings import run_settings
+from harness.workflows.nightly import Plan
 
 
 async def redraw(

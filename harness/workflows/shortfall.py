@@ -9,7 +9,6 @@ No choice of the missing verdicts gives a larger p than that, and the level is t
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -126,17 +125,17 @@ def _shortfall(
     folder: TaskFolder, found: Mapping[str, Tally], grades: Sequence[Grade], problems: Sequence[str]
 ) -> Shortfall:
     run = RunFolder(folder.path.parent)
-    manifest, scores, stopping = run.manifest(), folder.scores(), folder.stopping()
+    manifest, scores = run.manifest(), folder.scores()
     graded, known = SampleSet(grade.key for grade in grades), set(problems)
     again = Counter(grade.problem_id for grade in grades if grade.verdict is Verdict.ERROR)
     ended = Counter(id for id, index in {row.key for row in folder.errors()}
                     if id in known and (id, index) not in graded)  # fmt: skip
     k = max(scores.k, manifest.k.get(folder.name, 0))  # more were asked for since the last scores
-    if stopping is not None and stopping.decision is not None:
-        k = math.ceil(stopping.share * stopping.k - 1e-9)  # shares of whole rounds are whole again
+    whole = folder.asked(k)
     published = manifest.fingerprint.get("engine") == "recorded"
     counts = {id: found[id].n if id in found else 0 for id in problems}
-    asked = {id: (n + again[id] + ended[id]) or k if published else k for id, n in counts.items()}
+    asked = {id: (n + again[id] + ended[id]) or k if published else whole[id]
+             for id, n in counts.items()}  # fmt: skip
     missing = {id: asked[id] - n for id, n in counts.items() if asked[id] > n}
     none = sum(not counts[id] for id in missing)
     failed, in_error = (sum(counter[id] for id in missing) for counter in (again, ended))

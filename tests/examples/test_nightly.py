@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.workflows.nightly import read_night
+from harness.workflows.night_settings import read_night
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "nightly"

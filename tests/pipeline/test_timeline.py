@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.pipeline.pending import Place, Plan
 from harness.pipeline.schedule import Lengths
 from harness.pipeline.stages import Stages
-from harness.pipeline.timeline import Expectation, Timeline, distinct, play
+from harness.pipeline.timeline import Expectation, Timeline, _moved, distinct, play
 from harness.stats.allocation import counts_at
 
 CAP = 32_768
@@ -200,3 +200,13 @@ def test_a_simulation_changes_nothing_of_what_is_known() -> None:
     assert timeline is not None
     timeline.ends({"t": [{**asked, "new": 4}]})
     assert plan.lengths.expected(("t", "new")) == 6
+
+
+def test_no_analysis_follows_a_moved_one_with_hardly_a_sample_more() -> None:
+    """Its own stage would begin its long samples late, so that it ends much later all the same."""
+
+    def ends(placed: Sequence[float]) -> list[float]:
+        return [30 + 100 * max(0.0, placed[0] - 0.34), *(50 + 50 * share for share in placed[1:])]
+
+    placed = _moved((0.2, 0.35, 0.6, 1.0), ends, 100.0, 30.0)
+    assert placed == (pytest.approx(0.34, abs=0.02), 0.6, 1.0)

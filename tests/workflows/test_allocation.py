@@ -28,7 +28,8 @@ from harness.types import Tally
 from harness.workflows import evaluate as workflow
 from harness.workflows.accept import accept
 from harness.workflows.evaluate import evaluate
-from harness.workflows.nightly import NightSettings, hold, plan
+from harness.workflows.night_settings import NightSettings
+from harness.workflows.nightly import hold, plan
 from harness.workflows.regrade import rescore
 from harness.workflows.run_settings import RunSettings
 from tests.support.checkpoints import Trained, save

@@ -18,7 +18,8 @@ from harness.storage.nights import Checkpoint, CheckpointResult, HistoryLine, wo
 from harness.storage.run_folder import RunFolder
 from harness.workflows.accept import accept
 from harness.workflows.checkpoints import find_checkpoints, is_new, name_runs
-from harness.workflows.nightly import NightSettings, hold, plan, read_night
+from harness.workflows.night_settings import NightSettings, read_night
+from harness.workflows.nightly import hold, plan
 from harness.workflows.redraw import redraw
 from tests.support.checkpoints import INTEGER, TASK, Trained, save
 
