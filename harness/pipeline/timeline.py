@@ -206,34 +206,36 @@ class Timeline:
         whole = ends((1.0,))[-1]
         longest = max(found.quantile(_LONG) for place, found in self.lengths.items()
                       if place[0] == task)  # fmt: skip
-        moved = {self._moved(distinct(shares, asked[task]), ends, whole, longest)
+        moved = {_moved(distinct(shares, asked[task]), ends, whole, longest)
                  for shares in candidates}  # fmt: skip
         return min([(1.0,), *sorted(distinct(shares, asked[task]) for shares in moved)],
                    key=expected)  # fmt: skip
 
-    def _moved(
-        self,
-        placed: Shares,
-        ends: Callable[[Shares], list[float]],
-        whole: float,
-        longest: float,
-    ) -> Shares:
-        """The analyses at the largest shares that end as early, without those hardly earlier."""
-        found = ends(placed)
-        while (late := next((n for n, (end, after) in enumerate(pairwise(found))
-                             if after - end < WORTH * whole), None)) is not None:  # fmt: skip
-            placed = placed[:late] + placed[late + 1 :]
-            found = ends(placed)
-        for number, end in enumerate(found[:-1]):
-            if end > longest * (1 + SAME):
-                continue
-            low, high = placed[number], placed[number + 1]
-            for _ in range(_HALVINGS):
-                middle = (low + high) / 2
-                later = ends((*placed[:number], middle, *placed[number + 1 :]))[number]
-                low, high = (middle, high) if later <= end + SAME * whole else (low, middle)
-            placed = (*placed[:number], low, *placed[number + 1 :])
-        return placed
+
+def _moved(
+    placed: Shares, ends: Callable[[Shares], list[float]], whole: float, longest: float
+) -> Shares:
+    """The analyses at the largest shares that end as early, without those hardly earlier."""
+    placed = _worth(placed, ends, whole)
+    end = ends(placed)[0]
+    if len(placed) == 1 or end > longest * (1 + SAME):
+        return placed  # only the first stage can be one that waits for its longest sample
+    low, high = placed[:2]
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        later = ends((middle, *placed[1:]))[0]
+        low, high = (middle, high) if later <= end + SAME * whole else (low, middle)
+    return _worth((low, *placed[1:]), ends, whole)
+
+
+def _worth(placed: Shares, ends: Callable[[Shares], list[float]], whole: float) -> Shares:
+    """The analyses without those that come hardly before the next one."""
+    while True:
+        late = [number for number, (end, after) in enumerate(pairwise(ends(placed)))
+                if after - end < WORTH * whole]  # fmt: skip
+        if not late:
+            return placed
+        placed = placed[: late[0]] + placed[late[0] + 1 :]
 
 
 def distinct(shares: Shares, asked: Counts) -> Shares:
