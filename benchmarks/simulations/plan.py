@@ -10,27 +10,34 @@ lanes nor lengths.
     python -m benchmarks.simulations.plan --runs 40
 
 Given are planned hours over simulated ones: of the fixed number the median and the worst of the runs,
-of until decided, which ends at another analysis each time, the means over all runs.
+of until decided, which ends at another analysis each time, the means over all runs. The margin is 5 points,
+or the next whole point that k samples see with power 0.8.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
-from benchmarks.makespan import CAP, EXAMS, STOP_LANES, TASK, TYPICAL, Exam, stop
-from harness.pipeline.stages import Stages
-from harness.pipeline.timeline import play
-from harness.stats.allocation import uniform
+from benchmarks.makespan import CAP, EXAMS, STOP_LANES, TASK, TYPICAL, Exam
+from harness.pipeline.stages import Counts, Stages
+from harness.pipeline.timeline import Timeline, play
+from harness.stats.allocation import counts_at, uniform
+from harness.stats.design import Design
 from harness.stats.power import ALPHA, detectable_drop
 from harness.stats.rates import posterior_rates
-from harness.workflows.plan_decided import Allocation, Question, until_decided
+from harness.stats.sequential import analyse
+from harness.workflows.early_stopping import place
+from harness.workflows.plan_decided import Allocation, Question, allocate, until_decided
 from harness.workflows.plan_inputs import PlanInputs
 from harness.workflows.plan_time import Clock, Lanes, SampleLengths
 
+NEW_RUNS = 16  # of each exam
 SPREADS = {"reasoning": (0.6, 0.4), "heavier": (0.9, 0.6)}
 ALLOCATIONS: tuple[Allocation, ...] = ("uniform", "history")
 
@@ -65,15 +72,37 @@ def ratios(exam: Exam, lanes: int) -> Mapping[str, tuple[float, float]]:
         "fixed": (clock.whole({TASK: each}), fixed),
         "fixed, stated length": (stated.whole({TASK: each}), fixed),
     }
-    margin = detectable_drop(inputs.rates, k, k)
+    margin = max(0.05, math.ceil(100 * detectable_drop(inputs.rates, k, k)) / 100)
     for allocation in ALLOCATIONS:
         planned = until_decided(inputs, k, k, allocation, Question(margin=margin, alpha=ALPHA),
                                 clock=clock)  # fmt: skip
         if planned is None or planned.hours is None:
             raise AssertionError("k is 2 or more")
-        share, *_ = stop(exam, lanes, 1, by_history=allocation == "history")
-        found[f"decided, {allocation}"] = planned.hours, share * fixed
+        asked = allocate(inputs, k, allocation)
+        found[f"decided, {allocation}"] = planned.hours, decided(exam, lanes, asked, margin)
     return found
+
+
+def decided(exam: Exam, lanes: int, asked: Counts, margin: float) -> float:
+    """Time until the decision, in tokens of one lane; the mean of several new runs of one model.
+
+    When a stage ends does not depend on what is right, so that the stages are drawn once.
+    """
+    base = exam.tallies(exam.base, uniform(exam.ids(), exam.k))
+    plan, against = exam.plan(asked), partial(Design.against, base, asked, margin=margin)
+    placed = place(TASK, lambda shares: against(shares=shares), {TASK: asked},
+                   timeline=Timeline.of(plan, lanes, {TASK: CAP}), others={})  # fmt: skip
+    design = against(shares=placed)
+    stages = [counts_at(asked, share) for share in placed]
+    ends = play(Stages(plan, {TASK: stages}), exam.length, lanes)[TASK]
+    random, times = np.random.default_rng(0), []
+    for _ in range(NEW_RUNS):
+        right = random.permuted(exam.new, axis=1)
+        for number, counts in enumerate(stages, 1):
+            if analyse(design, base, exam.tallies(right, counts), number).decision is not None:
+                break
+        times.append(ends[number - 1])
+    return statistics.fmean(times)
 
 
 def table(runs: int, seed: int) -> list[list[str]]:
@@ -86,14 +115,18 @@ def table(runs: int, seed: int) -> list[list[str]]:
                 found = [ratios(Exam.draw(problems, k, spreads, np.random.default_rng(seed + run)),
                                 lanes) for run in range(runs)]  # fmt: skip
 
-                def each(kind: str, found: list[Mapping[str, tuple[float, float]]] = found) -> list[float]:
+                def each(
+                    kind: str, found: list[Mapping[str, tuple[float, float]]] = found
+                ) -> list[float]:
                     return [one[kind][0] / one[kind][1] for one in found]
 
                 cells = [statistics.median(each("tokens / speed")), statistics.median(each("fixed")),
                          max(each("fixed"), key=lambda ratio: max(ratio, 1 / ratio)),
                          statistics.median(each("fixed, stated length"))]  # fmt: skip
                 for allocation in ALLOCATIONS:
-                    planned, drawn = zip(*(one[f"decided, {allocation}"] for one in found), strict=True)
+                    planned, drawn = zip(
+                        *(one[f"decided, {allocation}"] for one in found), strict=True
+                    )
                     cells.append(sum(planned) / sum(drawn))
                 rows.append([f"{name} x {k}", lengths, str(lanes), *(f"{x:.2f}" for x in cells)])
     return rows

@@ -11,6 +11,7 @@ from harness.errors import UsageError
 from harness.stats.allocation import FLOOR, counts_at
 from harness.stats.design import Design
 from harness.workflows.allocation import counts_by_history
+from harness.workflows.early_stopping import place
 from harness.workflows.plan_inputs import PlanInputs
 from harness.workflows.plan_time import Clock
 
@@ -104,12 +105,10 @@ def until_decided(
         return Design.planned(inputs.rates, k, base_k, margin=question.margin,
                               alpha=question.alpha, allocation=listed, shares=shares)  # fmt: skip
 
-    found = design(None)
-    ends: list[float] | None = None
-    if clock is not None:
-        placed = clock.place(inputs.task, counts, found.shares)
-        found = design(placed)
-        ends = clock.ends(inputs.task, counts, found.shares)
+    timeline, few = (None, counts) if clock is None else clock.thinned(inputs.task, counts)
+    placed = place(inputs.task, design, {inputs.task: few}, timeline=timeline, others={})
+    found = design(placed)
+    ends = None if clock is None else clock.ends(inputs.task, counts, found.shares)
     chances = _chances(found)
     tokens = None
     if inputs.lengths is not None:

@@ -14,7 +14,7 @@ from statistics import NormalDist, fmean
 
 from harness.pipeline.pending import Place, Plan
 from harness.pipeline.schedule import Lengths
-from harness.pipeline.timeline import Expectation, Shares, Timeline, place_analyses
+from harness.pipeline.timeline import Expectation, Shares, Timeline
 from harness.stats.allocation import counts_at
 
 BETWEEN, WITHIN = 0.6, 0.4
@@ -25,7 +25,7 @@ benchmarks/makespan.py.
 """
 
 _NORMAL = NormalDist()
-_ENOUGH = 512  # samples that tell where analyses lie; it takes about forty plays to place them
+_ENOUGH = 512  # samples that tell where analyses lie; each play of them costs milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +132,22 @@ class Clock:
         Args:
             counts: by task, the samples of each problem.
         """
-        return self._hours(max(self._timeline(counts).whole(counts), self._longest(counts)))
+        ends = self._timeline(counts).ends({task: [own] for task, own in counts.items()})
+        return self._hours(max(self._longest(counts), *(end for (end,) in ends.values())))
 
     def floor(self, counts: Mapping[str, Mapping[str, int]]) -> float:
         """Hours of the longest sample, which no number of lanes can do without; its median."""
         return self._hours(self._longest(counts))
 
-    def place(self, task: str, counts: Mapping[str, int], shares: Shares) -> Shares:
-        """Where a run of this task puts its interim analyses to save time.
+    def thinned(self, task: str, counts: Mapping[str, int]) -> tuple[Timeline, dict[str, int]]:
+        """A time line on which the analyses of a task are placed, and the samples that it has.
 
-        A large task is thinned for it: as many times fewer lanes for as many times fewer
-        problems take as long.
+        Of a large task it has only some problems, and as many times fewer lanes: they take as long.
         """
         thin = max(1, min(sum(counts.values()) // _ENOUGH, self.lanes))
         by_length = sorted(counts, key=lambda id: -self.lengths[task, id].centre)
         few = {id: counts[id] for id in by_length[thin // 2 :: thin]}
-        timeline = self._timeline({task: few}, max(1, self.lanes // thin))
-        return place_analyses({task: shares}, {task: few}, timeline)[task]
+        return self._timeline({task: few}, max(1, self.lanes // thin)), few
 
     def ends(self, task: str, counts: Mapping[str, int], shares: Shares) -> list[float]:
         """Hours until each analysis, where none before it decides."""
