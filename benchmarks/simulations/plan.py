@@ -32,7 +32,7 @@ from harness.stats.design import Design
 from harness.stats.power import ALPHA, detectable_drop
 from harness.stats.rates import posterior_rates
 from harness.stats.sequential import analyse
-from harness.workflows.early_stopping import place
+from harness.workflows.early_stopping import place_analyses
 from harness.workflows.plan_decided import Allocation, Question, allocate, until_decided
 from harness.workflows.plan_inputs import PlanInputs
 from harness.workflows.plan_time import Clock, Lanes, SampleLengths
@@ -90,7 +90,7 @@ def decided(exam: Exam, lanes: int, asked: Counts, margin: float) -> float:
     """
     base = exam.tallies(exam.base, uniform(exam.ids(), exam.k))
     plan, against = exam.plan(asked), partial(Design.against, base, asked, margin=margin)
-    placed = place(TASK, lambda shares: against(shares=shares), {TASK: asked},
+    placed = place_analyses(TASK, lambda shares: against(shares=shares), {TASK: asked},
                    timeline=Timeline.of(plan, lanes, {TASK: CAP}), others={})  # fmt: skip
     design = against(shares=placed)
     stages = [counts_at(asked, share) for share in placed]

@@ -24,6 +24,8 @@ _NOTE = (
     "flight equally fast."
 )
 
+_MOSTLY = 0.7  # of a run's time that its longest sample takes, from which that is said
+
 
 def print_plans(plans: Sequence[TaskPlan], together: float | None) -> None:
     """Print the plan of each task, and the cost of all.
@@ -125,8 +127,11 @@ def _sentences(planned: TaskPlan) -> Iterator[str]:
         else "detects no drop, however large,"
     )
     yield f"k {k}{base} {detects} and costs {_cost([step], planned, step.hours)}."
-    if step.floor_hours is not None:
-        yield f"No run of it ends before its longest sample, after about {_hours(step.floor_hours)} hours."
+    if step.hours and step.floor_hours and step.floor_hours > _MOSTLY * step.hours:
+        yield (
+            f"It waits for its longest sample, about {step.floor_hours / step.hours:.0%} of that time: "
+            "more samples in flight save little."
+        )
     if (larger := planned.larger_base) is not None:
         samples = larger.base_k * planned.inputs.n_problems
         yield (

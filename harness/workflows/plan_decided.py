@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.stats.allocation import FLOOR, counts_at
 from harness.stats.design import Design
 from harness.workflows.allocation import counts_by_history
-from harness.workflows.early_stopping import place
+from harness.workflows.early_stopping import place_analyses
 from harness.workflows.plan_inputs import PlanInputs
 from harness.workflows.plan_time import Clock
 
@@ -106,7 +106,7 @@ def until_decided(
                               alpha=question.alpha, allocation=listed, shares=shares)  # fmt: skip
 
     timeline, few = (None, counts) if clock is None else clock.thinned(inputs.task, counts)
-    placed = place(inputs.task, design, {inputs.task: few}, timeline=timeline, others={})
+    placed = place_analyses(inputs.task, design, {inputs.task: few}, timeline=timeline, others={})
     found = design(placed)
     ends = None if clock is None else clock.ends(inputs.task, counts, found.shares)
     chances = _chances(found)
