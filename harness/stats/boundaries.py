@@ -39,8 +39,12 @@ class Ends:
 
 
 def rounded(times: Times) -> Times:
-    """To two digits, so that nearly equal tests share their boundaries."""
-    return tuple(max(0.01, round(time, 2)) for time in times)
+    """To two digits, so that nearly equal tests share their boundaries, and always rising."""
+    found: list[float] = []
+    for time in reversed(times):  # the last one stays: it is 1
+        later = found[-1] if found else 2.0
+        found.append(min(max(0.01, round(time, 2)), round(max(later - 0.01, later / 2), 4)))
+    return tuple(reversed(found))
 
 
 @lru_cache(maxsize=4096)

@@ -101,6 +101,7 @@ class Design:
         margin: float = 0.05,
         alpha: float = ALPHA,
         allocation: Sequence[int] | None = None,
+        shares: Sequence[float] | None = None,
     ) -> Design:
         """The gate against a base that is not drawn yet.
 
@@ -111,12 +112,13 @@ class Design:
             margin: the drop to exclude, as a share.
             alpha: probability of a false alarm over all analyses.
             allocation: samples of each problem of the new run, in the order of `rates`; k by default.
+            shares: of the samples at each analysis, as for `against`.
         """
         ids = [str(i) for i in range(len(rates))]
         variances = dict(zip(ids, (rates * (1 - rates)).mean(axis=1).tolist(), strict=True))
         problems = _Problems(variances, dict.fromkeys(ids, n_base))
         counts = dict(zip(ids, allocation or [k] * len(ids), strict=True))
-        return _best(problems, rates, counts, (margin, alpha), None)
+        return _best(problems, rates, counts, (margin, alpha), shares)
 
     def ends(self, drop: float = 0.0) -> Ends:
         """How the sampling ends at a true drop: above is a regression, below is none.

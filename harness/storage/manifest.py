@@ -2,7 +2,7 @@
 
 {"model": "org/model", "fingerprint": {"engine": "vllm", "dtype": "bfloat16", ..}, "k": {task: k},
  "starts": [{"number", "time", "host", "command", "python", "platform", "harness", "git", "versions",
-             "seed", "engine_seed", "seconds", "notices",
+             "seed", "engine_seed", "concurrency", "seconds", "notices",
              "plan": {"order", "tasks": {task: {"samples", "lengths_from", "problems_known",
                                                 "mean_tokens", "longest_tokens", "tokens"}}}}],
  "harness": "0.1.0"}
@@ -63,6 +63,7 @@ class Start:
         seed: of the run, from which engine seeds are derived.
         engine_seed: that the engine drew with.
         plan: what was to be drawn.
+        concurrency: samples in flight at once.
         seconds: from the first request to the last grade.
         notices: what a user should know of the start.
     """
@@ -79,6 +80,7 @@ class Start:
     seed: int | None = None
     engine_seed: int | None = None
     plan: PlanRecord | None = None
+    concurrency: int | None = None
     seconds: float | None = None
     notices: tuple[str, ...] = ()
 

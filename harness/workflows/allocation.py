@@ -199,12 +199,18 @@ def _unusable(path: Path, protocol: Protocol, allow: Sequence[str]) -> str | Non
     return f"another protocol ({'; '.join(others)})" if others else None
 
 
+def counts_by_history(ids: Sequence[str], known: Mapping[str, Tally], k: int) -> dict[str, int]:
+    """Samples of each problem: Neyman's of those that are known, k of the others."""
+    told = {id: known[id] for id in ids if id in known}
+    return dict.fromkeys(ids, k) | (neyman(told, k * len(told)) if told else {})
+
+
 def _by_history(item: Prepared, known: Known) -> tuple[Mapping[str, int], list[str]]:
     """The allocation of a task, and what to say of it."""
     name, k, ids = item.task.name, item.sampling.k, list(item.protocol.problems)
     told = {id: known.tallies[id] for id in ids if id in known.tallies}
     unknown = [id for id in ids if id not in told]
-    counts = dict.fromkeys(ids, k) | (neyman(told, k * len(told)) if told else {})
+    counts = counts_by_history(ids, known.tallies, k)
     lines = list(known.said)
     if not told:
         lines.append(f"{name}: no earlier run tells about its problems: {k} samples of each")

@@ -256,6 +256,7 @@ async def run_engine(
     start = replace(
         start or start_record(),
         versions=fingerprint.get("versions", {}),
+        concurrency=drawing.concurrency or engine.concurrency,
         notices=tuple(notices.texts),  # of loading; they stay if this process is killed
     )
     start = writer.begin(Manifest(model, fingerprint, harness=harness.__version__), start)

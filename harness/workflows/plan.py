@@ -1,43 +1,56 @@
 """Plan a run: what it will cost and what it can detect, before a GPU is used.
 
-Costs are those of sampling alone. For the inputs of a plan see `harness.workflows.plan_inputs`.
+Costs are those of sampling alone. For the inputs of a plan see `harness.workflows.plan_inputs`, for its
+hours `plan_time`, and for `--until decided` `plan_decided`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.errors import UsageError
 from harness.points import points_of
 from harness.stats import power
-from harness.stats.design import Design
+from harness.stats.allocation import uniform
 from harness.stats.rates import sampling_variance
+from harness.workflows.plan_decided import (
+    Allocation,
+    Decided,
+    Question,
+    Settled,
+    allocate,
+    settled,
+    until_decided,
+)
 from harness.workflows.plan_inputs import PlanInputs
+from harness.workflows.plan_time import Clock, Lanes
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
+
+LARGER = 4
+"""How many times the samples a base has that is recommended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One k: its cost, the expected errors, and the smallest drops detected with power 0.8.
+    """One k: its cost, the expected errors, and the smallest drop detected with power 0.8.
 
-    Shares from 0 to 1. `decided_drop` is the smallest detectable drop with `--until decided`, and
-    `decided_share` the share of the samples that it needs on average when nothing changed; both
-    are None at k 1.
+    Shares from 0 to 1. `floor_hours` are those of the longest sample. `decided` is what
+    `--until decided` needs of it; None where k is 1 or the base has fewer samples.
     """
 
     k: int
     samples: int
     tokens: float | None
     hours: float | None
+    floor_hours: float | None
     se_sampling: float
     se_problems: float | None
     drop: float
-    decided_drop: float | None
-    decided_share: float | None
     margin_power: float
+    decided: Decided | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +69,34 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LargerBase:
+    """What a base of four times the samples is worth to the run with a fixed number of samples.
+
+    The new run then needs `k` samples per problem, a `share` of its own, to see the same drop.
+    """
+
+    base_k: int
+    k: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPlan:
-    """The plan of one task."""
+    """The plan of one task.
+
+    `larger_base`, `choices` (what `--until decided` needs with this and a larger base, by each
+    allocation) and `settled` are those of `k`.
+    """
 
     inputs: PlanInputs
+    k: int
     base_k: int | None
-    margin: float
-    alpha: float
-    tokens_per_second: float | None
+    question: Question
+    lanes: Lanes
     steps: tuple[Step, ...]
+    larger_base: LargerBase | None
+    choices: tuple[Decided, ...]
+    settled: Settled | None
     detection: Detection | None
 
     def step(self, k: int) -> Step:
@@ -73,20 +105,32 @@ class TaskPlan:
 
     def to_json(self) -> dict[str, object]:
         """The plan as plain values, without the rates of single problems."""
-        inputs = self.inputs
+        inputs, lanes = self.inputs, self.lanes
+        lengths = inputs.lengths
+        whole = None if lanes.n is None or lanes.speed is None else lanes.n * lanes.speed
+        found = self.choices and self.choices[-1].allocation == "history"
         return {
             "task": inputs.task,
             "from": inputs.origin,
+            "notes": list(inputs.said),
             "n_problems": inputs.n_problems,
             "rate": float(inputs.rates.mean()),
             "spread": float(inputs.rates.std()),
-            "k": inputs.k,
-            "tokens_per_sample": inputs.length,
-            "tokens_per_second": self.tokens_per_second,
+            "k": self.k,
+            "tokens_per_sample": None if lengths is None else lengths.mean,
+            "length_spread_within": None if lengths is None else lengths.within,
+            "max_tokens": None if lengths is None else lengths.cap,
+            "concurrency": lanes.n,
+            "tokens_per_second": whole,
+            "tokens_per_second_per_sample": lanes.speed,
             "base_k": self.base_k,
-            "margin_points": points_of(self.margin),
-            "alpha": self.alpha,
+            "margin_points": points_of(self.question.margin),
+            "alpha": self.question.alpha,
             "steps": [asdict(step) for step in self.steps],
+            "larger_base": None if self.larger_base is None else asdict(self.larger_base),
+            "until_decided": [asdict(choice) for choice in self.choices],
+            "allocation": allocate(inputs, self.k, "history") if found else None,
+            "always_or_never_solved": None if self.settled is None else asdict(self.settled),
             "detect": None if self.detection is None else asdict(self.detection),
         }
 
@@ -98,7 +142,8 @@ def plan_task(
     base_k: int | None = None,
     margin: float = 0.05,
     detect: float | None = None,
-    tokens_per_second: float | None = None,
+    lanes: Lanes | None = None,
+    allocation: Allocation = "uniform",
     alpha: float = power.ALPHA,
     steps: Sequence[int] = STEPS,
 ) -> TaskPlan:
@@ -106,58 +151,109 @@ def plan_task(
 
     Args:
         inputs: rates and lengths.
-        k: one more k to plan for.
+        k: the k to plan for; by default that of the inputs.
         base_k: samples per problem of the run to compare with; by default as many as the new run has.
         margin: the drop whose power is given, as a share.
         detect: a drop that should be detected, as a share.
-        tokens_per_second: of the engine; None leaves the hours unknown.
+        lanes: samples in flight and their speed; where it is not known, the hours are not.
+        allocation: by which each step is decided.
         alpha: level of the test; with several tasks each gets its share of 5 %, as in a comparison.
         steps: the k that are always planned.
 
     Raises:
-        UsageError: a number out of range.
+        UsageError: a number out of range, or an allocation by history of which nothing is known.
     """
     for option, value in (("--k", k), ("--base-k", base_k)):
         if value is not None and value < 1:
             raise UsageError(f"{option} {value}: at least one sample per problem is needed")
-    planned = sorted({*steps, inputs.k, *([k] if k else [])})
+    allocate(inputs, max(2, k or inputs.k), allocation)  # says so where it cannot
+    question, lanes = Question(margin=margin, alpha=alpha), lanes or Lanes()
+    clock = Clock.of({inputs.task: inputs.lengths}, lanes)
 
     def step(at: int) -> Step:
-        return _step(inputs, at, base_k or at, margin=margin, speed=tokens_per_second, alpha=alpha)
+        return _step(inputs, at, base_k or at, question, clock=clock, allocation=allocation)
 
+    chosen = k or inputs.k
+    found = {at: step(at) for at in sorted({*steps, inputs.k, chosen})}
+    choices = _choices(inputs, found[chosen], base_k or chosen, question, clock)
     return TaskPlan(
         inputs=inputs,
+        k=chosen,
         base_k=base_k,
-        margin=margin,
-        alpha=alpha,
-        tokens_per_second=tokens_per_second,
-        steps=tuple(step(at) for at in planned),
+        question=question,
+        lanes=lanes,
+        steps=tuple(found.values()),
+        larger_base=_larger_base(inputs, found[chosen], base_k or chosen, alpha),
+        choices=choices,
+        settled=settled(inputs, chosen),
         detection=None if detect is None else _detection(inputs, detect, base_k, step, alpha),
     )
 
 
+def hours_together(plans: Sequence[TaskPlan]) -> float | None:
+    """Hours of one run with all of these tasks, each at its k; None where they are not known.
+
+    Its samples share the lanes: it takes less than its tasks one after another.
+    """
+    clock = Clock.of({found.inputs.task: found.inputs.lengths for found in plans}, plans[0].lanes)
+    if clock is None:
+        return None
+    return clock.whole({found.inputs.task: uniform(found.inputs.ids, found.k) for found in plans})
+
+
 def _step(
-    inputs: PlanInputs, k: int, base_k: int, *, margin: float, speed: float | None, alpha: float
+    inputs: PlanInputs,
+    k: int,
+    base_k: int,
+    question: Question,
+    *,
+    clock: Clock | None,
+    allocation: Allocation,
 ) -> Step:
     rates, m = inputs.rates, inputs.n_problems
-    tokens = None if inputs.length is None else m * k * inputs.length
+    counts: Mapping[str, Mapping[str, int]] = {inputs.task: uniform(inputs.ids, k)}
     sampling = sampling_variance(rates) / k
     between = float(rates.var()) / (m - 1) if m > 1 else None
-    design = None
-    if k > 1:
-        design = Design.planned(rates, k, base_k, margin=margin, alpha=alpha)
+    alpha = question.alpha
     return Step(
         k=k,
         samples=m * k,
-        tokens=tokens,
-        hours=None if tokens is None or not speed else tokens / speed / 3600,
+        tokens=None if inputs.lengths is None else inputs.lengths.tokens(counts[inputs.task]),
+        hours=None if clock is None else clock.whole(counts),
+        floor_hours=None if clock is None else clock.floor(counts),
         se_sampling=math.sqrt(sampling),
         se_problems=None if between is None else math.sqrt(between + sampling),
         drop=power.detectable_drop(rates, base_k, k, alpha=alpha),
-        decided_drop=None if design is None else design.detect,
-        decided_share=None if design is None else design.expected_share(),
-        margin_power=power.power_at(rates, base_k, k, margin, alpha=alpha),
+        margin_power=power.power_at(rates, base_k, k, question.margin, alpha=alpha),
+        decided=until_decided(inputs, k, base_k, allocation, question, clock=clock),
     )
+
+
+def _choices(
+    inputs: PlanInputs, step: Step, base_k: int, question: Question, clock: Clock | None
+) -> tuple[Decided, ...]:
+    """`--until decided` with this and a larger base, uniform and by history."""
+    found = []
+    for size in (base_k, LARGER * base_k):
+        for allocation in ("uniform", "history") if inputs.known else ("uniform",):
+            done = step.decided
+            if done is None or (done.base_k, done.allocation) != (size, allocation):
+                done = until_decided(inputs, step.k, size, allocation, question, clock=clock)
+            if done is not None:
+                found.append(done)
+    return tuple(found)
+
+
+def _larger_base(inputs: PlanInputs, step: Step, base_k: int, alpha: float) -> LargerBase | None:
+    """What a larger base is worth; None where no drop is seen, or it is worth nothing."""
+    if step.drop >= float(inputs.rates.mean()):
+        return None
+    size = LARGER * base_k
+    drop = step.drop * (1 + 1e-6)  # it is a root, found to some digits
+    k = power.k_needed(inputs.rates, drop, k_base=size, alpha=alpha)
+    if k is None or k >= step.k:
+        return None
+    return LargerBase(base_k=size, k=k, share=k / step.k)
 
 
 def _detection(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from harness.stats.boundaries import critical, follow
+from harness.stats.boundaries import critical, follow, rounded
 
 TIMES = (0.15, 0.3, 0.45, 0.7, 1.0)
 
@@ -45,3 +48,14 @@ def test_paths_end_where_simulated_ones_do() -> None:
             assert found.above[stage] == pytest.approx((here & above[:, stage]).mean(), abs=0.003)
             assert found.below[stage] == pytest.approx((here & below[:, stage]).mean(), abs=0.003)
         assert found.open == pytest.approx((at == -1).mean(), abs=0.003)
+
+
+@pytest.mark.parametrize(
+    "times", [(0.612, 0.614, 1.0), (0.996, 0.998, 1.0), (0.001, 0.002, 0.003, 1.0), (0.3, 1.0)]
+)
+def test_rounded_times_rise_and_stay_near(times: tuple[float, ...]) -> None:
+    found = rounded(times)
+    assert all(0 < before < after for before, after in pairwise(found))
+    assert found[-1] == 1.0
+    assert found == pytest.approx(times, abs=0.02)
+    assert all(map(math.isfinite, critical(found, 0.05, 2.0)))
