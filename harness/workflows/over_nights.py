@@ -7,7 +7,6 @@ stopped it. Lines written before there was a test over nights are read from thei
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from statistics import median
 
 from harness.errors import DataError
 from harness.stats import nights
+from harness.stats.allocation import counts_at, uniform
 from harness.stats.metrics import tallies
 from harness.stats.nights import Night
 from harness.stats.selection import Choice
@@ -64,15 +64,16 @@ def observe(folder: TaskFolder, run: str) -> Observed | None:
     Raises:
         DataError: the folder is no run's, or is damaged.
     """
-    stopping = folder.stopping()
+    stopping, protocol = folder.stopping(), folder.protocol()
     grades = list(folder.grades())
     stopped = None
     if stopping is not None and stopping.early:
-        stopped = _rounds(stopping.share, stopping.k)
-        first = _rounds(stopping.shares[0], stopping.k)
-        grades = [grade for grade in grades if grade.index < first]
+        stopped = round(stopping.share * stopping.k)
+        whole = protocol.allocation or uniform(list(protocol.problems), stopping.k)
+        first = counts_at(whole, stopping.shares[0])
+        grades = [grade for grade in grades if grade.index < first.get(grade.problem_id, 0)]
     found = [tally for tally in tallies(grades).values() if tally.n]
-    return Observed(Night.of(run, found), folder.protocol().hash, stopped) if found else None
+    return Observed(Night.of(run, found), protocol.hash, stopped) if found else None
 
 
 def collect(
@@ -257,10 +258,6 @@ def _remarks(history: History, found: Sequence[Observed]) -> Iterator[str]:
                if gap >= 1.5]  # fmt: skip
     if missing:
         yield f"missing nights: {_names(missing)}"
-
-
-def _rounds(share: float, k: int) -> int:
-    return math.ceil(share * k - 1e-9)  # 7/25 of 25 is 7
 
 
 def _seconds(moment: str) -> float:
