@@ -132,7 +132,7 @@ def fall(scores: Sequence[float], variances: Sequence[float]) -> Fall:
     )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _changes(relative: tuple[float, ...]) -> _Changes:
     """Steps and drifts from every night on, over every stretch of nights that ends with the last.
 
