@@ -70,3 +70,18 @@ def test_a_base_without_its_slowest_samples_makes_no_regression(
     as_it_is, exits = (float(cell.rstrip("%")) for cell in row[2:4])
     assert as_it_is >= 50
     assert exits <= 10  # one of twelve
+
+
+def test_months_of_nights_find_a_step_on_its_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS.parent))
+    module = load("simulations/nights", monkeypatch)
+    monkeypatch.setattr(module, "JOBS", {"AIME": (module.AIME,)})
+    monkeypatch.setattr(module, "MONTHS", (5, 12))
+    monkeypatch.setattr(module, "LONGEST", 12)
+    head, *rows = module.table(3, 1)
+    assert head == ["baseline moved", "nights", "AIME"]
+    assert len(rows) == 2 * len(module.POLICIES) + 1 + 3 * len(module.POLICIES)
+    steps = {row[1]: row[2] for row in rows if row[0] == "3 points on night 8"}
+    for policy in ("never", "weekly", "to the best of ten"):
+        assert 8 <= int(steps[policy].split()[0]) <= 10
+    assert module.markdown([head, *rows]).count("|---|---|---|") == 2

@@ -14,7 +14,7 @@ number of nights, the probability that p <= level where no mean fell is at most 
 night. A mean that rises, as in training, makes it smaller: every weighted sum that is used has an
 expectation of 0 or less where the means never fall (Chebyshev's sum inequality).
 
-benchmarks/statistics/nights.py measures false alarms and how many nights a drift takes.
+benchmarks/simulations/nights.py measures false alarms and how many nights a drift takes.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def fall(scores: Sequence[float], variances: Sequence[float]) -> Fall:
     )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _changes(relative: tuple[float, ...]) -> _Changes:
     """Steps and drifts from every night on, over every stretch of nights that ends with the last.
 

@@ -17,12 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.stats import change_point, selection
-from harness.stats.intervals import Interval, mean, rate
+from harness.stats.intervals import Interval, mean, rate, rate_variances, sampling_error
 from harness.stats.paired_test import holm
-from harness.stats.rates import posterior_variance, samples_per_problem
+from harness.stats.rates import posterior_variances
 from harness.types import Tally
 
 NIGHTS_PER_MONTH = 30
+_PRIOR = 2  # nights that the posterior variance counts as
 FEWEST = 3
 """From this many nights on there is a test over them: two are what the night's own test compares."""
 
@@ -54,13 +55,17 @@ class Night:
         run: its name.
         score: the mean over problems, as a share.
         variance: of the mean of one more sample per problem, `rates.posterior_variance`.
-        n: samples per problem that the score rests on; their harmonic mean where they differ.
+        n: samples per problem that would give the score's variance if all problems had as many;
+            where their numbers are allocated by variance, more than their mean.
+        unbiased: the same variance as the samples alone estimate it, 0 where all agree; None where
+            some problem has a single one.
     """
 
     run: str
     score: float
     variance: float
     n: float
+    unbiased: float | None = None
 
     @classmethod
     def of(cls, run: str, tallies: Sequence[Tally]) -> Night:
@@ -69,11 +74,17 @@ class Night:
         One sample per problem says nothing about the spread between problems: the variance is then
         the largest that the score allows, that of equal problems.
         """
-        graded = [tally for tally in tallies if tally.n]
-        score, n = mean([rate(tally) for tally in graded]), samples_per_problem(graded)
-        most = score * (1 - score) / len(graded)
-        variance = posterior_variance(graded)
-        return cls(run=run, score=score, variance=max(variance, most if n < 2 else 0.0), n=n)
+        graded = {str(i): tally for i, tally in enumerate(tallies) if tally.n}
+        score, m = mean([rate(tally) for tally in graded.values()]), len(graded)
+        found = posterior_variances(graded)
+        one = math.fsum(found.values())
+        n = one / math.fsum(found[id] / tally.n for id, tally in graded.items())
+        variance = one / m**2
+        if n < 2:
+            variance = max(variance, score * (1 - score) / m)
+        error = sampling_error(rate_variances(list(graded.values())))
+        unbiased = None if error is None else error**2 * n
+        return cls(run=run, score=score, variance=variance, n=n, unbiased=unbiased)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +122,14 @@ class OverNights:
 
 
 def variances(nights: Sequence[Night]) -> list[float]:
-    """The sampling variance of each night's score, from the mean variance of one sample."""
-    one = math.fsum(night.variance for night in nights) / len(nights)
+    """The sampling variance of each night's score, from the mean variance of one sample.
+
+    The unbiased estimates of many nights are the better ones, above all where samples are
+    allocated; of few they may all be 0. The mean of the posterior ones counts as two nights more.
+    """
+    prior = math.fsum(night.variance for night in nights) / len(nights)
+    known = [night.unbiased for night in nights if night.unbiased is not None]
+    one = (math.fsum(known) + _PRIOR * prior) / (len(known) + _PRIOR)
     return [one / night.n for night in nights]
 
 

@@ -6,7 +6,7 @@ run was chosen is the empirical Bayes one: its score, shrunk towards the mean of
 chosen from by the share of their spread that sampling explains (James and Stein 1961; Efron and
 Morris 1975). Where the runs truly differ, as on the way up in training, it shrinks little.
 
-benchmarks/statistics/nights.py measures the false alarms that are left.
+benchmarks/simulations/nights.py measures the false alarms that are left.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Checkpoint:
 class TaskLine:
     """One task in a line of the history. What there is not is None: a score, a comparison.
 
-    `observed`, `variance` and `samples` are what the test over nights takes of this night, see
+    `observed`, `variance`, `samples` and `unbiased` are what the test over nights takes of this night, see
     `harness.stats.nights.Night`: of a night that stopped early the samples up to its first interim
     analysis, since the mean at the stop is biased. `level` is that of `p_drop`.
     """
@@ -61,6 +61,7 @@ class TaskLine:
     observed: float | None = None
     variance: float | None = None
     samples: float | None = None
+    unbiased: float | None = None
     stopped: int | None = None
     over_nights: OverNights | None = None
 
@@ -79,7 +80,8 @@ class TaskLine:
         """What the test over nights takes of it; None in a line written before there was one."""
         if self.observed is None or self.variance is None or self.samples is None:
             return None
-        return Night(run=run, score=self.observed, variance=self.variance, n=self.samples)
+        return Night(run=run, score=self.observed, variance=self.variance, n=self.samples,
+                     unbiased=self.unbiased)  # fmt: skip
 
     @property
     def alarm(self) -> bool:
@@ -175,7 +177,7 @@ class TaskResult:
         )
         if self.night is not None:
             found = replace(found, observed=self.night.score, variance=self.night.variance,
-                            samples=self.night.n)  # fmt: skip
+                            samples=self.night.n, unbiased=self.night.unbiased)  # fmt: skip
         if first is not None:
             found = replace(
                 found,

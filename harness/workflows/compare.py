@@ -52,8 +52,7 @@ async def compare_runs(
         allow: parts of the protocol that may differ.
         tasks: only these; all of the base by default.
         scoring: a further scoring whose verdicts are compared; the task's own by default.
-        less_luck: by task, the p-value of a drop against a base that was chosen among several runs,
-            see `harness.stats.selection`.
+        less_luck: by task, the p-value of a drop against a base less its luck (`stats.selection`).
 
     Raises:
         ProtocolMismatch: the protocols differ in a part that is not allowed, or the new run lacks a task.

@@ -7,7 +7,6 @@ stopped it. Lines written before there was a test over nights are read from thei
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,7 +63,7 @@ def observe(folder: TaskFolder, run: str) -> Observed | None:
     Raises:
         DataError: the folder is no run's, or is damaged.
     """
-    stopping = folder.stopping()
+    stopping, protocol = folder.stopping(), folder.protocol()
     grades = list(folder.grades())
     stopped = None
     if stopping is not None and stopping.early:
@@ -72,7 +71,7 @@ def observe(folder: TaskFolder, run: str) -> Observed | None:
         first = folder.asked_at(stopping.shares[0], stopping.k)
         grades = [grade for grade in grades if grade.index < first.get(grade.problem_id, 0)]
     found = [tally for tally in tallies(grades).values() if tally.n]
-    return Observed(Night.of(run, found), folder.protocol().hash, stopped) if found else None
+    return Observed(Night.of(run, found), protocol.hash, stopped) if found else None
 
 
 def collect(
@@ -257,10 +256,6 @@ def _remarks(history: History, found: Sequence[Observed]) -> Iterator[str]:
                if gap >= 1.5]  # fmt: skip
     if missing:
         yield f"missing nights: {_names(missing)}"
-
-
-def _rounds(share: float, k: int) -> int:
-    return math.ceil(share * k - 1e-9)  # 7/25 of 25 is 7
 
 
 def _seconds(moment: str) -> float:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.reports.documents import markdown_page
-from harness.reports.format import points
+from harness.reports.format import p_text, points
 from harness.stats.nights import OverNights
 from harness.stats.selection import Choice
 from harness.storage.nights import CheckpointResult, TaskResult
 
-from .comparison import lay_out, p_text, power_text, rise_text, verdict_cells
+from .comparison import lay_out, power_text, rise_text, verdict_cells
 from .model import Column, Row, Table
 from .terminal import print_table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.stats.allocation import neyman
 from harness.stats.nights import Levels, Night, begin_after, choice, over_nights, p_drop, variances
 from harness.types import Tally
 
@@ -29,6 +30,26 @@ def test_the_variance_of_a_night_is_that_of_its_score(k: int, rate: float) -> No
     drawn = [Night.of("", [Tally(n=k, correct=int(c)) for c in random.binomial(k, rates)])
              for _ in range(60)]  # fmt: skip
     assert np.mean(variances(drawn)) == pytest.approx(true, rel=0.15)
+
+
+def test_nights_of_allocated_samples_have_the_variance_of_their_own_numbers() -> None:
+    random = np.random.default_rng(3)
+    rates = random.beta(1.6, 0.11, 300)
+    base = {str(i): Tally(16, int(c)) for i, c in enumerate(random.binomial(16, rates))}
+    n = np.array(list(neyman(base, 4 * 300).values()))
+    true = float((rates * (1 - rates) / n).sum()) / 300**2
+    drawn = [Night.of("", [Tally(int(k), int(c)) for k, c in
+                           zip(n, random.binomial(n, rates), strict=True)]) for _ in range(30)]  # fmt: skip
+    assert np.mean(variances(drawn)) == pytest.approx(true, rel=0.3)
+    assert np.mean([night.variance / night.n for night in drawn]) > 2 * true, (
+        "not by one night alone"
+    )
+
+
+def test_the_variance_is_above_0_however_many_nights_are_all_right() -> None:
+    alike = [Night.of(str(i), [Tally(n=4, correct=4)] * 30) for i in range(20)]
+    assert alike[0].unbiased == 0
+    assert 0 < variances(alike)[0] < variances(alike[:2])[0]
 
 
 def test_one_sample_per_problem_counts_as_uncertain_as_it_can_be() -> None:
