@@ -48,7 +48,6 @@ class Design:
         alarm: z at each analysis from which the drop is significant.
         exclusion: z at each analysis from which a drop of the margin is excluded.
         futility: likewise of a drop of `detect`; None where the margin is no larger.
-        score: two-sided z of the score's interval at each analysis.
     """
 
     allocation: Mapping[str, int] = field(repr=False)
@@ -63,7 +62,6 @@ class Design:
     alarm: tuple[float, ...]
     exclusion: tuple[float, ...]
     futility: tuple[float, ...] | None
-    score: tuple[float, ...]
 
     @classmethod
     def against(
@@ -191,7 +189,7 @@ def _best(
     target = min(POWER, power.single_look(drift, alpha)) - _SLACK
     designs: list[tuple[bool, float, int, Design]] = []
     for candidate in [tuple(shares)] if shares is not None else SHARES:
-        kept, drawn, times, score_times = _information(problems, allocation, candidate)
+        kept, drawn, times = _information(problems, allocation, candidate)
         for late in _LATE:
             found = Design(
                 allocation=allocation,
@@ -206,7 +204,6 @@ def _best(
                 alarm=critical(times, alpha, late),
                 exclusion=critical(times, ALPHA, 1.0),
                 futility=None,
-                score=critical(score_times, 0.025, 1.0),
             )
             if detect < margin and len(kept) > 1:
                 found = _as_early_as_possible(found, target)
@@ -232,22 +229,16 @@ def _as_early_as_possible(design: Design, target: float) -> Design:
 
 def _information(
     problems: _Problems, allocation: Mapping[str, int], shares: Sequence[float]
-) -> tuple[tuple[float, ...], tuple[float, ...], Times, Times]:
-    """The shares that differ in what they draw, with the information of the difference and the score."""
-    total, m = sum(allocation.values()), len(allocation)
-    drawn: dict[int, tuple[float, float, float]] = {}
+) -> tuple[tuple[float, ...], tuple[float, ...], Times]:
+    """The shares that differ in what they draw, what they draw, and the information there."""
+    total = sum(allocation.values())
+    found: dict[int, tuple[float, float]] = {}
     for share in shares:
         counts = counts_at(allocation, share)
-        own = math.fsum(problems.variances[id] / n for id, n in counts.items()) / m**2
-        drawn[sum(counts.values())] = share, problems.variance(counts), own
-    last = drawn[total]
-    kept = tuple(share for share, _, _ in drawn.values())
-    times, score_times = (
-        rounded(tuple(min(1.0, last[part] / max(row[part], 1e-15)) if row[part] else 1.0
-                      for row in drawn.values()))
-        for part in (1, 2)
-    )  # fmt: skip
-    return kept, tuple(n / total for n in drawn), times, score_times
+        found[sum(counts.values())] = share, problems.variance(counts)
+    last = found[total][1]
+    times = rounded(tuple(min(1.0, last / v) if v else 1.0 for _, v in found.values()))
+    return tuple(share for share, _ in found.values()), tuple(n / total for n in found), times
 
 
 def _halfway(rates: Rates, drop: float) -> float:

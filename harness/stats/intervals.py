@@ -139,7 +139,7 @@ def difference_bound(base: Sequence[Tally], new: Sequence[Tally], *, tail: float
 
 
 def chance_of_as_much(
-    base: Sequence[Tally], new: Sequence[Tally], difference: float, *, continuity: bool = True
+    base: Sequence[Tally], new: Sequence[Tally], difference: float, *, continuity: float = 0.5
 ) -> float:
     """One-sided p-value of a true difference: how often new - base would come out as high as seen.
 
@@ -149,8 +149,8 @@ def chance_of_as_much(
         base: each problem's samples in the base.
         new: those in the new run, in the same order of problems.
         difference: the true one that is tested, as a share.
-        continuity: add half a step of the lattice, which keeps the level where few samples make the
-            steps wide; without it the test is a mid-p one.
+        continuity: steps of the lattice that are added, which keeps the level where few samples make
+            them wide; with none the test is a mid-p one.
     """
     return TwoRuns.of(base, new, continuity=continuity).above(difference)
 

@@ -14,10 +14,10 @@ so each has a boundary that the whole path reaches with the stated probability
   test keeps that power: stopping early may cost samples that are not needed, and no power.
 - *underpowered* where the last analysis decides neither.
 
-A bound on the difference, and an interval of the score, hold whichever analysis they are read after
-(repeated confidence intervals: Jennison and Turnbull 1989); they invert the score test, so that
-they hold where every sample is right. The mean at the stop leans towards the side that stopped it.
-docs/statistics.md has what was measured.
+The bound on the difference holds whichever analysis it is read after (a repeated confidence interval:
+Jennison and Turnbull 1989). The score's interval is that of a fixed number of samples: the mean at
+the stop leans towards the side that stopped it, by little enough that the interval holds; both invert the
+score test, also where every sample is right. docs/statistics.md has what was measured.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def analyse(
         p_drop=_repeated(design, at, p_drop),
         decision=_decision(design, old, now, stage, p_drop),
         score=mean([rate(t) for t in tallies]),
-        interval=score_interval(tallies, tail=float(special.ndtr(-design.score[at]))),
+        interval=score_interval(tallies),
     )
 
 
@@ -97,7 +97,7 @@ def _decision(
         return "regression"
     excluded = chance_of_as_much(old, now, -design.margin) <= special.ndtr(-design.exclusion[at])
     if excluded and design.futility is not None and not last:
-        chance = chance_of_as_much(old, now, -design.detect, continuity=False)
+        chance = chance_of_as_much(old, now, -design.detect, continuity=0.0)
         excluded = chance <= special.ndtr(-design.futility[at])
     if excluded:
         return "no regression"

@@ -17,7 +17,7 @@ class InterimAnalysis:
     `difference` is new minus base, as a share, and `low` the lower end of its one-sided interval at
     95 %. `p_drop` is valid whenever sampling stops: the least alpha at which the drop would
     be significant at one of the analyses. `decision` is None where sampling goes on. `score` is the
-    new run's pass@1, `interval` its 95 % interval; both bounds hold after any analysis.
+    new run's pass@1, `interval` its 95 % interval. `low` and `p_drop` hold after any analysis.
     """
 
     stage: int

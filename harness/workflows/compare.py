@@ -72,7 +72,6 @@ async def compare_runs(
     rulings = rule(cases, margin=margin, alpha=alpha)
     lacking = {c.task: shortfalls(pairs[c.task], c, sides[c.task]) for c in cases}
     standing = stands(cases, lacking, rulings, alpha=alpha)
-    extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
     compared = tuple(
         _task(ruling, case, before[ruling.task], pairs[ruling.task], again=ruling.task in grades,
               scoring=scoring, standing=standing[ruling.task],
@@ -85,8 +84,13 @@ async def compare_runs(
         margin=margin,
         tasks=compared,
         fingerprint=fingerprint_differences(before.values(), RunFolder(new)),
-        notes=(f"not compared, the base has none: {', '.join(extra)}",) if extra else (),
+        notes=_not_compared(before, new),
     )
+
+
+def _not_compared(before: Mapping[str, Path], new: Path) -> tuple[str, ...]:
+    extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
+    return (f"not compared, the base has none: {', '.join(extra)}",) if extra else ()
 
 
 def _check_allowed(allow: Sequence[str]) -> None:
@@ -229,7 +233,7 @@ def _task(
     if case.stopping is not None:
         notes.append(
             f"sampling of the new run stopped at {case.stopping.share:.0%} of its samples; its test "
-            "and bounds hold at any interim analysis"
+            "and bound hold at any interim analysis"
         )
     stopped = pair[0].stopping()
     if stopped is not None and stopped.decision is not None:

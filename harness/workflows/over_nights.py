@@ -67,7 +67,7 @@ def observe(folder: TaskFolder, run: str) -> Observed | None:
     grades = list(folder.grades())
     stopped = None
     if stopping is not None and stopping.early:
-        stopped = _rounds(stopping.share, stopping.k)
+        stopped = round(stopping.share * stopping.k)
         first = folder.asked_at(stopping.shares[0], stopping.k)
         grades = [grade for grade in grades if grade.index < first.get(grade.problem_id, 0)]
     found = [tally for tally in tallies(grades).values() if tally.n]

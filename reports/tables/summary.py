@@ -151,7 +151,7 @@ def _stopped_text(stopping: Stopping, interval: Interval) -> str:
     return (
         f"stopped early, at {stopping.share:.0%} of k={stopping.k} against {stopping.base} "
         f"({stopping.decision}): the plain mean leans towards what stopped it; "
-        f"{ends_text('pass@1', interval)} holds at any analysis (95 %)."
+        f"its 95 % interval is {ends_text('pass@1', interval)}."
     )
 
 

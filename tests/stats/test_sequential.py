@@ -9,7 +9,6 @@ import pytest
 
 from harness.stats.allocation import counts_at, neyman, uniform
 from harness.stats.design import Design
-from harness.stats.intervals import score_interval
 from harness.stats.power import detectable_drop
 from harness.stats.rates import lowered, posterior_rates
 from harness.stats.sequential import analyse
@@ -121,14 +120,3 @@ def test_a_p_value_at_the_boundary_is_alpha() -> None:
     falls = [analyse(design, base, run_of([4] * (30 - n) + [3] * n, 8), 1) for n in range(31)]
     for found in falls:
         assert (found.p_drop <= design.alpha * 1.002) == (found.decision == "regression")
-
-
-def test_the_score_interval_holds_at_every_analysis_and_narrows() -> None:
-    base = run_of([64] * 20 + [32] * 10, 64)
-    design = Design.against(base, uniform(list(base), 32), shares=(0.25, 0.5, 1.0))
-    found = [analyse(design, base, run_of([n] * 20 + [n // 2] * 10, n), stage)
-             for stage, n in enumerate((8, 16, 32), 1)]  # fmt: skip
-    widths = [analysis.interval.half_width for analysis in found]
-    assert widths == sorted(widths, reverse=True)
-    plain = score_interval([Tally(32, 32)] * 20 + [Tally(32, 16)] * 10)
-    assert plain.half_width < widths[-1] < 1.3 * plain.half_width
