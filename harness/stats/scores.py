@@ -207,8 +207,7 @@ class TaskScores:
     def sampling_interval(self, score: Score) -> Interval | None:
         """Where the score lies on these problems, at 95 %; None where that cannot be estimated.
 
-        Of a pass@1 whose sampling stopped early it is the interval that holds at any round: the
-        score's own would take the number of samples for fixed.
+        Of a pass@1 whose sampling stopped early it is that of the samples up to the stop.
 
         Args:
             score: one of `scores`.

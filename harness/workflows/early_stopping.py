@@ -305,6 +305,5 @@ def in_words(task: str, record: Stopping) -> str | None:
         f"{task}: {record.decision} at {record.share:.0%} of {record.k} samples per problem "
         f"({100 * last.difference:+.1f} points against {record.base}, at least "
         f"{100 * last.low:+.1f} by a bound that holds at any stage); the plain mean "
-        f"{100 * record.score:.1f} stopped early: {100 * low:.1f} to {100 * high:.1f} holds at "
-        "any stage"
+        f"{100 * record.score:.1f} stopped early (95 %: {100 * low:.1f} to {100 * high:.1f})"
     )
