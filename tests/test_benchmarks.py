@@ -85,3 +85,20 @@ def test_months_of_nights_find_a_step_on_its_night(monkeypatch: pytest.MonkeyPat
     for policy in ("never", "weekly", "to the best of ten"):
         assert 8 <= int(steps[policy].split()[0]) <= 10
     assert module.markdown([head, *rows]).count("|---|---|---|") == 2
+
+
+def test_planned_hours_are_those_of_simulated_runs() -> None:
+    import numpy as np
+
+    from benchmarks.makespan import Exam
+    from benchmarks.simulations import plan
+
+    exam = Exam.draw(20, 8, (0.6, 0.4), np.random.default_rng(2))
+    found = {name: planned / drawn for name, (planned, drawn) in plan.ratios(exam, 48).items()}
+    assert found["tokens / speed"] < 0.9
+    for name in ("fixed", "fixed, stated length"):
+        assert 1 / 1.3 < found[name] < 1.3
+    for allocation in plan.ALLOCATIONS:
+        asked = plan.allocate(plan.inputs_of(exam), exam.k, allocation)
+        assert sum(asked.values()) == 8 * 20
+        assert 0.5 < found[f"decided, {allocation}"] < 2.0  # eight runs vary more than the bar

@@ -37,7 +37,7 @@ from harness.workflows.plan_decided import Allocation, Question, allocate, until
 from harness.workflows.plan_inputs import PlanInputs
 from harness.workflows.plan_time import Clock, Lanes, SampleLengths
 
-NEW_RUNS = 16  # of each exam
+NEW_RUNS = 8  # of each exam
 SPREADS = {"reasoning": (0.6, 0.4), "heavier": (0.9, 0.6)}
 ALLOCATIONS: tuple[Allocation, ...] = ("uniform", "history")
 
@@ -137,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rows = table(args.runs, args.seed)

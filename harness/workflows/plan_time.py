@@ -25,7 +25,8 @@ benchmarks/makespan.py.
 """
 
 _NORMAL = NormalDist()
-_ENOUGH = 512  # samples that tell where analyses lie; each play of them costs milliseconds
+_ENOUGH = 512  # samples that tell where analyses lie: they are played dozens of times
+_MOST = 20_000  # samples that are played once, in half a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,13 @@ class Clock:
 
     Args:
         lengths: by problem.
+        means: their means in tokens.
         lanes: samples in flight at once.
         speed: tokens per second of each lane.
     """
 
     lengths: Mapping[Place, Expectation]
+    means: Mapping[Place, float]
     lanes: int
     speed: float
 
@@ -124,7 +127,9 @@ class Clock:
             return None
         places = [found.expectations(task) for task, found in lengths.items()]
         merged = {place: length for own in places for place, length in own.items()}
-        return cls(merged, lanes.n, lanes.speed)
+        means = {(task, id): mean for task, found in lengths.items()
+                 for id, mean in found.means.items()}  # fmt: skip
+        return cls(merged, means, lanes.n, lanes.speed)
 
     def whole(self, counts: Mapping[str, Mapping[str, int]]) -> float:
         """Hours until the last sample, without any analysis on the way.
@@ -132,38 +137,59 @@ class Clock:
         Args:
             counts: by task, the samples of each problem.
         """
-        ends = self._timeline(counts).ends({task: [own] for task, own in counts.items()})
-        return self._hours(max(self._longest(counts), *(end for (end,) in ends.values())))
+        timeline, few = self._thinned(counts, _MOST)
+        ends = timeline.ends({task: [own] for task, own in few.items()})
+        end = max(end for (end,) in ends.values()) * self._scale(timeline, counts, few)
+        return self._hours(max(end, self._longest(counts)))
 
     def floor(self, counts: Mapping[str, Mapping[str, int]]) -> float:
         """Hours of the longest sample, which no number of lanes can do without; its median."""
         return self._hours(self._longest(counts))
 
-    def thinned(self, task: str, counts: Mapping[str, int]) -> tuple[Timeline, dict[str, int]]:
-        """A time line on which the analyses of a task are placed, and the samples that it has.
-
-        Of a large task it has only some problems, and as many times fewer lanes: they take as long.
-        """
-        thin = max(1, min(sum(counts.values()) // _ENOUGH, self.lanes))
-        by_length = sorted(counts, key=lambda id: -self.lengths[task, id].centre)
-        few = {id: counts[id] for id in by_length[thin // 2 :: thin]}
-        return self._timeline({task: few}, max(1, self.lanes // thin)), few
+    def thinned(self, task: str, counts: Mapping[str, int]) -> tuple[Timeline, Mapping[str, int]]:
+        """A time line on which the analyses of a task are placed, and the samples that it has."""
+        timeline, few = self._thinned({task: counts}, _ENOUGH)
+        return timeline, few[task]
 
     def ends(self, task: str, counts: Mapping[str, int], shares: Shares) -> list[float]:
         """Hours until each analysis, where none before it decides."""
-        stages = [counts_at(counts, share) for share in shares]
-        ends = self._timeline({task: counts}).ends({task: stages})[task]
-        return [self._hours(max(end, self._longest({task: drawn})))
-                for end, drawn in zip(ends, stages, strict=True)]  # fmt: skip
+        timeline, few = self._thinned({task: counts}, _MOST)
+        scale = self._scale(timeline, {task: counts}, few)
+        ends = timeline.ends({task: [counts_at(few[task], share) for share in shares]})[task]
+        return [self._hours(max(end * scale, self._longest({task: counts_at(counts, share)})))
+                for end, share in zip(ends, shares, strict=True)]  # fmt: skip
 
-    def _timeline(
-        self, counts: Mapping[str, Mapping[str, int]], lanes: int | None = None
-    ) -> Timeline:
+    def _thinned(
+        self, counts: Mapping[str, Mapping[str, int]], most: int
+    ) -> tuple[Timeline, Mapping[str, Mapping[str, int]]]:
+        """The time line of these samples, and what it has of them.
+
+        Where they are many more, it has only some problems, and as many times fewer lanes: they
+        take as long.
+        """
+        total = sum(sum(own.values()) for own in counts.values())
+        thin = max(1, min(total // most, self.lanes))
+        few = {}
+        for task, own in counts.items():
+            by_length = sorted(own, key=lambda id: -self.lengths[task, id].centre)
+            kept = set(by_length[min(thin // 2, len(own) - 1) :: thin])
+            few[task] = {id: n for id, n in own.items() if id in kept}
         missing: dict[Place, Sequence[int]] = {
-            (task, id): range(n) for task, own in counts.items() for id, n in own.items()
+            (task, id): range(n) for task, own in few.items() for id, n in own.items()
         }
         lengths = {place: self.lengths[place] for place in missing}
-        return Timeline(Plan(missing, Lengths(), {}), lengths, lanes or self.lanes)
+        return Timeline(Plan(missing, Lengths(), {}), lengths, self.lanes // thin), few
+
+    def _scale(
+        self,
+        timeline: Timeline,
+        counts: Mapping[str, Mapping[str, int]],
+        few: Mapping[str, Mapping[str, int]],
+    ) -> float:
+        """What the time of a thinned line is multiplied by, its parts being no exact fractions."""
+        tokens = [math.fsum(n * self.means[task, id] for task, own in drawn.items()
+                            for id, n in own.items()) for drawn in (counts, few)]  # fmt: skip
+        return tokens[0] / tokens[1] * timeline.lanes / self.lanes
 
     def _longest(self, counts: Mapping[str, Mapping[str, int]]) -> float:
         """The median of the longest sample, in tokens."""

@@ -27,6 +27,7 @@ from harness.stats import power
 from harness.stats import rates as posterior
 from harness.storage.run_folder import RunFolder, RunWriter
 from harness.types import Tally
+from harness.workflows import plan_time
 from harness.workflows.evaluate import run_engine
 from harness.workflows.plan import STEPS, TaskPlan, hours_together, plan_task
 from harness.workflows.plan_inputs import (
@@ -132,6 +133,21 @@ def test_hours_are_those_of_a_simulated_schedule(lanes: int, k: int) -> None:
                 heapq.heapreplace(held, held[0] + drawn)
         ends.append(max(held) / 30 / 3600)
     assert planned.hours == pytest.approx(statistics.fmean(ends), rel=0.15)
+
+
+@pytest.mark.parametrize("lanes", [7, 256])
+def test_a_large_task_is_thinned_without_changing_its_hours(
+    lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = inputs(n=60, length=150)
+    clock = Clock.of({"t": found.lengths}, Lanes(lanes, each=10.0))
+    assert clock is not None
+    counts = dict.fromkeys(found.ids, 30)
+    whole, ends = clock.whole({"t": counts}), clock.ends("t", counts, (0.3, 0.7, 1.0))
+    monkeypatch.setattr(plan_time, "_MOST", 600)
+    assert clock.whole({"t": counts}) != whole
+    assert clock.whole({"t": counts}) == pytest.approx(whole, rel=0.1)
+    assert clock.ends("t", counts, (0.3, 0.7, 1.0)) == pytest.approx(ends, rel=0.15)
 
 
 def test_what_is_not_known_is_left_open() -> None:
