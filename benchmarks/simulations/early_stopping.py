@@ -138,7 +138,7 @@ def _stopped(
         return _Stop(
             decision,
             design.drawn[stage - 1],
-            score.above(mean) >= 0.025 and score.below(mean) >= 0.025,
+            score.above(mean) >= 0.018 and score.below(mean) >= 0.018,
             bool(pair.above(mean - base_mean) >= special.ndtr(-design.exclusion[stage - 1])),
         )
     raise AssertionError("the last analysis decides")

@@ -60,8 +60,9 @@ class Draws:
 
     @property
     def step(self) -> float:
-        """The mean over problems of the share that one sample is."""
-        return float(self.times @ (1 / self.n)) / self.problems
+        """The share that one sample is of a problem, a mean weighted by what each adds to the variance."""
+        weights = self.times * self.variances
+        return float(weights @ (1 / self.n)) / float(weights.sum())
 
     @property
     def variances(self) -> NDArray[np.float64]:
