@@ -55,7 +55,9 @@ def table(runs: int, seed: int) -> list[list[str]]:
                 rates = random.beta(1.1, 0.9, m)
                 same.append(_pair(rates, rates, k, share, random))
                 if number % _EVERY == 0:
-                    worse.append(_pair(rates, lowered(rates, DROP), k, share, random))
+                    worse.append(
+                        _pair(rates, lowered(rates[:, None], DROP)[:, 0], k, share, random)
+                    )
             found = (
                 fmean(_significant(pair.case) for pair in same[::_EVERY]),
                 fmean(_exits(pair) for pair in same),

@@ -38,7 +38,6 @@ from harness.stats.paired_test import stratified
 from harness.stats.stopping import Decision, InterimAnalysis
 from harness.types import Tally
 
-
 _STOPPED = 0.018  # left out on either side of a stopped score: 0.025, less the lean of the stop
 
 
