@@ -34,6 +34,7 @@ from harness.types import Tally
 from harness.workflows.prepare import Prepared
 from harness.workflows.run_settings import RunSettings
 
+_FEWER = ((0.3, 0.6, 1.0), (0.4, 1.0), (0.5, 1.0))  # where many lanes make more of them too slow
 _COST = 0.02  # of that power, which analyses may cost
 
 
@@ -196,7 +197,7 @@ def place_analyses(
         stopped = [above + below for above, below in zip(ends.above, ends.below, strict=True)]
         return [*stopped[:-1], stopped[-1] + ends.open]
 
-    return timeline.place(task, SHARES, asked, others=others, chances=chances)
+    return timeline.place(task, (*SHARES, *_FEWER), asked, others=others, chances=chances)
 
 
 class Analyses:
