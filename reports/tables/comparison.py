@@ -132,9 +132,9 @@ def _verdicts(found: Comparison) -> Table:
         if task.verdict == "underpowered":
             alerts.append(f"{task.ruling.task}: {power_text(task.ruling)}")
     note = (
-        "In points. 95 %: of the change, by the sampling error (by problems with one sample per "
-        "problem). p drop: one-sided, Holm-adjusted over the tasks; p sign-flip: two-sided, over "
-        "problems. Detects: the smallest drop seen with power 0.8; power: at a drop of "
+        "In points. 95 %: of the change, over these problems again. p drop: one-sided and mid-p, "
+        "adjusted over the tasks; p sign-flip: two-sided, over other problems, decides nothing. "
+        "Detects: the smallest drop seen with power 0.8; power: at a drop of "
         f"{points(found.margin, sign=False)}."
     )
     rows = tuple(_verdict_row(task) for task in found.tasks)
