@@ -64,10 +64,10 @@ def nightly(
       runs: runs/nightly           run folders, history.jsonl, accepted.json
       run: {tasks: [aime24], k: 16}    options of `harness run`
       name: "{checkpoint}"         name of each run; also {parent}, {content}
-      margin: 5                    the drop that 'no regression' excludes, in points
+      margin: 5                    the drop that must be excluded, in points
       false_alarms_per_month: 1    of 30 nights without any change, over all tasks
       until: decided               stop sampling once the result is clear
-      allocate: history            more samples where nights before show that they tell
+      allocate: history            more samples where they tell more
       fail_on_rise: false          exit 1 on a significant rise too
       allow: []                    parts of the protocol that may differ
       site: site                   rebuild the site into this folder
