@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.stats.rates import LEAST_SPREAD, posterior_rates
-from harness.stats.score_test import OneRun, TwoRuns
+from harness.stats.score_test import FIGURE_STEPS, OneRun, TwoRuns
 from harness.stats.student import satterthwaite, student
 from harness.stats.tails import Draws
 from harness.types import Tally
@@ -189,7 +189,7 @@ def figure_test(
     value, n = (mean([rate(t) for t in tallies]), other) if isinstance(other, int) else other
     new, base = (Draws.of(rates, np.full(len(kinds), float(k)), counts) for k in (n, figure[1]))
     slack = _ROUNDING if ours else 2 * _ROUNDING
-    return TwoRuns(base, new, figure[0], value, slack=slack)
+    return TwoRuns(base, new, figure[0], value, slack=slack, continuity=FIGURE_STEPS)
 
 
 def figure_of_votes(

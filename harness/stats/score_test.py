@@ -18,6 +18,9 @@ from harness.types import Tally
 
 _EDGE = 1e-6  # a mean rate stays this far from 0 and 1
 _ROUNDS = 4  # weights and means of both sides agree to 1e-4 after three
+FIGURE_STEPS = 0.25
+"""Steps of the lattice added where a run is held against a figure: they keep wrong verdicts below
+their level there, and half a step, of a figure of one draw above all, costs 2 to 6 points of power."""
 _FIRST_STEP = 0.02  # from what was seen to where an end is looked for
 _PRECISION = 1e-5  # of an end
 
@@ -122,9 +125,6 @@ class TwoRuns(ScoreTest):
     ) -> TwoRuns:
         """A run against a figure, the mean of k samples of each of the same problems.
 
-        A quarter of a step keeps wrong verdicts below their level here, where half a step of a
-        single draw would cost 2 to 6 points of power.
-
         Args:
             tallies: the run's.
             figure: a share from 0 to 1.
@@ -132,7 +132,7 @@ class TwoRuns(ScoreTest):
             slack: what its rounding leaves open to either side.
         """
         theirs, ours = _kinds(tallies, [[Tally(k, 0)] * len(tallies), tallies])
-        return cls(theirs, ours, figure, _mean(tallies), slack=slack, continuity=0.25)
+        return cls(theirs, ours, figure, _mean(tallies), slack=slack, continuity=FIGURE_STEPS)
 
     def above(self, value: float) -> float:
         """See `ScoreTest.above`."""
