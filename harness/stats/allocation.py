@@ -18,6 +18,13 @@ from collections.abc import Iterable, Mapping
 from harness.stats.rates import posterior_variances
 from harness.types import Tally
 
+KEPT = 0.8
+"""Share of its level that a test keeps where the base itself decided how many samples a problem gets.
+
+Given how the samples fell, the base's counts and the run's numbers of samples are then not
+independent: simulated, 6.5 % of unchanged runs fall below 5 % where the base has no more samples than
+the run, and 4.5 % where it has four times as many."""
+
 FLOOR = 2
 """The least number of samples of a problem: below it the variance of its rate is unknown."""
 
@@ -59,6 +66,11 @@ def neyman(history: Mapping[str, Tally], total: int, *, floor: int = FLOOR) -> d
     for id in sorted(free, key=lambda id: (math.floor(shares[id]) - shares[id], id))[:rest]:
         found[id] += 1
     return found
+
+
+def share_of_level(allocation: Mapping[str, int] | None) -> float:
+    """Share of its level that a test keeps under an allocation: 1 where all problems get as many."""
+    return KEPT if allocation and len(set(allocation.values())) > 1 else 1.0
 
 
 def counts_at(allocation: Mapping[str, int], share: float) -> dict[str, int]:

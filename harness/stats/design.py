@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.stats import power
-from harness.stats.allocation import counts_at
+from harness.stats.allocation import counts_at, share_of_level
 from harness.stats.boundaries import Ends, Times, critical, follow, rounded
 from harness.stats.power import ALPHA, POWER
 from harness.stats.rates import lowered, posterior_rates, posterior_variances, sampling_variance
@@ -38,7 +38,8 @@ class Design:
     Args:
         allocation: samples per problem at the last analysis.
         margin: the drop that "no regression" must exclude, as a share.
-        alpha: probability of a false alarm over all analyses.
+        alpha: probability of a false alarm over all analyses, less what an allocation by the base
+            may add, see `harness.stats.allocation.KEPT`.
         detect: the drop that is to be seen with power 0.8 where any number of samples sees it.
         shares: of each problem's samples at each analysis, rising to 1.
         drawn: of all samples at each analysis: as `shares`, but whole ones.
@@ -201,7 +202,7 @@ def _best(
                 times=times,
                 drift=round(drift, 2),
                 late=late,
-                alarm=critical(times, alpha, late),
+                alarm=critical(times, round(alpha * share_of_level(allocation), 6), late),
                 exclusion=critical(times, ALPHA, 1.0),
                 futility=None,
             )

@@ -23,7 +23,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.points import points_of
-from harness.stats.allocation import uniform
+from harness.stats.allocation import share_of_level, uniform
 from harness.stats.design import Design
 from harness.stats.paired_test import Difference, compare, holm
 from harness.stats.power import (
@@ -132,7 +132,8 @@ def _adjusted(
            for case, found in zip(cases, analyses, strict=True)]  # fmt: skip
     left = max(alpha - math.fsum(level for level in own if level), alpha * 1e-6)
     fixed = [place for place, level in enumerate(own) if level is None]
-    raw = [max(differences[i].p_drop, cases[i].p_less_luck) for i in fixed]
+    raw = [max(differences[i].p_drop / share_of_level(cases[i].allocation), cases[i].p_less_luck)
+           for i in fixed]  # fmt: skip
     corrected = dict(zip(fixed, holm(raw), strict=True))
     found = []
     for place, (level, analysis) in enumerate(zip(own, analyses, strict=True)):

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stats.allocation import counts_at, neyman, uniform
+from harness.stats.allocation import counts_at, neyman, share_of_level, uniform
+from harness.stats.paired_test import stratified
 from harness.stats.rates import posterior_variances
 from harness.types import Tally
 
@@ -54,6 +55,25 @@ def test_the_mean_over_problems_stays_unbiased() -> None:
         counts = list(neyman(base, 80).values())
         total += float((rng.binomial(counts, rates) / counts).mean())
     assert total / 2000 == pytest.approx(rates.mean(), abs=0.004)
+
+
+@pytest.mark.slow
+def test_a_base_that_allocated_the_samples_raises_no_more_alarms() -> None:
+    rng = np.random.default_rng(4)
+    alarms, nights = 0, 1500
+    for _ in range(nights):
+        rates = rng.beta(0.5, 0.45, 30)
+        base = {str(i): Tally(16, int(c)) for i, c in enumerate(rng.binomial(16, rates))}
+        counts = neyman(base, 480)
+        drawn = rng.binomial(list(counts.values()), rates).tolist()
+        new = [Tally(n, c) for n, c in zip(counts.values(), drawn, strict=True)]
+        alarms += stratified(list(base.values()), new)[0] / share_of_level(counts) <= 0.05
+    assert alarms / nights <= 0.055 + 2 * math.sqrt(0.05 * 0.95 / nights)
+
+
+def test_an_even_allocation_keeps_its_level() -> None:
+    assert share_of_level(uniform(["a", "b"], 4)) == share_of_level(None) == 1
+    assert share_of_level({"a": 4, "b": 5}) < 1
 
 
 def test_too_few_samples_and_unknown_problems_are_errors() -> None:
