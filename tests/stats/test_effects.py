@@ -21,7 +21,7 @@ from harness.types import Tally, Verdict
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "statistics" / "sweep.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "simulations" / "sweep.py"
     spec = importlib.util.spec_from_file_location("benchmark_sweep", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

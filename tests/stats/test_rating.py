@@ -22,7 +22,7 @@ FIELD = tuple(np.random.default_rng(3).normal(1400, 350, 60).round().tolist())
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "statistics" / "rating.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "simulations" / "rating.py"
     spec = importlib.util.spec_from_file_location("benchmark_rating", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
