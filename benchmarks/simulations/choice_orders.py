@@ -4,13 +4,11 @@
 first. Two runs of one model draw their orders per problem with one seed, per problem with two seeds, or
 per sample.
 
-    python benchmarks/simulations/choice_orders.py              200 pairs of runs, about a minute
-    python benchmarks/simulations/choice_orders.py --runs 2000
+    python -m benchmarks.simulations --only choice_orders
 """
 
 from __future__ import annotations
 
-import argparse
 from itertools import product
 
 import numpy as np
@@ -66,19 +64,3 @@ def table(runs: int, seed: int) -> list[list[str]]:
         shown = f"{100 * np.mean(found):.1f} ±{100 * np.std(found):.1f}" if found else "–"
         rows.append([ordering, str(k), f"{100 * effect:.0f}", f"{100 * share:.1f}", shown])
     return rows
-
-
-def main() -> None:
-    """Print the table as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    rows = table(args.runs, args.seed)
-    print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
-    for row in rows[1:]:
-        print("| " + " | ".join(row) + " |")
-
-
-if __name__ == "__main__":
-    main()

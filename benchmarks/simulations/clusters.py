@@ -5,12 +5,11 @@ Problems come six to a contest or passage, or one to twelve. The rates within a 
 Each of them is asked 16 times. `independent` is the interval that takes every problem for itself,
 `clustered` the one that scores carry; the last column is how many times wider it is.
 
-    python -m benchmarks.simulations.clusters [--runs 300] [--seed 15]
+    python -m benchmarks.simulations --only clusters
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from statistics import fmean
 
@@ -87,17 +86,3 @@ def _beta(random: np.random.Generator, means: Rates, spread: float) -> Rates:
         return means
     size = 1 / spread - 1
     return random.beta(means * size, (1 - means) * size)
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=15)
-    asked = parser.parse_args()
-    for row in table(asked.runs, asked.seed):
-        print("  ".join(f"{cell:>11}" for cell in row))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,12 +8,11 @@ by the harness (`exit 1`), which lets a regression count only where it stands wi
 sample of the base counted as wrong. The last two columns are for a new run that is truly 10 points
 worse: how often the complete runs show it, and how often the runs as they are.
 
-    python -m benchmarks.simulations.incomplete [--runs 80] [--seed 15]
+    python -m benchmarks.simulations --only incomplete
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -114,17 +113,3 @@ def _exits(pair: Pair) -> bool:
         and _significant(pair.case)
         and stands([pair.case], {"task": pair.sides}, rule([pair.case]))["task"].drop
     )
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=80)
-    parser.add_argument("--seed", type=int, default=15)
-    asked = parser.parse_args()
-    for row in table(asked.runs, asked.seed):
-        print("  ".join(f"{cell:>25}" for cell in row))
-
-
-if __name__ == "__main__":
-    main()

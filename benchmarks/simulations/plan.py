@@ -6,17 +6,15 @@ fast: with a fixed number of samples, and until the sequential test decides. The
 and the schedule are those of `benchmarks/makespan.py`. `tokens / speed` is the plan that knows neither
 lanes nor lengths.
 
-    python -m benchmarks.simulations.plan             a quick look, under 90 s
-    python -m benchmarks.simulations.plan --runs 40
-
 Given are planned hours over simulated ones: of the fixed number the median and the worst of the runs,
 of until decided, which ends at another analysis each time, the means over all runs. The margin is 5 points,
 or the next whole point that k samples see with power 0.8.
+
+    python -m benchmarks.simulations --only plan
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
 from collections.abc import Mapping
@@ -130,21 +128,3 @@ def table(runs: int, seed: int) -> list[list[str]]:
                     cells.append(sum(planned) / sum(drawn))
                 rows.append([f"{name} x {k}", lengths, str(lanes), *(f"{x:.2f}" for x in cells)])
     return rows
-
-
-def main() -> None:
-    """Print the table as Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    rows = table(args.runs, args.seed)
-    print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
-    for row in rows[1:]:
-        print("| " + " | ".join(row) + " |")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,13 @@
 """What a site marks as a change in sixty nights: where nothing changed, and where six nights are bad.
 
-    python -m benchmarks.simulations.site             quick, under 90 seconds
-    python -m benchmarks.simulations.site --runs 120  shares good to 2 points, 15 minutes
-
 A history is drawn from fixed true rates, one run a night, and goes through the site's own code. The
 newest night is judged as by a gate and is counted apart.
+
+    python -m benchmarks.simulations --only site
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,14 +60,14 @@ class PValues(GateTests):
 
 
 def table(runs: int, seed: int) -> list[list[str]]:
-    """One row per population and choice of the accepted run.
+    """A head, and one row per population and choice of the accepted run.
 
     Args:
         runs: histories of each kind.
         seed: of all draws.
     """
     random = np.random.default_rng(seed)
-    rows = []
+    rows = [list(HEAD)]
     for name, (m, k, beta) in POPULATIONS.items():
         for accepted in ("first", "best of ten"):
             quiet = [_history(m, k, beta, accepted, 0, random) for _ in range(runs)]
@@ -147,17 +145,3 @@ def _error(base: TaskFacts, new: TaskFacts) -> float:
         return 0.0
     changes = [rate(new.tallies[id]) - rate(t) for id, t in base.tallies.items()]
     return float(np.std(changes, ddof=1) / math.sqrt(len(changes)))
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=12, help="histories of each kind")
-    parser.add_argument("--seed", type=int, default=15)
-    options = parser.parse_args()
-    for row in (HEAD, ["---"] * len(HEAD), *table(options.runs, options.seed)):
-        print(f"| {' | '.join(row)} |")
-
-
-if __name__ == "__main__":
-    main()

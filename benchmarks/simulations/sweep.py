@@ -1,12 +1,10 @@
 """How often does a sweep claim an effect where there is none? Simulated sweeps of null values, seeded.
 
-python benchmarks/simulations/sweep.py              100 sweeps per cell, about a minute
-python benchmarks/simulations/sweep.py --runs 2000
+python -m benchmarks.simulations --only sweep
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 
 import numpy as np
@@ -97,19 +95,3 @@ def table(runs: int, seed: int) -> list[list[str]]:
                 rows.append([population, pairing, str(values),
                              *(f"{100 * count / runs:.1f}" for count in found)])  # fmt: skip
     return rows
-
-
-def main() -> None:
-    """Print the table as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    rows = table(args.runs, args.seed)
-    print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
-    for row in rows[1:]:
-        print("| " + " | ".join(row) + " |")
-
-
-if __name__ == "__main__":
-    main()
