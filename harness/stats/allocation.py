@@ -25,6 +25,8 @@ Given how the samples fell, the base's counts and the run's numbers of samples a
 independent: simulated, 6.5 % of unchanged runs fall below 5 % where the base has no more samples than
 the run, and 4.5 % where it has four times as many."""
 
+_LARGE = 4  # times the samples, from which a base's own part in an allocation does not show
+
 FLOOR = 2
 """The least number of samples of a problem: below it the variance of its rate is unknown."""
 
@@ -68,9 +70,16 @@ def neyman(history: Mapping[str, Tally], total: int, *, floor: int = FLOOR) -> d
     return found
 
 
-def share_of_level(allocation: Mapping[str, int] | None) -> float:
-    """Share of its level that a test keeps under an allocation: 1 where all problems get as many."""
-    return KEPT if allocation and len(set(allocation.values())) > 1 else 1.0
+def share_of_level(allocation: Mapping[str, int] | None, base: Iterable[int]) -> float:
+    """Share of its level that a test keeps under an allocation: 1 where all problems get as many.
+
+    Args:
+        allocation: samples per problem; None where all get as many.
+        base: those of the base, of each problem.
+    """
+    if not allocation or len(set(allocation.values())) == 1:
+        return 1.0
+    return 1.0 if sum(base) >= _LARGE * sum(allocation.values()) else KEPT
 
 
 def counts_at(allocation: Mapping[str, int], share: float) -> dict[str, int]:

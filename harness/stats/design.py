@@ -46,6 +46,7 @@ class Design:
         times: information at each analysis, rising to 1.
         drift: how many standard errors `detect` is at the last analysis.
         late: how late the chance of a false alarm is spent, see `boundaries`.
+        kept_level: share of alpha that is spent, see `harness.stats.allocation.share_of_level`.
         alarm: z at each analysis from which the drop is significant.
         exclusion: z at each analysis from which a drop of the margin is excluded.
         futility: likewise of a drop of `detect`; None where the margin is no larger.
@@ -60,6 +61,7 @@ class Design:
     times: Times
     drift: float
     late: float
+    kept_level: float
     alarm: tuple[float, ...]
     exclusion: tuple[float, ...]
     futility: tuple[float, ...] | None
@@ -188,6 +190,7 @@ def _best(
     variance = problems.variance(allocation) * _halfway(rates, detect) / sampling_variance(rates)
     drift = detect / math.sqrt(max(variance, 1e-12))
     target = min(POWER, power.single_look(drift, alpha)) - _SLACK
+    kept_level = share_of_level(allocation, [problems.base[id] for id in allocation])
     designs: list[tuple[bool, float, int, Design]] = []
     for candidate in [tuple(shares)] if shares is not None else SHARES:
         kept, drawn, times = _information(problems, allocation, candidate)
@@ -202,7 +205,8 @@ def _best(
                 times=times,
                 drift=round(drift, 2),
                 late=late,
-                alarm=critical(times, round(alpha * share_of_level(allocation), 6), late),
+                alarm=critical(times, round(alpha * kept_level, 6), late),
+                kept_level=kept_level,
                 exclusion=critical(times, ALPHA, 1.0),
                 futility=None,
             )

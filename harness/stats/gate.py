@@ -132,8 +132,7 @@ def _adjusted(
            for case, found in zip(cases, analyses, strict=True)]  # fmt: skip
     left = max(alpha - math.fsum(level for level in own if level), alpha * 1e-6)
     fixed = [place for place, level in enumerate(own) if level is None]
-    raw = [max(differences[i].p_drop / share_of_level(cases[i].allocation), cases[i].p_less_luck)
-           for i in fixed]  # fmt: skip
+    raw = [max(differences[i].p_drop / _kept_level(cases[i]), cases[i].p_less_luck) for i in fixed]
     corrected = dict(zip(fixed, holm(raw), strict=True))
     found = []
     for place, (level, analysis) in enumerate(zip(own, analyses, strict=True)):
@@ -143,6 +142,10 @@ def _adjusted(
             p_drop = max(analysis.p_drop, cases[place].p_less_luck)
             found.append(min(1.0, p_drop * alpha / level))
     return found
+
+
+def _kept_level(case: Case) -> float:
+    return share_of_level(case.allocation, (tally.n for tally in case.base.values()))
 
 
 def _deciding_analysis(case: Case, margin: float) -> InterimAnalysis | None:

@@ -25,7 +25,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from harness.stats.allocation import share_of_level
 from harness.stats.boundaries import critical
 from harness.stats.design import Design
 from harness.stats.intervals import (
@@ -112,7 +111,7 @@ def _repeated(design: Design, at: int, p_drop: float) -> float:
     from scipy import special
 
     z = -float(special.ndtri(min(max(p_drop, 1e-12), 1 - 1e-12)))
-    low, high, share = 1e-6, 1.0, share_of_level(design.allocation)
+    low, high, share = 1e-6, 1.0, design.kept_level
     for _ in range(14):
         middle = math.sqrt(low * high)
         low, high = (

@@ -67,13 +67,16 @@ def test_a_base_that_allocated_the_samples_raises_no_more_alarms() -> None:
         counts = neyman(base, 480)
         drawn = rng.binomial(list(counts.values()), rates).tolist()
         new = [Tally(n, c) for n, c in zip(counts.values(), drawn, strict=True)]
-        alarms += stratified(list(base.values()), new)[0] / share_of_level(counts) <= 0.05
+        alarms += (
+            stratified(list(base.values()), new)[0] / share_of_level(counts, [16] * 30) <= 0.05
+        )
     assert alarms / nights <= 0.055 + 2 * math.sqrt(0.05 * 0.95 / nights)
 
 
-def test_an_even_allocation_keeps_its_level() -> None:
-    assert share_of_level(uniform(["a", "b"], 4)) == share_of_level(None) == 1
-    assert share_of_level({"a": 4, "b": 5}) < 1
+def test_an_even_allocation_and_a_large_base_keep_the_level() -> None:
+    assert share_of_level(uniform(["a", "b"], 4), [4, 4]) == share_of_level(None, [4, 4]) == 1
+    assert share_of_level({"a": 4, "b": 5}, [18, 18]) == 1
+    assert share_of_level({"a": 4, "b": 5}, [5, 5]) < 1
 
 
 def test_too_few_samples_and_unknown_problems_are_errors() -> None:
