@@ -1,6 +1,6 @@
-"""How long a run takes by the order in which its samples are drawn, and by when it stops: simulated.
+"""How long a run takes by the order in which its samples are drawn: a simulation.
 
-    python benchmarks/makespan.py [--quick] [--only orders|stops]
+    python benchmarks/makespan.py [--quick]
 
 The orders: at random; as tasks list their problems; longest expected first by what the run itself
 shows (recorded), by the mean of 4 or of 64 samples per problem of an earlier run (known 4, known 64);
@@ -25,15 +25,6 @@ The lengths:
               about twice as much: 0.6 and 0.4.
   heavier     the same with 0.9 and 0.6.
   steadier    the same with 0.9 and 0.2: hard problems differ, samples of one do not.
-
-The stops: `--until decided` where nothing changed, for one task alone, every lane equally fast
-whatever the others hold, with the lengths of `reasoning` and `heavier`. Both the fixed number of
-samples and the stages are drawn by `harness.pipeline.stages`, the analyses lie where
-a run puts them by the lengths of the base's samples, and `harness.stats.sequential` decides. A problem's rate is drawn from a mixture (easy, open, hard), and
-hard problems have longer samples. The margin is 5 points, or the next whole point that k samples see
-with power 0.8 against a base of as many. Given are the time until the decision and the samples that were
-analysed, as shares of the fixed run's; the bound is the longest of two samples of each problem, which
-no analysis can do without.
 """
 
 from __future__ import annotations
@@ -46,23 +37,9 @@ import os
 import random
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from harness.pipeline.pending import Place, Plan
 from harness.pipeline.schedule import Lengths, Schedule
-from harness.pipeline.stages import Counts, Stages
-from harness.pipeline.timeline import Timeline, play
-from harness.stats import sequential
-from harness.stats.allocation import counts_at, neyman, uniform
-from harness.stats.design import Design
-from harness.stats.power import detectable_drop
-from harness.stats.rates import posterior_rates
-from harness.types import Tally
-from harness.workflows.early_stopping import place_analyses
 
 LANES = 128
 REPLICAS = (1, 4, 32)
@@ -188,120 +165,6 @@ def compare(drawn: Suite, n: int, rng: random.Random) -> list[float]:
     return [time / times[0] for time in times[1:]]
 
 
-EXAMS = (("AIME, 30", 30, 16), ("AIME, 30", 30, 64), ("GPQA, 198", 198, 8))
-TYPICAL = 10_000  # tokens
-STOP_LANES = (64, 256)
-TASK = "exam"
-RATES = ((0.35, 12, 0.6), (0.4, 1.6, 1.4), (0.25, 0.6, 6))  # share of the problems, and their Beta
-
-
-@dataclass(frozen=True)
-class Exam:
-    """A base and a new run of the same model: by problem its samples' lengths, and how many are right.
-
-    `base` has four times the samples of the new run, the first k of which are a smaller base.
-    """
-
-    k: int
-    base: np.ndarray  # (problems, 4 k), bool
-    base_lengths: np.ndarray
-    new: np.ndarray  # (problems, as many as any allocation asks for), bool
-    new_lengths: np.ndarray
-
-    @classmethod
-    def draw(cls, problems: int, k: int, spreads: tuple[float, float],
-             random: np.random.Generator) -> Exam:  # fmt: skip
-        """Rates and lengths of new problems, and the samples of both runs."""
-        between, within = spreads
-        parts = random.choice(len(RATES), problems, p=[share for share, *_ in RATES])
-        rates = random.beta(*np.array([(a, b) for _, a, b in RATES])[parts].T)
-        hard = -np.argsort(np.argsort(rates)) / problems  # -1 to 0, evenly
-        z = 0.6 * (hard + 0.5) * math.sqrt(12) + 0.8 * random.standard_normal(problems)
-        centres = math.log(TYPICAL) - (between**2 + within**2) / 2 + between * z
-
-        def run(n: int) -> tuple[np.ndarray, np.ndarray]:
-            right = random.random((problems, n)) < rates[:, None]
-            lengths = np.exp(centres[:, None] + within * random.standard_normal((problems, n)))
-            return right, np.minimum(CAP, np.ceil(lengths))
-
-        return cls(k, *run(4 * k), *run(16 * k))
-
-    def ids(self) -> list[str]:
-        """The problems."""
-        return [str(number) for number in range(len(self.base))]
-
-    def tallies(self, right: np.ndarray, counts: Counts) -> dict[str, Tally]:
-        """The first samples of each problem."""
-        return {id: Tally(counts[id], int(row[: counts[id]].sum()))
-                for id, row in zip(self.ids(), right, strict=True)}  # fmt: skip
-
-    def plan(self, asked: Counts) -> Plan:
-        """All samples of the new run, and the lengths that the base tells."""
-        measured: Lengths[Place] = Lengths()
-        for id, row in zip(self.ids(), self.base_lengths, strict=True):
-            for tokens in row:
-                measured.record((TASK, id), int(tokens))
-        lengths: Lengths[Place] = Lengths()
-        lengths.assume_measured(measured)
-        return Plan({(TASK, id): range(asked[id]) for id in self.ids()}, lengths, {})
-
-    def length(self, place: Place, index: int) -> float:
-        """The tokens of a sample of the new run."""
-        return float(self.new_lengths[int(place[1]), index])
-
-
-def stop(exam: Exam, lanes: int, times: int, *, by_history: bool) -> tuple[float, float, float]:
-    """Time and samples until the decision, as shares of those of k samples each, and the bound.
-
-    Args:
-        exam: both runs.
-        lanes: samples drawn at once.
-        times: samples of the base, in k.
-        by_history: allocate the new run's samples by the base's.
-    """
-    each = uniform(exam.ids(), exam.k)
-    fixed = play(Stages(exam.plan(each), {TASK: [each]}), exam.length, lanes)[TASK][-1]
-    small = exam.tallies(exam.base, each)
-    detectable = detectable_drop(posterior_rates(list(small.values())), exam.k, exam.k)
-    margin = max(0.05, math.ceil(100 * detectable) / 100)
-    base = exam.tallies(exam.base, uniform(exam.ids(), times * exam.k))
-    asked = neyman(base, exam.k * len(exam.base)) if by_history else each
-    plan, against = exam.plan(asked), partial(Design.against, base, asked, margin=margin)
-    placed = place_analyses(TASK, lambda shares: against(shares=shares), {TASK: asked},
-                   timeline=Timeline.of(plan, lanes, {TASK: CAP}), others={})  # fmt: skip
-    design = against(shares=placed)
-    ends = [counts_at(asked, share) for share in placed]
-
-    def decided(_: str, stage: int) -> bool:
-        new = exam.tallies(exam.new, ends[stage - 1])
-        return sequential.analyse(design, base, new, stage).decision is not None
-
-    found = play(Stages(plan, {TASK: ends}), exam.length, lanes, decided)[TASK]
-    samples = sum(ends[len(found) - 1].values()) / sum(each.values())
-    return found[-1] / fixed, samples, float(exam.new_lengths[:, :2].max()) / fixed
-
-
-def stops(seeds: int) -> None:
-    """Print the table of stops."""
-    print(f"{'exam':16}{'lengths':>10}{'lanes':>6}{'base':>6} {'allocation':>11}"
-          f"{'time, median':>13}{'mean':>6}{'samples, mean':>14}{'bound':>7}")  # fmt: skip
-    for name, problems, k in EXAMS:
-        for lengths, spreads in (("reasoning", (0.6, 0.4)), ("heavier", (0.9, 0.6))):
-            for lanes in STOP_LANES:
-                for times, by_history in ((1, False), (4, False), (4, True)):
-                    rows = [
-                        stop(Exam.draw(problems, k, spreads, np.random.default_rng(seed)),
-                             lanes, times, by_history=by_history)
-                        for seed in range(seeds)
-                    ]  # fmt: skip
-                    times_to, samples, bounds = zip(*rows, strict=True)
-                    print(f"{f'{name} x {k}':16}{lengths:>10}{lanes:6}{f'{times} k':>6} "
-                          f"{'history' if by_history else 'uniform':>11}"
-                          f"{statistics.median(times_to):13.2f}{statistics.fmean(times_to):6.2f}"
-                          f"{statistics.fmean(samples):14.2f}{statistics.median(bounds):7.2f}",
-                          flush=True)  # fmt: skip
-
-
 def orders(seeds: int) -> None:
     """Print the table of orders."""
     data = Path(os.environ.get("HARNESS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -325,17 +188,14 @@ def orders(seeds: int) -> None:
 
 
 def main() -> None:
-    """Print the tables."""
+    """Print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, metavar="N", help="5 for orders, 20 for stops")
-    parser.add_argument("--quick", action="store_true", help="2 seeds for orders, 4 for stops")
-    parser.add_argument("--only", choices=("orders", "stops"))
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="5 by default")
+    parser.add_argument("--quick", action="store_true", help="2 seeds")
     options = parser.parse_args()
-    for name, table, quick, usual in (("orders", orders, 2, 5), ("stops", stops, 4, 20)):
-        if options.only in (None, name):
-            table(options.seeds or (quick if options.quick else usual))
+    orders(2 if options.quick else options.seeds)
 
 
 if __name__ == "__main__":

@@ -31,13 +31,13 @@ def test_the_makespan_follows_the_schedule(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_stop_takes_no_longer_than_all_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    makespan = load("makespan", monkeypatch)
-    exam = makespan.Exam.draw(12, 8, (0.6, 0.4), np.random.default_rng(1))
+    stops = load("simulations/stops", monkeypatch)
+    exam = stops.Exam.draw(12, 8, (0.6, 0.4), np.random.default_rng(1))
     for by_history in (False, True):
-        time, samples, bound = makespan.stop(exam, 4, 4, by_history=by_history)
+        time, samples, bound = stops.stop(exam, 4, 4, by_history=by_history)
         assert 0 < bound <= time < 1.1
         assert 0 < samples <= 1
-    assert makespan.stop(exam, 96, 1, by_history=False)[0] == pytest.approx(1)
+    assert stops.stop(exam, 96, 1, by_history=False)[0] == pytest.approx(1)
 
 
 def test_the_grading_compares_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,8 +90,8 @@ def test_months_of_nights_find_a_step_on_its_night(monkeypatch: pytest.MonkeyPat
 def test_planned_hours_are_those_of_simulated_runs() -> None:
     import numpy as np
 
-    from benchmarks.makespan import Exam
     from benchmarks.simulations import plan
+    from benchmarks.simulations.stops import Exam
 
     exam = Exam.draw(20, 8, (0.6, 0.4), np.random.default_rng(2))
     found = {name: planned / drawn for name, (planned, drawn) in plan.ratios(exam, 48).items()}

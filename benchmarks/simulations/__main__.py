@@ -30,6 +30,7 @@ from benchmarks.simulations import (
     plan,
     rating,
     site,
+    stops,
     sweep,
     verdict,
 )
@@ -50,6 +51,7 @@ SIMULATIONS: Mapping[str, tuple[ModuleType, int]] = {
     "nights": (nights, 2),
     "site": (site, 2),
     "plan": (plan, 1),
+    "stops": (stops, 1),
 }
 """By name, the module and the runs that fit into its part of ten minutes."""
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from harness.stats.gate import Case, rule
 from harness.stats.paired_test import compare
-from harness.stats.power import ALPHA, lowered
+from harness.stats.power import ALPHA
+from harness.stats.rates import lowered
 from harness.types import Tally
 from harness.workflows.shortfall import Shortfall, Sides, filled, stands
 

@@ -23,7 +23,8 @@ import numpy as np
 
 from benchmarks.simulations.populations import fallen, tallies
 from harness.stats import nights
-from harness.stats.paired_test import holm, stratified
+from harness.stats.multiplicity import holm
+from harness.stats.paired_test import stratified
 from harness.stats.power import ALPHA
 
 STATED = 1.0  # false alarms per month

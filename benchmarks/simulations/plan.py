@@ -3,7 +3,7 @@
 An earlier run tells each problem's lengths and rates; `harness plan` takes its hours from them, as it does from
 a run folder. Then a new run of the same model is drawn, sample by sample, in lanes that are equally
 fast: with a fixed number of samples, and until the sequential test decides. The exams, their lengths
-and the schedule are those of `benchmarks/makespan.py`. `tokens / speed` is the plan that knows neither
+and the schedule are those of `benchmarks/simulations/stops.py`. `tokens / speed` is the plan that knows neither
 lanes nor lengths.
 
 Given are planned hours over simulated ones: of the fixed number the median and the worst of the runs,
@@ -22,7 +22,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.makespan import CAP, EXAMS, STOP_LANES, TASK, TYPICAL, Exam
+from benchmarks.simulations.stops import CAP, EXAMS, STOP_LANES, TASK, TYPICAL, Exam
 from harness.pipeline.stages import Counts, Stages
 from harness.pipeline.timeline import Timeline, play
 from harness.stats.allocation import counts_at, uniform

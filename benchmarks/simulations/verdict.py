@@ -7,7 +7,7 @@ its formula: a normal interval with the variance that the run's shares have, cal
 half its width, and an unstated k taken to be the run's own.
 
     python -m benchmarks.simulations.verdict              a quick look, under a minute
-    python -m benchmarks.simulations.verdict --runs 400 --write    also into docs/paper-tables.md
+    python -m benchmarks.simulations.verdict --runs 250 --write    also into docs/paper-tables.md
 """
 
 from __future__ import annotations

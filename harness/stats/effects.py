@@ -25,7 +25,8 @@ from harness.stats.intervals import (
     variance_of_mean,
 )
 from harness.stats.metrics import tallies
-from harness.stats.paired_test import Difference, compare, holm, stratified
+from harness.stats.multiplicity import holm
+from harness.stats.paired_test import Difference, compare, stratified
 from harness.stats.sample_outcomes import SampleOutcome
 from harness.stats.student import satterthwaite, student
 from harness.types import Tally, Verdict

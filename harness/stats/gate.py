@@ -25,7 +25,8 @@ from dataclasses import asdict, dataclass
 from harness.points import points_of
 from harness.stats.allocation import share_of_level, uniform
 from harness.stats.design import Design
-from harness.stats.paired_test import Difference, compare, holm
+from harness.stats.multiplicity import holm
+from harness.stats.paired_test import Difference, compare
 from harness.stats.power import (
     ALPHA,
     MOST,

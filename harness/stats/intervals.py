@@ -27,14 +27,11 @@ error found (Korn and Graubard 1998), and their differences are put together fro
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.stats.rates import LEAST_SPREAD, posterior_rates
-from harness.stats.score_test import FIGURE_STEPS, OneRun, TwoRuns
+from harness.stats.score_test import OneRun, TwoRuns
 from harness.stats.student import satterthwaite, student
-from harness.stats.tails import Draws
 from harness.types import Tally
 
 _LEAST_CHANGE = 0.2  # the least that the largest difference over problems is taken to be
@@ -166,7 +163,7 @@ def figure_interval(tallies: Sequence[Tally], figure: float, k: int) -> Interval
         figure: as published, a share.
         k: the figure's samples per problem.
     """
-    return Interval(*TwoRuns.with_figure(tallies, figure, k, slack=_ROUNDING).ends(0.025))
+    return Interval(*TwoRuns.with_figure(tallies, (figure, k), slack=_ROUNDING).ends(0.025))
 
 
 def figure_test(
@@ -179,17 +176,10 @@ def figure_test(
         figure: as published, a share, and its k.
         other: another figure; or the n of a run with the same shares as this one.
     """
-    import numpy as np
-
-    times = Counter(tallies)  # problems of one kind are put together
-    kinds = {tally: place for place, tally in enumerate(tallies)}
-    rates = posterior_rates(tallies, unknown=LEAST_SPREAD)[list(kinds.values())]
-    counts = np.array([float(times[tally]) for tally in kinds])
-    ours = isinstance(other, int)
-    value, n = (mean([rate(t) for t in tallies]), other) if isinstance(other, int) else other
-    new, base = (Draws.of(rates, np.full(len(kinds), float(k)), counts) for k in (n, figure[1]))
-    slack = _ROUNDING if ours else 2 * _ROUNDING
-    return TwoRuns(base, new, figure[0], value, slack=slack, continuity=FIGURE_STEPS)
+    if isinstance(other, int):
+        alike = mean([rate(t) for t in tallies]), other
+        return TwoRuns.with_figure(tallies, figure, alike, slack=_ROUNDING)
+    return TwoRuns.with_figure(tallies, figure, other, slack=2 * _ROUNDING)
 
 
 def figure_of_votes(

@@ -1,8 +1,18 @@
-"""Many tests at once: which of them to believe. Pure; `paired_test.holm` is for a few."""
+"""Several tests at once: which of them to believe. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values that bound the probability of any false alarm over all tests (Holm 1979)."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for position, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - position) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:

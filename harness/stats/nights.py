@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from harness.stats import change_point, selection
 from harness.stats.intervals import Interval, mean, rate, rate_variances, sampling_error
-from harness.stats.paired_test import holm
+from harness.stats.multiplicity import holm
 from harness.stats.rates import posterior_variances
 from harness.types import Tally
 

@@ -108,16 +108,6 @@ def compare(
     )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values that bound the probability of any false alarm over all tests (Holm 1979)."""
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for position, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - position) * p_values[i]))
-        adjusted[i] = highest
-    return adjusted
-
-
 def stratified(base: Sequence[Tally], new: Sequence[Tally]) -> tuple[float, float]:
     """One-sided mid-p values (drop, rise) of the Mantel-Haenszel test (1959), stratified by problem.
 

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from harness.stats.rates import LEAST_SPREAD, posterior_rates
-from harness.stats.student import student_tail
+from harness.stats.student import satterthwaite, student_tail
 from harness.stats.tails import Draws, upper_tail
 from harness.types import Tally
 
@@ -121,18 +121,25 @@ class TwoRuns(ScoreTest):
 
     @classmethod
     def with_figure(
-        cls, tallies: Sequence[Tally], figure: float, k: int, *, slack: float
+        cls,
+        tallies: Sequence[Tally],
+        figure: tuple[float, int],
+        other: tuple[float, int] | None = None,
+        *,
+        slack: float,
     ) -> TwoRuns:
-        """A run against a figure, the mean of k samples of each of the same problems.
+        """A run, or another figure, against a figure: the mean of k samples of each problem.
 
         Args:
-            tallies: the run's.
-            figure: a share from 0 to 1.
-            k: the figure's samples per problem.
-            slack: what its rounding leaves open to either side.
+            tallies: the run's, whose rates all sides have, moved to the tested values.
+            figure: a share from 0 to 1, and its k.
+            other: likewise, in place of the run.
+            slack: what rounding leaves open to either side.
         """
-        theirs, ours = _kinds(tallies, [[Tally(k, 0)] * len(tallies), tallies])
-        return cls(theirs, ours, figure, _mean(tallies), slack=slack, continuity=FIGURE_STEPS)
+        value, n = other or (_mean(tallies), None)
+        sides = [[Tally(k, 0)] * len(tallies) if k else tallies for k in (figure[1], n)]
+        theirs, ours = _kinds(tallies, sides)
+        return cls(theirs, ours, figure[0], value, slack=slack, continuity=FIGURE_STEPS)
 
     def above(self, value: float) -> float:
         """See `ScoreTest.above`."""
@@ -183,9 +190,10 @@ def _mean(tallies: Sequence[Tally]) -> float:
 
 def _studentised(p: float, sides: Sequence[Draws]) -> float:
     """The tail with Student's quantile, the variances being estimates (Satterthwaite 1946)."""
-    total = sum(float(side.times @ side.variances) for side in sides)
-    spread = sum(float(side.times @ (side.variances**2 / (side.n - 1).clip(1.0))) for side in sides)
-    return student_tail(p, total**2 / spread if spread > 0 else math.inf)
+    variances = [v for side in sides for v in side.variances.tolist()]
+    trials = [n for side in sides for n in side.n.tolist()]
+    times = [m for side in sides for m in side.times.tolist()]
+    return student_tail(p, satterthwaite(variances, trials, times))
 
 
 def _end(falling: Callable[[float], float], seen: float, furthest: float) -> float:

@@ -6,15 +6,22 @@ import math
 from collections.abc import Sequence
 
 
-def satterthwaite(variances: Sequence[float], trials: Sequence[float]) -> float:
+def satterthwaite(
+    variances: Sequence[float], trials: Sequence[float], times: Sequence[float] | None = None
+) -> float:
     """Degrees of freedom of a sum of estimated variances (Satterthwaite 1946); infinite where all are 0.
 
     Args:
         variances: the estimates.
         trials: how many trials each was estimated from.
+        times: how often each stands in the sum; once by default.
     """
-    spread = math.fsum(v * v / max(n - 1, 1) for v, n in zip(variances, trials, strict=True))
-    return math.fsum(variances) ** 2 / spread if spread > 0 else math.inf
+    often = [1.0] * len(variances) if times is None else times
+    total = math.fsum(v * m for v, m in zip(variances, often, strict=True))
+    spread = math.fsum(
+        m * v * v / max(n - 1, 1) for v, n, m in zip(variances, trials, often, strict=True)
+    )
+    return total**2 / spread if spread > 0 else math.inf
 
 
 def student(confidence: float, freedom: float) -> float:

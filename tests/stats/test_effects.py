@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from benchmarks.simulations import sweep as benchmark
 from harness.stats.effects import Effect, Pairing, against, corrected, measure
 from harness.stats.paired_test import compare
 from harness.stats.sample_outcomes import SampleOutcome, first
 from harness.types import Tally, Verdict
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "simulations" / "sweep.py"
-    spec = importlib.util.spec_from_file_location("benchmark_sweep", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def outcomes(marks: str) -> list[SampleOutcome]:
@@ -101,7 +87,7 @@ def test_the_correction_is_holms_over_all_values_of_a_factor() -> None:
     assert corrected([]) == []
 
 
-def test_twenty_values_without_effect_rarely_make_a_claim(benchmark: ModuleType) -> None:
+def test_twenty_values_without_effect_rarely_make_a_claim() -> None:
     runs = 50
     kept, plain = benchmark.claims(
         runs, 0, values=20, population="AIME-like, 30 at Beta(0.7, 0.5), k=8", pairing="problems"

@@ -13,7 +13,8 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import StratifiedTable, mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from harness.stats.paired_test import compare, holm, sign_flip, stratified
+from harness.stats.multiplicity import holm
+from harness.stats.paired_test import compare, sign_flip, stratified
 from harness.types import Tally
 
 COUNTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12)

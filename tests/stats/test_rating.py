@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.simulations import rating as benchmark
 from harness.stats.rating import Placing, joint_rating, mean_rating, percentile
 from harness.stats.rating_curve import curve, expected_place, place_variance
 
 RATINGS = (900.0, 1200.0, 1200.0, 1500.0, 1900.0)
 FIELD = tuple(np.random.default_rng(3).normal(1400, 350, 60).round().tolist())
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "simulations" / "rating.py"
-    spec = importlib.util.spec_from_file_location("benchmark_rating", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_expected_place_is_the_sum_of_elo_odds() -> None:
@@ -71,7 +57,7 @@ def test_the_variance_of_a_place_is_that_of_its_pairs(rating: float, participati
 
 @pytest.mark.parametrize(("participations", "near"), [(1, 0.06), (4, 0.12)])
 def test_the_rating_of_a_place_has_the_moments_of_drawn_ones(
-    participations: int, near: float, benchmark: ModuleType
+    participations: int, near: float
 ) -> None:
     random, found = np.random.default_rng(5), curve(FIELD, participations)
     for rating in (1000, 1400, 1800):
@@ -168,7 +154,7 @@ def test_the_percentile_is_the_share_rated_lower() -> None:
     [(900, 3, 1, 300), (1400, 10, 8, 150), (1900, 20, 64, 300), (1900, 5, 8, 0), (900, 10, 0, 150)],
 )
 def test_the_interval_covers_and_the_rating_is_unbiased(
-    rating: float, contests: int, participations: int, effect: float, benchmark: ModuleType
+    rating: float, contests: int, participations: int, effect: float
 ) -> None:
     fields = benchmark.alike() if participations else benchmark.mixed()
     cell = benchmark.simulate(
@@ -182,9 +168,7 @@ def test_the_interval_covers_and_the_rating_is_unbiased(
 
 
 @pytest.mark.parametrize("contests", [1, 2])
-def test_few_contests_are_covered_where_there_is_no_contest_effect(
-    contests: int, benchmark: ModuleType
-) -> None:
+def test_few_contests_are_covered_where_there_is_no_contest_effect(contests: int) -> None:
     fields = benchmark.alike()[:contests]
     wide = benchmark.simulate(1900, fields, participations=1, effect=0, runs=500, seed=1)
     narrow = benchmark.simulate(1900, fields, participations=8, effect=0, runs=500, seed=1)
