@@ -16,7 +16,7 @@ from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
 from harness.interfaces import Completion, Request
 from harness.types import Prompt, Sampling, Score
-from tests.support.processes import processes
+from tests.support.processes import children, processes
 
 # float32 for equal tokens. The CPU build draws a seeded sample only from a prompt that is prefilled
 # in one piece.
@@ -98,7 +98,7 @@ class Served(Loop):
     """
 
     def __init__(self, model: str) -> None:
-        before = processes("guardian.py").keys()
+        before = children()
         self.notices: list[str] = []
         # A short context and few sequences at once, for the cache of a small machine.
         options = {**VLLM_ARGS, "max_model_len": "512", "max_num_seqs": "64"}
@@ -108,7 +108,8 @@ class Served(Loop):
             options={f"serve.{name}": value for name, value in options.items()},
         )  # fmt: skip
         super().__init__(make_engine(self.settings))
-        (self._guardian,) = processes("guardian.py").keys() - before
+        # Another test run may start guardians on this machine at the same time.
+        (self._guardian,) = (children() - before) & processes("guardian.py").keys()
 
     @property
     def url(self) -> str:
