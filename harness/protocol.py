@@ -78,6 +78,8 @@ class Protocol:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     repetition_guard: int | None = None
+    effort: str | None = None
+    reasoning_budget: int | None = None
     thinking: Thinking = "auto"
     think_end: str = "</think>"
     extract: str = "strict"
@@ -96,8 +98,9 @@ class Protocol:
         written before keep their hash.
         """
         parts = {name: getattr(self, name) for name in COMPARED}
-        if self.repetition_guard is None:
-            del parts["repetition_guard"]
+        for name in _LATER:
+            if parts[name] is None:
+                del parts[name]
         return _digest(parts)
 
     def to_json(self) -> dict[str, object]:
@@ -128,6 +131,9 @@ COMPARED = tuple(
     for part in fields(Protocol)
     if part.name not in ("source", "family", "masked", "allocation", "judge")
 )
+
+_LATER: Final = ("repetition_guard", "effort", "reasoning_budget")
+"""Parts that came to be compared later."""
 
 
 def make_protocol(
@@ -166,6 +172,8 @@ def make_protocol(
         max_tokens=sampling.max_tokens,
         stop=sampling.stop,
         repetition_guard=sampling.repetition_guard,
+        effort=sampling.effort,
+        reasoning_budget=sampling.reasoning_budget,
         thinking=thinking,
         think_end=think_end,
         extract=extract or _extract(task.grader),
@@ -228,8 +236,9 @@ def differences(old: Protocol, new: Protocol, scoring: str | None = None) -> dic
             continue
         if name == "problems":
             found[name] = _problem_differences(before, after)
-        elif name == "repetition_guard":
-            found[name] = f"repetition guard: {before or 'off'} against {after or 'off'}"
+        elif name in _LATER:
+            words = name.replace("_", " ")
+            found[name] = f"{words}: {before or 'off'} against {after or 'off'}"
         else:
             found[name] = f"{name.replace('_', ' ')}: {_both(before, after)}"
     if scoring == MODEL_JUDGE and old.judge != new.judge:

@@ -161,6 +161,10 @@ class Sampling:
         max_tokens: length cap of one completion, reasoning included.
         stop: strings that end a completion.
         repetition_guard: repeats of one pattern at the end that cut a sample; None never cuts.
+        effort: how hard the model is asked to reason, in the words of its server or chat template
+            ("low", "medium", "high"); None leaves it to the model.
+        reasoning_budget: most tokens of reasoning, after which the response is drawn; None sets no
+            bound but the cap.
         seeded: send one seed with every sample, derived from `seed`.
         seed: seed of the run; engine seeds are derived from it.
         choice_seed: choice orders are derived from it; part of the protocol, unlike `seed`.
@@ -175,6 +179,8 @@ class Sampling:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     repetition_guard: int | None = None
+    effort: str | None = None
+    reasoning_budget: int | None = None
     seeded: bool = False
     seed: int = 0
     choice_seed: int = 0
@@ -201,6 +207,23 @@ class Sampling:
             raise UsageError(
                 f"repetition_guard is {self.repetition_guard}: at least 2 repeats make a loop, and "
                 "8 or more are advisable; leave it out for no guard"
+            )
+        self._check_reasoning()
+
+    def _check_reasoning(self) -> None:
+        if self.effort is not None and not self.effort.strip():
+            raise UsageError(
+                "effort is empty: low, medium and high are usual; leave it out for none"
+            )
+        budget = self.reasoning_budget
+        if budget is None:
+            return
+        if budget < 1:
+            raise UsageError(f"reasoning_budget is {budget}: it must be at least 1 token")
+        if self.max_tokens is not None and budget >= self.max_tokens:
+            raise UsageError(
+                f"reasoning_budget is {budget} and max_tokens {self.max_tokens}, which counts the "
+                "reasoning too: no token is left for the response; lower the one or raise the other"
             )
 
 

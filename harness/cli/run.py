@@ -22,9 +22,11 @@ from harness.judge.scoring import SCORINGS
               help="Run folder. An existing one is completed.")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), metavar="F.yaml",
               help="Read options from a file, by their long names; the command line wins.")  # fmt: skip
-@click.option("--preset", type=click.Choice(["r1-paper"]),
-              help="A paper's protocol. r1-paper: temperature 0.6, top_p 0.95, 32768 tokens, no "
-              "system prompt; k 64 for AIME, 4 MATH-500, 8 GPQA, 16 LiveCodeBench.")  # fmt: skip
+@click.option("--preset", type=click.Choice(["r1-paper", "r1-paper-v1", "open-r1"]),
+              help="A stated protocol, each with temperature 0.6, top_p 0.95, 32768 tokens and no "
+              "system prompt. r1-paper (version 2): k 64 for AIME and GPQA, 16 MATH-500 and "
+              "Codeforces, 8 LiveCodeBench. r1-paper-v1: k 64 for AIME. open-r1: k 64 for AIME, "
+              "4 MATH-500, 8 GPQA, 16 LiveCodeBench.")  # fmt: skip
 @click.option("--k", type=int, metavar="N", help="Samples per problem; by default the task's k.")
 @click.option("--limit", type=int, metavar="N", help="Only the first N problems of each task.")
 @click.option("--release", metavar="R", help="LiveCodeBench: release_v5, or v5 or v4_v5 for the "
@@ -51,6 +53,11 @@ from harness.judge.scoring import SCORINGS
 @click.option("--repetition-guard", type=int, metavar="N",
               help="End a sample whose last tokens repeat a pattern of 8 to 64 tokens N times; it "
               "counts as truncated. Off by default; use 8 or more.")  # fmt: skip
+@click.option("--effort", metavar="low|medium|high|TEXT",
+              help="How hard the model is asked to reason: the server's reasoning_effort, or a "
+              "variable of the chat template. By default the model's own.")  # fmt: skip
+@click.option("--reasoning-budget", type=int, metavar="N",
+              help="Most tokens of reasoning; after them the response is drawn. Off by default.")  # fmt: skip
 @click.option("--prompt", metavar="TEXT|@FILE",
               help="Prompt template with the fields {statement} and {choices}.")  # fmt: skip
 @click.option(

@@ -16,6 +16,8 @@ _USED_BY = {
     "replicas": ("vllm", "ray"),
     "ray_address": ("ray",),
     "repetition_guard": ("transformers", "vllm", "ray", "openai"),
+    "effort": ("transformers", "vllm", "ray", "openai"),
+    "reasoning_budget": ("transformers", "vllm", "ray", "openai"),
     "revision": ("transformers", "vllm", "ray", "openai", "lm_eval"),
 }
 """Options that only some engines use; any other engine refuses them instead of ignoring them."""
@@ -48,6 +50,8 @@ class EngineSettings:
         ray_address: of a running Ray cluster; a local one is started without it.
         repetition_guard: repeats that make a loop, see `harness.types.Sampling`; an engine that
             does not see its tokens refuses it.
+        effort: how hard the model is asked to reason, see `harness.types.Sampling`.
+        reasoning_budget: most tokens of reasoning, likewise.
         outlasts_failures: wait for a server that answers with failures alone, as for one that is
             not there; else a request ends in `error` after its tries.
         notify: called with one line that the user should read; nothing fails because of it.
@@ -67,6 +71,8 @@ class EngineSettings:
     replicas: int | None = None
     ray_address: str | None = None
     repetition_guard: int | None = None
+    effort: str | None = None
+    reasoning_budget: int | None = None
     outlasts_failures: bool = True
     notify: Callable[[str], None] = _ignore
     stopped: Callable[[], bool] = _never

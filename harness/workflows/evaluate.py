@@ -186,6 +186,8 @@ def load_engine(
             replicas=settings.replicas,
             ray_address=settings.ray_address if for_engine else None,
             repetition_guard=settings.repetition_guard,
+            effort=settings.effort,
+            reasoning_budget=settings.reasoning_budget,
             notify=notices.add,
             stopped=stopped,
         )

@@ -26,6 +26,7 @@ from harness.judge.scoring import Scoring
 from harness.points import MARGIN, problem_with
 from harness.task import Task
 from harness.types import ChoiceOrdering, Sampling
+from harness.workflows.presets import PRESETS, PresetName
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -52,7 +53,7 @@ class RunSettings(BaseModel):
     tasks: str
     output: Path
     engine: str = "transformers"
-    preset: Literal["r1-paper"] | None = None
+    preset: PresetName | None = None
     k: int | None = None
     limit: int | None = Field(None, ge=1)
     release: str | None = None
@@ -63,6 +64,8 @@ class RunSettings(BaseModel):
     top_p: float | None = None
     max_tokens: int | None = None
     repetition_guard: int | None = None
+    effort: str | None = Field(None, min_length=1)
+    reasoning_budget: int | None = None
     prompt: str | None = None
     system_prompt: str | None = None
     revision: str | None = None
@@ -106,10 +109,9 @@ class RunSettings(BaseModel):
         return Selection(Window.parse(self.window) if self.window else None, self.skip_errata)
 
 
-# DeepSeek-R1, arXiv 2501.12948, section 3: temperature 0.6, top_p 0.95, 32,768 tokens and no
-# system prompt. k for AIME is the paper's; the others are open-r1's, as the paper gives none.
-R1_PAPER = Sampling(temperature=0.6, top_p=0.95, max_tokens=32768)
-R1_PAPER_K = {"aime24": 64, "aime25": 64, "math500": 4, "gpqa_diamond": 8, "livecodebench": 16}
+_OF_SAMPLING = (
+    "k", "temperature", "top_p", "max_tokens", "repetition_guard", "effort", "reasoning_budget",
+)  # fmt: skip
 
 
 def make_settings(options: Options, config: Path | None = None) -> RunSettings:
@@ -155,15 +157,16 @@ def configure(task: Task, settings: RunSettings) -> tuple[Task, Sampling]:
         UsageError: the task does not support a value.
         DataError: the prompt's file cannot be read.
     """
-    sampling = task.sampling
-    if settings.preset == "r1-paper":
-        k = R1_PAPER_K.get(task.family, sampling.k)
-        sampling = replace(R1_PAPER, k=k, stop=())
-        task = replace(task, system_prompt=None)
-    names = ("k", "temperature", "top_p", "max_tokens", "repetition_guard")
-    given = {name: getattr(settings, name) for name in names}
+    if settings.reasoning_budget is not None and settings.thinking == "no":
+        raise UsageError(
+            f"--reasoning-budget {settings.reasoning_budget}: --thinking no says that the model does "
+            "not reason; leave one of them out"
+        )
+    if settings.preset is not None:
+        task = PRESETS[settings.preset].apply(task)
+    given = {name: getattr(settings, name) for name in _OF_SAMPLING}
     sampling = replace(
-        sampling,
+        task.sampling,
         **{name: value for name, value in given.items() if value is not None},
         seed=settings.seed,
         choice_seed=settings.choice_seed,

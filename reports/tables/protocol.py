@@ -24,6 +24,8 @@ def protocol_table(group: Sequence[Result]) -> Table:
         ("Top-p", lambda r: _stated(r.protocol.top_p)),
         ("Token cap", lambda r: _stated(r.protocol.max_tokens)),
         ("Repetition guard", lambda r: _guard(r.protocol)),
+        ("Reasoning effort", lambda r: r.protocol.effort or "the model's own"),
+        ("Reasoning budget", lambda r: _budget(r.protocol)),
         ("Stop strings", lambda r: ", ".join(map(repr, r.protocol.stop)) or "none"),
         ("Prompt", lambda r: r.protocol.prompt or "not stated"),
         ("System prompt", lambda r: r.protocol.system_prompt or "none"),
@@ -118,6 +120,10 @@ def _stated(value: float | int | None) -> str:
 
 def _guard(protocol: Protocol) -> str:
     return f"{protocol.repetition_guard} repeats" if protocol.repetition_guard else "off"
+
+
+def _budget(protocol: Protocol) -> str:
+    return f"{protocol.reasoning_budget:,} tokens" if protocol.reasoning_budget else "off"
 
 
 def _choice_order(protocol: Protocol) -> str:

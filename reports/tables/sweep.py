@@ -109,6 +109,8 @@ def _protocol(protocol: Protocol) -> str:
         ("top_p", protocol.top_p),
         ("cap", protocol.max_tokens),
         ("repetition guard", protocol.repetition_guard),
+        ("effort", protocol.effort),
+        ("reasoning budget", protocol.reasoning_budget),
         ("grader", protocol.grader),
         ("extract", protocol.extract),
     )

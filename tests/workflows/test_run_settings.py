@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -15,7 +15,8 @@ from harness.registry import tasks
 from harness.tasks.aime import AIME24
 from harness.tasks.gpqa import GPQA_DIAMOND
 from harness.tasks.math500 import MATH500
-from harness.workflows.run_settings import R1_PAPER_K, RunSettings, configure, make_settings
+from harness.workflows.presets import PRESETS, PresetName
+from harness.workflows.run_settings import RunSettings, configure, make_settings
 
 NEEDED = {"model": "m", "tasks": "aime24", "output": Path("runs/x")}
 
@@ -45,14 +46,43 @@ def test_an_option_beats_the_preset_and_the_preset_beats_the_task() -> None:
     task, sampling = configure(hot, settings(preset="r1-paper", max_tokens=4096))
     assert (sampling.temperature, sampling.top_p, sampling.stop) == (0.6, 0.95, ())
     assert sampling.max_tokens == 4096
-    assert sampling.k == R1_PAPER_K["math500"] == 4
+    assert sampling.k == 16
     assert task.system_prompt is None
     assert task.sampling == sampling
 
 
-def test_the_preset_knows_the_families_of_the_tasks_that_there_are() -> None:
+def test_the_presets_have_the_names_of_the_setting_and_families_of_tasks_that_there_are() -> None:
+    assert set(PRESETS) == set(get_args(PresetName))
     families = {task.family for task in tasks().values()}
-    assert set(R1_PAPER_K) - {"livecodebench"} <= families
+    for preset in PRESETS.values():
+        assert {*preset.k, *preset.prompts} <= families
+
+
+@pytest.mark.parametrize(
+    ("preset", "counts"),
+    [
+        ("r1-paper", {"aime24": 64, "gpqa_diamond": 64, "math500": 16, "codeforces": 16, "livecodebench": 8}),
+        ("open-r1", {"aime24": 64, "gpqa_diamond": 8, "math500": 4, "livecodebench": 16}),
+        ("r1-paper-v1", {"aime24": 64}),
+    ],
+)  # fmt: skip
+def test_a_preset_has_the_counts_that_its_source_states_and_else_the_tasks(
+    preset: str, counts: dict[str, int]
+) -> None:
+    for task in tasks().values():
+        drawn = configure(task, settings(preset=preset))[1]
+        assert (drawn.temperature, drawn.top_p, drawn.max_tokens) == (0.6, 0.95, 32768)
+        if task.name in {"aime24", "gpqa_diamond", "math500", "codeforces", "livecodebench"}:
+            assert drawn.k == counts.get(task.family, task.sampling.k)
+
+
+def test_the_paper_s_later_version_asks_for_the_answer_in_capitals() -> None:
+    later, first = (
+        configure(GPQA_DIAMOND, settings(preset=name))[0].prompt
+        for name in ("r1-paper", "r1-paper-v1")
+    )
+    assert first == GPQA_DIAMOND.prompt
+    assert later == first.replace("'Answer: $LETTER'", "'ANSWER: $LETTER'") != first
 
 
 def test_a_task_that_the_paper_does_not_have_keeps_its_own_k() -> None:
@@ -105,6 +135,11 @@ def test_seeds_are_the_runs_own() -> None:
         ({"temperature": -1}, "temperature is -1"),
         ({"top_p": 0}, "top_p is 0"),
         ({"max_tokens": 0}, "max_tokens is 0"),
+        ({"effort": ""}, "--effort ''"),
+        ({"effort": " "}, "effort is empty"),
+        ({"reasoning_budget": 0}, "reasoning_budget is 0"),
+        ({"reasoning_budget": 9, "max_tokens": 9}, "no token is left for the response"),
+        ({"reasoning_budget": 9, "thinking": "no"}, "--thinking no says that"),
         ({"prompt": "Solve it."}, r"--prompt 'Solve it\.' has no {statement} field"),
         ({"prompt": "@no/such/file"}, "--prompt @no/such/file: cannot be read"),
         ({"limit": 0}, "--limit 0: .*greater than or equal to 1"),
