@@ -41,21 +41,9 @@ def baselines(
 def _json(known: Baselines, chosen: Sequence[PublishedScore]) -> str:
     import orjson
 
-    from harness.reports.baselines.loader import conflicts
+    from harness.reports.baselines.records import document
 
-    doubtful = {cell.subject for group in conflicts(known.scores) for cell in group}
-    document = {
-        "sources": [known.sources[name] for name in dict.fromkeys(c.source for c in chosen)],
-        "baselines": [
-            {
-                **{name: getattr(cell, name) for name in cell.__dataclass_fields__},
-                "protocol": cell.protocol.model_dump(),
-                "conflict": cell.subject in doubtful,
-            }
-            for cell in chosen
-        ],
-    }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(document(known, chosen), option=orjson.OPT_INDENT_2).decode()
 
 
 def _print(known: Baselines, chosen: Sequence[PublishedScore]) -> None:

@@ -1,11 +1,16 @@
 """The schema of a baseline file, and how one is read.
 
-    source, title, url, date     what is quoted
-    scale: percent|fraction      how pass@k and cons@k are written in this file
-    protocols: {name: ..}        temperature, top_p, max_tokens, window, prompt, extraction, note, k
-                                 as a range: [4, 64] where no number is stated per benchmark
-    columns: {name: ..}          task, metric, n (problems), k, protocol, availability
-    tables:                      printed (where), kind, columns (names), rows of model and values
+    source, title, url, date     what is quoted; a date is YYYY, YYYY-MM or YYYY-MM-DD
+    read_from                    what was read: the original, a copy, a figure by eye
+    scale: percent|fraction      how shares are written in this file
+    protocols: {name: ..}        temperature, top_p, top_k, max_tokens, effort, reasoning_budget, mode,
+                                 tools, window, prompt, extraction, note, and k as a range: [4, 64]
+                                 where no number is stated per benchmark
+    columns: {name: ..}          task, metric (as the source names it), n (problems), k, subset, unit,
+                                 protocol, availability
+    tables:                      printed (where), kind, columns (names), rows of model and values;
+                                 a table's and a row's `settings` are added to the column's protocol,
+                                 a row's `protocol` stands in for it
 
 A part that the source does not state is left out; a value that it prints as a dash is null.
 """
@@ -14,14 +19,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from harness.errors import DataError
+from .metrics import Metric, Unit, read_metric
+from .yaml_document import YamlDocument, read_yaml
 
 Availability = Literal["reproducible", "data gated", "protocol not public"]
 """What stands between a reader and the same measurement."""
@@ -29,15 +34,11 @@ Availability = Literal["reproducible", "data gated", "protocol not public"]
 Kind = Literal["published", "reproduction", "quoted"]
 """A source's own figure, another group's measurement of the same, or a figure passed on."""
 
-_METRIC = re.compile(r"(pass|cons)@[1-9]\d*|rating|percentile")
+Mode = Literal["thinking", "non-thinking"]
+"""Whether a model that can do both reasoned."""
 
-
-def _known_metric(name: str) -> str:
-    if not _METRIC.fullmatch(name):
-        raise ValueError("a metric is pass@K, cons@K, rating or percentile")
-    return name
-
-
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
+_MOST: dict[Unit, float] = {"rating": 5000.0, "percentile": 100.0, "count": 10_000.0}
 _Count = Annotated[int, Field(ge=1)]
 
 
@@ -47,21 +48,44 @@ def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
     return ends
 
 
+def _date(text: str) -> str:
+    if not _DATE.fullmatch(text):
+        raise ValueError("a date is YYYY, YYYY-MM or YYYY-MM-DD")
+    try:
+        datetime.date.fromisoformat(text + "-01-01"[len(text) - 4 :])
+    except ValueError:
+        raise ValueError("there is no such date") from None
+    return text
+
+
+def _number(text: object) -> str:
+    try:
+        float(text if isinstance(text, str) else "")
+    except ValueError:
+        raise ValueError("a value is a number as printed, or null for a dash") from None
+    return str(text)
+
+
 class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StatedProtocol(_Checked):
     """How a source says that it measured; None where it does not say.
 
-    `prompt` is a description; `prompt_holds` is a phrase by which a prompt is known to be that one.
-    `k` is the least and the greatest number of samples per problem, for the columns without a number
-    of their own.
+    `tools` is "none" where the source says so. `prompt` is a description; `prompt_holds` is a phrase
+    by which a prompt is known to be that one. `k` is the least and the greatest number of samples
+    per problem, for the columns without a number of their own.
     """
 
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=-1)
+    max_tokens: _Count | None = None
+    effort: str | None = None
+    reasoning_budget: _Count | None = None
+    mode: Mode | None = None
+    tools: str | None = None
     window: str | None = None
     prompt: str | None = None
     prompt_holds: str | None = None
@@ -76,7 +100,12 @@ class StatedProtocol(_Checked):
             for label, value in (
                 ("temperature", self.temperature),
                 ("top-p", self.top_p),
+                ("top-k", self.top_k),
                 ("cap", self.max_tokens),
+                ("effort", self.effort),
+                ("reasoning budget", self.reasoning_budget),
+                ("mode", self.mode),
+                ("tools", self.tools),
                 ("window", self.window),
                 ("prompt:", self.prompt),
                 ("extraction:", self.extraction),
@@ -85,24 +114,49 @@ class StatedProtocol(_Checked):
         ]
         return "; ".join(filter(None, [", ".join(parts), self.note]))
 
+    def with_settings(self, settings: StatedProtocol | None) -> StatedProtocol:
+        """The same with what else is stated; two notes are joined."""
+        if settings is None:
+            return self
+        more = {name: getattr(settings, name) for name in settings.model_fields_set}
+        if self.note and settings.note:
+            more["note"] = f"{self.note}; {settings.note}"
+        return self.model_copy(update=more)
+
 
 class PublishedColumn(_Checked):
-    """A benchmark and metric, shared by the values below it."""
+    """A benchmark and metric, shared by the values below it.
+
+    `subset` says which part of the benchmark it is over, such as {difficulty: easy}; `unit` what a
+    metric counts that is none of ours.
+    """
 
     task: str
-    metric: Annotated[str, AfterValidator(_known_metric)]
+    metric: str
     protocol: str
     availability: Availability
-    n: int | None = Field(default=None, ge=1)
-    k: int | None = Field(default=None, ge=1)
+    n: _Count | None = None
+    k: _Count | None = None
+    subset: dict[str, str] = Field(default_factory=dict)
+    unit: Unit | None = None
+
+    def measured(self) -> Metric:
+        """The metric as one of ours, where it is one. Raises ValueError where it cannot be told."""
+        metric = read_metric(self.metric, self.unit, self.subset.values())
+        if self.k and metric.k:
+            fits = self.k == metric.k if metric.name == "pass@1" else self.k >= metric.k
+            if not fits:
+                raise ValueError(f"{metric.k} samples per problem by its name, and k is {self.k}")
+        return metric
 
 
 class PublishedRow(_Checked):
     """One model's values; its protocol and availability stand in for the columns'."""
 
     model: str
-    values: tuple[float | None, ...]
+    values: tuple[Annotated[str, BeforeValidator(_number)] | None, ...]
     protocol: str | None = None
+    settings: StatedProtocol | None = None
     availability: Availability | None = None
     note: str | None = None
 
@@ -112,77 +166,76 @@ class PublishedTable(_Checked):
 
     printed: str
     kind: Kind = "published"
+    settings: StatedProtocol | None = None
     columns: tuple[str, ...]
     rows: tuple[PublishedRow, ...]
 
 
 class SourceFile(_Checked):
-    """A whole file; names, widths and ranges are checked."""
+    """A whole file."""
 
     source: str
     title: str
     scale: Literal["percent", "fraction"]
     url: str | None = None
-    date: datetime.date | None = None
+    date: Annotated[str, AfterValidator(_date)] | None = None
+    read_from: str | None = None
     protocols: dict[str, StatedProtocol]
     columns: dict[str, PublishedColumn]
     tables: tuple[PublishedTable, ...]
 
-    @model_validator(mode="after")
-    def _names_and_widths(self) -> SourceFile:
-        for name, column in self.columns.items():
-            self._known("protocol", column.protocol, self.protocols, f"columns.{name}")
-        for table in self.tables:
-            for name in table.columns:
-                self._known("column", name, self.columns, table.printed)
-            for row in table.rows:
-                place = f"{table.printed}, {row.model}"
-                if len(row.values) != len(table.columns):
-                    raise ValueError(
-                        f"{place}: {len(row.values)} values for {len(table.columns)} columns"
-                    )
-                if row.protocol is not None:
-                    self._known("protocol", row.protocol, self.protocols, place)
-                for name, value in zip(table.columns, row.values, strict=True):
-                    self._in_range(self.columns[name].metric, value, f"{place}, {name}")
-        return self
 
-    @staticmethod
-    def _known(what: str, name: str, known: Iterable[str], place: str) -> None:
-        if name not in known:
-            raise ValueError(f"{place}: no {what} is called {name!r} ({', '.join(known)})")
+def read_source(path: Path) -> tuple[SourceFile, YamlDocument]:
+    """Read and check one file.
 
-    def _in_range(self, metric: str, value: float | None, place: str) -> None:
-        top = {"rating": 5000.0, "percentile": 100.0}.get(
-            metric, 100.0 if self.scale == "percent" else 1.0
+    Raises:
+        DataError: a file that cannot be read or does not follow the schema, with its name, the line,
+            the field and the value.
+    """
+    document = read_yaml(path)
+    file = document.parse(SourceFile)
+    for field, message in _misfits(file):
+        raise document.error(field, message)
+    return file, document
+
+
+_Misfit = tuple[tuple[str | int, ...], str]
+
+
+def _misfits(file: SourceFile) -> Iterator[_Misfit]:
+    """Names that are not defined, metrics of no known kind, widths and ranges: (field, message)."""
+    units: dict[str, Unit] = {}
+    for name, column in file.columns.items():
+        yield from _known(
+            "protocol", column.protocol, file.protocols, ("columns", name, "protocol")
         )
-        if value is not None and not 0 <= value <= top:
-            raise ValueError(f"{place}: {value} is not between 0 and {top:g} ({metric})")
+        try:
+            units[name] = column.measured().unit
+        except ValueError as error:
+            yield ("columns", name, "metric"), f"{error}, not {column.metric!r}"
+    for at, table in enumerate(file.tables):
+        place: tuple[str | int, ...] = ("tables", at)
+        for number, name in enumerate(table.columns):
+            yield from _known("column", name, file.columns, (*place, "columns", number))
+        for number, row in enumerate(table.rows):
+            inside = (*place, "rows", number)
+            if row.protocol is not None:
+                yield from _known("protocol", row.protocol, file.protocols, (*inside, "protocol"))
+            if len(row.values) != len(table.columns):
+                counts = f"{len(row.values)} values for {len(table.columns)} columns"
+                yield (*inside, "values"), f"{table.printed}, {row.model}: {counts}"
+            for cell, (name, value) in enumerate(zip(table.columns, row.values, strict=False)):
+                top = _MOST.get(units[name], 100.0 if file.scale == "percent" else 1.0)
+                if value is not None and not 0 <= float(value) <= top:
+                    yield (
+                        (*inside, "values", cell),
+                        f"{table.printed}, {row.model}, {name}: {value} is not between 0 and "
+                        f"{top:g} ({file.columns[name].metric})",
+                    )
 
 
-def read_source(path: Path) -> SourceFile:
-    """Read and check one file. DataError names the file, the place in it and the value."""
-    try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return SourceFile.model_validate(data)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "no YAML"
-        raise DataError(f"{path}{line}: not valid YAML ({problem})") from error
-    except ValidationError as error:
-        raise DataError(f"{path}: {_first_error(error)}") from error
-
-
-def _first_error(error: ValidationError) -> str:
-    first, *others = error.errors(include_url=False)
-    place = "".join(f"{part}." for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    shown = first["type"] != "missing" and not isinstance(first["input"], dict)
-    given = f", not {first['input']!r}" * shown
-    more = f" (and {len(others)} more)" * bool(others)
-    return f"{place[:-1]}: {message}{given}{more}".removeprefix(": ")
+def _known(
+    what: str, name: str, known: Iterable[str], field: tuple[str | int, ...]
+) -> Iterator[_Misfit]:
+    if name not in known:
+        yield field, f"no {what} is called {name!r} ({', '.join(known) or 'none is defined'})"

@@ -95,9 +95,9 @@ def lay_out(
             f"hold {', '.join(dict.fromkeys(result.task for result in results))}"
         )
     figures = _published(layout, published)
-    models = dict.fromkeys(
-        cell.model for cell in published if (cell.source, cell.printed) == _place(layout)
-    )
+    inside = [c for c in published if c.source == layout.source and c.stands_in(layout.printed)]
+    inside.sort(key=lambda cell: cell.position(layout.printed))
+    models = dict.fromkeys(cell.model for cell in inside)
     lines: list[Line] = []
     own = {
         run: next((m for m in models if found[0].is_of(m)), None) for run, found in shown.items()
@@ -117,25 +117,21 @@ def lay_out(
     return PaperTable(layout, margin, best, undecided, absent, tuple(published))
 
 
-def _place(layout: Layout) -> tuple[str, str]:
-    return layout.source, layout.printed
-
-
 def _published(
     layout: Layout, published: Iterable[PublishedScore]
 ) -> dict[tuple[str, Heading], tuple[PublishedScore, bool]]:
     """By model and heading, the figure that the table prints and whether it is borrowed."""
     found: dict[tuple[str, Heading], tuple[PublishedScore, bool]] = {}
     headings = {(heading.task, heading.metric): heading for heading in layout.headings}
-    ours = {_place(layout): False, **({layout.fallback: True} if layout.fallback else {})}
+    source, printed = layout.fallback or (None, "")
     for cell in published:
         heading = headings.get((cell.task, cell.metric))
-        borrowed = ours.get((cell.source, cell.printed))
-        if heading is not None and borrowed is not None:
-            if borrowed:
-                found.setdefault((cell.model, heading), (cell, True))
-            else:
-                found[cell.model, heading] = cell, False
+        if heading is None or cell.subset:
+            continue
+        if cell.source == layout.source and cell.stands_in(layout.printed):
+            found[cell.model, heading] = cell, False
+        elif cell.source == source and cell.stands_in(printed):
+            found.setdefault((cell.model, heading), (cell, True))
     return found
 
 

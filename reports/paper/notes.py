@@ -40,8 +40,8 @@ def alerts(table: PaperTable) -> list[str]:
             f"No model of this table, so without a verdict: {', '.join(strangers)}; "
             "--as RUN=MODEL says which model a run reproduces."
         )
-    subjects = {e.cell.subject for line in table.lines for e in line.entries if e.cell}
-    disputed = [group for group in conflicts(table.published) if group[0].subject in subjects]
+    cells = {e.cell for line in table.lines for e in line.entries if e.cell}
+    disputed = [group for group in conflicts(table.published) if not cells.isdisjoint(group)]
     return lines + [f"† Sources disagree on {conflict_text(group)}." for group in disputed]
 
 

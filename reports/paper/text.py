@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from harness.reports.baselines.loader import conflicts
+from harness.reports.baselines.loader import PublishedScore, conflicts
 from harness.reports.baselines.protocol_differences import unstated
 from harness.reports.baselines.verdict import CellVerdict
 from harness.reports.choice_orders import orders_json
-from harness.reports.format import n_text, score_text, signed_points, value_text
+from harness.reports.format import n_text, score_text, signed_points
 from harness.reports.tables.model import Column, Row, Table
 
 from .grid import Entry, Line, PaperTable
@@ -59,7 +59,7 @@ class Grid:
 def grid(table: PaperTable, *, transposed: bool) -> Grid:
     """The paper's layout, or the same with a row per model where `transposed` is not its own."""
     headings = table.layout.headings
-    doubtful = {cell.subject for group in conflicts(table.published) for cell in group}
+    doubtful = {cell for group in conflicts(table.published) for cell in group}
     slots = [[_slot(entry, line.run, doubtful) for entry in line.entries] for line in table.lines]
     names = [_label(line) for line in table.lines]
     if transposed:
@@ -171,14 +171,14 @@ def _label(line: Line) -> str:
     return f"↳ {line.run}" if line.known else f"{line.run} ({line.model})"
 
 
-def _slot(entry: Entry, run: str | None, doubtful: set[tuple[str, str, str]]) -> Slot:
+def _slot(entry: Entry, run: str | None, doubtful: set[PublishedScore]) -> Slot:
     if run is not None and entry.result is None:
         return Slot(("",), ours=True)
     if entry.result is None:
         if entry.cell is None:
             return Slot(("–",))
-        marks = " †" * (entry.cell.subject in doubtful) + " ‡" * entry.borrowed
-        return Slot((value_text(entry.cell.metric, entry.cell.value) + marks,), best=entry.best)
+        marks = " †" * (entry.cell in doubtful) + " ‡" * entry.borrowed
+        return Slot((entry.cell.text + marks,), best=entry.best)
     verdict, n = entry.verdict, n_text(entry.score) if entry.score else ""
     word = verdict.word if verdict else "another protocol" * bool(entry.differences)
     lines = [score_text(entry.score) if entry.score else "–", ", ".join(filter(None, (word, n)))]
@@ -215,4 +215,4 @@ def _interval_text(verdict: CellVerdict) -> str:
 def _published_text(entry: Entry) -> str:
     if entry.cell is None or entry.verdict is None:
         return ""
-    return value_text(entry.cell.metric, entry.cell.value)
+    return entry.cell.text

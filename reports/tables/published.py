@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.reports.baselines.loader import PublishedScore, conflicts
+from harness.reports.baselines.loader import PublishedScore, conflicts, places_text
 from harness.reports.baselines.protocol_differences import stated_differences
 from harness.reports.choice_orders import orders_text
 from harness.reports.format import ends_text, n_text, value_text
@@ -32,8 +32,8 @@ def beside(group: Sequence[Result], published: Sequence[PublishedScore]) -> Tabl
     if not found:
         return Table(TITLE, (), (), notes=(f"There are no published scores for {task}.",))
     disputed = conflicts(found)
-    doubtful = {cell.subject for same in disputed for cell in same}
-    shown = [cell for cell in found if cell.kind != "quoted" or cell.subject in doubtful]
+    doubtful = {cell for same in disputed for cell in same}
+    shown = [cell for cell in found if cell.kind != "quoted" or cell in doubtful]
     notes = [
         *_protocols(shown),
         *orders_text(group),
@@ -67,11 +67,11 @@ def listing(
 def conflict_text(published: Sequence[PublishedScore]) -> str:
     """Each value of one disputed figure with everyone who states it."""
     first = published[0]
-    stated: dict[float, dict[str, list[PublishedScore]]] = {}
+    stated: dict[str, dict[str, list[PublishedScore]]] = {}
     for cell in published:
-        stated.setdefault(cell.value, {}).setdefault(cell.source, []).append(cell)
+        stated.setdefault(cell.text, {}).setdefault(cell.source, []).append(cell)
     values = "; ".join(
-        f"{value_text(first.metric, value)} ({', '.join(map(source_text, by_source.values()))})"
+        f"{value} ({', '.join(map(source_text, by_source.values()))})"
         for value, by_source in stated.items()
     )
     return f"{first.model}, {first.task} {first.metric}: {values}"
@@ -79,12 +79,9 @@ def conflict_text(published: Sequence[PublishedScore]) -> str:
 
 def source_text(line: Sequence[PublishedScore]) -> str:
     """Where figures of one source stand: r1-paper tables 2, 4."""
-    places = list(dict.fromkeys(cell.printed for cell in line))
-    numbers = [place.removeprefix("table ") for place in places]
-    if len(places) > 1 and all(number.isdecimal() for number in numbers):
-        places = [f"tables {', '.join(numbers)}"]
+    places = places_text(list(dict.fromkeys(place for cell in line for place in cell.places)))
     kind = {"quoted": ", quoted", "reproduction": ", measured again"}.get(line[0].kind, "")
-    return f"{line[0].source} {', '.join(places)}{kind}"
+    return f"{line[0].source} {places}{kind}"
 
 
 def _table(
@@ -97,7 +94,7 @@ def _table(
     """Runs and figures in the order of the headline metric, one row per model and source."""
     metrics = list(dict.fromkeys(cell.metric for cell in shown))
     headline = "pass@1" if "pass@1" in metrics else metrics[0]
-    doubtful = {cell.subject for same in disputed for cell in same}
+    doubtful = {cell for same in disputed for cell in same}
     lines: dict[tuple[str, str, str], list[PublishedScore]] = {}
     for cell in shown:
         lines.setdefault((cell.model, cell.source, cell.kind), []).append(cell)
@@ -146,29 +143,26 @@ def _cell_row(
     line: Sequence[PublishedScore],
     metrics: Sequence[str],
     headline: str,
-    doubtful: set[tuple[str, str, str]],
+    doubtful: set[PublishedScore],
     group: Sequence[Result],
 ) -> Row:
     first = line[0]
     texts = []
     for metric in metrics:
-        subject = (first.model, first.task, metric)
-        marked = " †" * (subject in doubtful and first.kind != "reproduction")
-        values = dict.fromkeys(
-            value_text(metric, cell.value) for cell in line if cell.metric == metric
-        )
-        texts.append(" / ".join(values) + marked * bool(values))
+        cells = [cell for cell in line if cell.metric == metric]
+        values = dict.fromkeys(cell.text for cell in cells)
+        texts.append(" / ".join(values) + " †" * any(cell in doubtful for cell in cells))
     stated = dict.fromkeys(str(cell.k or "–") for cell in line if cell.metric == headline)
     availability = dict.fromkeys(cell.availability for cell in line)
     same = any(result.is_of(first.model) for result in group)
-    cells = (
+    row = (
         "● " * same + first.model,
         *texts,
         " / ".join(stated),
         source_text(line),
         ", ".join(availability),
     )
-    return Row(cells, "same" if same else "")
+    return Row(row, "same" if same else "")
 
 
 def _deviations(group: Sequence[Result], shown: Sequence[PublishedScore]) -> list[str]:

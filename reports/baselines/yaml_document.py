@@ -1,0 +1,168 @@
+"""YAML files of ours and of users, with faults reported by file, line and field.
+
+Every plain value is read as the text that stands in the file, and the model that it is held against
+makes numbers of it. YAML's own rules would read `no` as False, 2025-06-10 as a date, 010 as 8, and
+drop the last digit of 80.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from yaml.nodes import MappingNode, Node, SequenceNode
+
+from harness.errors import DataError
+
+if TYPE_CHECKING:
+    from yaml import SafeLoader as _Parser
+else:  # libyaml is ten times as quick, and not in every build of PyYAML
+    _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_NULL, _MERGE = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
+Field = Sequence[str | int]
+"""A place in a document: the keys and list positions that lead to it."""
+
+
+_RESOLVERS = {
+    first: [(tag, pattern) for tag, pattern in found if tag in (_NULL, _MERGE)]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+class _Loader(_Parser):
+    """Reads empty values, `null` and merge keys as YAML does, and all else as text."""
+
+    yaml_implicit_resolvers = _RESOLVERS
+
+
+@dataclass(frozen=True, slots=True)
+class YamlDocument:
+    """A file's text and what it holds: dictionaries, lists, text and None."""
+
+    path: Path
+    text: str
+    content: Any
+
+    def parse(self, model: type[_Model]) -> _Model:
+        """Hold the whole document against a model. DataError names line, field and value."""
+        try:
+            return model.model_validate(self.content)
+        except ValidationError as error:
+            first, *others = error.errors(include_url=False)
+            message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+            if first["type"] != "missing" and not isinstance(first["input"], dict):
+                message += f", not {first['input']!r}"
+            message += f" (and {len(others)} more)" * bool(others)
+            raise self.error(first["loc"], message) from error
+
+    def error(self, field: Field, message: str) -> DataError:
+        """The error that a field deserves: file, line, field, message."""
+        line = _line(_compose(self.path, self.text), field)
+        place = f", line {line}" * bool(field and line)
+        name = ".".join(map(str, field))
+        return DataError(f"{self.path}{place}: " + f"{name}: " * bool(name) + message)
+
+
+def read_yaml(path: Path) -> YamlDocument:
+    """Read one file.
+
+    Raises:
+        DataError: a file that cannot be read, that is no YAML, or in which a key stands twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    node = _compose(path, text)
+    if node is None:
+        return YamlDocument(path, text, None)
+    for mapping in _mappings(node):
+        _refuse_repeated_keys(path, mapping)
+    try:
+        return YamlDocument(path, text, _Loader("").construct_document(node))
+    except yaml.YAMLError as error:
+        raise _not_yaml(path, text, error) from error
+
+
+def _compose(path: Path, text: str) -> Node | None:
+    try:
+        return _Loader(text).get_single_node()
+    except yaml.YAMLError as error:
+        raise _not_yaml(path, text, error) from error
+
+
+def _not_yaml(path: Path, text: str, error: yaml.YAMLError) -> DataError:
+    mark = getattr(error, "problem_mark", None)
+    end = max(len(text.splitlines()), 1)  # libyaml counts on beyond the last line
+    line = f", line {min(mark.line + 1, end)}" if mark else ""
+    problem = getattr(error, "problem", None) or "no YAML"
+    return DataError(f"{path}{line}: not valid YAML ({problem})")
+
+
+def _mappings(node: Node) -> Iterator[MappingNode]:
+    """Every mapping of a document once, also where aliases name one again."""
+    seen: set[int] = set()
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, MappingNode):
+            yield node
+            waiting += [part for pair in node.value for part in pair]
+        elif isinstance(node, SequenceNode):
+            waiting += node.value
+
+
+def _refuse_repeated_keys(path: Path, mapping: MappingNode) -> None:
+    """YAML keeps the last of two equal keys and says nothing."""
+    if len(
+        {key.value if isinstance(key.value, str) else id(key) for key, _ in mapping.value}
+    ) == len(mapping.value):
+        return
+    first: dict[str, int] = {}
+    for key, _ in mapping.value:
+        line = key.start_mark.line + 1
+        if isinstance(key.value, str) and key.value in first:
+            raise DataError(
+                f"{path}, line {line}: {key.value} stands twice, here and in line {first[key.value]}; "
+                "keep one"
+            )
+        first[str(key.value)] = line
+
+
+def _line(node: Node | None, field: Field) -> int | None:
+    """The line of a field, or of the innermost part of it that is there."""
+    if node is None:
+        return None
+    line = node.start_mark.line
+    for part in field:
+        if isinstance(node, MappingNode):
+            pair = _pair(node, str(part))
+            if pair is not None:
+                line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+    return line + 1
+
+
+def _pair(mapping: MappingNode, key: str) -> tuple[Node, Node] | None:
+    """A key with its value: the mapping's own, or one of a mapping merged into it."""
+    merged: list[Node] = []
+    for name, value in mapping.value:
+        if name.value == key:
+            return name, value
+        if name.tag == _MERGE:
+            merged += value.value if isinstance(value, SequenceNode) else [value]
+    found = (_pair(other, key) for other in merged if isinstance(other, MappingNode))
+    return next((pair for pair in found if pair is not None), None)
