@@ -7,6 +7,8 @@ opens the engine (`open_engine`).
     replicas    several engines as one: the least busy gets the sample, a lost one is restarted
     batching    single requests into batches, for engines that generate a list in one call
     repetition  detects that a text has become a loop (the repetition guard)
+    budget      which tokens a reasoning budget counts, and how it ends reasoning
+    effort      whether a chat template knows an effort
     recorded    published responses, replayed
     chat        tokenizer and chat template; shared by hf, vllm, openai, ray and lm_eval
     checkpoint  loads a model, hashes its weights; shared by hf, vllm, openai and lm_eval

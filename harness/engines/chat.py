@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from harness.data.reasoning import opening_tag
+from harness.engines.budget import Tags, prompt_reasoning
 from harness.engines.checkpoint import digest, load_tokenizer
-from harness.errors import EngineDown, EngineError
-from harness.types import Prompt
+from harness.engines.effort import VARIABLE, EffortRefused, check_effort
+from harness.errors import EngineDown, EngineError, UsageError
+from harness.types import Prompt, Thinking
 
 
 class Chat:
@@ -19,18 +20,24 @@ class Chat:
         model: folder or hub name of the tokenizer.
         revision: of a hub model.
         think_end: the tag that ends reasoning.
+        effort: how hard the template asks the model to reason; None leaves that to the template.
 
     Raises:
         DataError: the tokenizer cannot be loaded.
+        UsageError: the template does not know the effort.
     """
 
-    def __init__(self, model: str, revision: str | None, think_end: str) -> None:
-        self._name = model
+    def __init__(
+        self, model: str, revision: str | None, think_end: str, *, effort: str | None = None
+    ) -> None:
+        self._name, self._think_end, self._effort = model, think_end, effort
         # The k samples of a problem mostly come one after another with the same prompt.
         self._tokens = lru_cache(maxsize=256)(self._tokenize)
         self.tokenizer = load_tokenizer(model, revision)
-        rendered = str(self._render(Prompt("x"), tokenize=False))
-        self.opens_reasoning = rendered.rfind(opening_tag(think_end)) > rendered.rfind(think_end)
+        if effort is not None:
+            self.check_effort(effort)
+        self._rendered = str(self._render(Prompt("x"), tokenize=False))
+        self.opens_reasoning = prompt_reasoning(self._rendered, think_end) is not None
         """Whether the chat template ends inside open reasoning."""
 
     @property
@@ -38,6 +45,57 @@ class Chat:
         """Hash of the chat template, for a fingerprint; None where the model has none."""
         template = self.tokenizer.chat_template
         return digest(str(template).encode()) if template else None
+
+    @property
+    def n_opened(self) -> int:
+        """Tokens of the prompt after the tag that opens reasoning there; 0 where none does."""
+        opened = prompt_reasoning(self._rendered, self._think_end)
+        return self.count(opened) if opened else 0
+
+    def check_effort(self, effort: str) -> None:
+        """Check that the chat template knows an effort.
+
+        Raises:
+            UsageError: it does not.
+        """
+        try:
+            check_effort(
+                effort,
+                self.tokenizer.chat_template and str(self.tokenizer.chat_template),
+                lambda asked: self._apply(Prompt("x"), asked, tokenize=False),
+            )
+        except EffortRefused as refused:
+            raise UsageError(f"--effort {effort}: {self._name}: {refused}") from refused
+
+    def tags(self, thinking: Thinking) -> Tags:
+        """How the model marks its reasoning, for a reasoning budget.
+
+        Args:
+            thinking: whether the model reasons; with "yes" a completion is reasoning from its start.
+
+        Raises:
+            UsageError: nothing says that the model reasons, or its template ends the reasoning.
+        """
+        end = self._think_end
+        if self._rendered.rstrip().endswith(end):
+            raise UsageError(
+                f"--reasoning-budget: the chat template of {self._name} ends the reasoning before it "
+                "begins, so there is none to bound; leave the budget out"
+            )
+        known = end in str(self.tokenizer.chat_template) or end in self.tokenizer.get_vocab()
+        if not (self.opens_reasoning or thinking == "yes" or known):
+            raise UsageError(
+                f"--reasoning-budget: neither chat template nor vocabulary of {self._name} has "
+                f"{end}, so nothing says that it reasons; name the tag that ends its reasoning with "
+                "--think-end, say --thinking yes, or leave the budget out"
+            )
+        tokens = tuple(self.tokenizer(end, add_special_tokens=False)["input_ids"])
+        if end not in self.decode(tokens):
+            raise UsageError(
+                f"--reasoning-budget: {self._name} writes {self.decode(tokens)!r} for the tag {end} "
+                "that would end its reasoning: its tokenizer has no tokens for it"
+            )
+        return Tags(end, tokens, self.opens_reasoning or thinking == "yes", self.decode)
 
     def tokens(self, prompt: Prompt) -> list[int]:
         """The token ids of a prompt.
@@ -59,17 +117,21 @@ class Chat:
         return tuple(int(token) for token in self._render(prompt, tokenize=True))
 
     def _render(self, prompt: Prompt, *, tokenize: bool) -> Any:
+        try:
+            return self._apply(prompt, self._effort, tokenize=tokenize)
+        except Exception as error:  # templates raise their own errors, on a system turn for one
+            raise EngineDown(f"the chat template of {self._name} failed: {error}") from error
+
+    def _apply(self, prompt: Prompt, effort: str | None, *, tokenize: bool) -> Any:
         messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
         messages.append({"role": "user", "content": prompt.user})
         if self.tokenizer.chat_template is None:
             text = "\n\n".join(message["content"] for message in messages)
             return self.tokenizer(text)["input_ids"] if tokenize else text
-        try:
-            return self.tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, tokenize=tokenize, return_dict=False
-            )
-        except Exception as error:  # templates raise their own errors, on a system turn for one
-            raise EngineDown(f"the chat template of {self._name} failed: {error}") from error
+        variables = {} if effort is None else {VARIABLE: effort}
+        return self.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=tokenize, return_dict=False, **variables
+        )
 
 
 def length_cap(n_prompt: int, max_tokens: int | None, context: int) -> int:

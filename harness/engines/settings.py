@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from harness.errors import UsageError
 from harness.stats.seeds import derive_seed
+from harness.types import Thinking
 
 _USED_BY = {
     "base_url": ("openai",),
@@ -40,6 +41,7 @@ class EngineSettings:
         model: a local folder, a name on the hub, or the name that a server knows it by.
         revision: of a hub model.
         think_end: the tag that ends reasoning, to see whether the chat template opens one.
+        thinking: whether the model reasons, to see which tokens a reasoning budget counts.
         seed: of the draws of this process start; `draw_seed` derives each replica's from it.
         seeded: whether every request will carry a seed of its own.
         options: name to text, as `--engine-arg` gave them; each engine parses its own.
@@ -62,6 +64,7 @@ class EngineSettings:
     model: str
     revision: str | None = None
     think_end: str = "</think>"
+    thinking: Thinking = "auto"
     seed: int = 0
     seeded: bool = False
     options: Mapping[str, str] = field(default_factory=dict)

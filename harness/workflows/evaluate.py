@@ -177,6 +177,7 @@ def load_engine(
             model=settings.model,
             revision=settings.revision,
             think_end=settings.think_end,
+            thinking=settings.thinking,
             seed=seed,
             seeded=settings.seeded,
             options=settings.engine_arg,
