@@ -25,6 +25,8 @@ class Task:
         system_prompt: sent as the system turn.
         family: what baselines and presets know it by: aime24, gpqa_diamond; "" where none do.
         masked: whether reports hide statements and answers unless asked to show them.
+        n_problems: how many problems the dataset has, those left out included; a copy with another
+            number is pointed out. None where that is not fixed.
     """
 
     name: str
@@ -38,3 +40,4 @@ class Task:
     system_prompt: str | None = None
     family: str = ""
     masked: bool = False
+    n_problems: int | None = None

@@ -176,6 +176,7 @@ CODEFORCES = Task(
     dataset=WithGeneratedTests(
         HubDataset(REPO, "data/test-00000-of-00001.parquet", REVISION, names=("codeforces",))
     ),
+    n_problems=468,
     parse=parse,
     prompt=PROMPT,
     grader=Code(

@@ -1,8 +1,10 @@
-"""GPQA-Diamond: 198 graduate-level questions with four choices; gated, and masked in reports.
+"""GPQA: graduate-level questions with four choices, in three sets; gated, and masked in reports.
 
-The prompt is simple-evals' multiple-choice template, word for word, because DeepSeek-R1 names it
-as its own (arXiv 2501.12948, section 3). simple-evals draws a new order of the choices for every
-repeat; here that is `--choice-order per-sample`. k = 8 as open-r1, since the paper gives none.
+Diamond (198) is part of main (448), and main of extended (546): gpqa_diamond, gpqa_main and
+gpqa_extended, each a file of Idavidrein/gpqa with the same columns. The prompt is simple-evals'
+multiple-choice template, word for word, because DeepSeek-R1 names it as its own (arXiv 2501.12948,
+section 3). simple-evals draws a new order of the choices for every repeat; here that is
+`--choice-order per-sample`. k = 8 as open-r1, since the paper's first version gives none.
 A row, made up:
 
     {"Record ID": "rec1", "Question": "Which element has atomic number 1?", "Correct Answer": "H",
@@ -11,6 +13,7 @@ A row, made up:
 """
 
 from harness.data.datasets import HubDataset
+from harness.data.fields import text
 from harness.graders.choice import Choice
 from harness.stats.metrics import pass_at
 from harness.task import Task
@@ -27,8 +30,8 @@ TEXTS = ("Question", "Correct Answer", *(f"Incorrect Answer {n}" for n in (1, 2,
 
 
 def parse(row: Row) -> Problem:
-    """One row of the hub's table; the right choice comes first and is shuffled when shown."""
-    question, *choices = (row[name].strip() for name in TEXTS)
+    """One row of a hub's file; the right choice comes first and is shuffled when shown."""
+    question, *choices = (text(row, name).strip() for name in TEXTS)
     return Problem(
         id=row["Record ID"],
         statement=question,
@@ -38,22 +41,28 @@ def parse(row: Row) -> Problem:
     )
 
 
-GPQA_DIAMOND = Task(
-    name="gpqa_diamond",
-    family="gpqa_diamond",
-    dataset=HubDataset(
-        "Idavidrein/gpqa",
-        "gpqa_diamond.csv",
-        revision="633f5ee89ab8ad4522a9f850766b73f62147ffdd",
-        names=("gpqa_diamond",),
-        gated=True,
-    ),
-    parse=parse,
-    prompt=PROMPT,
-    grader=Choice(),
-    metrics=(pass_at(1),),
-    sampling=Sampling(k=8, temperature=0.6, top_p=0.95, max_tokens=32768),
-    choice_order="per-problem",
-    masked=True,
-)
-TASKS = (GPQA_DIAMOND,)
+def subset(name: str, n: int) -> Task:
+    """The task on one of the three sets, by the name of its file."""
+    return Task(
+        name=name,
+        family=name,
+        dataset=HubDataset(
+            "Idavidrein/gpqa",
+            f"{name}.csv",
+            revision="633f5ee89ab8ad4522a9f850766b73f62147ffdd",
+            names=(name,),
+            gated=True,
+        ),
+        n_problems=n,
+        parse=parse,
+        prompt=PROMPT,
+        grader=Choice(),
+        metrics=(pass_at(1),),
+        sampling=Sampling(k=8, temperature=0.6, top_p=0.95, max_tokens=32768),
+        choice_order="per-problem",
+        masked=True,
+    )
+
+
+GPQA_DIAMOND = subset("gpqa_diamond", 198)
+TASKS = (GPQA_DIAMOND, subset("gpqa_main", 448), subset("gpqa_extended", 546))

@@ -92,6 +92,7 @@ LIVECODEBENCH = Task(
     name="livecodebench",
     family="livecodebench",
     dataset=HubParts(tuple(_part(number) for number in range(1, 7)), names=("livecodebench",)),
+    n_problems=1055,
     parse=parse,
     prompt=PROMPT,
     grader=Code(

@@ -34,6 +34,7 @@ MATH500 = Task(
         revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
         names=("math500", "math_500"),
     ),
+    n_problems=500,
     parse=parse,
     prompt=PROMPT,
     grader=Math(),

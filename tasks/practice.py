@@ -55,6 +55,7 @@ def practice(family: str, grader: Grader) -> Task:
     return Task(
         name=f"practice_{family}",
         dataset=PackagedDataset(f"practice_{family}.jsonl"),
+        n_problems=40,
         parse=parse,
         prompt=PROMPTS[family],
         grader=grader,

@@ -73,24 +73,31 @@ def _fetch_standings(names: Sequence[str], contests: str | None, output: Path) -
 def check(names: Sequence[str], folder: Path | None, against: Path | None) -> None:
     """Parse every row of each TASK, or compare two copies problem by problem.
 
-    Copies of one benchmark can differ: reference answers are corrected, statements rewritten.
-    Exits 1 if the two copies differ.
+    Copies of one benchmark can differ: reference answers are corrected, statements rewritten,
+    problems added or dropped. Exits 1 if the two copies differ, or if the one checked has another
+    number of problems than the benchmark.
     """
-    from harness.data.datasets import load_problems
+    from harness.data.datasets import load_problems, miscounted, select_problems
+    from harness.data.selection import Selection, in_words
     from harness.protocol import content_hash
     from harness.registry import find_tasks
 
     differ = False
     for task in find_tasks(",".join(names)):
-        problems = {problem.id: problem for problem in load_problems(task, folder)}
-        click.echo(f"{task.name}: {len(problems)} problems, {task.dataset.source(folder)}")
+        found, left_out = select_problems(task, folder, Selection())
+        problems = {problem.id: problem for problem in found}
+        others = f" (and {in_words(left_out)})" if left_out else ""
+        click.echo(f"{task.name}: {len(problems)} problems{others}, {task.dataset.source(folder)}")
+        if other := miscounted(task, len(problems) + left_out.total()):
+            differ = True
+            click.echo(f"  {other}")
         if against is None:
             continue
-        others = {problem.id: problem for problem in load_problems(task, against)}
-        for id in sorted(problems.keys() | others.keys()):
-            ours, theirs = problems.get(id), others.get(id)
+        theirs_by_id = {problem.id: problem for problem in load_problems(task, against)}
+        for id in sorted(problems.keys() | theirs_by_id.keys()):
+            ours, theirs = problems.get(id), theirs_by_id.get(id)
             if ours is None or theirs is None:
-                found = f"only in {against if ours is None else folder or 'the hub'}"
+                what = f"only in {against if ours is None else folder or 'the hub'}"
             elif content_hash(ours) != content_hash(theirs):
                 names_of_parts = [
                     "statement",
@@ -102,9 +109,9 @@ def check(names: Sequence[str], folder: Path | None, against: Path | None) -> No
                     "judging",
                 ]
                 parts = [n for n in names_of_parts if getattr(ours, n) != getattr(theirs, n)]
-                found = f"other {', '.join(parts)}"
+                what = f"other {', '.join(parts)}"
             else:
                 continue
             differ = True
-            click.echo(f"  {id}: {found}")
+            click.echo(f"  {id}: {what}")
     click.get_current_context().exit(1 if differ else 0)

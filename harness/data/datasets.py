@@ -10,7 +10,7 @@ import hashlib
 import importlib.resources
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -47,7 +47,7 @@ class HubDataset:
         """`repo@revision`, or the name and hash of the user's copy."""
         if data_dir is None:
             return f"{self.repo}@{self.revision}"
-        return _named_hash(self.path(data_dir))
+        return named_hash(self.path(data_dir))
 
     def rows(self, data_dir: Path | None) -> Iterator[tuple[str, Row]]:
         """Yield (place, row).
@@ -87,11 +87,28 @@ class HubDataset:
             ) from error
 
 
+class HubFile(Protocol):
+    """A file that `harness data fetch` can copy."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a copy may be called, without ending."""
+        ...
+
+    def path(self, data_dir: Path | None) -> Path:
+        """Where it is once it is fetched, or the copy in a folder."""
+        ...
+
+    def source(self, data_dir: Path | None) -> str:
+        """Name and revision, or the name and hash of the copy in a folder."""
+        ...
+
+
 @runtime_checkable
 class OnHub(Protocol):
-    """A dataset of the hub, which `harness data fetch` can copy."""
+    """A dataset of the hub or of a public repository, which `harness data fetch` can copy."""
 
-    def hub_files(self) -> tuple[HubDataset, ...]:
+    def hub_files(self) -> Sequence[HubFile]:
         """The files to copy."""
         ...
 
@@ -163,7 +180,7 @@ class PackagedDataset:
 
     def source(self, data_dir: Path | None) -> str:
         """Name and hash of the file. `data_dir` plays no part: the file is never replaced."""
-        return _named_hash(self._path)
+        return named_hash(self._path)
 
     def rows(self, data_dir: Path | None) -> Iterator[tuple[str, Row]]:
         """Yield (place, row)."""
@@ -225,6 +242,18 @@ def load_problems(task: Task, data_dir: Path | None, limit: int | None = None) -
     return select_problems(task, data_dir, Selection(), limit)[0]
 
 
+def miscounted(task: Task, count: int) -> str | None:
+    """What is to be said of a dataset with another number of problems than its benchmark; else None.
+
+    Args:
+        task: whose dataset it is.
+        count: the problems that it holds, those left out included.
+    """
+    if task.n_problems is None or count == task.n_problems:
+        return None
+    return f"{count:,} problems, and the benchmark has {task.n_problems:,}"
+
+
 def select_problems(
     task: Task, data_dir: Path | None, selection: Selection, limit: int | None = None
 ) -> tuple[list[Problem], Counter[str]]:
@@ -264,6 +293,7 @@ def select_problems(
     return list(problems.values()), left_out
 
 
-def _named_hash(path: Path) -> str:
+def named_hash(path: Path) -> str:
+    """The name and hash of a file, as protocols record a copy."""
     with path.open("rb") as file:
         return f"{path.name} sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"

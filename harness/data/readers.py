@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import orjson
@@ -47,17 +47,26 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
-    csv.field_size_limit(sys.maxsize)
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, strict=True)
-        try:
-            for row in reader:
-                place = f"{path}, line {reader.line_num}"
-                if None in row or None in row.values():
-                    raise DataError(f"{place}: the row does not have as many fields as the header")
-                yield place, row
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from error
+        yield from csv_rows(path, file)
+
+
+def csv_rows(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, Row]]:
+    """Yield (place, row) of the lines of a CSV file, which is only named in messages.
+
+    Raises:
+        DataError: a row that cannot be read (it is named).
+    """
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.DictReader(lines, strict=True)
+    try:
+        for row in reader:
+            place = f"{path}, line {reader.line_num}"
+            if None in row or None in row.values():
+                raise DataError(f"{place}: the row does not have as many fields as the header")
+            yield place, row
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from error
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:

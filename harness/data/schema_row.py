@@ -12,7 +12,8 @@ from harness.task import Task
 from harness.types import Problem, Row
 
 _OF_PROBLEMS = ("id", "statement", "answer")
-_NAMES = {field: FIELDS[field] for field in _OF_PROBLEMS} | {"id": (*FIELDS["id"], "record_id")}
+_ALSO = {"id": ("record_id", "problem_idx"), "answer": ("short_answer",)}
+_NAMES = {field: (*FIELDS[field], *_ALSO.get(field, ())) for field in _OF_PROBLEMS}
 
 
 def parse_published(task: Task, place: str, row: Row, columns: Columns) -> Problem:

@@ -75,6 +75,9 @@ async def evaluate(
     """
     notices = Notices()
     prepared = prepare(tasks, settings)
+    for item in prepared:
+        if item.notice is not None:
+            notices.add(item.notice)
     earlier_runs = sources(settings, [item.task.name for item in prepared], history)
     prepared = allocate(prepared, settings, earlier_runs, allow=allow, strict=history is None,
                         notify=notices.add)  # fmt: skip

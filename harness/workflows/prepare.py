@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.data.datasets import select_problems
+from harness.data.datasets import miscounted, select_problems
 from harness.data.selection import in_words
 from harness.pipeline.pending import TaskRun
 from harness.protocol import Protocol, make_protocol
@@ -19,7 +19,8 @@ from harness.workflows.run_settings import RunSettings, configure
 class Prepared:
     """A task under the settings of a run, with its problems, before any model is loaded.
 
-    `allocation` and `orders` are as in `harness.pipeline.pending.TaskRun`.
+    `allocation` and `orders` are as in `harness.pipeline.pending.TaskRun`. `notice` is what the user
+    should know of the dataset.
     """
 
     task: Task
@@ -28,6 +29,7 @@ class Prepared:
     protocol: Protocol
     allocation: Mapping[str, int] | None = None
     orders: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
+    notice: str | None = None
 
     def run(self, folder: TaskFolder) -> TaskRun:
         """The task in its folder."""
@@ -57,6 +59,9 @@ def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
             task, settings.data, settings.selection, settings.limit
         )
         source = task.dataset.source(settings.data)
+        count = len(problems) + left_out.total()
+        other = None if settings.limit is not None else miscounted(task, count)
+        remarks = "; ".join(part for part in (other, in_words(left_out)) if part)
         protocol = make_protocol(
             task,
             problems,
@@ -64,7 +69,10 @@ def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
             thinking=settings.thinking,
             think_end=settings.think_end,
             extract=settings.extract,
-            source=f"{source} ({in_words(left_out)})" if left_out else source,
+            source=f"{source} ({remarks})" if remarks else source,
         )
-        prepared.append(Prepared(task, sampling, problems, protocol))
+        notice = f"{task.name}: {source} holds {other}; no published score is over these problems"
+        prepared.append(
+            Prepared(task, sampling, problems, protocol, notice=notice if other else None)
+        )
     return prepared

@@ -176,7 +176,7 @@ def configure(task: Task, settings: RunSettings) -> tuple[Task, Sampling]:
     if settings.release is not None:
         if not isinstance(task.dataset, HubParts):
             raise UsageError(f"--release {settings.release}: {task.name} has no releases")
-        changes["dataset"] = task.dataset.release(settings.release)
+        changes |= {"dataset": task.dataset.release(settings.release), "n_problems": None}
     if settings.prompt is not None:
         changes["prompt"] = _prompt(settings.prompt, task)
     if settings.system_prompt is not None:

@@ -1,0 +1,73 @@
+"""Fields of a row in the form that a task needs; a ValueError says what is there instead. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from harness.types import Row
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+
+
+def text(row: Row, name: str) -> str:
+    """A field that holds a text, as the row has it.
+
+    Raises:
+        KeyError: the row lacks it.
+        ValueError: it holds something else, or nothing.
+    """
+    value = row[name]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{value!r}: a text is needed")
+    return value
+
+
+def number(row: Row, name: str, low: int, high: int) -> int:
+    """A field that holds a whole number from `low` to `high`, also as a text ("7", as in CSV).
+
+    Args:
+        row: of the dataset.
+        name: of the field.
+        low: the smallest number that it can be.
+        high: the largest.
+
+    Raises:
+        KeyError: the row lacks it.
+        ValueError: it holds something else, or a number out of range.
+    """
+    value = row[name]
+    found = str(value).strip()
+    if isinstance(value, bool) or not _WHOLE.fullmatch(found) or not low <= int(found) <= high:
+        raise ValueError(f"{value!r}: a whole number from {low} to {high} is needed")
+    return int(found)
+
+
+def latex(row: Row, name: str) -> str:
+    r"""A field that holds an answer: a text, or a number as JSON and Parquet have it (7, 0.5).
+
+    Raises:
+        KeyError: the row lacks it.
+        ValueError: it holds a list, an object, nothing, true or false.
+    """
+    value = row[name]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{value!r}: an answer is needed, a text or a number")
+    return value.strip()
+
+
+def texts(row: Row, name: str) -> tuple[str, ...]:
+    """A field that holds a list of texts, or one text; none where the row lacks it or has null.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    value = row.get(name)
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value or (), list | tuple) or not all(
+        isinstance(v, str) for v in value or ()
+    ):
+        raise ValueError(f"{value!r}: a list of texts is needed")
+    return tuple(value or ())
