@@ -145,7 +145,7 @@ def load(extra: Sequence[Path] = ()) -> Baselines:
     sources: dict[str, Source] = {}
     origin: dict[str, Path] = {}
     scores: list[PublishedScore] = []
-    for path in [*sorted(SHIPPED.glob("*.yaml")), *extra]:
+    for path in [*sorted(SHIPPED.glob("*.yaml"), key=lambda path: path.stem), *extra]:
         file, document = read_source(path)
         if file.source in sources:
             raise document.error(

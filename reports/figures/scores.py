@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.selection import Selection, nearest
 from harness.reports.format import ends_text, metric_label, value_text, verdict_text
 from harness.reports.observations import Classes
 from harness.reports.results import Result, by_task
@@ -104,6 +105,10 @@ def score_plots(
     scored = [(result, result.scored) for result in group if result.scored]
     metrics = dict.fromkeys(s.metric for _, found in scored for s in _main(found))
     published = [c for c in published if c.task == group[0].task and c.kind != "quoted"]
+    near = {
+        metric: nearest([c for c in published if c.metric == metric], group, metric)
+        for metric in metrics
+    }
     return [
         _score_plot(
             group[0].task,
@@ -113,7 +118,7 @@ def score_plots(
                 for s in _main(found)
                 if s.metric == metric
             ],
-            [cell for cell in published if cell.metric == metric],
+            near[metric],
             stem,
         )
         for metric in metrics
@@ -183,9 +188,10 @@ def _main(scored: TaskScores) -> list[Score]:
 def _score_plot(
     task: str,
     ours: Sequence[_Measured],
-    published: Sequence[PublishedScore],
+    near: Selection,
     stem: str,
 ) -> Plot:
+    published = near.shown
     metric = ours[0].score.metric
     by_model: dict[str, list[PublishedScore]] = {}
     for cell in published:
@@ -217,6 +223,7 @@ def _score_plot(
                   f"{value_text(metric, low)} to {value_text(metric, high)}")  # fmt: skip
     title = metric + (" beside published scores" if published else "")
     note = BANDS + (" Ring: published; cross: measured again by others." if published else "")
+    note = f"{note} {near.rest_text(task)}".rstrip()
     name = f"{stem}-scores-{file_stem(metric)}"
     return Plot(name, title, f"{task}, {title}. {words}.", note, figure)
 

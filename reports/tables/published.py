@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.reports.baselines.loader import PublishedScore, conflicts, places_text
 from harness.reports.baselines.protocol_differences import stated_differences
+from harness.reports.baselines.selection import nearest
 from harness.reports.choice_orders import orders_text
 from harness.reports.format import ends_text, n_text, value_text
 from harness.reports.results import Result
@@ -20,8 +21,9 @@ TITLE = "Beside published scores"
 def beside(group: Sequence[Result], published: Sequence[PublishedScore]) -> Table:
     """The runs of one task among the published figures of that task, with provenance.
 
-    Figures that a source only quotes are shown where they disagree with the origin. Without any
-    figure for the task the table has no rows and says so.
+    Where there are many, those of the runs' models and the nearest in value are shown. Figures that a
+    source only quotes are shown where they disagree with another. Without any figure for the task the
+    table has no rows and says so.
 
     Args:
         group: one task's results.
@@ -31,17 +33,17 @@ def beside(group: Sequence[Result], published: Sequence[PublishedScore]) -> Tabl
     found = [cell for cell in published if cell.task == task]
     if not found:
         return Table(TITLE, (), (), notes=(f"There are no published scores for {task}.",))
-    disputed = conflicts(found)
-    doubtful = {cell for same in disputed for cell in same}
-    shown = [cell for cell in found if cell.kind != "quoted" or cell in doubtful]
+    chosen = nearest(found, group, _headline(found))
+    disputed = [same for same in conflicts(found) if not set(chosen.shown).isdisjoint(same)]
     notes = [
-        *_protocols(shown),
+        *filter(None, [chosen.rest_text(task)]),
+        *_protocols(chosen.shown),
         *orders_text(group),
         "n: samples per problem, – where a source does not state it.",
         "● The model of a run in this report. Below a run's score: its 95 % interval for "
         "the same problems again (sampling).",
     ]
-    return _table(TITLE, shown, disputed, group, notes)
+    return _table(TITLE, chosen.shown, disputed, group, notes)
 
 
 def listing(
@@ -92,8 +94,7 @@ def _table(
     notes: Sequence[str],
 ) -> Table:
     """Runs and figures in the order of the headline metric, one row per model and source."""
-    metrics = list(dict.fromkeys(cell.metric for cell in shown))
-    headline = "pass@1" if "pass@1" in metrics else metrics[0]
+    metrics, headline = list(dict.fromkeys(cell.metric for cell in shown)), _headline(shown)
     doubtful = {cell for same in disputed for cell in same}
     lines: dict[tuple[str, str, str], list[PublishedScore]] = {}
     for cell in shown:
@@ -119,6 +120,12 @@ def _table(
     alerts = _deviations(group, shown)
     alerts += [f"† Sources disagree on {conflict_text(same)}." for same in disputed]
     return Table(title, columns, tuple(rows), tuple(alerts), tuple(notes))
+
+
+def _headline(cells: Sequence[PublishedScore]) -> str:
+    """The metric by which a table is ordered."""
+    metrics = [cell.metric for cell in cells]
+    return "pass@1" if "pass@1" in metrics else metrics[0]
 
 
 def _run_row(result: Result, metrics: Sequence[str], headline: str) -> tuple[float, Row]:

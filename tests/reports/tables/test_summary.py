@@ -16,6 +16,7 @@ from harness.reports.tables.published import beside, conflict_text, listing
 from harness.reports.tables.summary import outcomes, problems, summary
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
+from tests.support.published import few_scores
 
 C, W, T, U, E = (
     Verdict.CORRECT,
@@ -192,7 +193,7 @@ def test_runs_table_holds_the_whole_manifest(write_run: WriteRun) -> None:
 
 def test_a_run_stands_among_the_published_scores_by_value(write_run: WriteRun) -> None:
     run = write_run([[C, C, C, W]] * 30, task="aime24", model="deepseek-ai/DeepSeek-R1")
-    table = beside(read_results([run]), load().scores)
+    table = beside(read_results([run]), few_scores())
     models = column(table, "Model")
     place = models.index("late\nDeepSeek-R1")
     assert models[place - 1] == "o1-1217"  # 79.2 above 75.0
@@ -206,7 +207,7 @@ def test_a_run_stands_among_the_published_scores_by_value(write_run: WriteRun) -
 
 
 def test_conflicts_are_marked_beside_a_run_and_never_averaged(write_run: WriteRun) -> None:
-    table = beside(read_results([write_run([[C, W]], task="aime24")]), load().scores)
+    table = beside(read_results([write_run([[C, W]], task="aime24")]), few_scores())
     values = {
         (model, source): value
         for model, source, value in zip(
@@ -225,7 +226,7 @@ def test_conflicts_are_marked_beside_a_run_and_never_averaged(write_run: WriteRu
 
 def test_what_differs_from_a_stated_protocol_is_told(write_run: WriteRun) -> None:
     run = write_run([[C, W]] * 5, task="aime24", sampling={"temperature": 1.0, "max_tokens": 512})
-    table = beside(read_results([run]), load().scores)
+    table = beside(read_results([run]), few_scores())
     assert table.alerts[0] == (
         "late is not under the protocol of open-r1, r1-paper, r1-readme: temperature 1.0 against 0.6, "
         "cap 512 against 32,768, problems 5 against 30."
@@ -248,7 +249,7 @@ def test_an_unscored_run_stands_last_without_a_value(write_run: WriteRun) -> Non
 
 
 def test_listing_has_one_table_a_task_and_keeps_conflicts_under_a_filter() -> None:
-    cells = load().scores
+    cells = few_scores()
     from harness.reports.baselines.loader import conflicts
 
     one = [cell for cell in cells if cell.source == "r1-readme"]
@@ -264,7 +265,7 @@ def test_listing_has_one_table_a_task_and_keeps_conflicts_under_a_filter() -> No
 def test_conflict_text_names_every_place() -> None:
     from harness.reports.baselines.loader import conflicts
 
-    texts = [conflict_text(group) for group in conflicts(load().scores)]
+    texts = [conflict_text(group) for group in conflicts(few_scores())]
     assert (
         "DeepSeek-R1-Distill-Llama-8B, aime24 pass@1: 50.4 (r1-paper table 5, r1-readme distilled "
         "models); 41.7 (open-r1 README, quoted)" in texts

@@ -1,0 +1,90 @@
+"""Which published scores stand beside runs, where there are too many to show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.reports.results import Result
+
+from .loader import PublishedScore, conflicts
+
+MOST = 24
+"""Lines (of a model in a source) that a report shows beside its runs."""
+
+_Line = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The scores to show, in their order, and how many lines are left out."""
+
+    shown: tuple[PublishedScore, ...]
+    left_out: int
+
+    def rest_text(self, task: str) -> str:
+        """What is left out and where it is, or nothing."""
+        if not self.left_out:
+            return ""
+        return (
+            "Shown are the published scores of the runs' models and those nearest in value; "
+            f"{self.left_out} more: harness baselines --task {task}"
+        )
+
+
+def nearest(
+    published: Iterable[PublishedScore],
+    group: Sequence[Result],
+    metric: str,
+    *,
+    most: int = MOST,
+) -> Selection:
+    """Those of the runs' own models, then those nearest in value to a run, with who disagrees.
+
+    Figures that a source only quotes count where they disagree with another.
+
+    Args:
+        published: one task's figures, of any metric.
+        group: one task's results.
+        metric: the one by which they are near.
+        most: how many lines to show beside those of the same models.
+    """
+    found = list(published)
+    disputed = conflicts(found)
+    doubtful = {cell for same in disputed for cell in same}
+    lines: dict[_Line, list[PublishedScore]] = {}
+    for cell in found:
+        if cell.kind != "quoted" or cell in doubtful:
+            lines.setdefault(_line(cell), []).append(cell)
+    ours = _values(group, metric)
+    same = {line for line in lines if any(result.is_of(line[0]) for result in group)}
+    others = sorted(lines.keys() - same, key=lambda line: _distance(lines[line], metric, ours))
+    kept = same | set(others[:most])
+    for cells in disputed:
+        if not kept.isdisjoint(map(_line, cells)):
+            kept |= {_line(cell) for cell in cells}
+    shown = tuple(cell for cell in found if _line(cell) in kept and cell in lines[_line(cell)])
+    return Selection(shown, len(lines) - len(kept))
+
+
+def _line(cell: PublishedScore) -> _Line:
+    return cell.model, cell.source, cell.kind
+
+
+def _values(group: Sequence[Result], metric: str) -> list[float]:
+    scores: list[Mapping[str, float]] = [
+        {name: score.value for name, score in result.scored.main.items()} if result.scored else {}
+        for result in group
+    ]
+    return [values[metric] for values in scores if metric in values]
+
+
+def _distance(
+    cells: Sequence[PublishedScore], metric: str, ours: Sequence[float]
+) -> tuple[bool, float, _Line]:
+    """How far a line is from the nearest run; without runs of a score, the best come first."""
+    theirs = [cell.value for cell in cells if cell.metric == metric]
+    if not theirs:
+        return True, 0.0, _line(cells[0])
+    near = min((abs(own - value) for own in ours for value in theirs), default=-max(theirs))
+    return False, near, _line(cells[0])
