@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 
 import click
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
+
+COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
+    ("task", "left"), ("problems", "right"), ("k", "right"), ("grader", "left"), ("source", "left"),
+)  # fmt: skip
+"""Those that fit 80 characters; NAME and --json show the rest."""
 
 
 @click.command()
@@ -26,6 +31,7 @@ def tasks(name: str | None, as_json: bool) -> None:
         rows = [
             {
                 "name": task.name,
+                "problems": task.n_problems,
                 "metrics": [metric.name for metric in task.metrics],
                 "k": task.sampling.k,
                 "temperature": task.sampling.temperature,
@@ -47,12 +53,11 @@ def tasks(name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(rows if as_json else rows[0], indent=2, ensure_ascii=False))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("task", "k", "metrics", "grader", "source"):
-        table.add_column(column, overflow="fold")
+    for column, justify in COLUMNS:
+        table.add_column(column, justify=justify, overflow="fold")
     for task in found:
+        problems = "" if task.n_problems is None else f"{task.n_problems:,}"
+        grader = task.grader.version.partition("+")[0]
         source = task.dataset.source(None).partition("@")[0].partition(" ")[0]
-        metrics = ", ".join(metric.name for metric in task.metrics)
-        table.add_row(
-            task.name, str(task.sampling.k), metrics, task.grader.version.partition("+")[0], source
-        )
+        table.add_row(task.name, problems, str(task.sampling.k), grader, source)
     Console().print(table)

@@ -18,7 +18,9 @@ def stated_differences(result: Result, cell: PublishedScore) -> list[str]:
 def unstated(result: Result, cell: PublishedScore) -> tuple[list[str], list[str]]:
     """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
     stated, protocol = cell.protocol, result.protocol
-    dated = any(problem.provenance.date for problem in result.problems.values())
+    # A site goes on publishing, so a window says which of its problems; an exam is asked whole.
+    origins = [problem.provenance for problem in result.problems.values()]
+    dated = any(origin.date and origin.platform for origin in origins)
     wording = "prompt" if stated.prompt is None else "wording of the prompt"
     parts: tuple[tuple[str, object, object], ...] = (
         ("temperature", stated.temperature, protocol.temperature),

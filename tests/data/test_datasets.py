@@ -167,7 +167,7 @@ def test_a_level_that_is_no_number_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "rows", "field", "words"),
     [
-        (AIME24, AIME, "problem", "the statement of problem '60' is"),
+        (AIME24, AIME, "problem", "field 'problem': "),
         (MATH500, MATH, "answer", r"the answer of problem 'test/1\.json' is"),
         (MATH500, MATH, "unique_id", "the id of problem .* is"),
         (GPQA_DIAMOND, GPQA, "Incorrect Answer 2", "choice 3 of problem 'rec0' is|Answer 2'"),

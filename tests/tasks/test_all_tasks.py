@@ -17,6 +17,7 @@ from harness.registry import tasks
 from harness.stats.metrics import pass_at
 from harness.task import Task
 from harness.types import LETTERS, Problem, Sample, Verdict
+from tests.support.contest_rows import ROWS, write_rows
 
 TASKS = list(tasks().values())
 HUB = [task for task in TASKS if isinstance(task.dataset, HubDataset)]
@@ -39,8 +40,11 @@ GPQA_ROWS = (
 def own_copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data of the schemas that must not be spread: problems of our own in the hub's columns."""
     folder = tmp_path_factory.mktemp("data")
-    with (folder / "gpqa_diamond.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([GPQA_COLUMNS, *GPQA_ROWS])
+    for name in ("gpqa_diamond", "gpqa_main", "gpqa_extended"):
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([GPQA_COLUMNS, *GPQA_ROWS])
+    for name in ROWS:
+        write_rows(folder, name)
     return folder
 
 

@@ -143,11 +143,12 @@ class Atoms(Expressions):
         return Symbol(name)
 
     def defined(self) -> bool:
-        """Whether the first letter and brackets of the text stand alone before =, as in P(2) = 7."""
-        closing = next((at for at, token in enumerate(self.tokens) if token.text == ")"), None)
-        if closing is None or self.at != 1:
+        """Whether a letter and brackets stand alone before =, as in P(2) = 7, or P(x) = 0, P(x) = x."""
+        before = self.tokens[self.at - 2]
+        if self.at > 1 and (self.brackets or not (before.kind == "join" or before.text == ",")):
             return False
-        return any(token.text == "=" for token in self.tokens[closing + 1 : closing + 2])
+        texts = [token.text for token in self.tokens[self.at :]]
+        return ")" in texts and texts[texts.index(")") + 1 :][:1] == ["="]
 
     def arguments(self) -> tuple[Expr, ...]:
         """What stands in the brackets of a function application."""
