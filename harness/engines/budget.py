@@ -45,6 +45,11 @@ class Tags:
         """Tokens that a tag may have: every token holds a byte of it."""
         return max(len(self.start.encode()), len(self.end.encode()))
 
+    @property
+    def forced(self) -> str:
+        """How a budget ends reasoning here, as `reasoning_budget` in a fingerprint."""
+        return f"{self.end} forced at the budget, then the response drawn"
+
     def may_close(self, token: int) -> bool:
         """Whether a token may hold the last character of a tag."""
         if token not in self._closers:

@@ -68,34 +68,43 @@ class Chat:
             raise UsageError(f"--effort {effort}: {self._name}: {refused}") from refused
 
     def tags(self, thinking: Thinking) -> Tags:
-        """How the model marks its reasoning, for a reasoning budget.
+        """How the model marks its reasoning.
 
         Args:
             thinking: whether the model reasons; with "yes" a completion is reasoning from its start.
+        """
+        tokens = self.tokenizer(self._think_end, add_special_tokens=False)["input_ids"]
+        opened = self.opens_reasoning or thinking == "yes"
+        return Tags(self._think_end, tuple(tokens), opened, self.decode)
+
+    def check_bounded(self, thinking: Thinking) -> None:
+        """Check that a reasoning budget has an effect on the model.
+
+        Args:
+            thinking: whether the model reasons.
 
         Raises:
-            UsageError: nothing says that the model reasons, or its template ends the reasoning.
+            UsageError: nothing says that it reasons, or its tokenizer cannot write the end tag.
         """
-        end = self._think_end
+        end, name = self._think_end, self._name
         if self._rendered.rstrip().endswith(end):
             raise UsageError(
-                f"--reasoning-budget: the chat template of {self._name} ends the reasoning before it "
+                f"--reasoning-budget: the chat template of {name} ends the reasoning before it "
                 "begins, so there is none to bound; leave the budget out"
             )
         known = end in str(self.tokenizer.chat_template) or end in self.tokenizer.get_vocab()
         if not (self.opens_reasoning or thinking == "yes" or known):
             raise UsageError(
-                f"--reasoning-budget: neither chat template nor vocabulary of {self._name} has "
-                f"{end}, so nothing says that it reasons; name the tag that ends its reasoning with "
+                f"--reasoning-budget: neither chat template nor vocabulary of {name} has {end}, so "
+                "nothing says that it reasons; name the tag that ends its reasoning with "
                 "--think-end, say --thinking yes, or leave the budget out"
             )
-        tokens = tuple(self.tokenizer(end, add_special_tokens=False)["input_ids"])
-        if end not in self.decode(tokens):
+        written = self.decode(self.tags(thinking).end_tokens)
+        if end not in written:
             raise UsageError(
-                f"--reasoning-budget: {self._name} writes {self.decode(tokens)!r} for the tag {end} "
-                "that would end its reasoning: its tokenizer has no tokens for it"
+                f"--reasoning-budget: the tokenizer of {name} has no tokens for {end}, the tag that "
+                f"would end its reasoning: it writes {written!r}"
             )
-        return Tags(end, tokens, self.opens_reasoning or thinking == "yes", self.decode)
 
     def tokens(self, prompt: Prompt) -> list[int]:
         """The token ids of a prompt.

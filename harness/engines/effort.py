@@ -14,6 +14,10 @@ from collections.abc import Callable
 VARIABLE = "reasoning_effort"
 """The variable of a chat template, and the field of a request."""
 
+BY_TEMPLATE = f"variable {VARIABLE} of the chat template"
+BY_FIELD = f"field {VARIABLE} of the request"
+"""How the model was asked for an effort, as `effort` in a fingerprint."""
+
 _USUAL = ("low", "medium", "high")
 _DEFAULT = "medium"
 """The effort that a template may have for any other text, so that it renders like a made-up one."""

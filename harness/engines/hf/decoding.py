@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from harness.engines.budget import Reasoning
 from harness.engines.repetition import LoopDetector
 from harness.types import Sampling
 
@@ -108,6 +109,32 @@ class LoopStops:
                 return torch.tensor(ended(input_ids), device=device)
 
         return Loops()
+
+
+def end_reasoning(rows: Sequence[Reasoning], width: int) -> Any:
+    """A logits processor that forces the tag that ends reasoning, in each row at its own token.
+
+    It comes last: an unforced row keeps the draw that it had, and a forced one uses up its noise.
+
+    Args:
+        rows: one per row of the batch, at its start.
+        width: tokens of the padded prompts; only what follows them is counted.
+    """
+    from transformers import LogitsProcessor
+
+    class EndReasoning(LogitsProcessor):
+        def __call__(self, input_ids: Any, scores: Any) -> Any:
+            if input_ids.shape[1] > width:
+                for row, token in zip(rows, input_ids[:, -1].tolist(), strict=True):
+                    row.add(token)
+            tokens = [row.next_forced() for row in rows]
+            for place, token in enumerate(tokens):
+                if token is not None:
+                    scores[place] = -float("inf")
+                    scores[place, token] = 0.0
+            return scores
+
+    return EndReasoning()
 
 
 def add_noise(generator: Any, seeds: Sequence[int | None], device: str) -> Any:

@@ -15,13 +15,21 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.engines.batching import Batcher, BatchTooLarge
+from harness.engines.budget import Reasoning, count_reasoning
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import load_model, weights_hash
-from harness.engines.hf.decoding import LoopStops, draw_tokens, drop_generation_defaults, stop_rows
+from harness.engines.effort import BY_TEMPLATE
+from harness.engines.hf.decoding import (
+    LoopStops,
+    draw_tokens,
+    drop_generation_defaults,
+    end_reasoning,
+    stop_rows,
+)
 from harness.engines.hf.options import Options
 from harness.errors import DataError, UsageError
 from harness.interfaces import Completion, Fingerprint, Request
-from harness.types import FinishReason
+from harness.types import FinishReason, Thinking
 
 _DEFAULTS = Options()
 
@@ -43,10 +51,14 @@ class TransformersEngine:
         revision: of a hub model.
         seed: of this engine's draws.
         think_end: the tag that ends reasoning.
+        thinking: whether the model reasons, which a reasoning budget depends on.
+        effort: how hard the chat template asks it to reason.
+        bounded: whether samples have a reasoning budget; the model is checked for it.
         options: batch size, device and dtype.
 
     Raises:
-        UsageError: torch or transformers is not installed.
+        UsageError: torch or transformers is not installed, or the model cannot have the effort or
+            a budget.
         DataError: the model or its tokenizer cannot be loaded.
     """
 
@@ -57,6 +69,9 @@ class TransformersEngine:
         revision: str | None = None,
         seed: int = 0,
         think_end: str = "</think>",
+        thinking: Thinking = "auto",
+        effort: str | None = None,
+        bounded: bool = False,
         options: Options = _DEFAULTS,
     ) -> None:
         try:
@@ -73,7 +88,11 @@ class TransformersEngine:
         self._device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         # bfloat16 on a CPU is slow and rounds otherwise than on a GPU; float32 is exact on both.
         self._dtype = options.dtype or ("float32" if self._device == "cpu" else "auto")
-        self._chat = Chat(model, revision, think_end)
+        self._effort = effort
+        self._chat = Chat(model, revision, think_end, effort=effort)
+        if bounded:
+            self._chat.check_bounded(thinking)
+        self._tags, self._bounded = self._chat.tags(thinking), bounded
         self._model = load_model(model, revision, self._dtype, self._device)
         drop_generation_defaults(self._model)
         self._generator = torch.Generator(self._device).manual_seed(seed)
@@ -104,6 +123,8 @@ class TransformersEngine:
             "context": self._context,
             "opens_reasoning": self._chat.opens_reasoning,
             "batch_size": self._options.batch_size,
+            **({"effort": BY_TEMPLATE} if self._effort is not None else {}),
+            **({"reasoning_budget": self._tags.forced} if self._bounded else {}),
             "versions": {name: version(name) for name in ("torch", "transformers")},
         }
 
@@ -122,7 +143,7 @@ class TransformersEngine:
         cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
         sampling = request.sampling
         group = (sampling.temperature, sampling.top_p, sampling.stop, sampling.repetition_guard,
-                 request.seed is None)  # fmt: skip
+                 sampling.reasoning_budget, request.seed is None)  # fmt: skip
         return await self._batcher.submit(_Item(request, tokens, cap), group)
 
     async def close(self) -> None:
@@ -158,14 +179,18 @@ class TransformersEngine:
         if sampling.repetition_guard is not None:
             loops = LoopStops(len(batch), sampling.repetition_guard, width)
             stops.append(loops.criterion(self._device))
+        processors = draw_tokens(
+            sampling, self._generator, [w.request.seed for w in batch], self._device
+        )
+        if sampling.reasoning_budget is not None:
+            reasoning = [Reasoning(self._tags, sampling.reasoning_budget) for _ in batch]
+            processors.append(end_reasoning(reasoning, width))
         with torch.inference_mode(), _too_large():
             output = self._model.generate(
                 input_ids=ids.to(self._device),
                 attention_mask=mask.to(self._device),
                 generation_config=config,
-                logits_processor=draw_tokens(
-                    sampling, self._generator, [w.request.seed for w in batch], self._device
-                ),
+                logits_processor=processors,
                 stopping_criteria=stops,
                 tokenizer=self._chat.tokenizer if sampling.stop else None,
             )
@@ -185,13 +210,23 @@ class TransformersEngine:
         limit = item.cap if cut is None else min(cut, item.cap)
         n_tokens = min(ends[0] + 1 if ends else len(row), limit)
         ended = bool(ends) and ends[0] < limit
-        text = self._chat.decode(row[: n_tokens - ended])
+        tokens = row[: n_tokens - ended]
+        text = self._chat.decode(tokens)
         places = [text.find(stop) for stop in item.request.sampling.stop if stop in text]
         if places:
             text, ended = text[: min(places)], True
         reason: FinishReason = "stop" if ended else "length"
-        looped = not ended and n_tokens == cut
-        return Completion(text, reason, len(item.tokens), n_tokens, seconds=seconds, looped=looped)
+        bounded = item.request.sampling.reasoning_budget is not None
+        return Completion(
+            text,
+            reason,
+            len(item.tokens),
+            n_tokens,
+            # The text in other tokens than those drawn may have a few more.
+            count_reasoning(self._tags, tokens) if bounded else None,
+            seconds=seconds,
+            looped=not ended and n_tokens == cut,
+        )
 
     def _find_end_tokens(self) -> tuple[int, ...]:
         """All tokens that end a completion; the first one also pads."""

@@ -18,5 +18,8 @@ def open_engine(settings: EngineSettings) -> TransformersEngine:
         revision=settings.revision,
         seed=settings.seed,
         think_end=settings.think_end,
+        thinking=settings.thinking,
+        effort=settings.effort,
+        bounded=settings.reasoning_budget is not None,
         options=parse_options(settings.options),
     )
