@@ -296,6 +296,7 @@ def compute_scores(run: TaskRun) -> TaskScores:
         breakdown=breakdown(run.problems, found),
         range=open_range(run.problems, found),
         clusters=clustering(run.problems.values()),
+        usage=statistics.usage.total(),
     )
 
 

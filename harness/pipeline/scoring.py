@@ -141,7 +141,6 @@ def score_task(
         looped=samples.looped,
         duplicates=samples.duplicates,
         tokens=samples.tokens(),
-        usage=samples.usage.total(),
         opinions=opinions,
         unscored=unscored,
     )

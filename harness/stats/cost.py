@@ -92,9 +92,9 @@ class Cost:
         price: by which tokens were priced; None where the server charged.
         samples: all samples.
         unmeasured: of these, the ones without token counts, or without a charge; not in `usd`.
-        one_pass: USD of one sample of every problem, the mean of those drawn; None where a problem
+        at_k1: USD of one sample of every problem, the mean of those drawn; None where a problem
             has no measured sample.
-        one_pass_error: its standard error over new samples; None where it cannot be estimated.
+        at_k1_error: its standard error over new samples; None where it cannot be estimated.
         discarded: USD of samples that were drawn and are not kept, because sampling stopped early.
     """
 
@@ -103,8 +103,8 @@ class Cost:
     price: Price | None
     samples: int
     unmeasured: int
-    one_pass: float | None = None
-    one_pass_error: float | None = None
+    at_k1: float | None = None
+    at_k1_error: float | None = None
     discarded: float = 0.0
 
     @property
@@ -140,11 +140,11 @@ def cost_of(
         given: a price given now.
         recorded: the price that the run recorded.
         discarded: usage of samples that were drawn and not kept.
-        n_problems: of the task; one pass has all of them.
+        n_problems: of the task; its USD at k = 1 need all of them measured.
     """
     stated = recorded if recorded is not None and not recorded.listed else None
     price = given or stated or (recorded if not usage.n_charged else None)
-    found, lost = usage.one_pass, discarded or Usage()
+    found, lost = usage.at_k1, discarded or Usage()
     if price is None:
         if not usage.n_charged:
             return None
@@ -155,8 +155,8 @@ def cost_of(
             price=None,
             samples=usage.samples,
             unmeasured=usage.samples - usage.n_charged,
-            one_pass=found.charged if whole else None,
-            one_pass_error=found.charged_error if whole else None,
+            at_k1=found.charged if whole else None,
+            at_k1_error=found.charged_error if whole else None,
             discarded=lost.charged,
         )
     if not usage.counted:
@@ -170,8 +170,8 @@ def cost_of(
         price=price,
         samples=usage.samples,
         unmeasured=usage.samples - usage.counted,
-        one_pass=price.of(found.prompt_tokens, found.completion_tokens) if whole else None,
-        one_pass_error=None if error is None or not whole else price.of(0, error),
+        at_k1=price.of(found.prompt_tokens, found.completion_tokens) if whole else None,
+        at_k1_error=None if error is None or not whole else price.of(0, error),
         discarded=dropped,
     )
 
@@ -188,13 +188,13 @@ class CostRatio:
 
 
 def cost_ratio(base: Cost, new: Cost) -> CostRatio | None:
-    """The ratio of two costs of one pass, by the delta method on its logarithm; None without both."""
-    if not base.one_pass or not new.one_pass:
+    """The ratio of two costs at k = 1, by the delta method on its logarithm; None without both."""
+    if not base.at_k1 or not new.at_k1:
         return None
-    value = new.one_pass / base.one_pass
-    if base.one_pass_error is None or new.one_pass_error is None:
+    value = new.at_k1 / base.at_k1
+    if base.at_k1_error is None or new.at_k1_error is None:
         return CostRatio(value, None)
-    spread = math.hypot(base.one_pass_error / base.one_pass, new.one_pass_error / new.one_pass)
+    spread = math.hypot(base.at_k1_error / base.at_k1, new.at_k1_error / new.at_k1)
     factor = math.exp(1.959964 * spread)
     return CostRatio(value, (value / factor, value * factor))
 

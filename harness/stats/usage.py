@@ -14,7 +14,7 @@ from harness.types import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
+class OneEach:
     """One sample of every problem: sums over problems of the means of each one's samples.
 
     It does not depend on how many samples a problem has, so that runs of different k compare. The
@@ -42,7 +42,7 @@ class Usage:
         completion_tokens: of the counted samples, reasoning included.
         n_charged: samples whose cost the server stated.
         charged: USD, of these samples together.
-        one_pass: the same for one sample of every problem.
+        at_k1: the same for one sample of every problem.
     """
 
     samples: int = 0
@@ -51,7 +51,7 @@ class Usage:
     completion_tokens: int = 0
     n_charged: int = 0
     charged: float = 0.0
-    one_pass: Pass = Pass()
+    at_k1: OneEach = OneEach()
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class UsageCounter:
             completion_tokens=round(math.fsum(found.total for found in completions)),
             n_charged=sum(found.n for found in charges),
             charged=math.fsum(found.total for found in charges),
-            one_pass=Pass(
+            at_k1=OneEach(
                 problems=len(prompts),
                 prompt_tokens=math.fsum(found.mean for found in prompts),
                 completion_tokens=math.fsum(found.mean for found in completions),
@@ -134,6 +134,19 @@ def usage_of(samples: Iterable[Sample]) -> Usage:
     for sample in samples:
         counter.add(sample)
     return counter.total()
+
+
+def added(usages: Iterable[Usage]) -> Usage:
+    """The sums of several usages; nothing is said of k = 1."""
+    found = list(usages)
+    return Usage(
+        samples=sum(usage.samples for usage in found),
+        counted=sum(usage.counted for usage in found),
+        prompt_tokens=sum(usage.prompt_tokens for usage in found),
+        completion_tokens=sum(usage.completion_tokens for usage in found),
+        n_charged=sum(usage.n_charged for usage in found),
+        charged=math.fsum(usage.charged for usage in found),
+    )
 
 
 def _error(problems: Iterable[_Moments]) -> float | None:

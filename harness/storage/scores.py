@@ -14,7 +14,7 @@
  "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null,
  "unscored": 0, "clusters": {"by": "contest", "n": 47, "used": true} or null,
  "usage": {"samples", "counted", "prompt_tokens", "completion_tokens", "n_charged", "charged",
-           "one_pass": {"problems", "prompt_tokens", "completion_tokens", "completion_error",
+           "at_k1": {"problems", "prompt_tokens", "completion_tokens", "completion_error",
                         "charged_problems", "charged", "charged_error"}} or null}
 
 {"base": "runs/base", "k": 16, "margin_points": 5.0, "alpha": 0.05, "shares": [0.1, 0.2, 0.35, 0.6, 1.0],
@@ -42,7 +42,7 @@ from harness.stats.scores import (
     TokenLengths,
 )
 from harness.stats.stopping import InterimAnalysis, Stopping
-from harness.stats.usage import Pass, Usage
+from harness.stats.usage import OneEach, Usage
 from harness.storage.files import Json, decode, read_json, write_json
 from harness.types import Score
 
@@ -119,7 +119,7 @@ def _scores(data: Json) -> TaskScores:
 
 def usage_from(row: Json) -> Usage:
     """The usage that `row` holds. KeyError or TypeError on anything else."""
-    return Usage(**{**row, "one_pass": Pass(**row["one_pass"])})
+    return Usage(**{**row, "at_k1": OneEach(**row["at_k1"])})
 
 
 def _score(row: Json) -> Score:

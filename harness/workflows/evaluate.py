@@ -32,8 +32,8 @@ from harness.workflows.early_stopping import forget, make_gate
 from harness.workflows.notices import Notices
 from harness.workflows.prepare import Prepared, prepare
 from harness.workflows.provenance import next_start, start_record
+from harness.workflows.recorded_start import RecordedStart, own_costs
 from harness.workflows.run_settings import RunSettings
-from harness.workflows.start_costs import SamplingTime, own_costs
 
 LOADING_SECONDS = 30.0  # between two lines while a model is loading
 
@@ -262,8 +262,9 @@ async def run_engine(
     for item in prepared:
         writer.check_task(item.protocol, item.sampling.k)
     fingerprint, notices = engine.fingerprint(), notices or Notices()
+    start = start or start_record()
     start = replace(
-        start or start_record(),
+        start,
         versions=fingerprint.get("versions", {}),
         concurrency=drawing.concurrency or engine.concurrency,
         notices=tuple(notices.texts),  # of loading; they stay if this process is killed
@@ -275,18 +276,13 @@ async def run_engine(
     for run in runs:
         if drawing.rule is None or run.task.name not in drawing.rule.bases:
             forget(run.folder, run.asked)
-    timed = SamplingTime(observe(runs), lambda seconds: writer.update_start(
-        replace(planned, sampling_seconds=seconds)))  # fmt: skip
-    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=timed.event)
-    planned = writer.update_start(replace(start, plan=runner.plan.record()))
-    began = timed.begin()
+    record = RecordedStart(writer, start, notices, observe(runs))
+    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event)
+    record.begin(runner.plan.record())
     try:
         results = await runner.run()
     finally:  # what was said of stored samples holds of a run that ended early, too
-        ended = replace(planned, seconds=time.monotonic() - began, notices=tuple(notices.texts))
-        writer.update_start(
-            replace(ended, sampling_seconds=timed.seconds, discarded=runner.discarded)
-        )
+        record.end(runner.discarded)
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result.k)
     return results
