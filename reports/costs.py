@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.stats.cost import Cost, GpuTime, Price, cost_of, gpu_time
-from harness.stats.usage import Usage, added, usage_of
+from harness.stats.usage import Usage, added
 from harness.storage.manifest import Manifest
 from harness.types import Score
 
@@ -18,14 +18,15 @@ from .results import Result
 
 @dataclass(frozen=True, slots=True)
 class TaskCost:
-    """What one task of one run used and cost; `cost` is None where no price is known.
+    """What one task of one run used and cost.
 
-    `score` is its pass@1, None where there is none.
+    `usage` is None where the task has no scores, or some from before it was kept; `cost` also where
+    no price is known. `score` is its pass@1, None where there is none.
     """
 
     run: str
     task: str
-    usage: Usage
+    usage: Usage | None
     cost: Cost | None
     score: Score | None
 
@@ -72,25 +73,37 @@ def with_prices(results: Sequence[Result], texts: Sequence[str]) -> list[Result]
 
 
 def task_cost(result: Result) -> TaskCost:
-    """What a task used and cost, by the result's price, else by what the run recorded.
-
-    Raises:
-        DataError: a samples.jsonl that cannot be read, where older scores do not hold the usage.
-    """
+    """What a task used and cost, by the result's price, else by what the run recorded."""
     usage = result.scored.usage if result.scored else None
-    if usage is None:
-        samples = result.folder.samples() if result.folder else ()
-        usage = usage_of(sample for sample in samples if sample.problem_id in result.problems)
-    lost = [start.discarded.get(result.task) for start in result.manifest.starts]
-    cost = cost_of(
-        usage,
-        given=result.price,
-        recorded=result.manifest.price,
-        discarded=added(found for found in lost if found is not None),
-        n_problems=len(result.problems),
+    cost = cost_in_run(
+        result.manifest, result.task, usage, given=result.price, n_problems=len(result.problems)
     )
     score = result.scored.main.get("pass@1") if result.scored else None
     return TaskCost(result.run, result.task, usage, cost, score)
+
+
+def cost_in_run(
+    manifest: Manifest,
+    task: str,
+    usage: Usage | None,
+    *,
+    given: Price | None = None,
+    n_problems: int | None = None,
+) -> Cost | None:
+    """The cost of a task of a run; None where its usage or any price is not known.
+
+    Args:
+        manifest: of the run, which may hold a price, and the usage of samples that were not kept.
+        task: its name.
+        usage: of its samples.
+        given: a price that goes before the recorded one.
+        n_problems: of the task; None where not all of them need be measured.
+    """
+    if usage is None:
+        return None
+    lost = [start.discarded[task] for start in manifest.starts if task in start.discarded]
+    return cost_of(usage, given=given, recorded=manifest.price, discarded=added(lost),
+                   n_problems=n_problems)  # fmt: skip
 
 
 def gpu_time_of(manifest: Manifest) -> GpuTime | None:
@@ -108,7 +121,7 @@ def costs_json(results: Iterable[Result]) -> dict[str, Any]:
             {
                 "run": row.run,
                 "task": row.task,
-                "usage": asdict(row.usage),
+                "usage": None if row.usage is None else asdict(row.usage),
                 "cost": None if row.cost is None else asdict(row.cost),
                 "points_per_usd": row.points_per_usd,
                 "usd_per_correct": row.usd_per_correct,

@@ -69,7 +69,7 @@ class Section:
     def tables(self) -> tuple[Table, ...]:
         """The tables in reading order."""
         groups = (self.breakdown,) if self.breakdown.rows else ()
-        costs = (self.costs,) if self.costs.rows or self.costs.notes else ()
+        costs = (self.costs,) if self.costs.rows or self.costs.notes or self.costs.alerts else ()
         return self.beside, *costs, self.outcomes, *groups, self.problems, self.protocol
 
 

@@ -8,6 +8,7 @@ from harness.reports.costs import TaskCost, gpu_time_of, task_cost
 from harness.reports.format import count_text, points
 from harness.reports.results import Result
 from harness.stats.cost import Cost, GpuTime, usd_text
+from harness.stats.usage import Usage
 
 from .model import Column, Row, Table
 
@@ -28,11 +29,7 @@ GPU_NOTE = (
 
 
 def costs(group: Sequence[Result]) -> Table:
-    """The costs of one task's runs; without rows where no price is known.
-
-    Raises:
-        DataError: a samples.jsonl that cannot be read, where older scores do not hold the usage.
-    """
+    """The costs of one task's runs; without rows where no price is known."""
     found = [task_cost(result) for result in group]
     times = {result.run: gpu_time_of(result.manifest) for result in group}
     rows = tuple(_row(row, row.cost) for row in found if row.cost is not None)
@@ -46,21 +43,29 @@ def costs(group: Sequence[Result]) -> Table:
         Column("pass@1"),
         Column("Points per USD"),
     )
-    hours = [hours_text(run, time) for run, time in times.items() if time is not None]
+    hours = [f"{hours_text(run, time)}." for run, time in times.items() if time is not None]
     sources = [source_text(row, row.cost) for row in found if row.cost is not None]
     notes = [*sources, *([K1_NOTE, MEASURED] if rows else []), *hours]
     notes += [GPU_NOTE] * bool(hours)
-    alerts = [line for row in found if row.cost is not None for line in caveats(row, row.cost)]
+    alerts = [_without_usage(result) for result in group if _unread(result)]
+    alerts += [line for row in found if row.cost is not None for line in caveats(row, row.cost)]
     return Table("Cost", columns if rows else (), rows, tuple(alerts), tuple(notes))
 
 
-def hours_text(run: str, time: GpuTime) -> str:
-    """The GPU hours of a run, all of its tasks together."""
+def hours_text(place: str, time: GpuTime) -> str:
+    """The GPU hours of a run, all of its tasks together.
+
+    Args:
+        place: what the line begins with.
+        time: of the run.
+    """
     starts = "" if time.starts == 1 else f" in {time.starts} starts"
     lacking = f"; {time.lacking}" if time.lacking else ""
     gpus = f"{time.most:g} GPU{'s' * (time.most != 1)}"
-    total = f"{hours_figure(time.hours)} GPU hours of sampling, all tasks together"
-    return f"{run}: {total} ({gpus}{starts}){lacking}."
+    return (
+        f"{place}: {hours_figure(time.hours)} GPU hours of sampling, all tasks together "
+        f"({gpus}{starts}){lacking}"
+    )
 
 
 def hours_figure(hours: float) -> str:
@@ -87,11 +92,27 @@ def caveats(row: TaskCost, cost: Cost) -> list[str]:
     return lines
 
 
+def _unread(result: Result) -> bool:
+    """Whether a price is known, and the scores are from before usage was kept."""
+    priced = result.price is not None or result.manifest.price is not None
+    return priced and result.scored is not None and result.scored.usage is None
+
+
+def _without_usage(result: Result) -> str:
+    """What to do where a price is known and the usage is not."""
+    path = result.folder.path.parent if result.folder else result.run
+    return (
+        f"{result.task}, {result.run}: no cost: its scores are from before token counts were summed "
+        f"up; run harness score {path}."
+    )
+
+
 def _row(row: TaskCost, cost: Cost) -> Row:
+    usage = row.usage or Usage()
     cells = (
         row.run,
-        count_text(row.usage.prompt_tokens),
-        count_text(row.usage.completion_tokens),
+        count_text(usage.prompt_tokens),
+        count_text(usage.completion_tokens),
         usd_text(cost.usd),
         _usd(cost.at_k1),
         _usd(cost.at_k1_error),
