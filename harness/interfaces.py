@@ -119,7 +119,8 @@ class Completion:
 
     `reasoning` is set only where a server split it off already; else `text` holds the whole
     completion and the runner splits it. Token counts are None where the engine has none. `looped`
-    says that the repetition guard cut it; the finish reason is then "length".
+    says that the repetition guard cut it; the finish reason is then "length". `cost` is what the
+    server charged for it, in USD, where the server says so.
     """
 
     text: str
@@ -130,6 +131,7 @@ class Completion:
     seconds: float | None = None
     reasoning: str | None = None
     looped: bool = False
+    cost: float | None = None
 
 
 class Engine(Protocol):
@@ -149,7 +151,11 @@ class Engine(Protocol):
         ...
 
     def fingerprint(self) -> Fingerprint:
-        """Engine, revision, dtype, chat template, versions: compare prints where they differ."""
+        """Engine, revision, dtype, chat template, versions: compare prints where they differ.
+
+        `gpus` is the number of GPUs that it holds (0 on CPUs; left out where they are not known),
+        `price` the server's own, as prompt and completion in USD per million tokens.
+        """
         ...
 
     async def generate(self, request: Request) -> Completion:

@@ -231,9 +231,8 @@ class Sampling:
 class Sample:
     """One completion of one problem, index 0..k-1, split at the end of the reasoning.
 
-    `reasoning` is None where there was none; `response` is None where the reasoning never ended.
-    Only the response is ever graded. `choice_order[j]` is the number (0-based, in
-    `Problem.choices`) of the choice shown under letter j. `looped` is as in `Completion`.
+    Without reasoning `reasoning` is None; where it never ended, `response` is. Only that is graded.
+    `choice_order[j]`: place in `Problem.choices` of letter j's choice; `looped`, `cost`: as in `Completion`.
     """
 
     problem_id: str
@@ -248,6 +247,7 @@ class Sample:
     choice_order: tuple[int, ...] | None = None
     seed: int | None = None
     looped: bool = False
+    cost: float | None = None
 
     @property
     def key(self) -> tuple[str, int]:

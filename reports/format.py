@@ -56,6 +56,14 @@ def tokens_text(count: float | None) -> str:
     return "–" if count is None else f"{count:,.0f}"
 
 
+def count_text(count: float) -> str:
+    """A count with a unit: 950, 12.3k, 4.5M, 1.2G."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return f"{count:.0f}"
+
+
 def points(value: float | None, *, sign: bool = True) -> str:
     """A share in points: +1.2; a dash where there is none."""
     if value is None:

@@ -12,6 +12,7 @@ from harness.data.choice_orders import right_positions
 from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.protocol import MODEL_JUDGE, Protocol, narrowed
+from harness.stats.cost import Price
 from harness.stats.metrics import last_grades
 from harness.stats.positions import PositionEffect, position_effects
 from harness.stats.scores import SecondOpinions, TaskScores
@@ -44,7 +45,8 @@ class Result:
     `grades` are the last ones of the samples, `rates` count those that are no internal error, and
     `internal_errors` are the messages of samples that have no other outcome yet, with their number.
     `stands_for` names the published model that the run reproduces, where its own name does not.
-    `folder` is where its samples are.
+    `price` is that of its tokens where another one is given than the run recorded. `folder` is where
+    its samples are.
     """
 
     run: str
@@ -57,6 +59,7 @@ class Result:
     status: str
     internal_errors: Mapping[str, int] = field(default_factory=dict)
     stands_for: str | None = None
+    price: Price | None = None
     folder: TaskFolder | None = None
     grades: Mapping[Key, Grade] = field(default_factory=dict)
     _observed: dict[bool, Observations] = field(default_factory=dict, repr=False, compare=False)

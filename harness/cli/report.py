@@ -50,6 +50,9 @@ own_baselines = click.option(
               help="The published model that a run reproduces, if its name differs; RUN= may be "
               "omitted for a single run. Repeatable.")  # fmt: skip
 @own_baselines
+@click.option("--price", "prices", metavar="[RUN=]IN,OUT", multiple=True,
+              help="Price of a million prompt tokens and of a million completion tokens, in USD, "
+              "in place of what the runs recorded; of one run with RUN=. Repeatable.")  # fmt: skip
 @click.option("--window", metavar="M..M", help="Only problems of these months (2024-08..2025-01, "
               "both included), in tasks whose problems have dates.")  # fmt: skip
 @click.option("--show-masked", is_flag=True, help="Show statements and answers of masked tasks.")
@@ -82,6 +85,7 @@ def report(
     margin: float | None,
     claims: tuple[str, ...],
     extra: tuple[Path, ...],
+    prices: tuple[str, ...],
     window: str | None,
     show_masked: bool,
     figures_dir: Path | None,
@@ -102,6 +106,7 @@ def report(
     from harness.data.selection import Window
     from harness.reports.baselines.claims import stand_for
     from harness.reports.baselines.loader import load
+    from harness.reports.costs import with_prices
     from harness.reports.documents import check_format
     from harness.reports.page import output as page
     from harness.reports.page.build import build
@@ -117,7 +122,7 @@ def report(
     months = Window.parse(window) if window else None
     published = load(extra).scores
     results = read_results(runs, months, lambda path, w: scores_in_window(path, task_named, w))
-    results = stand_for(results, claims, {cell.model for cell in published})
+    results = with_prices(stand_for(results, claims, {c.model for c in published}), prices)
     if layout is not None:
         laid_out = lay_out(layout, results, published, margin=share)
         _deliver(output, laid_out, paper_output.write_paper_table, paper_output.print_paper_table)
@@ -131,9 +136,13 @@ def report(
             built = build(results, published, show_masked=show_masked, figures=figures)
             _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
-        for result in (result for result in results if not result.complete):
-            click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
-        click.echo(f"wrote {output}", err=True)
+        _say_written(output, results)
+
+
+def _say_written(output: Path, results: Sequence[Result]) -> None:
+    for result in (result for result in results if not result.complete):
+        click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
+    click.echo(f"wrote {output}", err=True)
 
 
 def layout_named(name: str) -> Layout:

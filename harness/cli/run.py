@@ -131,6 +131,9 @@ from harness.judge.scoring import SCORINGS
     metavar="N",
     help="Samples in flight at once; by default as many as keep the engine busy.",
 )
+@click.option("--price", metavar="IN,OUT",
+              help="Price of a million prompt tokens and of a million completion tokens, in USD: "
+              "0.55,2.19. By default the server's own, where it states one.")  # fmt: skip
 @click.option("--unsafe-judge", is_flag=True, default=None,
               help="Run programs without a sandbox, with resource limits only; the scores are "
               "marked.")  # fmt: skip

@@ -8,9 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from harness.cli.cost_lines import cost_lines
 from harness.errors import Incomplete
 from harness.protocol import MODEL_JUDGE
 from harness.stats.scores import OpenRange, TaskScores
+from harness.storage.run_folder import RunFolder
 from harness.types import Score, Verdict
 from harness.workflows.early_stopping import in_words as stopped_text
 
@@ -20,33 +22,38 @@ def finish(path: Path, tasks: Sequence[str], results: Sequence[TaskScores]) -> N
     console = Console()
     console.print(score_table(tasks, results))
     for task, result in zip(tasks, results, strict=True):
-        if result.pending:
-            console.print(
-                f"{task}: incomplete: {result.pending:,} pending; the run's own command resumes it",
-                highlight=False,
-            )
-        for line in coverage_texts(task, result):
-            console.print(line, highlight=False)
-        for skipped in result.skipped:
-            console.print(f"{task}: no {skipped.metric}, it {skipped.why}", style="dim")
-        if result.opinions:
-            again = " (--judge-again asks those again)" if result.opinions.no_opinion else ""
-            console.print(f"{task}: {MODEL_JUDGE}: {result.opinions}{again}", highlight=False)
-        if result.range:
-            console.print(range_text(task, result.range), highlight=False)
-        stopped = stopped_text(task, result.stopped) if result.stopped else None
-        if stopped:
-            console.print(stopped, highlight=False)
-        if result.duplicates:
-            console.print(
-                f"{task}: {result.duplicates} long samples repeat another one word for word"
-            )
+        _print_notes(console, task, result)
+    for line in cost_lines(RunFolder(path).manifest(), tasks, results):
+        console.print(line, highlight=False)
     errors = sum(result.errors for result in results)
     if errors:
         raise Incomplete(
             f"{errors} samples ended in error, see {path}/*/errors.jsonl; the same command "
             "tries them again"
         )
+
+
+def _print_notes(console: Console, task: str, result: TaskScores) -> None:
+    """Print what a reader must know of one task's scores."""
+    if result.pending:
+        console.print(
+            f"{task}: incomplete: {result.pending:,} pending; the run's own command resumes it",
+            highlight=False,
+        )
+    for line in coverage_texts(task, result):
+        console.print(line, highlight=False)
+    for skipped in result.skipped:
+        console.print(f"{task}: no {skipped.metric}, it {skipped.why}", style="dim")
+    if result.opinions:
+        again = " (--judge-again asks those again)" if result.opinions.no_opinion else ""
+        console.print(f"{task}: {MODEL_JUDGE}: {result.opinions}{again}", highlight=False)
+    if result.range:
+        console.print(range_text(task, result.range), highlight=False)
+    stopped = stopped_text(task, result.stopped) if result.stopped else None
+    if stopped:
+        console.print(stopped, highlight=False)
+    if result.duplicates:
+        console.print(f"{task}: {result.duplicates} long samples repeat another one word for word")
 
 
 def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:

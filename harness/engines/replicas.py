@@ -94,8 +94,10 @@ class Replicas:
         return self._opens_reasoning
 
     def fingerprint(self) -> Fingerprint:
-        """The fingerprint of one replica, and their number."""
-        return {**self._fingerprint, "replicas": len(self._replicas)}
+        """The fingerprint of one replica, their number, and the GPUs of all that were asked for."""
+        n = len(self._replicas)
+        gpus = {"gpus": n * self._fingerprint["gpus"]} if "gpus" in self._fingerprint else {}
+        return {**self._fingerprint, **gpus, "replicas": n}
 
     def count_tokens(self, text: str) -> int | None:
         """Tokens of a text; None where no tokenizer can be read."""

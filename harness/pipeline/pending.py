@@ -229,4 +229,5 @@ def make_sample(
         choice_order=order,
         seed=request.seed,
         looped=completion.looped,
+        cost=completion.cost,
     )

@@ -40,6 +40,7 @@ from harness.stats.breakdown import breakdown, open_range
 from harness.stats.clusters import clustering, clusters_of
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
+from harness.stats.usage import Usage, usage_of
 from harness.storage.files import Appender, Json, read_lines, write_lines
 from harness.storage.run_folder import ErrorRow, ErrorStage, RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
@@ -123,6 +124,7 @@ class Runner:
         self._files: dict[str, _Files] = {}
         self._queued: dict[str, SampleSet] = {}  # by task, the samples that the pool was given
         self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
+        self.discarded: dict[str, Usage] = {}  # by task, what samples beyond an early stop used
 
     @cached_property
     def plan(self) -> Plan:
@@ -156,8 +158,7 @@ class Runner:
                 for file in files.all():
                     file.close()
         if rule is not None:
-            for run in runs:
-                cut(run.folder, run.asked)
+            self.discarded = {run.task.name: cut(run.folder, run.asked) for run in runs}
         return [score(run) for run in runs]
 
     async def _draw_stages(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:
@@ -249,19 +250,24 @@ class Runner:
                     await asyncio.to_thread(file.sync)
 
 
-def cut(folder: TaskFolder, counts: Mapping[str, int]) -> None:
+def cut(folder: TaskFolder, counts: Mapping[str, int]) -> Usage:
     """Remove what was stored beyond the first samples of each problem, as many as `counts` has.
 
     Samples go last: after a kill in between, every grade still has its sample.
+
+    Returns:
+        What the removed samples had used.
     """
 
     def beyond(row: Json) -> bool:
         return bool(row["index"] >= counts.get(row["problem_id"], 0))
 
+    used = usage_of(s for s in folder.samples() if s.index >= counts.get(s.problem_id, 0))
     for name in ("grades", "errors", "samples"):
         path = folder.path / f"{name}.jsonl"
         if any(beyond(row) for _, row in read_lines(path)):
             write_lines(path, (row for _, row in read_lines(path) if not beyond(row)))
+    return used
 
 
 def compute_scores(run: TaskRun) -> TaskScores:
@@ -290,6 +296,7 @@ def compute_scores(run: TaskRun) -> TaskScores:
         breakdown=breakdown(run.problems, found),
         range=open_range(run.problems, found),
         clusters=clustering(run.problems.values()),
+        usage=statistics.usage.total(),
     )
 
 

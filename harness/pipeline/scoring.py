@@ -29,6 +29,7 @@ from harness.stats.scores import (
     TaskScores,
     TokenLengths,
 )
+from harness.stats.usage import UsageCounter
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Score, Tally, Verdict
 
@@ -48,6 +49,7 @@ class SampleStatistics:
     n: int = 0
     capped: int = 0
     looped: int = 0
+    usage: UsageCounter = field(default_factory=UsageCounter)
     _long: array[int] = field(default_factory=lambda: array("q"))  # hashes of the long texts
 
     def add(self, sample: Sample) -> None:
@@ -55,6 +57,7 @@ class SampleStatistics:
         self.n += 1
         self.capped += sample.finish_reason == "length"
         self.looped += sample.looped
+        self.usage.add(sample)
         total, reasoning = sample.n_tokens, sample.n_reasoning_tokens
         response = None if total is None or reasoning is None else total - reasoning
         counts = {"prompt": sample.n_prompt_tokens, "reasoning": reasoning, "total": total}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.stats.intervals import Interval
 from harness.stats.stopping import Stopping
+from harness.stats.usage import Usage
 from harness.types import Score
 
 
@@ -168,6 +169,7 @@ class TaskScores:
         range: the bounds of pass@1 where tests are missing; None where all are there.
         opinions: how a model's second opinion agrees with the rule; None where none was asked for.
         clusters: what the problems are clustered by; None where each stands for itself.
+        usage: what the samples used; None in files from before it was kept.
     """
 
     protocol: str
@@ -188,6 +190,7 @@ class TaskScores:
     opinions: SecondOpinions | None = None
     unscored: int = 0
     clusters: Clustering | None = None
+    usage: Usage | None = None
 
     @property
     def several(self) -> bool:

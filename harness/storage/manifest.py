@@ -2,7 +2,8 @@
 
 {"model": "org/model", "fingerprint": {"engine": "vllm", "dtype": "bfloat16", ..}, "k": {task: k},
  "starts": [{"number", "time", "host", "command", "python", "platform", "harness", "git", "versions",
-             "seed", "engine_seed", "concurrency", "seconds", "notices",
+             "seed", "engine_seed", "concurrency", "seconds", "notices", "gpus", "sampling_seconds",
+             "price": {"prompt", "completion", "listed"}, "discarded": {task: usage as in scores.json},
              "plan": {"order", "tasks": {task: {"samples", "lengths_from", "problems_known",
                                                 "mean_tokens", "longest_tokens", "tokens"}}}}],
  "harness": "0.1.0"}
@@ -14,7 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.interfaces import Fingerprint
+from harness.stats.cost import Price
+from harness.stats.usage import Usage
 from harness.storage.files import Json
+from harness.storage.scores import usage_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,12 @@ class Start:
         concurrency: samples in flight at once.
         seconds: from the first request to the last grade.
         notices: what a user should know of the start.
+        gpus: that its engine held, 0 on CPUs; None where they are not the run's own, or not known.
+        sampling_seconds: from the first request to the last sample, by a monotonic clock; written
+            every minute, so that a start that was killed has them too.
+        price: of tokens, as the user gave it or the server lists it.
+        discarded: by task, the usage of samples that were drawn and not kept, because the sampling
+            stopped early.
     """
 
     number: int = 0
@@ -83,6 +93,10 @@ class Start:
     concurrency: int | None = None
     seconds: float | None = None
     notices: tuple[str, ...] = ()
+    gpus: float | None = None
+    sampling_seconds: float | None = None
+    price: Price | None = None
+    discarded: Mapping[str, Usage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,13 @@ class Manifest:
         starts = tuple(start if old.number == start.number else old for old in self.starts)
         return replace(self, starts=starts)
 
+    @property
+    def price(self) -> Price | None:
+        """The price of the run: the last one that the user gave, else the last that a server listed."""
+        prices = [start.price for start in self.starts if start.price is not None]
+        given = [price for price in prices if not price.listed]
+        return next(reversed(given or prices), None)
+
     @classmethod
     def from_json(cls, data: Json) -> Manifest:
         """Decode manifest.json. KeyError, TypeError or AttributeError on anything else."""
@@ -111,13 +132,17 @@ class Manifest:
 
 
 def _start(row: Json) -> Start:
-    plan = row.get("plan")
+    plan, price = row.get("plan"), row.get("price")
     return Start(
         **{
             **row,
             "command": tuple(row.get("command", ())),
             "notices": tuple(row.get("notices", ())),
             "plan": None if plan is None else _plan(plan),
+            "price": None if price is None else Price(**price),
+            "discarded": {
+                task: usage_from(used) for task, used in row.get("discarded", {}).items()
+            },
         }
     )
 

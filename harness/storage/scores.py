@@ -12,7 +12,10 @@
                 "interval_sampling", "interval_problems"}],
  "range": {"n_open", "low", "low_se_problems", "high", "high_se_problems", "interval"} or null,
  "opinions": {"asked", "differ": {"wrong_answer -> correct": 3}, "no_opinion", "missing"} or null,
- "unscored": 0, "clusters": {"by": "contest", "n": 47, "used": true} or null}
+ "unscored": 0, "clusters": {"by": "contest", "n": 47, "used": true} or null,
+ "usage": {"samples", "counted", "prompt_tokens", "completion_tokens", "n_charged", "charged",
+           "at_k1": {"problems", "prompt_tokens", "completion_tokens", "completion_error",
+                        "charged_problems", "charged", "charged_error"}} or null}
 
 {"base": "runs/base", "k": 16, "margin_points": 5.0, "alpha": 0.05, "shares": [0.1, 0.2, 0.35, 0.6, 1.0],
  "stage": 2, "decision": "no regression", "score": 0.61, "interval": [0.54, 0.68],
@@ -39,6 +42,7 @@ from harness.stats.scores import (
     TokenLengths,
 )
 from harness.stats.stopping import InterimAnalysis, Stopping
+from harness.stats.usage import OneEach, Usage
 from harness.storage.files import Json, decode, read_json, write_json
 from harness.types import Score
 
@@ -108,8 +112,14 @@ def _scores(data: Json) -> TaskScores:
             "range": _optional(data["range"], _range),
             "opinions": _optional(data.get("opinions"), lambda row: SecondOpinions(**row)),
             "clusters": _optional(data.get("clusters"), lambda row: Clustering(**row)),
+            "usage": _optional(data.get("usage"), usage_from),
         }
     )
+
+
+def usage_from(row: Json) -> Usage:
+    """The usage that `row` holds. KeyError or TypeError on anything else."""
+    return Usage(**{**row, "at_k1": OneEach(**row["at_k1"])})
 
 
 def _score(row: Json) -> Score:

@@ -32,6 +32,7 @@ from harness.workflows.early_stopping import forget, make_gate
 from harness.workflows.notices import Notices
 from harness.workflows.prepare import Prepared, prepare
 from harness.workflows.provenance import next_start, start_record
+from harness.workflows.recorded_start import RecordedStart, own_costs
 from harness.workflows.run_settings import RunSettings
 
 LOADING_SECONDS = 30.0  # between two lines while a model is loading
@@ -95,7 +96,9 @@ async def evaluate(
             engine = await open_engine(settings, seed, notices)
             stack.push_async_callback(engine.close)
             drawing = Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier)
-            start = start_record(seed=settings.seed, engine_seed=seed)
+            start = replace(
+                start_record(seed=settings.seed, engine_seed=seed), price=settings.price
+            )
             return await run_engine(writer, settings.model, engine, prepared, observe=observe,
                                     start=start, notices=notices, drawing=drawing, pool=pool)  # fmt: skip
 
@@ -259,11 +262,13 @@ async def run_engine(
     for item in prepared:
         writer.check_task(item.protocol, item.sampling.k)
     fingerprint, notices = engine.fingerprint(), notices or Notices()
+    start = start or start_record()
     start = replace(
-        start or start_record(),
+        start,
         versions=fingerprint.get("versions", {}),
         concurrency=drawing.concurrency or engine.concurrency,
         notices=tuple(notices.texts),  # of loading; they stay if this process is killed
+        **own_costs(fingerprint, start),
     )
     start = writer.begin(Manifest(model, fingerprint, harness=harness.__version__), start)
     runs = [item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
@@ -271,14 +276,13 @@ async def run_engine(
     for run in runs:
         if drawing.rule is None or run.task.name not in drawing.rule.bases:
             forget(run.folder, run.asked)
-    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=observe(runs))
-    start = writer.update_start(replace(start, plan=runner.plan.record()))
-    began = time.monotonic()
+    record = RecordedStart(writer, start, notices, observe(runs))
+    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event)
+    record.begin(runner.plan.record())
     try:
         results = await runner.run()
     finally:  # what was said of stored samples holds of a run that ended early, too
-        seconds = time.monotonic() - began
-        writer.update_start(replace(start, seconds=seconds, notices=tuple(notices.texts)))
+        record.end(runner.discarded)
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result.k)
     return results

@@ -24,6 +24,7 @@ from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.judge.scoring import Scoring
 from harness.points import MARGIN, problem_with
+from harness.stats.cost import Price
 from harness.task import Task
 from harness.types import ChoiceOrdering, Sampling
 from harness.workflows.presets import PRESETS, PresetName
@@ -93,11 +94,19 @@ class RunSettings(BaseModel):
     unsafe_judge: bool = False
     concurrency: int | None = Field(None, ge=1)
     take_over: bool = False
+    price: Price | None = None
 
     @field_validator("history", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: object) -> object:
         return (value,) if isinstance(value, str | Path) else value
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def _read_price(cls, value: object) -> object:
+        if value is None or isinstance(value, Price):
+            return value
+        return Price.read(",".join(map(str, value)) if isinstance(value, list) else str(value))
 
     @property
     def selection(self) -> Selection:

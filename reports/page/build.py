@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from harness.reports.baselines.loader import PublishedScore
 from harness.reports.figures.style import Plot
 from harness.reports.results import Rate, Result, by_task
+from harness.reports.tables.costs import costs
 from harness.reports.tables.model import Table
 from harness.reports.tables.protocol import protocol_table, runs_table
 from harness.reports.tables.published import beside
@@ -55,6 +56,7 @@ class Section:
     task: str
     summary: Table
     beside: Table
+    costs: Table
     outcomes: Table
     breakdown: Table
     problems: Table
@@ -67,7 +69,8 @@ class Section:
     def tables(self) -> tuple[Table, ...]:
         """The tables in reading order."""
         groups = (self.breakdown,) if self.breakdown.rows else ()
-        return self.beside, self.outcomes, *groups, self.problems, self.protocol
+        costs = (self.costs,) if self.costs.rows or self.costs.notes or self.costs.alerts else ()
+        return self.beside, *costs, self.outcomes, *groups, self.problems, self.protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ def _section(
         task=group[0].task,
         summary=summary({group[0].task: group}),
         beside=beside(group, published),
+        costs=costs(group),
         outcomes=outcomes(group),
         breakdown=breakdowns(group),
         problems=problems(group, show_masked=show_masked),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from harness.reports.choice_orders import orders_rows
+from harness.reports.costs import costs_json
 from harness.reports.documents import check_format, markdown_page
 from harness.reports.results import scores_json
 from harness.reports.tables.terminal import print_notes, print_without_notes
@@ -28,9 +29,13 @@ def render_markdown(report: Report) -> str:
 
 
 def render_json(report: Report) -> str:
-    """The scores alone, for scripts."""
+    """The scores and the costs, for scripts."""
     return orjson.dumps(
-        {**scores_json(report.results), **orders_rows(report.results)},
+        {
+            **scores_json(report.results),
+            **orders_rows(report.results),
+            **costs_json(report.results),
+        },
         option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
     ).decode()
 
@@ -60,5 +65,6 @@ def print_report(report: Report, console: Console) -> None:
     notes: dict[str, None] = {}
     for section in report.sections:
         console.rule(section.task, align="left")
-        notes |= print_without_notes((section.summary, section.outcomes, section.beside), console)
+        tables = (section.summary, section.outcomes, section.beside, section.costs)
+        notes |= print_without_notes(tables, console)
     print_notes(notes, console)

@@ -150,6 +150,7 @@ def _start_text(start: Start) -> str:
     """What is known of a start, its parts named with dots."""
     known = {**asdict(start), "command": shlex.join(start.command)}
     known["notices"] = "; ".join(start.notices)
+    del known["discarded"]  # in the table of costs
     return ", ".join(
         f"{name} {value}" for name, value in _flat(known).items() if value not in ("", "not stated")
     )

@@ -93,7 +93,7 @@ def run_writer(folder: Path) -> WriteRun:
                     failed={error.key for error in errors},
                     samples=statistics,
                 )
-                write_scores(written.path, value)
+                write_scores(written.path, replace(value, usage=statistics.usage.total()))
         return folder / name
 
     return write

@@ -118,6 +118,7 @@ class TransformersEngine:
             "revision": self._revision,
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "device": str(self._model.device),
+            "gpus": int(self._model.device.type == "cuda"),
             "chat_template": self._chat.template_hash,
             "weights": weights_hash(Path(self._name)),
             "context": self._context,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.engines.openai.charges import stated_charge
 from harness.engines.repetition import detection
 from harness.errors import EngineError
 from harness.interfaces import Completion, Request
@@ -129,11 +130,12 @@ def read_completion(reply: Any, seconds: float) -> Completion:
         text=text,
         finish_reason=_REASONS.get(str(reason), "unknown"),
         n_prompt_tokens=_count(usage.get("prompt_tokens")),
-        n_tokens=_count(usage.get("completion_tokens")),
+        n_tokens=_completion_tokens(usage, _count(counted)),
         n_reasoning_tokens=_count(counted) or None,  # vLLM sends 0 where it has not counted
         seconds=seconds,
         reasoning=reasoning or None,
         looped=reason == "repetition",
+        cost=stated_charge(usage),
     )
 
 
@@ -178,6 +180,19 @@ def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     raise TypeError(f"content is {type(content).__name__}")
+
+
+def _completion_tokens(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
+    """Tokens of a completion with those of its reasoning, which xAI counts beside them.
+
+    Its total tells: prompt, completion and reasoning add up to it. Elsewhere prompt and completion do.
+    """
+    prompt, written, total = (
+        _count(usage.get(f"{name}_tokens")) for name in ("prompt", "completion", "total")
+    )
+    if prompt is None or written is None or total is None or not reasoning:
+        return written
+    return written + reasoning * (total == prompt + written + reasoning)
 
 
 def _count(value: Any) -> int | None:

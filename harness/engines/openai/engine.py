@@ -28,7 +28,7 @@ from harness.engines.openai.probe import ServerInfo, probe_body
 from harness.engines.openai.rate_limit import TokenRate, estimate_tokens
 from harness.engines.openai.refusals import Refusals
 from harness.engines.openai.retries import Tries, request_seconds
-from harness.engines.openai.serve import VllmServer
+from harness.engines.openai.serve import VllmServer, gpus_served
 from harness.engines.openai.server import (
     Refusal,
     Server,
@@ -124,11 +124,15 @@ class OpenAIEngine:
         }
 
     def _weights(self) -> Mapping[str, Any]:
-        """Hashes of template and weights, where the server was started for the run."""
+        """Hashes of template and weights, and the GPUs, where the server was started for the run."""
         if self.served is None or self._chat is None:
             return {}
         weights = weights_hash(Path(self._settings.model))
-        return {"chat_template": self._chat.template_hash, "weights": weights}
+        return {
+            "chat_template": self._chat.template_hash,
+            "weights": weights,
+            "gpus": gpus_served(self._options.serve),
+        }
 
     def count_tokens(self, text: str) -> int | None:
         """Tokens of a text; None without a tokenizer."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from harness.data.reasoning import opening_tag
+from harness.engines.openai.charges import listed_price
 from harness.engines.openai.models import (
     ModelEntry,
     exchange_with_retries,
@@ -45,7 +46,7 @@ class ServerInfo:
     """What is known of the servers before the first sample.
 
     Args:
-        facts: for the fingerprint: max_model_len, root, owned_by and versions, where they are known.
+        facts: for the fingerprint: max_model_len, root, owned_by, price and versions, where known.
         context: tokens of prompt and completion together, where that is known.
         opens_reasoning: whether the chat template ends inside open reasoning, as far as is known.
         absent: servers that do not answer while another one does, and why.
@@ -158,6 +159,8 @@ class _Probe:
         info = ServerInfo({name: entry[name] for name in names if entry.get(name)})
         length = entry.get("max_model_len")
         info.context = length if isinstance(length, int) else None
+        if (price := listed_price(entry)) is not None:
+            info.facts["price"] = {"prompt": price.prompt, "completion": price.completion}
         if self.server.is_vllm:
             answer = await optional_exchange(self._session, self._address.root, "/version")
             if isinstance(answer, dict) and isinstance(answer.get("version"), str):

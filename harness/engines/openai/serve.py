@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
+from math import prod
 from pathlib import Path
 
 from harness.engines.openai import guardian
@@ -46,6 +47,18 @@ def serve_arguments(given: Mapping[str, str]) -> list[str]:
         else:
             arguments += [f"--{option}", value]
     return arguments
+
+
+def gpus_served(given: Mapping[str, str]) -> int:
+    """GPUs that a `vllm serve` with these options holds; 0 where the machine has none."""
+    import torch
+
+    from harness.engines.vllm.args import PARALLEL, plain_name
+
+    if not torch.cuda.is_available():
+        return 0
+    sizes = {plain_name(name): value for name, value in given.items()}
+    return prod(int(sizes.get(name, 1)) for name in PARALLEL)
 
 
 class VllmServer:

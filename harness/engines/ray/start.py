@@ -54,7 +54,7 @@ class ReplicaStarter:
     def __init__(
         self, settings: EngineSettings, needs: Needs, n: int, here: EngineSettings
     ) -> None:
-        self._settings, self._needs, self._here = settings, needs, here
+        self._settings, self.needs, self._here = settings, needs, here
         self._unclaimed = {number: self._create(number, 0) for number in range(n)}
         try:
             self.first = self._wait_for_first()
@@ -85,7 +85,7 @@ class ReplicaStarter:
     def _create(self, replica: int, restart: int) -> RemoteEngine:
         return RemoteEngine(
             self._settings,
-            self._needs,
+            self.needs,
             replica=replica,
             restart=restart,
             notify=self._here.notify,
@@ -116,10 +116,10 @@ class ReplicaStarter:
         raise EngineDown(f"no replica started on the Ray cluster: {lost}")
 
     def _notify_waiting(self, free: Mapping[str, float]) -> None:
-        short = free.get("GPU", 0) < self._needs.gpus or free.get("CPU", 0) < self._needs.cpus
+        short = free.get("GPU", 0) < self.needs.gpus or free.get("CPU", 0) < self.needs.cpus
         if short:
             self._here.notify(
-                f"waiting for the Ray cluster: a replica takes {self._needs}, and "
+                f"waiting for the Ray cluster: a replica takes {self.needs}, and "
                 f"{free.get('GPU', 0):g} and {free.get('CPU', 0):g} are free"
             )
 
@@ -143,7 +143,7 @@ class ClusterReplicas(Replicas):
             n,
             each=info.concurrency,
             opens_reasoning=info.opens_reasoning,
-            fingerprint=_fingerprint(info),
+            fingerprint={**_fingerprint(info), "gpus": start.needs.gpus},
             count_tokens=_token_counter(settings),
             notify=settings.notify,
         )

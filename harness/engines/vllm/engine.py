@@ -117,6 +117,7 @@ class VllmEngine:
             "revision": self._settings.revision,
             "dtype": str(config.model_config.dtype).removeprefix("torch."),
             "device": str(config.device_config.device_type),
+            "gpus": 0 if config.device_config.device_type == "cpu" else self._args.gpus,
             "chat_template": self.chat.template_hash,
             "weights": weights_hash(Path(self._settings.model)),
             "context": self._context,

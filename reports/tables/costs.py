@@ -1,0 +1,133 @@
+"""What runs cost, as a table: tokens, dollars, dollars at k = 1, and points per dollar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.reports.costs import TaskCost, gpu_time_of, task_cost
+from harness.reports.format import count_text, points
+from harness.reports.results import Result
+from harness.stats.cost import Cost, GpuTime, usd_text
+from harness.stats.usage import Usage
+
+from .model import Column, Row, Table
+
+K1_NOTE = (
+    "USD at k=1: of one sample of every problem, the mean of those drawn, so that runs of different k "
+    "compare; ± its standard error over new samples. Points per USD: pass@1 in points over the USD at "
+    "k=1; it favours a cheap model, however weak."
+)
+MEASURED = (
+    "Prompt and completion: tokens. USD of those measured: a prompt counts with each of its samples, a prefix cache is not taken "
+    "off, reasoning is in the completion. Failed tries, and samples that ended in error, are not in "
+    "it: what they cost is not known."
+)
+GPU_NOTE = (
+    "GPU hours: GPUs times the time from the first request to the last sample, over all starts; "
+    "without loading the model, and without grading after the last sample."
+)
+
+
+def costs(group: Sequence[Result]) -> Table:
+    """The costs of one task's runs; without rows where no price is known."""
+    found = [task_cost(result) for result in group]
+    times = {result.run: gpu_time_of(result.manifest) for result in group}
+    rows = tuple(_row(row, row.cost) for row in found if row.cost is not None)
+    columns = (
+        Column("Run", "name"),
+        Column("Prompt", detail=True),
+        Column("Completion", detail=True),
+        Column("USD"),
+        Column("USD at k=1"),
+        Column("±", detail=True),
+        Column("pass@1"),
+        Column("Points per USD"),
+    )
+    hours = [f"{hours_text(run, time)}." for run, time in times.items() if time is not None]
+    sources = [source_text(row, row.cost) for row in found if row.cost is not None]
+    notes = [*sources, *([K1_NOTE, MEASURED] if rows else []), *hours]
+    notes += [GPU_NOTE] * bool(hours)
+    alerts = [_without_usage(result) for result in group if _unread(result)]
+    alerts += [line for row in found if row.cost is not None for line in caveats(row, row.cost)]
+    return Table("Cost", columns if rows else (), rows, tuple(alerts), tuple(notes))
+
+
+def hours_text(place: str, time: GpuTime) -> str:
+    """The GPU hours of a run, all of its tasks together.
+
+    Args:
+        place: what the line begins with.
+        time: of the run.
+    """
+    starts = "" if time.starts == 1 else f" in {time.starts} starts"
+    lacking = f"; {time.lacking}" if time.lacking else ""
+    gpus = f"{time.most:g} GPU{'s' * (time.most != 1)}"
+    return (
+        f"{place}: {hours_figure(time.hours)} GPU hours of sampling, all tasks together "
+        f"({gpus}{starts}){lacking}"
+    )
+
+
+def hours_figure(hours: float) -> str:
+    """Hours with three digits at most: 128, 3.25, 0.012."""
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
+
+
+def source_text(row: TaskCost, cost: Cost) -> str:
+    """What the dollars of a task rest on."""
+    return f"{row.task}, {row.run}: USD {cost.source}."
+
+
+def caveats(row: TaskCost, cost: Cost) -> list[str]:
+    """What the dollars of a task lack, or hold beside its samples, each as one line."""
+    place = f"{row.task}, {row.run}"
+    lines = [f"{place}: {cost.lacking}."] * bool(cost.lacking)
+    if cost.at_k1 is None:
+        lines.append(f"{place}: no USD at k=1: some problems have no measured sample.")
+    if cost.discarded:
+        lines.append(
+            f"{place}: {usd_text(cost.discarded)} of the USD went into samples beyond the analysis "
+            "that stopped the sampling; they are not kept."
+        )
+    return lines
+
+
+def _unread(result: Result) -> bool:
+    """Whether a price is known, and the scores are from before usage was kept."""
+    priced = result.price is not None or result.manifest.price is not None
+    return priced and result.scored is not None and result.scored.usage is None
+
+
+def _without_usage(result: Result) -> str:
+    """What to do where a price is known and the usage is not."""
+    path = result.folder.path.parent if result.folder else result.run
+    return (
+        f"{result.task}, {result.run}: no cost: its scores are from before token counts were summed "
+        f"up; run harness score {path}."
+    )
+
+
+def _row(row: TaskCost, cost: Cost) -> Row:
+    usage = row.usage or Usage()
+    cells = (
+        row.run,
+        count_text(usage.prompt_tokens),
+        count_text(usage.completion_tokens),
+        usd_text(cost.usd),
+        _usd(cost.at_k1),
+        _usd(cost.at_k1_error),
+        points(row.score.value if row.score else None, sign=False),
+        ratio_text(row.points_per_usd),
+    )
+    return Row(cells, "run")
+
+
+def _usd(value: float | None) -> str:
+    return "–" if value is None else usd_text(value)
+
+
+def ratio_text(value: float | None) -> str:
+    """Points per dollar with three digits: 1,234, 56.7, 0.0891; a dash where it is not known."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
