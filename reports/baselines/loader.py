@@ -6,18 +6,20 @@ Sources that disagree are shown side by side (`conflicts`), never averaged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UsageError
 from harness.reports.format import value_text
 
 from .aliases import canonical
-from .metrics import Unit
+from .metrics import Metric, Unit
 from .schema import (
     Availability,
     Kind,
+    PublishedColumn,
     PublishedRow,
     PublishedTable,
     SourceFile,
@@ -253,66 +255,69 @@ def _fits(first: PublishedScore, second: PublishedScore) -> bool:
 
 def _scores_of(file: SourceFile, document: YamlDocument) -> list[PublishedScore]:
     """A file's figures, each once with all of its places."""
-    scores: dict[PublishedScore, dict[str, int]] = {}
+    metrics = {name: column.measured() for name, column in file.columns.items()}
+    figures: dict[tuple[object, ...], tuple[dict[str, Any], dict[str, int]]] = {}
     placed: set[tuple[object, ...]] = set()
     for at, table in enumerate(file.tables):
         for number, row in enumerate(table.rows):
             for cell, (name, printed) in enumerate(zip(table.columns, row.values, strict=True)):
                 if printed is None:
                     continue
-                score = _score(file, table, row, name, printed)
-                about = (score.label, score.task, score.printed_metric, *score.subset.items())
-                place = (*about, table.printed, score.kind, score.protocol, score.k)
+                column, metric = file.columns[name], metrics[name]
+                facts = _facts(file, table, row, (column, metric), printed)
+                protocol, subset = facts["protocol"], tuple(column.subset.items())
+                about = (row.model, column.task, column.metric, subset, protocol, facts["k"])
+                place = (*about, table.printed, table.kind)
                 if place in placed:
                     raise document.error(
                         ("tables", at, "rows", number, "values", cell),
-                        f"{table.printed} gives {score.metric} of {row.model} on {score.task} "
+                        f"{table.printed} gives {metric.name} of {row.model} on {column.task} "
                         "twice; keep one, or name another place under 'printed'",
                     )
                 placed.add(place)
-                scores.setdefault(score, {})[table.printed] = len(placed)
+                same = (*about, table.kind, facts["availability"], column.n, printed, row.note)
+                figures.setdefault(same, (facts, {}))[1][table.printed] = len(placed)
     return [
-        replace(score, places=tuple(places), positions=tuple(places.values()))
-        for score, places in scores.items()
+        PublishedScore(**facts, places=tuple(places), positions=tuple(places.values()))
+        for facts, places in figures.values()
     ]
 
 
-def _score(
+def _facts(
     file: SourceFile,
     table: PublishedTable,
     row: PublishedRow,
-    name: str,
+    measure: tuple[PublishedColumn, Metric],
     printed: str,
-) -> PublishedScore:
-    """One figure, without its places.
+) -> dict[str, Any]:
+    """The fields of one figure but its places.
 
     Args:
         file: its source.
         table: where it stands.
         row: likewise.
-        name: of its column.
+        measure: its column, and what the metric is.
         printed: the value.
     """
-    column = file.columns[name]
-    metric = column.measured()
+    column, metric = measure
     share = metric.unit == "share" and file.scale == "percent"
     protocol = file.protocols[row.protocol or column.protocol]
-    return PublishedScore(
-        model=canonical(row.model),
-        task=column.task,
-        metric=metric.name,
-        value=float(Decimal(printed) / 100 if share else Decimal(printed)),
-        source=file.source,
-        places=(),
-        kind=table.kind,
-        availability=row.availability or column.availability,
-        protocol=protocol.with_settings(table.settings).with_settings(row.settings),
-        label=row.model,
-        printed_metric=column.metric,
-        printed_value=printed,
-        unit=metric.unit,
-        n=column.n,
-        k=column.k or metric.k,
-        subset=column.subset,
-        note=row.note,
-    )
+    return {
+        "model": canonical(row.model),
+        "task": column.task,
+        "metric": metric.name,
+        "value": float(Decimal(printed) / 100 if share else Decimal(printed)),
+        "source": file.source,
+        "kind": table.kind,
+        "availability": row.availability or column.availability,
+        "protocol": protocol.with_settings(table.settings).with_settings(row.settings),
+        "label": row.model,
+        "printed_metric": column.metric,
+        "printed_value": printed,
+        "unit": metric.unit,
+        "n": column.n,
+        # a vote's name says its number of samples; that of a mean does not, once it is pass@1
+        "k": column.k or (metric.k if metric.name == "pass@1" else None),
+        "subset": column.subset,
+        "note": row.note,
+    }

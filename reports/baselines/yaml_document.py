@@ -7,14 +7,14 @@ drop the last digit of 80.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from harness.errors import DataError
 
@@ -24,21 +24,22 @@ else:  # libyaml is ten times as quick, and not in every build of PyYAML
     _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_NULL, _MERGE = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
+_NULL, _MERGE, _TEXT = (f"tag:yaml.org,2002:{name}" for name in ("null", "merge", "str"))
+_NULLS = ("", "~", "null", "Null", "NULL")
 Field = Sequence[str | int]
 """A place in a document: the keys and list positions that lead to it."""
 
 
-_RESOLVERS = {
-    first: [(tag, pattern) for tag, pattern in found if tag in (_NULL, _MERGE)]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 class _Loader(_Parser):
-    """Reads empty values, `null` and merge keys as YAML does, and all else as text."""
+    """Tells empty values, `null` and merge keys from all other values, which are text."""
 
-    yaml_implicit_resolvers = _RESOLVERS
+    def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
+        """The tag of a node without one of its own; `implicit` says whether it is unquoted."""
+        if kind is not ScalarNode:
+            return str(super().resolve(kind, value, implicit))
+        if implicit[0] and value in _NULLS:
+            return _NULL
+        return _MERGE if implicit[0] and value == "<<" else _TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,7 @@ def read_yaml(path: Path) -> YamlDocument:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from error
     node = _compose(path, text)
-    if node is None:
-        return YamlDocument(path, text, None)
-    for mapping in _mappings(node):
-        _refuse_repeated_keys(path, mapping)
-    try:
-        return YamlDocument(path, text, _Loader("").construct_document(node))
-    except yaml.YAMLError as error:
-        raise _not_yaml(path, text, error) from error
+    return YamlDocument(path, text, None if node is None else _Content(path).of(node))
 
 
 def _compose(path: Path, text: str) -> Node | None:
@@ -107,37 +101,45 @@ def _not_yaml(path: Path, text: str, error: yaml.YAMLError) -> DataError:
     return DataError(f"{path}{line}: not valid YAML ({problem})")
 
 
-def _mappings(node: Node) -> Iterator[MappingNode]:
-    """Every mapping of a document once, also where aliases name one again."""
-    seen: set[int] = set()
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, MappingNode):
-            yield node
-            waiting += [part for pair in node.value for part in pair]
-        elif isinstance(node, SequenceNode):
-            waiting += node.value
+class _Content:
+    """Dictionaries, lists, text and None from nodes; what aliases name is made once."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._made: dict[int, Any] = {}
 
-def _refuse_repeated_keys(path: Path, mapping: MappingNode) -> None:
-    """YAML keeps the last of two equal keys and says nothing."""
-    if len(
-        {key.value if isinstance(key.value, str) else id(key) for key, _ in mapping.value}
-    ) == len(mapping.value):
-        return
-    first: dict[str, int] = {}
-    for key, _ in mapping.value:
-        line = key.start_mark.line + 1
-        if isinstance(key.value, str) and key.value in first:
-            raise DataError(
-                f"{path}, line {line}: {key.value} stands twice, here and in line {first[key.value]}; "
-                "keep one"
+    def of(self, node: Node) -> Any:
+        """What a node holds."""
+        if isinstance(node, ScalarNode):
+            return None if node.tag == _NULL else node.value
+        if id(node) not in self._made:
+            self._made[id(node)] = None  # a node that holds itself reads as empty there
+            self._made[id(node)] = (
+                self._mapping(node)
+                if isinstance(node, MappingNode)
+                else [self.of(item) for item in node.value]
             )
-        first[str(key.value)] = line
+        return self._made[id(node)]
+
+    def _mapping(self, node: MappingNode) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                for other in value.value if isinstance(value, SequenceNode) else [value]:
+                    if not isinstance(other, MappingNode):
+                        raise self._error(key, "<<", "takes a mapping, or a list of mappings")
+                    merged = {**self.of(other), **merged}
+            elif not isinstance(key, ScalarNode):
+                raise self._error(key, "a key", "is text")
+            elif key.value in own:  # YAML would keep the last one and say nothing
+                raise self._error(key, key.value, "stands twice in one mapping; keep one")
+            else:
+                own[key.value] = self.of(value)
+        return {**merged, **own}
+
+    def _error(self, node: Node, name: str, message: str) -> DataError:
+        return DataError(f"{self._path}, line {node.start_mark.line + 1}: {name}: {message}")
 
 
 def _line(node: Node | None, field: Field) -> int | None:
