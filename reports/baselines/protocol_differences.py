@@ -26,6 +26,7 @@ class Part:
         theirs: what the source states, a description in words included.
         difference: in words, where both state it, it can be compared, and it is not the same.
         decides: whether two scores that differ in it do not compare. They do with another k.
+        in_words: whether the source states it in words that no rule compares.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Part:
     theirs: str | None
     difference: str | None = None
     decides: bool = True
+    in_words: bool = False
 
 
 def parts(result: Result, cell: PublishedScore) -> list[Part]:
@@ -54,7 +56,7 @@ def parts(result: Result, cell: PublishedScore) -> list[Part]:
         _prompt(protocol, stated),
         replace(_number("k", result.k, cell.k), decides=False),
         _problems(protocol, cell),
-        Part("extraction", protocol.extract, stated.extraction),
+        Part("extraction", protocol.extract, stated.extraction, in_words=bool(stated.extraction)),
         Part("choice order", protocol.choice_order, None),  # no source states any
         Part("scoring", scoring, None),  # likewise
     ]
@@ -120,7 +122,7 @@ def _window(result: Result, stated: StatedProtocol) -> Part:
     try:
         window = Window.parse(stated.window or "")
     except UsageError:  # no window, or one in words
-        return part
+        return replace(part, in_words=bool(stated.window))
     if ours in (None, str(window)):
         return part
     beyond = months[0] < window.first or months[-1] > window.last
