@@ -20,6 +20,7 @@ _WIDE = 120  # columns of a terminal from which on details are shown
 _ROOMY = 100  # from which on two spaces stand between columns
 _ROOM = 24  # columns that the details of a row need beside it; with fewer they stand below
 _LONG = 24  # characters from which on a detail of several rows is said once, under a letter
+_LEAST = 12  # characters of a cell that is cut
 _INDENT = "  "
 
 
@@ -86,17 +87,21 @@ _STYLES = {"quoted": "dim", "same": "bold"}
 
 
 def terminal_lines(listing: Listing, width: int) -> Iterator[Line]:
-    """The listing in lines of at most `width` columns, if its cells leave room for that."""
+    """The listing in lines of at most `width` columns; a name that is cut stands whole behind it."""
     shown = _shown(listing, width)
     columns = [listing.columns[i] for i in shown]
     gap = "  " if width >= _ROOMY else " "
-    widths = [
-        max(len(column.head), *(len(entry.cells[i]) for entry in _entries(listing)))
-        for i, column in zip(shown, columns, strict=True)
-    ]
+    widths = _narrowed(
+        [
+            max(len(column.head), *(len(entry.cells[i]) for entry in _entries(listing)))
+            for i, column in zip(shown, columns, strict=True)
+        ],
+        [column.role == "name" for column in columns],
+        width - len(_INDENT) - len(gap) * (len(columns) - 1),
+    )
 
     def row(cells: Sequence[str]) -> str:
-        return _INDENT + _row(cells, widths, columns, gap)
+        return _INDENT + _row([*map(_cut, cells, widths)], widths, columns, gap)
 
     yield from _wrapped(listing.title, width, "bold")
     yield Line(row([column.head for column in columns]).rstrip(), "dim")
@@ -104,15 +109,30 @@ def terminal_lines(listing: Listing, width: int) -> Iterator[Line]:
         letters = _letters(block)
         yield from _heading_lines(block, letters, width)
         for entry in block.entries:
-            details = (letters.get(detail, detail) for detail in entry.details)
-            text, style = row([entry.cells[i] for i in shown]), _STYLES.get(entry.kind, "")
-            yield from _beside(text, "; ".join(details), style, width)
+            cells = [entry.cells[i] for i in shown]
+            cut = (cell for cell, most in zip(cells, widths, strict=True) if len(cell) > most)
+            details = (*cut, *(letters.get(detail, detail) for detail in entry.details))
+            yield from _beside(row(cells), "; ".join(details), _STYLES.get(entry.kind, ""), width)
     left = len(listing.blocks) - len(listing.blocks[: listing.most])
     notes = (f"{left} more: {listing.more}",) * bool(left) + listing.notes
     if notes:
         yield Line("")
     for note in notes:
         yield from _wrapped(note, width, "dim")
+
+
+def _narrowed(widths: list[int], may: Sequence[bool], room: int) -> list[int]:
+    """The widths of columns with the widest of those that may be cut narrowed until all fit."""
+    while sum(widths) > room:
+        at = max(range(len(widths)), key=lambda i: (may[i], widths[i]))
+        if not may[at] or widths[at] <= _LEAST:
+            break
+        widths[at] -= 1
+    return widths
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else f"{cell[: width - 1]}…"
 
 
 def _heading_lines(block: Block, letters: Mapping[str, str], width: int) -> Iterator[Line]:

@@ -13,6 +13,7 @@ from .model import Column
 from .published_text import k_text, kind_text, shared_facts, subset_text
 
 _LONG_METRIC = 12  # characters up to which the name of a metric stands in its column
+_TITLE = 50  # characters of a source's title in the overview
 _FEW = 3  # sources up to which each block has its source's address
 _HOW = (
     "--task, --model, --metric, --source and --since list scores, --all every one, --disagreements "
@@ -46,7 +47,7 @@ def overview(known: Baselines, disputed: Sequence[Sequence[PublishedScore]]) -> 
     newest = sorted(by_source, key=lambda name: known.sources[name].date or "", reverse=True)
     sources = tuple(
         Entry((known.sources[name].date or "–", name, *_counts(by_source[name]),
-               _different(by_source[name], "task"), known.sources[name].title))
+               _different(by_source[name], "task"), _shortened(known.sources[name].title)))
         for name in newest
     )  # fmt: skip
     task_columns = (Column("Task", "name"), *counts, Column("Sources"), Column("Disputed"),
@@ -146,6 +147,10 @@ def _grouped(scores: Sequence[PublishedScore], name: str) -> dict[str, list[Publ
     for cell in scores:
         groups.setdefault(getattr(cell, name), []).append(cell)
     return groups
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= _TITLE else title[: _TITLE - 2].rsplit(" ", 1)[0] + " …"
 
 
 def _different(found: Sequence[PublishedScore], name: str) -> str:

@@ -185,6 +185,15 @@ def cells(listed: Listing) -> Sequence[tuple[str, ...]]:
     return [entry.cells for block in listed.blocks for entry in block.entries]
 
 
+def test_a_name_that_is_cut_stands_whole_behind_its_row() -> None:
+    name = "a-model-with-a-name-of-many-words-70B-2025-06"
+    found = in_terminal(listed(published(name, 0.5, k=8), published("b")), 52)
+    assert max(map(len, found)) <= 52
+    row = next(i for i, line in enumerate(found) if "…" in line)
+    assert found[row].split()[1:] == ["50.0", "8"]
+    assert found[row + 1].strip() == name
+
+
 def test_details_stand_beside_a_row_or_below_it_where_the_room_is_short() -> None:
     columns = (Column("Model", "name"), Column("Score"))
     text = "words " * 12

@@ -232,7 +232,7 @@ def test_what_differs_from_a_stated_protocol_is_told(write_run: WriteRun) -> Non
         "cap 512 against 32,768, problems 5 against 30."
     )
     equal = write_run([[C, W]] * 30, name="equal", task="aime24")
-    assert not [a for a in beside(read_results([equal]), load().scores).alerts if "equal" in a]
+    assert not [a for a in beside(read_results([equal]), few_scores()).alerts if "equal" in a]
 
 
 def test_a_task_without_baselines_says_so_in_a_line(write_run: WriteRun) -> None:
