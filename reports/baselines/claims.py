@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import UsageError
 from harness.reports.results import Result
 
+from .aliases import canonical
+from .filters import near_names
+
 
 def stand_for(
     results: Sequence[Result], claims: Sequence[str], models: Iterable[str]
 ) -> list[Result]:
-    """Say which published model runs reproduce.
+    """Say which published model runs reproduce: the one claimed, else the one they are another name of.
 
     Args:
         results: what was read.
@@ -35,9 +37,16 @@ def stand_for(
             raise UsageError(
                 f"--as {claim}: it has the form RUN=MODEL; the runs are {', '.join(runs)}"
             )
-        if model.lower() not in known:
-            close = difflib.get_close_matches(model.lower(), known, 1)
-            hint = f"did you mean {known[close[0]]}?" if close else "see harness baselines"
+        meant = canonical(model).lower()
+        if meant not in known:
+            close = near_names(model, known.values(), 1)
+            hint = f"did you mean {close[0]}?" if close else "see harness baselines"
             raise UsageError(f"--as {claim}: no published model is called {model!r}; {hint}")
-        claimed[found[0]] = known[model.lower()]
-    return [replace(result, stands_for=claimed.get(result.run)) for result in results]
+        claimed[found[0]] = known[meant]
+    return [replace(r, stands_for=claimed.get(r.run) or _by_spelling(r, known)) for r in results]
+
+
+def _by_spelling(result: Result, known: Mapping[str, str]) -> str | None:
+    """The published model that a run's model is another spelling of, as a hub id or a snapshot."""
+    names = {canonical(result.manifest.model), canonical(result.model)}
+    return next((model for model in known.values() if model in names), None)

@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
 from harness.reports.format import value_text
 
 from .aliases import canonical
@@ -159,40 +158,6 @@ def load(extra: Sequence[Path] = ()) -> Baselines:
         sources[file.source] = Source(file.source, file.title, file.url, file.date, file.read_from)
         scores += _scores_of(file, document)
     return Baselines(sources, tuple(scores))
-
-
-def select(
-    scores: Iterable[PublishedScore],
-    *,
-    task: str | None = None,
-    model: str | None = None,
-    source: str | None = None,
-) -> list[PublishedScore]:
-    """Pick the scores that pass every filter that is given.
-
-    Args:
-        scores: those to pick from.
-        task: only this task.
-        model: only models whose name contains this, in any case.
-        source: only this source.
-
-    Raises:
-        UsageError: a filter that no score passes on its own; the message lists what there is.
-    """
-    chosen = list(scores)
-    for what, wanted in (("task", task), ("model", model), ("source", source)):
-        if wanted is None:
-            continue
-        names = {getattr(score, what) for score in chosen}
-        found = {wanted} & names
-        if what == "model":
-            found = {name for name in names if wanted.lower() in name.lower()}
-        if not found:
-            raise UsageError(
-                f"no baseline for {what} {wanted!r}; there are: {', '.join(sorted(names))}"
-            )
-        chosen = [score for score in chosen if getattr(score, what) in found]
-    return chosen
 
 
 def conflicts(scores: Iterable[PublishedScore]) -> list[tuple[PublishedScore, ...]]:

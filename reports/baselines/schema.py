@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -66,6 +66,22 @@ def _number(text: object) -> str:
     return str(text)
 
 
+_FACTS: dict[str, Callable[[Any], str]] = {
+    "mode": str,
+    "effort": "effort {}".format,
+    "reasoning_budget": "reasoning budget {:,}".format,
+    "tools": lambda tools: "no tools" if tools == "none" else f"tools: {tools}",
+    "temperature": "temperature {}".format,
+    "top_p": "top-p {}".format,
+    "top_k": "top-k {}".format,
+    "max_tokens": "cap {:,}".format,
+    "window": "window {}".format,
+    "prompt": "prompt: {}".format,
+    "extraction": "extraction: {}".format,
+}
+"""How each part of a protocol is said."""
+
+
 class _Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -93,26 +109,17 @@ class StatedProtocol(_Checked):
     note: str | None = None
     k: Annotated[tuple[_Count, _Count], AfterValidator(_ascending)] | None = None
 
+    def facts(self) -> dict[str, str]:
+        """What is stated, part by part in words; the note and the range of k apart."""
+        return {
+            name: write(value)
+            for name, write in _FACTS.items()
+            if (value := getattr(self, name)) is not None
+        }
+
     def words(self) -> str:
         """One line of what is stated."""
-        parts = [
-            f"{label} {value:,}" if isinstance(value, int) else f"{label} {value}"
-            for label, value in (
-                ("temperature", self.temperature),
-                ("top-p", self.top_p),
-                ("top-k", self.top_k),
-                ("cap", self.max_tokens),
-                ("effort", self.effort),
-                ("reasoning budget", self.reasoning_budget),
-                ("mode", self.mode),
-                ("tools", self.tools),
-                ("window", self.window),
-                ("prompt:", self.prompt),
-                ("extraction:", self.extraction),
-            )
-            if value is not None
-        ]
-        return "; ".join(filter(None, [", ".join(parts), self.note]))
+        return "; ".join(filter(None, [", ".join(self.facts().values()), self.note]))
 
     def with_settings(self, settings: StatedProtocol | None) -> StatedProtocol:
         """The same with what else is stated; two notes are joined."""

@@ -1,4 +1,4 @@
-"""Published scores as tables: alone, or with the runs of a task among them, best first."""
+"""Published scores with the runs of a task among them, best first."""
 
 from __future__ import annotations
 
@@ -44,26 +44,6 @@ def beside(group: Sequence[Result], published: Sequence[PublishedScore]) -> Tabl
         "the same problems again (sampling).",
     ]
     return _table(TITLE, chosen.shown, disputed, group, notes)
-
-
-def listing(
-    published: Iterable[PublishedScore], disputed: Sequence[Sequence[PublishedScore]]
-) -> list[Table]:
-    """Published scores, one table per task.
-
-    Args:
-        published: those to list.
-        disputed: the conflicts among all baselines, so that a filter hides no disagreement.
-    """
-    tasks: dict[str, list[PublishedScore]] = {}
-    for cell in published:
-        tasks.setdefault(cell.task, []).append(cell)
-    tables = []
-    for task, found in tasks.items():
-        subjects = {cell.subject for cell in found}
-        about = [group for group in disputed if group[0].subject in subjects]
-        tables.append(_table(task, found, about, (), ()))
-    return tables
 
 
 def conflict_text(published: Sequence[PublishedScore]) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.errors import DataError, UsageError
-from harness.reports.baselines.loader import PublishedScore, conflicts, load, select
+from harness.errors import DataError
+from harness.reports.baselines.loader import PublishedScore, conflicts, load
 from tests.support.published import few_scores
 
 AIME, CONS = ("aime24", "pass@1"), ("aime24", "cons@64")
@@ -103,7 +103,7 @@ def test_paper_tables_equal_the_printed_figures(table: str) -> None:
 
 def test_paper_has_no_other_tables_and_one_cell_of_a_set_that_is_not_public() -> None:
     assert {place for cell in of_source("r1-paper") for place in cell.places} == set(PAPER)
-    (cell,) = select(load().scores, task="cnmo24", source="r1-paper")
+    (cell,) = [c for c in of_source("r1-paper") if c.task == "cnmo24"]
     assert (cell.subject, printed(cell)) == (("DeepSeek-R1", *CNMO), 78.8)
     assert cell.availability == "protocol not public"
 
@@ -238,16 +238,6 @@ def test_every_cell_says_something_of_its_protocol() -> None:
     assert all(cell.protocol.words() for cell in load().scores)
 
 
-def test_select_filters_and_names_what_there_is() -> None:
-    cells = load().scores
-    found = select(cells, task="aime24", model="CLAUDE", source="r1-paper")
-    assert {cell.metric for cell in found} == {"pass@1", "cons@64"}
-    with pytest.raises(UsageError, match="no baseline for task 'aime'; there are: aime24, "):
-        select(cells, task="aime")
-    with pytest.raises(UsageError, match="no baseline for model 'llama-9b'"):
-        select(cells, model="llama-9b")
-
-
 OWN: dict[str, Any] = {
     "source": "ours",
     "title": "An internal report",
@@ -274,7 +264,7 @@ def write(path: Path, **changes: Any) -> Path:
 
 def test_a_file_of_the_user_is_added(tmp_path: Path) -> None:
     own = write(tmp_path / "own.yaml")
-    (cell,) = select(load([own]).scores, source="ours")
+    (cell,) = [c for c in load([own]).scores if c.source == "ours"]
     assert (cell.value, cell.k, cell.protocol.temperature) == (0.5, None, 0.7)
     assert load([own]).sources["ours"].title == "An internal report"
 
@@ -285,7 +275,7 @@ def test_how_many_samples_a_figure_may_have(tmp_path: Path) -> None:
     def ks(column: dict[str, Any], **protocol: Any) -> tuple[int, int]:
         path = write(tmp_path / "own.yaml", columns={"aime": {**own, **column}},
                      protocols={"p": protocol})  # fmt: skip
-        (cell,) = select(load([path]).scores, source="ours")
+        (cell,) = [c for c in load([path]).scores if c.source == "ours"]
         return cell.ks
 
     assert ks({}) == (1, 64)

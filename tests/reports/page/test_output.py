@@ -15,9 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from harness.cli.baselines import baselines
 from harness.cli.report import report
-from harness.errors import DataError, HarnessError, UsageError
+from harness.errors import DataError, UsageError
 from harness.reports.baselines.loader import load
 from harness.reports.page.build import build
 from harness.reports.page.html import render_html
@@ -196,23 +195,3 @@ def test_bad_places_are_one_clear_line(write_run: WriteRun, tmp_path: Path, plac
     error = call(report, run, "-o", tmp_path / (place or "r.html")).exception
     assert isinstance(error, DataError)
     assert "\n" not in str(error)
-
-
-def test_baselines_lists_filters_and_marks(tmp_path: Path) -> None:
-    result = call(baselines, "--task", "aime24", "--model", "qwq")
-    assert result.exit_code == 0
-    assert max(map(len, result.output.splitlines())) <= 80
-    assert "50.0 †" in result.output
-    assert "44.0 †" in result.output
-    assert "DeepSeek" not in result.output.partition("Sources disagree")[0]
-    assert isinstance(call(baselines, "--task", "nothing").exception, HarnessError)
-
-
-def test_baselines_as_json_has_every_detail() -> None:
-    result = call(baselines, "--json", "--source", "r1-readme", "--task", "livecodebench")
-    document = json.loads(result.output)
-    claude = document["baselines"][0]
-    assert claude["model"] == "Claude-3.5-Sonnet-1022"
-    assert (claude["value"], claude["conflict"], claude["k"]) == (0.338, True, 64)
-    assert claude["protocol"]["window"] == "2024-08..2025-01"
-    assert {source["name"] for source in document["sources"]} == {"r1-readme"}

@@ -12,7 +12,7 @@ from harness.reports.format import value_text
 from harness.reports.results import Result, by_task, read_results
 from harness.reports.tables.model import Table
 from harness.reports.tables.protocol import protocol_table, runs_table
-from harness.reports.tables.published import beside, conflict_text, listing
+from harness.reports.tables.published import beside, conflict_text
 from harness.reports.tables.summary import outcomes, problems, summary
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
@@ -232,7 +232,7 @@ def test_what_differs_from_a_stated_protocol_is_told(write_run: WriteRun) -> Non
         "cap 512 against 32,768, problems 5 against 30."
     )
     equal = write_run([[C, W]] * 30, name="equal", task="aime24")
-    assert not [a for a in beside(read_results([equal]), load().scores).alerts if "equal" in a]
+    assert not [a for a in beside(read_results([equal]), few_scores()).alerts if "equal" in a]
 
 
 def test_a_task_without_baselines_says_so_in_a_line(write_run: WriteRun) -> None:
@@ -246,20 +246,6 @@ def test_an_unscored_run_stands_last_without_a_value(write_run: WriteRun) -> Non
     table = beside(read_results([run]), load().scores)
     assert table.rows[-1].cells[:2] == ("late\nsmall-model", "")
     assert table.rows[-1].cells[-1] == "not scored"
-
-
-def test_listing_has_one_table_a_task_and_keeps_conflicts_under_a_filter() -> None:
-    cells = few_scores()
-    from harness.reports.baselines.loader import conflicts
-
-    one = [cell for cell in cells if cell.source == "r1-readme"]
-    tables = {table.title: table for table in listing(one, conflicts(cells))}
-    assert set(tables) == {"aime24", "livecodebench", "cnmo24"}
-    assert column(tables["aime24"], "pass@1") == ["50.4 †", "44.0 †"]
-    assert len(tables["aime24"].alerts) == 2
-    ratings = listing([c for c in cells if c.task == "codeforces"], conflicts(cells))[0]
-    assert column(ratings, "rating")[0] == "2061"
-    assert ratings.rows[0].bar == 1.0
 
 
 def test_conflict_text_names_every_place() -> None:

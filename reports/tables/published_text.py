@@ -1,0 +1,73 @@
+"""What one published score says of itself, in short texts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.reports.baselines.loader import PublishedScore
+from harness.reports.format import signed_points
+
+_KINDS = {"quoted": "quoted", "reproduction": "measured again"}
+
+
+def k_text(cell: PublishedScore) -> str:
+    """Samples per problem: 64, the source's range 4–64, or – where it states none."""
+    if cell.k is None and cell.protocol.k is not None and cell.unit == "share":
+        return "–".join(map(str, cell.protocol.k))
+    return str(cell.k or "–")
+
+
+def kind_text(cell: PublishedScore) -> str:
+    """What a figure is that is not its source's own: quoted, measured again."""
+    return _KINDS.get(cell.kind, "")
+
+
+def subset_text(cell: PublishedScore) -> str:
+    """Which problems a figure is of, where it is some: difficulty easy."""
+    return ", ".join(f"{field} {value}" for field, value in cell.subset.items())
+
+
+def apart_text(cells: Sequence[PublishedScore]) -> str:
+    """How far the values are apart: 6.0 points; 170 where they are no shares."""
+    apart = spread(cells)
+    if cells[0].unit == "share":
+        return f"{signed_points(apart)[1:]} points"
+    return f"{apart:g}"
+
+
+def spread(cells: Sequence[PublishedScore]) -> float:
+    """The greatest value less the least."""
+    values = [cell.value for cell in cells]
+    return max(values) - min(values)
+
+
+def shared_facts(
+    cells: Sequence[PublishedScore],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """What all scores state of their protocols and remark alike, then what else each one does.
+
+    Of each first how much the model may reason and with what, which is short and moves a score most,
+    then the rest.
+    """
+    stated = [_said(cell) for cell in cells]
+    common = set.intersection(*(set(one.items()) for one in stated))
+    shared = {part: text for part, text in stated[0].items() if (part, text) in common}
+    return _texts(shared), [
+        _texts({part: text for part, text in one.items() if part not in shared}) for one in stated
+    ]
+
+
+_FIRST = ("mode", "effort", "reasoning_budget", "tools")
+_REMARKS = ("protocol note", "note")
+
+
+def _said(cell: PublishedScore) -> dict[str, str]:
+    remarks = zip(_REMARKS, (cell.protocol.note, cell.note), strict=True)
+    return {**cell.protocol.facts(), **{part: text for part, text in remarks if text}}
+
+
+def _texts(said: Mapping[str, str]) -> tuple[str, ...]:
+    rest = [text for part, text in said.items() if part not in (*_FIRST, *_REMARKS)]
+    remarks = [said[part] for part in _REMARKS if part in said]
+    first = ", ".join(said[part] for part in _FIRST if part in said)
+    return tuple(filter(None, (first, "; ".join(filter(None, (", ".join(rest), *remarks))))))
