@@ -38,7 +38,7 @@ The answer is an integer between 0 and 999 inclusive.
 
 def parse(row: Row, *, contest: str | None, day: date) -> Problem:
     """One row; where there is no one contest, that of a problem is its `source`."""
-    index = str(number(row, "problem_idx", 1, 999))
+    index = str(number(row, "problem_idx", 0, 999))
     return Problem(
         id=index,
         statement=text(row, "problem"),
