@@ -26,7 +26,7 @@ def read_rows(path: Path, mend: Callable[[str], str] | None = None) -> Iterator[
     Raises:
         DataError: another ending, or a file or row that cannot be read (it is named).
     """
-    readers = {
+    readers: dict[str, Callable[[Path], Iterator[tuple[str, Row]]]] = {
         ".jsonl": _read_jsonl,
         ".csv": partial(_read_csv, mend=mend),
         ".parquet": _read_parquet,
