@@ -5,7 +5,7 @@ instruction for the answer, so it is sent as it is), `answer` (boxed) and `answe
 sets (3) and formulas in variables (2) are graded here as mathematics; the authors' parser takes decimals
 from four places on, ours from six. A model decides their 11 descriptions (five votes of o4-mini): those
 are left out and counted, which leaves the subset that the authors call AMO-Bench-P (arXiv 2510.26768).
-The authors give no k for other models than theirs (32): 8 is ours. A row, made up:
+k = 8 is ours. A row, made up:
 
     {"question_id": 1, "prompt": "What is the largest root of $x^2 = 2$?\nAnswer in a box.",
      "answer": "$\\boxed{\\sqrt{2}}$", "answer_type": "number"}

@@ -1,9 +1,8 @@
-"""BeyondAIME: 100 new problems as hard as AIME's last five, each with a non-negative integer answer.
+"""BeyondAIME: 100 new problems as hard as AIME's last five, each with an integer answer from 0 on.
 
-ByteDance-Seed/BeyondAIME, columns `problem` and `answer` (an integer), by its card of June 2025; the
-rows have no id, so a problem is known by its statement. The card gives neither a prompt nor a k: the
-prompt is that of our other AIME tasks, k that of Seed's report is not public, and 8 is ours. A row,
-made up:
+ByteDance-Seed/BeyondAIME, columns `problem` and `answer` (an integer), by its card of June 2025. The rows
+have no id, so a problem is known by its statement. The card gives neither prompt nor k: the prompt is
+that of our other AIME tasks, and k = 8 is ours. A row, made up:
 
     {"problem": "What is $12 \\\\cdot 12$?", "answer": 144}
 """

@@ -22,13 +22,14 @@ k: the prompt is that of our MATH-500, k = 4. A row, made up:
      "Source": "Own Contest 2020"}
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.fields import latex, text
 from harness.data.github_file import GitHubFile
-from harness.data.readers import csv_rows, read_rows
+from harness.data.readers import read_rows
 from harness.graders.math import Math
 from harness.stats.metrics import pass_at
 from harness.task import Task
@@ -40,13 +41,15 @@ CATEGORIES = ("algebra", "combinatorics", "geometry", "number theory")
 SPREADSHEET = {("imo-bench-geometry-004", "45752"): "a spreadsheet made a date of the answer 4, 5"}
 """By problem and reference answer, what is wrong with it."""
 
+_OPEN = re.compile(r'^,(?="(?!"))')
+
 
 @dataclass(frozen=True, slots=True)
 class WithClosedQuote:
     """The file's rows, with the quote that one of its fields lacks.
 
-    The field ends on a line of its own, so that the next field begins the next line: no line of a whole
-    file begins with a comma and a quote, since no id is empty.
+    The field ends with a line, so that the separator and the next quote begin one: where fields are
+    quoted as they should be, no line begins with a comma and a single quote, since no id is empty.
     """
 
     file: GitHubFile
@@ -57,14 +60,7 @@ class WithClosedQuote:
 
     def rows(self, data_dir: Path | None) -> Iterator[tuple[str, Row]]:
         """Yield (place, row)."""
-        path = self.file.path(data_dir)
-        if path.suffix != ".csv":
-            yield from read_rows(path)
-            return
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            yield from csv_rows(
-                path, (f'"{line}' if line.startswith(',"') else line for line in lines)
-            )
+        return read_rows(self.file.path(data_dir), mend=lambda line: _OPEN.sub('",', line))
 
     def hub_files(self) -> tuple[GitHubFile, ...]:
         """The files that `harness data fetch` copies."""
@@ -78,15 +74,15 @@ def parse(row: Row) -> Problem:
         text(row, "Problem"),
         latex(row, "Short Answer"),
     )
-    contest, subject, category = text(row, "Source"), text(row, "Subcategory"), row["Category"]
+    contest, topic, category = row["Source"], row["Subcategory"], row["Category"]
     if str(category).lower() not in CATEGORIES:
         raise ValueError(f"{category!r} is none of {', '.join(CATEGORIES)}: are columns shifted?")
     return Problem(
         id=id,
         statement=statement,
         answer=answer,
-        provenance=Provenance(contest=contest, erratum=SPREADSHEET.get((id, answer))),
-        meta={"subject": category, "topic": subject},
+        provenance=Provenance(contest=contest or None, erratum=SPREADSHEET.get((id, answer))),
+        meta={"subject": category, "topic": topic},
     )
 
 

@@ -4,11 +4,11 @@ Columns, by the cards of the tables: `problem_idx` (from 1), `problem`, `answer`
 integer in AIME), `problem_type` (a list of subjects, in most), `source` (the contest that a problem
 comes from, in Apex and its shortlist). The instruction, the numbers of problems and the days are those
 of MathArena's configurations in May 2026 (github.com/eth-sri/matharena, configs/competitions), and its
-runner puts the instruction before the statement. Its leaderboard draws k = 4; AIME has the k of the
-other years. An answer of several values is a list ("2, 3"), which a response may give in any order.
-Apex and its shortlist share problems with the other contests: three of Apex are SMT's, and three of the
-shortlist BRUMO's and HMMT's. The shortlist had 49 and 48 problems before the pinned revision's 47. A
-row, made up:
+runner puts the instruction before the statement; it asks a model that boxed nothing once more, which is
+not done here. Its leaderboard draws k = 4; AIME has the k of the other years. An answer of several
+values is a list ("2, 3"), which a response may give in any order. Apex and its shortlist share problems
+with the other contests: three of Apex are SMT's, three of the shortlist BRUMO's and HMMT's. The
+shortlist had 49 and 48 problems before the pinned revision's 47. A row, made up:
 
     {"problem_idx": 3, "problem": "What are the roots of $x^2 = 2$?",
      "answer": "\\sqrt{2}, -\\sqrt{2}", "problem_type": ["Algebra"]}
@@ -38,7 +38,7 @@ The answer is an integer between 0 and 999 inclusive.
 
 def parse(row: Row, *, contest: str | None, day: date) -> Problem:
     """One row; where there is no one contest, that of a problem is its `source`."""
-    index = str(number(row, "problem_idx", 1, 999))
+    index = str(number(row, "problem_idx", 0, 999))
     return Problem(
         id=index,
         statement=text(row, "problem"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -15,13 +16,21 @@ from harness.types import Row
 FORMATS = (".jsonl", ".csv", ".parquet")
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
+def read_rows(path: Path, mend: Callable[[str], str] | None = None) -> Iterator[tuple[str, Row]]:
     """Yield (place, row) of a .jsonl, .csv or .parquet file; place is "FILE, line N".
+
+    Args:
+        path: of the file.
+        mend: repairs each line of a .csv file whose publisher left it broken.
 
     Raises:
         DataError: another ending, or a file or row that cannot be read (it is named).
     """
-    readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
+    readers: dict[str, Callable[[Path], Iterator[tuple[str, Row]]]] = {
+        ".jsonl": _read_jsonl,
+        ".csv": partial(_read_csv, mend=mend),
+        ".parquet": _read_parquet,
+    }
     reader = readers.get(path.suffix)
     if reader is None:
         raise DataError(f"{path}: the file name must end in one of {', '.join(FORMATS)}")
@@ -46,27 +55,18 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
             yield place, row
 
 
-def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        yield from csv_rows(path, file)
-
-
-def csv_rows(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) of the lines of a CSV file, which is only named in messages.
-
-    Raises:
-        DataError: a row that cannot be read (it is named).
-    """
+def _read_csv(path: Path, mend: Callable[[str], str] | None) -> Iterator[tuple[str, Row]]:
     csv.field_size_limit(sys.maxsize)
-    reader = csv.DictReader(lines, strict=True)
-    try:
-        for row in reader:
-            place = f"{path}, line {reader.line_num}"
-            if None in row or None in row.values():
-                raise DataError(f"{place}: the row does not have as many fields as the header")
-            yield place, row
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from error
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(map(mend, file) if mend else file, strict=True)
+        try:
+            for row in reader:
+                place = f"{path}, line {reader.line_num}"
+                if None in row or None in row.values():
+                    raise DataError(f"{place}: the row does not have as many fields as the header")
+                yield place, row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from error
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:

@@ -75,10 +75,7 @@ async def evaluate(
         EngineDown: the engine cannot continue; every finished sample is kept.
     """
     notices = Notices()
-    prepared = prepare(tasks, settings)
-    for item in prepared:
-        if item.notice is not None:
-            notices.add(item.notice)
+    prepared = prepare(tasks, settings, notify=notices.add)
     earlier_runs = sources(settings, [item.task.name for item in prepared], history)
     prepared = allocate(prepared, settings, earlier_runs, allow=allow, strict=history is None,
                         notify=notices.add)  # fmt: skip

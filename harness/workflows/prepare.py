@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.data.datasets import miscounted, select_problems
@@ -19,8 +19,7 @@ from harness.workflows.run_settings import RunSettings, configure
 class Prepared:
     """A task under the settings of a run, with its problems, before any model is loaded.
 
-    `allocation` and `orders` are as in `harness.pipeline.pending.TaskRun`. `notice` is what the user
-    should know of the dataset.
+    `allocation` and `orders` are as in `harness.pipeline.pending.TaskRun`.
     """
 
     task: Task
@@ -29,7 +28,6 @@ class Prepared:
     protocol: Protocol
     allocation: Mapping[str, int] | None = None
     orders: Mapping[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
-    notice: str | None = None
 
     def run(self, folder: TaskFolder) -> TaskRun:
         """The task in its folder."""
@@ -44,8 +42,15 @@ class Prepared:
         )
 
 
-def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
+def prepare(
+    tasks: Sequence[Task], settings: RunSettings, notify: Callable[[str], None] | None = None
+) -> list[Prepared]:
     """Load the problems of every task and fix its protocol.
+
+    Args:
+        tasks: by their own settings.
+        settings: of the run.
+        notify: gets what the user should know of a dataset.
 
     Raises:
         UsageError: a task does not support a setting.
@@ -71,8 +76,9 @@ def prepare(tasks: Sequence[Task], settings: RunSettings) -> list[Prepared]:
             extract=settings.extract,
             source=f"{source} ({remarks})" if remarks else source,
         )
-        notice = f"{task.name}: {source} holds {other}; no published score is over these problems"
-        prepared.append(
-            Prepared(task, sampling, problems, protocol, notice=notice if other else None)
-        )
+        prepared.append(Prepared(task, sampling, problems, protocol))
+        if other and notify:
+            notify(
+                f"{task.name}: {source} holds {other}; no published score is over these problems"
+            )
     return prepared

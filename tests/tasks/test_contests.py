@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.cli import run_command
-from harness.data.datasets import load_problems, select_problems
+from harness.data.datasets import OnHub, load_problems, select_problems
 from harness.data.prompts import render
 from harness.data.selection import Selection, Window
 from harness.errors import DataError
@@ -33,7 +34,7 @@ MATH_MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"answer": ["1", "2"]}, r"field 'answer': \['1', '2'\]"),
     ({"problem": 5}, "field 'problem': 5"),
     ({"answer": " "}, "field 'answer': ' '"),
-    ({"problem_idx": 0}, "field 'problem_idx': 0"),
+    ({"problem_idx": -1}, "field 'problem_idx': -1"),
 )
 
 
@@ -223,17 +224,25 @@ def test_the_quote_that_the_publishers_file_lacks_is_added(tmp_path: Path) -> No
     assert broken.count('"') == text.count('"') - 1
     path.write_text(broken)
     assert load_problems(tasks()["imo_answerbench"], tmp_path) == whole
+    path.write_text(text.replace("a<b$,\n", 'a<b$,\n,""so"" it says\n', 1))
+    first = load_problems(tasks()["imo_answerbench"], tmp_path)[0]
+    assert ',"so" it says' in first.statement, "a quoted line may begin so"
 
 
 def test_a_row_whose_columns_are_shifted_is_refused(tmp_path: Path) -> None:
     good = row_of("imo_answerbench")
     shifted = {**good, "Short Answer": "Algebra", "Category": "Equation", "Source": None}
     (tmp_path / "imo_answerbench.jsonl").write_text(json.dumps(shifted))
-    with pytest.raises(DataError, match=r"line 1: field 'Source': None"):
+    with pytest.raises(DataError, match=r"line 1: field 'Category': 'Equation' .* shifted"):
         load_problems(tasks()["imo_answerbench"], tmp_path)
-    (tmp_path / "imo_answerbench.jsonl").write_text(json.dumps({**shifted, "Source": "Own"}))
-    with pytest.raises(DataError, match=r"field 'Category': 'Equation' .* shifted"):
-        load_problems(tasks()["imo_answerbench"], tmp_path)
+
+
+def test_the_publishers_file_can_be_fetched() -> None:
+    dataset = tasks()["imo_answerbench"].dataset
+    assert isinstance(dataset, OnHub)
+    (file,) = dataset.hub_files()
+    assert file.names[0] == "imo_answerbench"
+    assert re.fullmatch("google-deepmind/superhuman@[0-9a-f]{40}", file.source(None))
 
 
 def test_a_spreadsheets_date_is_an_erratum(tmp_path: Path) -> None:
