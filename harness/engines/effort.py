@@ -18,7 +18,9 @@ BY_TEMPLATE = f"variable {VARIABLE} of the chat template"
 BY_FIELD = f"field {VARIABLE} of the request"
 """How the model was asked for an effort, as `effort` in a fingerprint."""
 
-_USUAL = ("low", "medium", "high")
+USUAL = ("low", "medium", "high")
+"""The efforts that most servers and templates know."""
+
 _DEFAULT = "medium"
 """The effort that a template may have for any other text, so that it renders like a made-up one."""
 
@@ -54,7 +56,7 @@ def check_effort(effort: str, template: str | None, render: Callable[[str | None
     except Exception as error:
         raise EffortRefused(f"the chat template refuses it: {error}") from error
     made_up = rendered(effort + "?")
-    others = (made_up, *(rendered(asked) for asked in (None, *_USUAL)))
+    others = (made_up, *(rendered(asked) for asked in (None, *USUAL)))
     if all(other == given for other in others):
         similar = similar_variables(template)
         has = f"; its own variables are {', '.join(similar)}" if similar else ""

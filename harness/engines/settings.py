@@ -117,6 +117,30 @@ class EngineSettings:
                 )
 
 
+_OF_PROTOCOL = {"reasoning_effort": "--effort", "thinking_token_budget": "--reasoning-budget"}
+"""Fields of a server's request, and the options of a run that send them."""
+
+
+def check_fields(options: Mapping[str, str]) -> None:
+    """Check that no part of the protocol is among the further fields of a run's requests.
+
+    Two runs that differ in one of them there would count as the same protocol.
+
+    Args:
+        options: name to text, as `--engine-arg` gave them.
+
+    Raises:
+        UsageError: one is.
+    """
+    for name, text in options.items():
+        for field_, option in _OF_PROTOCOL.items():
+            nested = name == "body.chat_template_kwargs" and f'"{field_}"' in text
+            if nested or name == f"body.{field_}":
+                raise UsageError(
+                    f"--engine-arg {name}={text}: {field_} is part of the protocol: use {option}"
+                )
+
+
 _SECRETS = (
     (re.compile(r"(header\.[^=]+)=.*", re.DOTALL), r"\1=***"),
     (re.compile(r"(https?://)[^/@\s,]*@"), r"\1***@"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import harness
 from harness.engines import make_engine
-from harness.engines.settings import EngineSettings
+from harness.engines.settings import EngineSettings, check_fields
 from harness.errors import UsageError
 from harness.interfaces import Engine, Grader
 from harness.pipeline.drawing import Drawing
@@ -172,6 +172,7 @@ def load_engine(
         DataError: the model cannot be loaded.
         EngineDown: the server does not answer.
     """
+    check_fields(settings.engine_arg)
     # The address may be meant only for the graders.
     for_engine = settings.grade_on == "local" or settings.engine.partition(":")[0] == "ray"
     return make_engine(

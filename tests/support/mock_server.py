@@ -45,6 +45,10 @@ class Script:
         vllm: whether /models names vLLM as the owner, and /version answers.
         listed: whether there is a list of models.
         guards: whether it knows `repetition_detection`; None refuses the field in any form.
+        budgets: whether it knows `thinking_token_budget`; None refuses the field in any form.
+        efforts: the values of `reasoning_effort` that it accepts; None takes any.
+        rendered: the prompt for the variables of a chat template, for /tokenize and /detokenize,
+            where a token is a character; None has neither.
         seed: of latencies and failures.
     """
 
@@ -60,6 +64,9 @@ class Script:
     vllm: bool = False
     listed: bool = True
     guards: bool | None = False
+    budgets: bool | None = False
+    efforts: tuple[str, ...] | None = None
+    rendered: Callable[[Mapping[str, Any]], str] | None = None
     seed: int = 0
 
 
@@ -90,6 +97,8 @@ class Mock:
                 web.get("/v1/models", self.list_models),
                 web.post("/v1/chat/completions", self.complete),
                 web.get("/version", self.version),
+                web.post("/tokenize", self.tokenize),
+                web.post("/detokenize", self.detokenize),
                 web.get("/health", self.health),
                 web.get("/stats", self.stats),
                 web.post("/reset", self.start_over),
@@ -104,6 +113,19 @@ class Mock:
         if not self.script.vllm:
             raise web.HTTPNotFound
         return web.json_response({"version": "0.0.mock"})
+
+    async def tokenize(self, request: web.Request) -> web.Response:
+        if self.script.rendered is None:
+            raise web.HTTPNotFound
+        body = await request.json()
+        text = body.get("prompt")
+        if text is None:
+            text = self.script.rendered(body.get("chat_template_kwargs", {}))
+        return web.json_response({"tokens": [ord(letter) for letter in text]})
+
+    async def detokenize(self, request: web.Request) -> web.Response:
+        tokens = (await request.json())["tokens"]
+        return web.json_response({"prompt": "".join(map(chr, tokens))})
 
     async def list_models(self, request: web.Request) -> web.Response:
         if refused := self.wrong_key(request):
@@ -174,12 +196,8 @@ class Mock:
             return web.Response()
         prompt = body["messages"][-1]["content"]
         n_prompt = len(prompt) // 4
-        detection = body.get("repetition_detection")
-        if detection is not None and (
-            self.script.guards is None
-            or (self.script.guards and not isinstance(detection["min_count"], int))
-        ):
-            return error(400, "repetition_detection: not like this")
+        if refused := self.refused_field(body):
+            return refused
         reply = self.script.reply(body, number)
         if isinstance(reply, tuple):
             waits = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}
@@ -195,6 +213,19 @@ class Mock:
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
         self.answered[prompt] += 1
         return web.json_response(answer)
+
+    def refused_field(self, body: Mapping[str, Any]) -> web.Response | None:
+        """The refusal of a field that the server does not know in this form."""
+        detection = body.get("repetition_detection")
+        if detection is not None and not _takes(self.script.guards, detection["min_count"]):
+            return error(400, "repetition_detection: not like this")
+        budget = body.get("thinking_token_budget")
+        if budget is not None and not _takes(self.script.budgets, budget):
+            return error(400, "thinking_token_budget is set but reasoning_config is not configured")
+        effort, known = body.get("reasoning_effort"), self.script.efforts
+        if effort is not None and known is not None and effort not in known:
+            return error(422, f"reasoning_effort: {effort} is none of {known}")
+        return None
 
     async def take_time(self) -> str | None:
         """Wait for the latency of a reply; returns what goes wrong with it, if anything."""
@@ -215,6 +246,11 @@ class Mock:
             return failure, 0.0
         middle = math.log(self.script.mean) - self.script.sigma**2 / 2
         return failure, self.random.lognormvariate(middle, self.script.sigma)
+
+
+def _takes(knows: bool | None, number: object) -> bool:
+    """Whether a field is taken: a number where it is known, anything where it is ignored."""
+    return knows is not None and (not knows or isinstance(number, int))
 
 
 def error(status: int, message: str, headers: Mapping[str, str] = {}) -> web.Response:

@@ -26,6 +26,7 @@ from harness.engines.openai.models import is_model_unknown
 from harness.engines.openai.options import Options
 from harness.engines.openai.probe import ServerInfo, probe_body
 from harness.engines.openai.rate_limit import TokenRate, estimate_tokens
+from harness.engines.openai.reasoning import BudgetCheck, reasoning_facts, reasoning_fields
 from harness.engines.openai.refusals import Refusals
 from harness.engines.openai.retries import Tries, request_seconds
 from harness.engines.openai.serve import VllmServer, gpus_served
@@ -75,6 +76,7 @@ class OpenAIEngine:
     ) -> None:
         self._settings, self._options, self._info = settings, options, info
         self.served, self._chat = served, chat
+        self._budgets = BudgetCheck(settings, chat)
         self._client = servers[0].client
         self._model = options.model_name(settings)
         self._refusals = Refusals(settings, self._model, options.cap_field, info.context)
@@ -119,6 +121,7 @@ class OpenAIEngine:
             "servers": servers,
             "opens_reasoning": self._info.opens_reasoning,
             **self._info.facts,
+            **reasoning_facts(self._settings, self._info.n_opened),
             **self._options.recorded(),
             **self._weights(),
         }
@@ -143,14 +146,15 @@ class OpenAIEngine:
 
         Raises:
             EngineError: it failed for good: too many transient errors, or a refused prompt.
-            EngineDown: no sample can succeed: a wrong key or model, a server that stays away.
+            EngineDown: no sample can succeed: a wrong key or model, a server that stays away or
+                does not keep to the reasoning budget.
         """
         tries = Tries(self._options.tries, self._random)
+        fields = reasoning_fields(request.sampling, self._info.n_opened)
+        extra = {**fields, **self._options.body}
         while True:
             cap = self._refusals.cap(request)
-            body = request_body(
-                request, self._model, cap, self._refusals.cap_field, self._options.body
-            )
+            body = request_body(request, self._model, cap, self._refusals.cap_field, extra)
             taken = await self._take(request, cap)
             server = await self._dispatch.pick()
             if server.is_vllm:
@@ -176,7 +180,9 @@ class OpenAIEngine:
             else:
                 self._dispatch.answered(server)
                 self._record(server, completion, taken, cap)
-                return completion
+                return self._budgets.checked(
+                    request, completion, opened=self.opens_reasoning, where=server.address.shown
+                )
 
     async def close(self) -> None:
         """Close the connections, and stop the server that was started for the run."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from harness.data.reasoning import opening_tag
+from harness.engines.budget import prompt_reasoning
+from harness.engines.effort import VARIABLE
 from harness.engines.openai.charges import listed_price
 from harness.engines.openai.models import (
     ModelEntry,
@@ -19,6 +20,12 @@ from harness.engines.openai.models import (
     optional_exchange,
     unknown_model,
     wrong_key,
+)
+from harness.engines.openai.reasoning import (
+    check_budget_field,
+    check_effort_field,
+    check_rendered,
+    efforts_to_render,
 )
 from harness.engines.openai.server import (
     COMPLETIONS,
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from harness.engines.settings import EngineSettings
 
 _COMPLETION_SECONDS = 60.0  # a server may load the model for the first one
+_ASKED_AT_START = ("repetition_guard", "effort", "reasoning_budget")
 
 
 @dataclass(slots=True)
@@ -49,12 +57,14 @@ class ServerInfo:
         facts: for the fingerprint: max_model_len, root, owned_by, price and versions, where known.
         context: tokens of prompt and completion together, where that is known.
         opens_reasoning: whether the chat template ends inside open reasoning, as far as is known.
+        n_opened: tokens of the prompt after the tag that opens reasoning there, likewise.
         absent: servers that do not answer while another one does, and why.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     context: int | None = None
     opens_reasoning: bool = False
+    n_opened: int = 0
     absent: list[tuple[Server, Exception]] = field(default_factory=list)
 
 
@@ -76,7 +86,7 @@ async def probe_servers(
 
     Raises:
         EngineDown: none answers, or one refuses the key or does not serve the model.
-        UsageError: one has no repetition guard and the run needs it.
+        UsageError: one cannot keep the repetition guard, the effort or the reasoning budget.
     """
     session = open_session()
     try:
@@ -114,17 +124,18 @@ def _check_absent(
     absent: Sequence[tuple[Server, Exception]],
     settings: EngineSettings,
 ) -> None:
-    """EngineDown where no server answers, or one does not and the repetition guard is needed."""
+    """EngineDown where no server answers, or one does not and has to be asked what it can do."""
     if len(absent) == len(servers):
         shown = " and ".join(server.address.shown for server in servers)
         raise EngineDown(
             f"{shown} does not answer ({absent[0][1]}): start the server, or check --base-url"
         )
-    if absent and settings.repetition_guard is not None:
+    asked = [name for name in _ASKED_AT_START if getattr(settings, name) is not None]
+    if absent and asked:
         server, why = absent[0]
         raise EngineDown(
-            f"{server.address.shown} does not answer ({why}): with --repetition-guard every "
-            "server is asked at the start whether it can; start it, or leave it out"
+            f"{server.address.shown} does not answer ({why}): with --{asked[0].replace('_', '-')} "
+            "every server is asked at the start whether it can; start it, or leave it out"
         )
 
 
@@ -151,6 +162,7 @@ class _Probe:
             await self._try_model(listed)
         if self._settings.repetition_guard is not None:
             await self._check_guard()
+        await self._check_reasoning(is_vllm=(entry or {}).get("owned_by") == "vllm")
         return entry or {}
 
     async def describe(self, entry: ModelEntry, chat: Chat | None) -> ServerInfo:
@@ -170,8 +182,13 @@ class _Probe:
             info.opens_reasoning = chat.opens_reasoning and (
                 "reasoning_parser" not in self._options.serve
             )
+            info.n_opened = chat.n_opened
         elif self.server.is_vllm:
-            info.opens_reasoning = await self._opens_reasoning()
+            opened = await self._opened_reasoning()
+            info.opens_reasoning = opened is not None
+            if opened and self._settings.reasoning_budget is not None:
+                plain = {"prompt": opened, "add_special_tokens": False}
+                info.n_opened = len(await self._tokenize(plain) or ())
         return info
 
     async def _try_model(self, listed: Sequence[ModelEntry]) -> None:
@@ -217,21 +234,46 @@ class _Probe:
                 raise wrong_key(self._address, refusal) from refusal
             raise
 
-    async def _opens_reasoning(self) -> bool:
-        """Whether the chat template ends inside open reasoning, as a vLLM server renders it."""
-        model, root = self._settings.model, self._address.root
-        body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x"}]}
-        if "chat_template_kwargs" in self._options.body:
-            body["chat_template_kwargs"] = self._options.body["chat_template_kwargs"]
-        found = await optional_exchange(self._session, root, "/tokenize", body)
-        tokens = found.get("tokens") if isinstance(found, dict) else None
-        if not tokens:
-            return False
-        body = {"model": model, "tokens": tokens}
-        found = await optional_exchange(self._session, root, "/detokenize", body)
+    async def _check_reasoning(self, *, is_vllm: bool) -> None:
+        """Raise UsageError unless the server can keep the effort and the reasoning budget."""
+        effort, where = self._settings.effort, self._address.shown
+        if effort is not None:
+            await check_effort_field(self._complete, effort, where)
+            if is_vllm:
+                prompts = {
+                    asked: await self._rendered(asked) for asked in efforts_to_render(effort)
+                }
+                if None not in prompts.values():
+                    check_rendered(effort, prompts, where, self._model)
+        if self._settings.reasoning_budget is not None:
+            await check_budget_field(self._complete, where, self._settings.think_end)
+
+    async def _opened_reasoning(self) -> str | None:
+        """What a prompt holds after the tag that opens reasoning, as a vLLM server renders it."""
+        tokens = await self._rendered(self._settings.effort)
+        body = {"model": self._model, "tokens": tokens}
+        found = tokens and await optional_exchange(
+            self._session, self._address.root, "/detokenize", body
+        )
         text = str(found.get("prompt", "")) if isinstance(found, dict) else ""
-        end = self._settings.think_end
-        return text.rfind(opening_tag(end)) > text.rfind(end)
+        return prompt_reasoning(text, self._settings.think_end)
+
+    async def _rendered(self, effort: str | None) -> list[int] | None:
+        """The tokens of a prompt, as a vLLM server renders it; None where it does not say."""
+        variables = dict(self._options.body.get("chat_template_kwargs") or {})
+        if effort is not None:
+            # vLLM derives the second from the first, where a request does not have it.
+            variables = {"enable_thinking": effort != "none", **variables, VARIABLE: effort}
+        body = {"messages": [{"role": "user", "content": "x"}]}
+        return await self._tokenize(
+            {**body, "chat_template_kwargs": variables} if variables else body
+        )
+
+    async def _tokenize(self, fields: Mapping[str, Any]) -> list[int] | None:
+        """The token ids of a text or a prompt; None where the server does not say."""
+        body = {"model": self._model, **fields}
+        found = await optional_exchange(self._session, self._address.root, "/tokenize", body)
+        return (found.get("tokens") if isinstance(found, dict) else None) or None
 
 
 def probe_body(model: str, cap_field: str, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from harness.engines.openai.address import Address
 from harness.engines.openai.engine import OpenAIEngine
 from harness.engines.openai.options import Options, parse_options
 from harness.engines.openai.probe import probe_servers
+from harness.engines.openai.reasoning import serve_reasoning
 from harness.engines.openai.serve import VllmServer, serve_arguments
 from harness.engines.openai.server import Client, Server
 from harness.engines.settings import EngineSettings
@@ -33,7 +34,8 @@ def open_engine(settings: EngineSettings) -> OpenAIEngine:
     options = parse_options(settings)
     if not settings.serve:
         return _connect(settings, options, _urls(settings), None)
-    served = VllmServer(settings, serve_arguments(options.serve), options.serve_seconds)
+    arguments = serve_arguments(serve_reasoning(settings, options.serve))
+    served = VllmServer(settings, arguments, options.serve_seconds)
     try:
         served.wait_until_ready()
         return _connect(settings, options, [served.url], served)

@@ -13,6 +13,7 @@ from harness.data.prompts import render
 from harness.engines import make_engine
 from harness.engines.repetition import SHORTEST
 from harness.engines.settings import EngineSettings
+from harness.errors import UsageError
 from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun, make_sample
 from harness.pipeline.runner import Observer
@@ -85,6 +86,41 @@ def test_the_guard_ends_loops_where_they_are_whole_and_cuts_nothing_else(
         assert (short.n_tokens or 0) >= GUARD * SHORTEST
         assert (long.reasoning or "").startswith(short.reasoning or "")
         assert long.text.startswith(short.text)
+
+
+@pytest.mark.parametrize("budget", [1, 20, 190])
+def test_a_budget_ends_reasoning_at_the_token_where_transformers_ends_it(
+    served: Served, embedded: Loop, practice_prompts: list[Prompt], budget: int
+) -> None:
+    """The line break of the prompt after the opening tag counts against vLLM's field."""
+    sampling = replace(GREEDY, reasoning_budget=budget)
+    requests = ask(practice_prompts[:16], sampling)
+    settings = EngineSettings(
+        engine="openai", model=served.settings.model, base_url=served.url,
+        reasoning_budget=budget, options={"tokenizer": served.settings.model},
+    )  # fmt: skip
+    loop = Loop(make_engine(settings))
+    found, ours = loop.draw(requests), embedded.draw(requests)
+    assert "1 more for the prompt's own" in loop.engine.fingerprint()["reasoning_budget"]
+    loop.close()
+    for there, here in zip(found, ours, strict=True):
+        reasoning, _, response = here.text.partition("</think>")
+        assert ((there.reasoning or "").strip(), there.text.strip()) == (
+            reasoning.strip(),
+            response.strip(),
+        )
+        assert there.n_tokens == here.n_tokens
+        assert (there.n_reasoning_tokens or 0) <= budget
+
+
+def test_an_effort_that_the_template_ignores_is_refused(served: Served) -> None:
+    settings = EngineSettings(
+        engine="openai", model=served.settings.model, base_url=served.url, effort="high"
+    )
+    with pytest.raises(UsageError, match=r"--effort high: .* does not use reasoning_effort"):
+        make_engine(settings)
+    with pytest.raises(UsageError, match=r"--effort turbo: .* refuses the field reasoning_effort"):
+        make_engine(replace(settings, effort="turbo"))
 
 
 def test_a_seeded_sample_depends_neither_on_its_engine_nor_on_its_batch(
