@@ -77,7 +77,7 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
         axes.set_xlim(left=0)
     axes.set_xlabel("mean reasoning tokens per sample")
     axes.set_ylabel("pass@1")
-    axes.margins(y=0.12)
+    axes.set_ylim(0, 1.1 * max(_top(point) for points in lines.values() for point in points) or 1)
     within_shares(axes)
     thousands(axes)
     percent_axis(axes)
@@ -112,6 +112,10 @@ def _points(rows: Sequence[Effect], factor: str, protocol: Protocol) -> list[Poi
     return sorted(points, key=lambda point: point.tokens)
 
 
+def _top(point: Point) -> float:
+    return point.score if point.interval is None else point.interval[1]
+
+
 def _draw_line(axes: Axes, points: Sequence[Point], color: str, name: str) -> None:
     scores = [point.score for point in points]
     axes.errorbar(
@@ -120,9 +124,10 @@ def _draw_line(axes: Axes, points: Sequence[Point], color: str, name: str) -> No
         color=color, marker="o", elinewidth=1, capsize=2, label=name,
     )  # fmt: skip
     for number, point in enumerate(points):
-        above = number % 2 == 0
+        # Above on the left and below on the right: a line that rises crosses neither.
+        side, across, down = (-1, "right", "bottom") if number % 2 == 0 else (1, "left", "top")
         axes.annotate(
             label(point.value, 12), (point.tokens, point.score),
-            xytext=(4, 4 if above else -4), textcoords="offset points",
-            va="bottom" if above else "top", fontsize=7.5, color=color,
+            xytext=(4 * side, -3 * side), textcoords="offset points",
+            ha=across, va=down, fontsize=7.5, color=color,
         )  # fmt: skip

@@ -51,7 +51,7 @@ def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
         Column("Claim", "name"),
         Column("Cut"),
         Column("Tokens"),
-        Column("of reasoning"),
+        Column("of reasoning", detail=True),
         Column("k", detail=True),
         Column("From", "text", detail=True),
     )
