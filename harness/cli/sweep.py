@@ -51,7 +51,7 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
     Each value that must be sampled becomes a run folder in DIR. A lower max_tokens, a smaller k,
     extract, scoring and grader are computed from the base's stored samples. The effects, paired with
     the base by problem, are in DIR/sweep.json, .md, .svg and .pdf. For reasoning_budget and effort
-    there is a figure per task, accuracy over reasoning tokens, in DIR/TASK-budget.svg and .pdf.
+    there is a figure per task, accuracy over reasoning tokens, in DIR/TASK-reasoning.svg and .pdf.
     """
     from harness.registry import find_tasks
     from harness.workflows.sweep import draw_samples, lay_out, measure_effects

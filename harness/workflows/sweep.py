@@ -188,7 +188,9 @@ async def _draw(
     notices: Notices,
 ) -> None:
     settings = draw.settings
-    known = {item.task.name: base for item in draw.prepared if draw.path != base}
+    known = {}
+    if draw.path != base and (base / MANIFEST).exists():
+        known = {item.task.name: base for item in draw.prepared}
     earlier = length_sources(settings, [item.task.name for item in draw.prepared], known)
     graders = [item.task.grader for item in draw.prepared]
     with RunWriter(draw.path, take_over=settings.take_over) as writer:

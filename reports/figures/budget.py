@@ -12,7 +12,17 @@ from harness.reports.tables.sweep import by_task
 from harness.stats.effects import Effect
 
 from .scores import file_stem
-from .style import SERIES, Plot, doublings, house_style, label, legend, panel, percent_axis, thousands  # fmt: skip
+from .style import (  # fmt: skip
+    SERIES,
+    Plot,
+    doublings,
+    house_style,
+    label,
+    legend,
+    panel,
+    percent_axis,
+    thousands,
+)
 from .whiskers import Ends, whiskers, within_shares
 
 if TYPE_CHECKING:
@@ -69,7 +79,7 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
     for color, (factor, points) in zip(SERIES, lines.items(), strict=False):
         _draw_line(axes, points, color, factor.replace("_", " "))
     every = [point.tokens for points in lines.values() for point in points]
-    if 0 < min(every) and max(every) >= _LOG_FROM * min(every):
+    if min(every) > 0 and max(every) >= _LOG_FROM * min(every):
         axes.set_xscale("log", base=2)
         axes.set_xticks(doublings(min(every), max(every)))
         axes.minorticks_off()
@@ -93,7 +103,7 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
         "Each point is a value of the sweep, named beside it, at the tokens that its samples really "
         "spent on reasoning. Bars: 95 % intervals over the same problems again."
     )
-    name = f"{file_stem(task)}-budget"
+    name = f"{file_stem(task)}-reasoning"
     return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
 
 

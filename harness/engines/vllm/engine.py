@@ -15,9 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from harness.engines.budget import Tags
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import weights_hash
+from harness.engines.effort import BY_TEMPLATE
 from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm.args import EngineArgs, read_engine_args
@@ -84,12 +84,10 @@ class VllmEngine:
 
         self._settings, self._args = settings, args
         tokenizer = str(args.values.get("tokenizer") or settings.model)
-        self.chat = Chat(
-            tokenizer, settings.revision, settings.think_end, effort=settings.effort
-        )
-        self._tags: Tags | None = None
+        self.chat = Chat(tokenizer, settings.revision, settings.think_end, effort=settings.effort)
         if settings.reasoning_budget is not None:
-            self._tags = self.chat.tags(settings.thinking)
+            self.chat.check_bounded(settings.thinking)
+        self._tags = self.chat.tags(settings.thinking)
         values = {**_DEFAULTS, **args.values, "model": settings.model, "seed": seed}
         if settings.revision is not None:
             values["revision"] = settings.revision
@@ -138,6 +136,7 @@ class VllmEngine:
     def fingerprint(self) -> Fingerprint:
         """Weights, template, device, dtype, parallelism, LoRA, arguments and versions."""
         config, lora = self._config, self._args.lora
+        effort, budget = self._settings.effort, self._settings.reasoning_budget
         return {
             "engine": "vllm",
             "revision": self._settings.revision,
@@ -151,7 +150,12 @@ class VllmEngine:
             "quantization": config.model_config.quantization,
             "lora": lora and {"path": lora, "weights": weights_hash(Path(lora))},
             "engine_args": dict(self._settings.options),
-            **({} if self._tags is None else {"reasoning_budget": "cut and continued"}),
+            **({} if effort is None else {"effort": BY_TEMPLATE}),
+            **(
+                {}
+                if budget is None
+                else {"reasoning_budget": f"cut and continued: {self._tags.forced}"}
+            ),
             "versions": {name: _version(name) for name in ("vllm", "torch", "transformers")},
         }
 
@@ -193,8 +197,7 @@ class VllmEngine:
     async def _draw_pieces(self, prompt: list[int], request: Request, cap: int) -> _Drawn:
         """A completion whose reasoning ends at its budget."""
         sampling = request.sampling
-        tags = self._tags = self._tags or self.chat.tags(self._settings.thinking)
-        pieces = Pieces(tags, sampling.reasoning_budget or 0, cap)
+        pieces = Pieces(self._tags, sampling.reasoning_budget or 0, cap)
         n_tokens, reason, over = 0, "length", False
         while not over and pieces.due:
             params = sampling_params(_piece(request, pieces.number), pieces.due)

@@ -95,7 +95,9 @@ def test_a_response_without_reasoning_is_left_alone() -> None:
 
 @pytest.mark.parametrize("opened", [True, False])
 @pytest.mark.parametrize("budget", [1, 2, 5, 13, 21])
-@pytest.mark.parametrize("text", ["a</think>b", "<think>abcdefgh</think>ij", "x" * 90, "<think>" * 9])
+@pytest.mark.parametrize(
+    "text", ["a</think>b", "<think>abcdefgh</think>ij", "x" * 90, "<think>" * 9]
+)
 def test_no_completion_reasons_longer_or_grows_beyond_its_cap(
     text: str, budget: int, opened: bool
 ) -> None:
