@@ -37,8 +37,9 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
     """Vary one setting at a time around a base and measure its effect on the score.
 
     CONFIG.yaml has two parts: base, the settings of `harness run`, and vary, values for any of
-    temperature, top_p, prompt, system_prompt, max_tokens, repetition_guard, choice_order, extract,
-    scoring, grader (integer, math, choice) and k. Temperature 0 is sampled with k 1.
+    temperature, top_p, prompt, system_prompt, max_tokens, repetition_guard, effort,
+    reasoning_budget (also none), choice_order, extract, scoring, grader (integer, math, choice) and
+    k. Temperature 0 is sampled with k 1.
 
     \b
     base: {model: examples/practice-model/late, tasks: practice_integer, k: 8}
@@ -48,8 +49,9 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
       prompt: {terse: "{statement}"}
 
     Each value that must be sampled becomes a run folder in DIR. A lower max_tokens, a smaller k,
-    extract, scoring and grader are computed from the base's stored samples. The effects, paired with the base by problem,
-    are in DIR/sweep.json, .md, .svg and .pdf.
+    extract, scoring and grader are computed from the base's stored samples. The effects, paired with
+    the base by problem, are in DIR/sweep.json, .md, .svg and .pdf. For reasoning_budget and effort
+    there is a figure per task, accuracy over reasoning tokens, in DIR/TASK-reasoning.svg and .pdf.
     """
     from harness.registry import find_tasks
     from harness.workflows.sweep import draw_samples, lay_out, measure_effects
@@ -105,14 +107,19 @@ def _in_words(planned: Sweep) -> str:
 def _write(planned: Sweep, effects: Sequence[Effect], output: Path) -> None:
     from rich.console import Console
 
+    from harness.reports.figures.budget import budget_figures
+    from harness.reports.figures.style import write_plots
     from harness.reports.figures.sweep import write_figures
     from harness.reports.tables.sweep import effect_tables, render_markdown
     from harness.reports.tables.terminal import print_tables
     from harness.storage.files import write_json, write_text
 
-    tables = effect_tables(effects, {item.task.name: item.protocol for item in planned.base})
+    protocols = {item.task.name: item.protocol for item in planned.base}
+    tables = effect_tables(effects, protocols)
     write_json(output / "sweep.json", planned.to_json(effects))
     write_text(output / "sweep.md", render_markdown(tables))
     write_figures(effects, [output / "sweep.svg", output / "sweep.pdf"])
+    drawn = write_plots(budget_figures(effects, protocols), output)
     print_tables(tables, Console())
-    click.echo(f"wrote {output}/sweep.json, .md, .svg and .pdf", err=True)
+    further = "".join(f", {path.name}" for path in drawn)
+    click.echo(f"wrote {output}/sweep.json, .md, .svg and .pdf{further}", err=True)

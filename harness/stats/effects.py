@@ -73,6 +73,7 @@ class Effect:
     interval_problems: Interval | None
     truncated_share: float
     mean_tokens: float | None
+    mean_reasoning_tokens: float | None
     errors: int
     cut_responses: int = 0
     difference: float | None = None
@@ -130,6 +131,7 @@ def measure(
     variances = rate_variances(by_problem)
     trials = [tally.n for tally in by_problem]
     lengths = [outcome.n_tokens for outcome in found if outcome.n_tokens is not None]
+    reasoning = [o.n_reasoning_tokens for o in found if o.n_reasoning_tokens is not None]
     return Effect(
         task=task,
         factor=factor,
@@ -145,6 +147,7 @@ def measure(
         interval_problems=problems_interval(rates),
         truncated_share=sum(outcome.capped for outcome in found) / len(found),
         mean_tokens=mean(lengths) if lengths else None,
+        mean_reasoning_tokens=mean(reasoning) if reasoning else None,
         errors=n_expected - sum(trials),
     )
 

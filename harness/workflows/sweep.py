@@ -126,31 +126,56 @@ def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant
 
 
 async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
-    """Complete every run folder of a sweep with one engine, loaded only if samples are missing.
+    """Complete every run folder of a sweep; an engine is opened only if samples are missing.
 
     Raises:
+        UsageError: the engine cannot do what a value asks for.
         EngineDown: the engine cannot continue; every finished sample is kept.
     """
     waiting = [draw for draw in sweep.draws if not draw.complete()]
     if not waiting:
         return
-    settings = waiting[0].settings
-    guards = [guard for draw in waiting if (guard := draw.settings.repetition_guard) is not None]
-    if guards:  # so an engine without the guard is refused at once
-        settings = settings.model_copy(update={"repetition_guard": guards[0]})
+    notices = Notices()
+    async with AsyncExitStack() as stack:
+        settings = waiting[0].settings
+        if settings.grade_on == "ray":  # one connection for the graders of all folders
+            stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
+        for draws in for_one_engine(waiting):
+            await _draw_all(sweep, draws, observe=observe, notices=notices)
+
+
+def for_one_engine(draws: Sequence[Draw]) -> list[list[Draw]]:
+    """The folders that one engine can draw: an effort is in all of its prompts.
+
+    Those with an effort come first, so that an engine which ignores it is refused before any sample.
+    """
+    groups: dict[str | None, list[Draw]] = {}
+    for draw in sorted(draws, key=lambda draw: draw.settings.effort is None):
+        groups.setdefault(draw.settings.effort, []).append(draw)
+    return list(groups.values())
+
+
+async def _draw_all(
+    sweep: Sweep, draws: Sequence[Draw], *, observe: Observe, notices: Notices
+) -> None:
+    """Complete some folders with one engine."""
+    settings = draws[0].settings
+    for name in ("repetition_guard", "reasoning_budget"):
+        values = (getattr(draw.settings, name) for draw in draws)
+        if given := [value for value in values if value is not None]:
+            # So an engine without it is refused at once.
+            settings = settings.model_copy(update={name: given[0]})
     # No start of a sweep may repeat samples of an earlier one in any of its folders.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)
-    notices = Notices()
-    async with AsyncExitStack() as stack:
-        if settings.grade_on == "ray":  # one connection for the graders of all folders
-            stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
-        engine = await open_engine(settings, seed, notices)
-        stack.push_async_callback(engine.close)
-        for draw in waiting:
+    engine = await open_engine(settings, seed, notices)
+    try:
+        for draw in draws:
             await _draw(
                 draw, sweep.draws[0].path, engine, seed=seed, observe=observe, notices=notices
             )
+    finally:
+        await engine.close()
 
 
 async def _draw(
@@ -163,7 +188,9 @@ async def _draw(
     notices: Notices,
 ) -> None:
     settings = draw.settings
-    known = {item.task.name: base for item in draw.prepared if draw.path != base}
+    known = {}
+    if draw.path != base and (base / MANIFEST).exists():
+        known = {item.task.name: base for item in draw.prepared}
     earlier = length_sources(settings, [item.task.name for item in draw.prepared], known)
     graders = [item.task.grader for item in draw.prepared]
     with RunWriter(draw.path, take_over=settings.take_over) as writer:

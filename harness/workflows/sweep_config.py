@@ -28,6 +28,8 @@ Factor = Literal[
     "system_prompt",
     "max_tokens",
     "repetition_guard",
+    "effort",
+    "reasoning_budget",
     "choice_order",
     "extract",
     "scoring",
@@ -38,6 +40,9 @@ Factor = Literal[
 
 FACTORS: tuple[Factor, ...] = get_args(Factor)
 BASE = "base"
+UNBOUNDED = "none"
+"""A reasoning budget that is none, beside those that are."""
+
 _TEXTS = ("prompt", "system_prompt")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
@@ -121,10 +126,10 @@ def _labelled(factor: Factor, given: list[Any] | Options, path: Path) -> Iterato
 def _label(factor: Factor, value: Any) -> str:
     """A value as a folder name: the value, a file's stem, or the hash of a text."""
     text = str(value)
-    if factor not in _TEXTS:
-        return (
-            str(float(value)) if type(value) is int and factor in ("temperature", "top_p") else text
-        )
+    if type(value) is int and factor in ("temperature", "top_p"):
+        return str(float(value))
+    if factor not in (*_TEXTS, "effort") or (factor == "effort" and _NAME.fullmatch(text)):
+        return text
     if text.startswith("@") and _NAME.fullmatch(Path(text[1:]).stem):
         return Path(text[1:]).stem
     return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else "none"
@@ -141,6 +146,8 @@ def _variant(
             raise UsageError(f"{path}: {place} {value!r}: there are {', '.join(GRADERS)}")
         return Variant(factor, label, base, value)
     changes = {factor: value, "output": output / f"{factor}={label}"}
+    if factor == "reasoning_budget" and value == UNBOUNDED:
+        changes[factor] = None
     if changes.get("temperature") == 0:
         changes["k"] = 1  # greedy decoding gives one sample
     settings = check(RunSettings, {**base.model_dump(), **changes}, path, prefix="vary.")

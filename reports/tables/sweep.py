@@ -51,6 +51,7 @@ def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
         Column("Claim", "name"),
         Column("Cut"),
         Column("Tokens"),
+        Column("of reasoning", detail=True),
         Column("k", detail=True),
         Column("From", "text", detail=True),
     )
@@ -61,9 +62,9 @@ def _table(rows: Sequence[Effect], protocol: Protocol) -> Table:
         "p Holm: two-sided, over the same problems again, adjusted over all values of the factor "
         f"on all tasks. A value differs where it is at most {LEVEL:g}: a factor without any effect "
         f"has such a value in at most {LEVEL:.0%} of sweeps, however many values it has.",
-        "Cut: samples that hit the length cap. A lower max_tokens, a smaller k, extract, scoring "
-        "and grader are computed from the base's own samples (stored) and paired with them one by "
-        "one.",
+        "Cut: samples that hit the length cap. Tokens: the mean per sample, and what its reasoning "
+        "has of them. A lower max_tokens, a smaller k, extract, scoring and grader are computed from "
+        "the base's own samples (stored) and paired with them one by one.",
     )
     title = f"{base.task}, base: {_protocol(protocol)}, {base.n_problems:,} problems"
     drawn = tuple(
@@ -89,6 +90,7 @@ def _row(effect: Effect, *, first: bool) -> Row:
             effect.claim or "",
             f"{effect.truncated_share:.1%}",
             tokens_text(effect.mean_tokens),
+            tokens_text(effect.mean_reasoning_tokens),
             f"{effect.k:,}",
             effect.source,
         ),

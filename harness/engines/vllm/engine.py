@@ -1,4 +1,4 @@
-"""vLLM in this process: one AsyncLLM per replica, one request per sample.
+"""vLLM in this process: one AsyncLLM per replica, one request per sample, two under a reasoning budget.
 
 Each replica has a seed of its own, and a new one after a restart: vLLM's default seed is the same
 constant for all, and two engines with one seed draw the same samples.
@@ -10,15 +10,18 @@ import asyncio
 import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import weights_hash
+from harness.engines.effort import BY_TEMPLATE
 from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm.args import EngineArgs, read_engine_args
+from harness.engines.vllm.pieces import Pieces
 from harness.engines.vllm.process import Processes, end_llm, start_llm
 from harness.engines.vllm.request import (
     final_output,
@@ -27,10 +30,28 @@ from harness.engines.vllm.request import (
     token_prompt,
 )
 from harness.interfaces import Completion, Fingerprint, Request
+from harness.stats.seeds import derive_seed
 from harness.types import FinishReason
 
 _QUEUE = 1.25  # requests in flight per sequence that vLLM runs, so that a free slot is filled
 _DEFAULTS = {"disable_log_stats": True}  # unused here, and they would cost time in each step
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The tokens of a completion, without the one that ended it, and how it ended, in vLLM's words."""
+
+    tokens: list[int]
+    n_tokens: int  # with the one that ended it
+    reason: str
+    n_reasoning: int | None = None
+
+    @classmethod
+    def read(cls, output: Any) -> _Drawn:
+        tokens, reason = list(output.token_ids), output.finish_reason
+        # A completion that ends by a token holds it last; one that a stop string ends does not.
+        by_token = reason == "stop" and not isinstance(output.stop_reason, str)
+        return cls(tokens[: len(tokens) - by_token], len(tokens), reason)
 
 
 class VllmEngine:
@@ -63,7 +84,10 @@ class VllmEngine:
 
         self._settings, self._args = settings, args
         tokenizer = str(args.values.get("tokenizer") or settings.model)
-        self.chat = Chat(tokenizer, settings.revision, settings.think_end)
+        self.chat = Chat(tokenizer, settings.revision, settings.think_end, effort=settings.effort)
+        if settings.reasoning_budget is not None:
+            self.chat.check_bounded(settings.thinking)
+        self._tags = self.chat.tags(settings.thinking)
         values = {**_DEFAULTS, **args.values, "model": settings.model, "seed": seed}
         if settings.revision is not None:
             values["revision"] = settings.revision
@@ -112,6 +136,7 @@ class VllmEngine:
     def fingerprint(self) -> Fingerprint:
         """Weights, template, device, dtype, parallelism, LoRA, arguments and versions."""
         config, lora = self._config, self._args.lora
+        effort, budget = self._settings.effort, self._settings.reasoning_budget
         return {
             "engine": "vllm",
             "revision": self._settings.revision,
@@ -126,6 +151,12 @@ class VllmEngine:
             "quantization": config.model_config.quantization,
             "lora": lora and {"path": lora, "weights": weights_hash(Path(lora))},
             "engine_args": dict(self._settings.options),
+            **({} if effort is None else {"effort": BY_TEMPLATE}),
+            **(
+                {}
+                if budget is None
+                else {"reasoning_budget": f"cut and continued: {self._tags.forced}"}
+            ),
             "versions": {name: _version(name) for name in ("vllm", "torch", "transformers")},
         }
 
@@ -146,8 +177,11 @@ class VllmEngine:
         cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
         self._notify_lowered(request.sampling.max_tokens, cap)
         started = time.monotonic()
-        output = await self._complete(tokens, sampling_params(request, cap))
-        return self._completion(request, output, len(tokens), time.monotonic() - started)
+        if request.sampling.reasoning_budget is None:
+            drawn = _Drawn.read(await self._complete(tokens, sampling_params(request, cap)))
+        else:
+            drawn = await self._draw_pieces(tokens, request, cap)
+        return self._completion(request, drawn, len(tokens), time.monotonic() - started)
 
     async def close(self) -> None:
         """End vLLM's processes."""
@@ -161,6 +195,25 @@ class VllmEngine:
         if llm is not None:
             end_llm(llm, self.processes)
 
+    async def _draw_pieces(self, prompt: list[int], request: Request, cap: int) -> _Drawn:
+        """A completion whose reasoning ends at its budget."""
+        sampling = request.sampling
+        pieces = Pieces(self._tags, sampling.reasoning_budget or 0, cap)
+        n_tokens, reason, over = 0, "length", False
+        while not over and pieces.due:
+            params = sampling_params(_piece(request, pieces.number), pieces.due)
+            piece = _Drawn.read(await self._complete(prompt + pieces.tokens, params))
+            over = pieces.add(piece.tokens, ended=piece.reason != "length")
+            n_tokens = len(pieces.tokens)
+            if over:
+                n_tokens, reason = n_tokens + piece.n_tokens - len(piece.tokens), piece.reason
+        guard = sampling.repetition_guard
+        cut = None if guard is None else pieces.loop(guard)
+        if cut is not None:
+            del pieces.tokens[cut:]
+            n_tokens, reason = cut, "repetition"
+        return _Drawn(pieces.tokens, n_tokens, reason, pieces.n_reasoning)
+
     async def _complete(self, tokens: list[int], params: Any) -> Any:
         """One request of AsyncLLM."""
         llm, number = self.llm, str(next(self._numbers))
@@ -170,18 +223,22 @@ class VllmEngine:
         return await final_output(llm, outputs, self.processes.stop_cause)
 
     def _completion(
-        self, request: Request, output: Any, n_prompt: int, seconds: float
+        self, request: Request, drawn: _Drawn, n_prompt: int, seconds: float
     ) -> Completion:
-        tokens, reason = list(output.token_ids), output.finish_reason
-        # A completion that ends by a token holds it last; one that a stop string ends does not.
-        by_token = reason == "stop" and not isinstance(output.stop_reason, str)
-        text = self.chat.decode(tokens[: len(tokens) - by_token])
+        text, reason = self.chat.decode(drawn.tokens), drawn.reason
         places = [text.find(stop) for stop in request.sampling.stop if stop in text]
         if places:
             text, reason = text[: min(places)], "stop"
         finish: FinishReason = "stop" if reason == "stop" else "length"
-        looped = reason == "repetition"
-        return Completion(text, finish, n_prompt, len(tokens), seconds=seconds, looped=looped)
+        return Completion(
+            text,
+            finish,
+            n_prompt,
+            drawn.n_tokens,
+            drawn.n_reasoning,
+            seconds=seconds,
+            looped=reason == "repetition",
+        )
 
     def _notify_lowered(self, asked: int | None, cap: int) -> None:
         if asked is None or cap >= asked or self._notified:
@@ -191,6 +248,13 @@ class VllmEngine:
             f"max_tokens {asked} and the prompt do not fit the context of {self._context} tokens: "
             "a completion gets what its prompt leaves of it (max_model_len)"
         )
+
+
+def _piece(request: Request, number: int) -> Request:
+    """The request for one piece of a completion: with a seed of its own after the first."""
+    if number == 0 or request.seed is None:
+        return request
+    return replace(request, seed=derive_seed("piece", request.seed, number))
 
 
 def requests_in_flight(config: Any) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from harness.data.reasoning import split_reasoning
 from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm.engine import VllmEngine
@@ -46,6 +47,12 @@ ROOT = Path(__file__).parents[3]
 TASK = "practice_integer"
 GREEDY = Sampling(temperature=0.0, max_tokens=120)
 HOT = Sampling(k=64, temperature=2.0, max_tokens=60)  # vLLM's highest
+
+
+def reasoning_tokens(loop: Loop, completion: Completion) -> int:
+    """Tokens of the reasoning in a completion's text."""
+    reasoning, _ = split_reasoning(completion.text, opened=True)
+    return int(loop.engine.count_tokens(reasoning or ""))
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +97,56 @@ def test_the_repetition_guard_cuts_where_the_transformers_engine_does(
     theirs = embedded.draw(guarded)
     assert facts([cut, whole]) == facts(theirs)
     assert [c.looped for c in theirs] == [True, False]
+
+
+def test_no_sample_reasons_longer_than_its_budget_and_each_has_a_response(
+    vllm: Loop, practice_prompts: list[Prompt]
+) -> None:
+    whole = vllm.draw(ask(practice_prompts, GREEDY))
+    lengths = [reasoning_tokens(vllm, c) for c in whole]
+    assert min(lengths) > 20
+    bounded = vllm.draw(ask(practice_prompts, replace(GREEDY, reasoning_budget=20)))
+    assert {c.n_reasoning_tokens for c in bounded} == {20}
+    assert {reasoning_tokens(vllm, c) for c in bounded} <= set(range(15, 21))
+    for cut, plain in zip(bounded, whole, strict=True):
+        reasoning, response = split_reasoning(cut.text, opened=True)
+        assert response and plain.text.startswith(reasoning or "?")
+    hot = vllm.draw(ask(practice_prompts * 4, replace(HOT, reasoning_budget=20)))
+    assert max(c.n_reasoning_tokens or 0 for c in hot) == 20
+    assert all("</think>" in c.text for c in hot if c.n_reasoning_tokens == 20)
+
+
+def test_a_budget_above_all_lengths_leaves_greedy_texts_as_they_are(
+    vllm: Loop, practice_prompts: list[Prompt]
+) -> None:
+    whole = vllm.draw(ask(practice_prompts, GREEDY))
+    lengths = [reasoning_tokens(vllm, c) for c in whole]
+    middle = sorted(lengths)[len(lengths) // 2]  # some are cut, some continued after their end
+    for budget in (middle, max(lengths), 119):
+        found = vllm.draw(ask(practice_prompts, replace(GREEDY, reasoning_budget=budget)))
+        equal = [a == b for a, b in zip(facts(whole), facts(found), strict=True)]
+        assert equal == [length <= budget for length in lengths]
+        assert [c.n_reasoning_tokens for c in found] == [min(n, budget) for n in lengths]
+
+
+def test_a_seeded_sample_under_a_budget_repeats_itself(
+    vllm: Loop, practice_prompts: list[Prompt]
+) -> None:
+    seeded = replace(HOT, temperature=1.0, reasoning_budget=10, seeded=True)
+    requests = [replace(r, seed=i) for i, r in enumerate(ask(practice_prompts[:16], seeded))]
+    assert facts(vllm.draw(requests)) == facts(vllm.draw(requests[::-1])[::-1])
+
+
+def test_a_loop_in_the_response_is_cut_where_it_is_without_a_budget(
+    vllm: Loop, practice_prompts: list[Prompt]
+) -> None:
+    prompts = [Prompt("0" * 200), practice_prompts[0]]
+    guarded = replace(GREEDY, repetition_guard=4)
+    (plain, _) = vllm.draw(ask(prompts, guarded))
+    assert plain.looped and "</think>" not in plain.text
+    (cut, whole) = vllm.draw(ask(prompts, replace(guarded, reasoning_budget=20)))
+    assert cut.n_reasoning_tokens == 20 and "</think>" in cut.text
+    assert not whole.looped
 
 
 def test_the_template_is_applied_once(

@@ -1,0 +1,143 @@
+"""Accuracy over the tokens spent on reasoning: what each budget and each effort of a sweep costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from harness.protocol import Protocol
+from harness.reports.format import value_text
+from harness.reports.tables.sweep import by_task
+from harness.stats.effects import Effect
+
+from .scores import file_stem
+from .style import (  # fmt: skip
+    SERIES,
+    Plot,
+    doublings,
+    house_style,
+    label,
+    legend,
+    panel,
+    percent_axis,
+    thousands,
+)
+from .whiskers import Ends, whiskers, within_shares
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FACTORS: Final = ("reasoning_budget", "effort")
+"""The factors that decide how long a model reasons; each is a line."""
+
+_LOG_FROM = 8.0  # between the fewest and the most tokens, above which the axis is logarithmic
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a factor: what it is called, the tokens it spends, what it scores.
+
+    Args:
+        value: the budget or the effort.
+        tokens: mean tokens of reasoning per sample.
+        score: pass@1, from 0 to 1.
+        interval: both ends of the 95 % interval over the same problems again.
+    """
+
+    value: str
+    tokens: float
+    score: float
+    interval: Ends
+
+
+def budget_figures(effects: Sequence[Effect], protocols: Mapping[str, Protocol]) -> list[Plot]:
+    """One figure for each task with several budgets or efforts whose tokens are known.
+
+    Args:
+        effects: of all tasks, as a sweep computes them.
+        protocols: of the base, by task.
+    """
+    plots = []
+    with house_style():
+        for task, rows in by_task(effects).items():
+            found = {factor: _points(rows, factor, protocols[task]) for factor in FACTORS}
+            lines = {factor: points for factor, points in found.items() if len(points) > 1}
+            if lines:
+                plots.append(accuracy_over_tokens(task, lines))
+    return plots
+
+
+def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plot:
+    """pass@1 over mean tokens of reasoning, a line per factor, each value by its name.
+
+    Args:
+        task: its name.
+        lines: the points by factor, in the order of their tokens.
+    """
+    figure, axes = panel(2.9)
+    for color, (factor, points) in zip(SERIES, lines.items(), strict=False):
+        _draw_line(axes, points, color, factor.replace("_", " "))
+    every = [point.tokens for points in lines.values() for point in points]
+    if min(every) > 0 and max(every) >= _LOG_FROM * min(every):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(doublings(min(every), max(every)))
+        axes.minorticks_off()
+    else:
+        axes.set_xlim(left=0)
+    axes.set_xlabel("mean reasoning tokens per sample")
+    axes.set_ylabel("pass@1")
+    axes.set_ylim(0, 1.1 * max(_top(point) for points in lines.values() for point in points) or 1)
+    within_shares(axes)
+    thousands(axes)
+    percent_axis(axes)
+    legend(axes)
+    words = "; ".join(
+        f"{factor.replace('_', ' ')} {point.value}: {value_text('pass@1', point.score)} with "
+        f"{point.tokens:,.0f} tokens"
+        for factor, points in lines.items()
+        for point in points
+    )
+    title = "Accuracy over reasoning tokens"
+    note = (
+        "Each point is a value of the sweep, named beside it, at the tokens that its samples really "
+        "spent on reasoning. Bars: 95 % intervals over the same problems again."
+    )
+    name = f"{file_stem(task)}-reasoning"
+    return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
+
+
+def _points(rows: Sequence[Effect], factor: str, protocol: Protocol) -> list[Point]:
+    """The values of one factor by their tokens, the base's own among them; none if it is not varied."""
+    varied = {row.value: row for row in rows if row.factor == factor}
+    if not varied:
+        return []
+    own = getattr(protocol, factor)
+    known = {str(own or "none"): rows[0], **varied}
+    points = [
+        Point(value, row.mean_reasoning_tokens, row.score, row.interval_sampling)
+        for value, row in known.items()
+        if row.mean_reasoning_tokens is not None
+    ]
+    return sorted(points, key=lambda point: point.tokens)
+
+
+def _top(point: Point) -> float:
+    return point.score if point.interval is None else point.interval[1]
+
+
+def _draw_line(axes: Axes, points: Sequence[Point], color: str, name: str) -> None:
+    scores = [point.score for point in points]
+    axes.errorbar(
+        [point.tokens for point in points], scores,
+        yerr=whiskers(scores, [point.interval for point in points]),
+        color=color, marker="o", elinewidth=1, capsize=2, label=name,
+    )  # fmt: skip
+    for number, point in enumerate(points):
+        # Above on the left and below on the right: a line that rises crosses neither.
+        side, across, down = (-1, "right", "bottom") if number % 2 == 0 else (1, "left", "top")
+        axes.annotate(
+            label(point.value, 12), (point.tokens, point.score),
+            xytext=(4 * side, -3 * side), textcoords="offset points",
+            ha=across, va=down, fontsize=7.5, color=color,
+        )  # fmt: skip
