@@ -45,6 +45,9 @@ def names(value: str | None) -> list[str] | None:
 @click.option("--scoring", metavar="NAME",
               help="Compare by the verdicts of a further scoring, such as model-judge or "
               "lcb-official; by default the task's own decides.")  # fmt: skip
+@click.option("--price", "prices", metavar="[RUN=]IN,OUT", multiple=True,
+              help="Price of a million prompt tokens and of a million completion tokens, in USD, "
+              "in place of what the runs recorded; of one run with RUN=. Repeatable.")  # fmt: skip
 @click.option("--fail-on-rise", is_flag=True,
               help="Exit 1 on a significant rise too; a broken extractor can raise scores.")  # fmt: skip
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
@@ -59,6 +62,7 @@ def compare(
     tasks: str | None,
     allow: Sequence[str],
     scoring: str | None,
+    prices: Sequence[str],
     fail_on_rise: bool,
     junit: Path | None,
     markdown: Path | None,
@@ -79,6 +83,7 @@ def compare(
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.comparison import print_comparison
     from harness.workflows.compare import compare_runs
+    from harness.workflows.compare_costs import with_costs
 
     try:
         found = run_async(
@@ -88,6 +93,7 @@ def compare(
     except (ProtocolMismatch, Incomplete) as error:
         write_mismatch(error, junit=junit, markdown=markdown, json_file=json_file)
         raise
+    found = with_costs(found, base, new, prices)
     print_comparison(found, Console())
     code = found.exit_code(fail_on_rise=fail_on_rise)
     try:

@@ -11,6 +11,7 @@ from harness.reports.format import p_text, points, range_text
 from harness.stats.comparison import Change, Comparison, TaskComparison
 from harness.stats.gate import Ruling
 
+from .compared_costs import compared_costs
 from .model import Column, Row, Table
 from .terminal import print_table
 
@@ -31,7 +32,12 @@ class Shown:
 
 def lay_out(found: Comparison) -> Shown:
     """The tables of a comparison."""
-    details = _fingerprint(found), _changes(found.tasks), _problems(found.tasks)
+    details = (
+        _fingerprint(found),
+        _changes(found.tasks),
+        compared_costs(found),
+        _problems(found.tasks),
+    )
     return Shown(headline(found), _verdicts(found), details)
 
 
