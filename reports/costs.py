@@ -47,16 +47,25 @@ class TaskCost:
 
 
 def with_prices(results: Sequence[Result], texts: Sequence[str]) -> list[Result]:
-    """Results with the prices that `--price` gives.
-
-    Args:
-        results: what was read.
-        texts: each "IN,OUT" for every run, or "RUN=IN,OUT", which goes before.
+    """Results with the prices that `--price` gives; see `prices_by_run`.
 
     Raises:
         UsageError: no price, or a run that there is not.
     """
-    runs = list(dict.fromkeys(result.run for result in results))
+    prices = prices_by_run(texts, list(dict.fromkeys(result.run for result in results)))
+    return [replace(result, price=prices.get(result.run)) for result in results]
+
+
+def prices_by_run(texts: Sequence[str], runs: Sequence[str]) -> dict[str, Price]:
+    """The prices that `--price` gives, by run.
+
+    Args:
+        texts: each "IN,OUT" for every run, or "RUN=IN,OUT", which goes before.
+        runs: the runs' names, or their paths where names are the same.
+
+    Raises:
+        UsageError: no price, or a run that there is not.
+    """
     prices: dict[str, Price] = {}
     for text in sorted(texts, key=lambda text: "=" in text):
         named, _, price = text.rpartition("=")
@@ -69,7 +78,7 @@ def with_prices(results: Sequence[Result], texts: Sequence[str]) -> list[Result]
             prices |= dict.fromkeys(found, Price.read(price))
         except ValueError as error:
             raise UsageError(f"--price {text}: {error}") from error
-    return [replace(result, price=prices.get(result.run)) for result in results]
+    return prices
 
 
 def task_cost(result: Result) -> TaskCost:

@@ -50,6 +50,9 @@ def names(value: str | None) -> list[str] | None:
 @click.option("--same-model", is_flag=True,
               help="Ask instead whether NEW is from the model that BASE is from: scores, lengths, "
               "truncation, reasoning, answers and texts, two-sided.")  # fmt: skip
+@click.option("--price", "prices", metavar="[RUN=]IN,OUT", multiple=True,
+              help="Price of a million prompt tokens and of a million completion tokens, in USD, "
+              "in place of what the runs recorded; of one run with RUN=. Repeatable.")  # fmt: skip
 @click.option("--fail-on-rise", is_flag=True,
               help="Exit 1 on a significant rise too; a broken extractor can raise scores.")  # fmt: skip
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
@@ -65,6 +68,7 @@ def compare(
     allow: Sequence[str],
     scoring: str | None,
     same_model: bool,
+    prices: Sequence[str],
     fail_on_rise: bool,
     junit: Path | None,
     markdown: Path | None,
@@ -77,8 +81,8 @@ def compare(
     that would be enough is printed.
 
     The test is one-sided at 5 % per task, with Holm's correction. A drop that is significant by
-    the sampling error is a regression. Otherwise there is no regression if a drop of --margin is
-    excluded, or would have been detected with power 0.8.
+    the sampling error is a regression. There is no regression if a drop of --margin is excluded;
+    what shows neither is underpowered.
 
     With --same-model: 0 no difference found, 1 different, 5 underpowered: a difference of --margin
     (twice as much of a length, in percent) could go unseen. Two-sided at 5 % over all traits and
@@ -88,10 +92,12 @@ def compare(
     settings = Settings(share_of(margin, "--margin"), tuple(allow), names(tasks), scoring)
     if same_model and fail_on_rise:
         raise UsageError("--fail-on-rise: --same-model finds rises anyway; leave one of them out")
+    if same_model and prices:
+        raise UsageError("--price: --same-model compares no costs; leave one of them out")
     if same_model:
         code = _compare_models(base, new, settings, files)
     else:
-        code = _compare_scores(base, new, settings, files, fail_on_rise=fail_on_rise)
+        code = _compare_scores(base, new, settings, files, prices, fail_on_rise=fail_on_rise)
     click.get_current_context().exit(code)
 
 
@@ -113,16 +119,24 @@ class Settings(NamedTuple):
 
 
 def _compare_scores(
-    base: Path, new: Path, settings: Settings, files: Reports, *, fail_on_rise: bool
+    base: Path,
+    new: Path,
+    settings: Settings,
+    files: Reports,
+    prices: Sequence[str],
+    *,
+    fail_on_rise: bool,
 ) -> int:
     from rich.console import Console
 
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.comparison import print_comparison
     from harness.workflows.compare import compare_runs
+    from harness.workflows.compare_costs import with_costs
 
     with _mismatch_written(files):
         found = run_async(compare_runs(base, new, task_named, **settings._asdict()))
+    found = with_costs(found, base, new, prices)
     print_comparison(found, Console())
     code = found.exit_code(fail_on_rise=fail_on_rise)
     with _hiding_nothing(code):

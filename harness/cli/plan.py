@@ -27,6 +27,11 @@ _PATH = click.Path(path_type=Path)
               "of AIME-like sets.")  # fmt: skip
 @click.option("--length", metavar="TOKENS", type=float,
               help="Tokens generated per sample, reasoning included.")  # fmt: skip
+@click.option("--price", metavar="IN,OUT",
+              help="Price of a million prompt tokens and of a million completion tokens, in USD; "
+              "by default RUN's, or what its server charged.")  # fmt: skip
+@click.option("--prompt-length", metavar="TOKENS", type=float,
+              help="Tokens of a prompt, for dollars; by default those of RUN.")  # fmt: skip
 @click.option("--max-tokens", type=int, metavar="TOKENS",
               help="Cap on a sample's tokens; by default RUN's or the task's.")  # fmt: skip
 @click.option("--concurrency", type=int, metavar="N",
@@ -60,6 +65,8 @@ def plan(
     rate: float | None,
     spread: float | None,
     length: float | None,
+    price: str | None,
+    prompt_length: float | None,
     max_tokens: int | None,
     concurrency: int | None,
     speed: float | None,
@@ -77,7 +84,7 @@ def plan(
     For k from 1 to 64: samples, tokens, hours, both expected standard errors, the smallest drop
     that `harness compare` detects (one-sided 5 %, power 0.8), and what `--until decided` needs on
     average where nothing changed. Hours need lengths, samples in flight and a speed: those of RUN,
-    or stated ones. For the run's own k: what a base of four times the samples gains, and an
+    or stated ones. Dollars need a price, GPU hours the GPUs of RUN. For the run's own k: what a base of four times the samples gains, and an
     allocation by history.
 
     \b
@@ -87,13 +94,16 @@ def plan(
     """
     from harness.cli.plan_tables import print_plans
     from harness.cli.task_lookup import task_named
+    from harness.stats.cost import read_price
     from harness.stats.power import ALPHA
     from harness.storage.files import write_json
     from harness.workflows.plan import hours_together, plan_task
     from harness.workflows.plan_inputs import Assumptions, plan_inputs, plan_lanes
 
     stated = Assumptions(rate=rate, spread=spread, length=length, max_tokens=max_tokens,
-                         concurrency=concurrency, tokens_per_second=speed)  # fmt: skip
+                         concurrency=concurrency, tokens_per_second=speed,
+                         price=None if price is None else read_price(price),
+                         prompt_length=prompt_length)  # fmt: skip
     names = list(dict.fromkeys(name.strip() for name in tasks.split(",") if name.strip()))
     found = plan_inputs(names, task_named, run=run, data=data, stated=stated, history=history)
     lanes = plan_lanes(run, stated)

@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from harness.reports.format import count_text
 from harness.reports.tables.model import Column, Row, Table
 from harness.reports.tables.terminal import print_tables
+from harness.stats.cost import usd_text
 from harness.stats.power import MOST
+from harness.workflows.plan import gpu_hours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.workflows.plan import Step, TaskPlan
+    from harness.workflows.plan_cost import SampleCosts
     from harness.workflows.plan_decided import Decided
 
 _NOTE = (
@@ -44,14 +48,16 @@ def print_plans(plans: Sequence[TaskPlan], together: float | None) -> None:
 
 def _steps(planned: TaskPlan) -> Table:
     """One row per k, with the conclusions as sentences below."""
-    inputs = planned.inputs
+    inputs, priced = planned.inputs, planned.inputs.costs is not None
     columns = (
         Column("k"),
         Column("Samples"),
-        Column("Tokens"),
+        Column("Tokens", detail=priced),
         Column("Hours"),
+        *([Column("USD")] if priced else []),
+        *([Column("GPU hours", detail=True)] if planned.lanes.gpus else []),
         Column("± samp."),
-        Column("± prob."),
+        Column("± prob.", detail=priced),
         Column("Detects"),
         Column("Until decided: samples"),
         Column("hours"),
@@ -64,6 +70,8 @@ def _steps(planned: TaskPlan) -> Table:
                 f"{step.samples:,}",
                 _tokens(step.tokens),
                 _hours(step.hours),
+                *([usd_text(step.usd)] if step.usd is not None else []),
+                *([_hours(step.gpu_hours)] if planned.lanes.gpus else []),
                 _points(step.se_sampling),
                 _points(step.se_problems),
                 _drop(step.drop, planned),
@@ -76,7 +84,15 @@ def _steps(planned: TaskPlan) -> Table:
         for step in planned.steps
     )
     title = f"{inputs.task}: pass@1 {100 * float(inputs.rates.mean()):.1f}, from {inputs.origin}"
-    return Table(title, columns, rows, (*inputs.said, *_sentences(planned)), (_NOTE,))
+    notes = (_NOTE,) if inputs.costs is None else (_NOTE, _usd_note(inputs.costs))
+    return Table(title, columns, rows, (*inputs.said, *_sentences(planned)), notes)
+
+
+def _usd_note(costs: SampleCosts) -> str:
+    return (
+        f"USD {costs.source}: a prompt counts with each sample, prefix caches and failed tries are "
+        "left out."
+    )
 
 
 def _choices(planned: TaskPlan) -> Table | None:
@@ -92,6 +108,7 @@ def _choices(planned: TaskPlan) -> Table | None:
         Column("Samples"),
         Column("of all"),
         Column("Tokens"),
+        *([Column("USD")] if planned.inputs.costs is not None else []),
         Column("Hours"),
         Column("of all"),
     )
@@ -111,6 +128,7 @@ def _choice(choice: Decided, step: Step, planned: TaskPlan) -> Row:
         f"{choice.samples:,.0f}",
         f"{choice.share:.0%}",
         _tokens(choice.tokens),
+        *([usd_text(choice.usd)] if choice.usd is not None else []),
         _hours(choice.hours),
         hours,
     )
@@ -175,7 +193,7 @@ def _costs_of_history(planned: TaskPlan) -> Iterator[str]:
 
 
 def _cost(steps: Sequence[Step], planned: TaskPlan, hours: float | None) -> str:
-    """Samples, tokens and hours in words; says which of them are unknown, and why."""
+    """Samples, tokens, hours and what else is known of the cost, in words; says why hours are unknown."""
     parts = [f"{sum(step.samples for step in steps):,} samples"]
     tokens = [step.tokens for step in steps if step.tokens is not None]
     if len(tokens) == len(steps):
@@ -185,6 +203,11 @@ def _cost(steps: Sequence[Step], planned: TaskPlan, hours: float | None) -> str:
     else:
         missing = [*(["--length"] if len(tokens) < len(steps) else []), *planned.lanes.missing]
         parts.append(f"hours unknown without {' and '.join(missing)}")
+    usd = [step.usd for step in steps if step.usd is not None]
+    if len(usd) == len(steps):
+        parts.append(f"{usd_text(sum(usd))} USD")
+    if (busy := gpu_hours(hours, planned.lanes)) is not None:
+        parts.append(f"{_hours(busy)} GPU hours")
     return ", ".join(parts)
 
 
@@ -197,13 +220,7 @@ def _drop(share: float, planned: TaskPlan) -> str:
 
 
 def _tokens(count: float | None) -> str:
-    """A count with a unit: 950, 12.3k, 4.5M, 1.2G."""
-    if count is None:
-        return "–"
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= size:
-            return f"{count / size:.3g}{unit}"
-    return f"{count:.0f}"
+    return "–" if count is None else count_text(count)
 
 
 def _hours(hours: float | None) -> str:

@@ -8,8 +8,10 @@ from typing import Literal
 
 from harness.errors import Incomplete
 from harness.points import points_of
+from harness.stats.cost import Cost, CostRatio, GpuTime, cost_ratio
 from harness.stats.gate import Ruling
 from harness.stats.intervals import rate
+from harness.stats.paired_test import Difference
 from harness.stats.stopping import Decision
 from harness.types import Tally
 
@@ -80,9 +82,55 @@ class TaskComparison:
         return self.ruling.rise and self.rise_stands
 
 
+@dataclass(frozen=True, slots=True)
+class CostChange:
+    """What one task cost in both runs; None where that is not known.
+
+    Points per dollar divide pass@1 in points by the dollars of one sample of every problem.
+    """
+
+    task: str
+    difference: Difference
+    base: Cost | None
+    new: Cost | None
+
+    @property
+    def ratio(self) -> CostRatio | None:
+        """How many times as much the new run costs at k = 1; None where either is not known."""
+        if self.base is None or self.new is None:
+            return None
+        return cost_ratio(self.base, self.new)
+
+    @property
+    def points_per_usd(self) -> tuple[float | None, float | None]:
+        """Of the base, and of the new run."""
+        pairs = (self.difference.base, self.base), (self.difference.new, self.new)
+        base, new = (100 * score / cost.at_k1 if cost is not None and cost.at_k1 else None
+                     for score, cost in pairs)  # fmt: skip
+        return base, new
+
+
+@dataclass(frozen=True, slots=True)
+class GpuUse:
+    """The GPU hours of a run, and the samples that it holds of all its tasks."""
+
+    time: GpuTime
+    samples: int
+
+    @property
+    def seconds_per_sample(self) -> float | None:
+        """GPU seconds per sample; None where the time of a start is not known."""
+        if self.time.unknown or not self.samples:
+            return None
+        return 3600 * self.time.hours / self.samples
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs, task by task. `fingerprint` holds what made them, where it differs."""
+    """Two runs, task by task. `fingerprint` holds what made them, where it differs.
+
+    `costs` are those of the tasks with a known price, `gpus` the GPU hours of base and new run.
+    """
 
     base: str
     new: str
@@ -90,6 +138,8 @@ class Comparison:
     tasks: tuple[TaskComparison, ...]
     fingerprint: Mapping[str, tuple[str, str]]
     notes: tuple[str, ...] = ()
+    costs: tuple[CostChange, ...] = ()
+    gpus: tuple[GpuUse | None, GpuUse | None] = (None, None)
 
     @property
     def incomplete(self) -> tuple[str, ...]:
@@ -122,6 +172,19 @@ class Comparison:
             "incomplete": list(self.incomplete),
             "notes": list(self.notes),
             "fingerprint": {n: {"base": b, "new": w} for n, (b, w) in self.fingerprint.items()},
+            "costs": [
+                {
+                    "task": change.task,
+                    "base": change.base,
+                    "new": change.new,
+                    "ratio_at_k1": change.ratio,
+                    "points_per_usd": dict(
+                        zip(("base", "new"), change.points_per_usd, strict=True)
+                    ),
+                }
+                for change in self.costs
+            ],
+            "gpu_hours": dict(zip(("base", "new"), self.gpus, strict=True)),
             "tasks": [
                 {
                     **task.ruling.to_json(),

@@ -93,9 +93,7 @@ async def evaluate(
             engine = await open_engine(settings, seed, notices)
             stack.push_async_callback(engine.close)
             drawing = Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier)
-            start = replace(
-                start_record(seed=settings.seed, engine_seed=seed), price=settings.price
-            )
+            start = start_record(seed=settings.seed, engine_seed=seed, price=settings.price)
             return await run_engine(writer, settings.model, engine, prepared, observe=observe,
                                     start=start, notices=notices, drawing=drawing, pool=pool)  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from harness.errors import UsageError
 from harness.points import points_of
@@ -37,7 +37,8 @@ LARGER = 4
 class Step:
     """One k: its cost, the expected errors, and the smallest drop detected with power 0.8.
 
-    Shares from 0 to 1. `floor_hours` are those of the longest sample. `decided` is what
+    Shares from 0 to 1. `floor_hours` are those of the longest sample. `usd` and `gpu_hours` are None
+    where no price, no hours or no GPUs are known. `decided` is what
     `--until decided` needs of it; None where k is 1 or the base has fewer samples.
     """
 
@@ -51,6 +52,8 @@ class Step:
     drop: float
     margin_power: float
     decided: Decided | None
+    usd: float | None = None
+    gpu_hours: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,9 @@ class TaskPlan:
             "concurrency": lanes.n,
             "tokens_per_second": whole,
             "tokens_per_second_per_sample": lanes.speed,
+            "gpus": lanes.gpus,
+            "usd_per_sample": None if inputs.costs is None else inputs.costs.mean,
+            "usd_from": None if inputs.costs is None else inputs.costs.source,
             "base_k": self.base_k,
             "margin_points": points_of(self.question.margin),
             "alpha": self.question.alpha,
@@ -171,7 +177,8 @@ def plan_task(
     clock = Clock.of({inputs.task: inputs.lengths}, lanes)
 
     def step(at: int) -> Step:
-        return _step(inputs, at, base_k or at, question, clock=clock, allocation=allocation)
+        found = _step(inputs, at, base_k or at, question, clock=clock, allocation=allocation)
+        return replace(found, gpu_hours=gpu_hours(found.hours, lanes))
 
     chosen = k or inputs.k
     found = {at: step(at) for at in sorted({*steps, inputs.k, chosen})}
@@ -201,6 +208,11 @@ def hours_together(plans: Sequence[TaskPlan]) -> float | None:
     return clock.whole({found.inputs.task: uniform(found.inputs.ids, found.k) for found in plans})
 
 
+def gpu_hours(hours: float | None, lanes: Lanes) -> float | None:
+    """The GPU hours of so many hours; None where either is not known, or there is no GPU."""
+    return None if hours is None or not lanes.gpus else hours * lanes.gpus
+
+
 def _step(
     inputs: PlanInputs,
     k: int,
@@ -226,6 +238,7 @@ def _step(
         drop=power.detectable_drop(rates, base_k, k, alpha=alpha),
         margin_power=power.power_at(rates, base_k, k, question.margin, alpha=alpha),
         decided=until_decided(inputs, k, base_k, allocation, question, clock=clock),
+        usd=None if inputs.costs is None else inputs.costs.usd(counts[inputs.task]),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +44,7 @@ class Decided:
         share: of the samples.
         samples: in number.
         tokens: of these.
+        usd: that these cost.
         hours: until the decision.
         most_hours: where none of the analyses before the last one decides.
         se_sampling: of a run that draws all samples.
@@ -61,6 +62,7 @@ class Decided:
     hours: float | None
     most_hours: float | None
     se_sampling: float
+    usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +112,11 @@ def until_decided(
     found = design(placed)
     ends = None if clock is None else clock.ends(inputs.task, counts, found.shares)
     chances = _chances(found)
-    tokens = None
-    if inputs.lengths is not None:
-        drawn = [inputs.lengths.tokens(counts_at(counts, share)) for share in found.shares]
-        tokens = math.fsum(c * n for c, n in zip(chances, drawn, strict=True))
+
+    def expected(of: Callable[[Mapping[str, int]], float]) -> float:
+        drawn = [of(counts_at(counts, share)) for share in found.shares]
+        return math.fsum(c * n for c, n in zip(chances, drawn, strict=True))
+
     variances = (inputs.rates * (1 - inputs.rates)).mean(axis=1).tolist()
     total = sum(listed)
     return Decided(
@@ -125,7 +128,8 @@ def until_decided(
         drop=found.detect,
         share=found.expected_share(),
         samples=found.expected_share() * total,
-        tokens=tokens,
+        tokens=None if inputs.lengths is None else expected(inputs.lengths.tokens),
+        usd=None if inputs.costs is None else expected(inputs.costs.usd),
         hours=None
         if ends is None
         else math.fsum(c * e for c, e in zip(chances, ends, strict=True)),

@@ -13,11 +13,13 @@ from harness.data.datasets import load_problems
 from harness.errors import DataError, UsageError
 from harness.pipeline.pending import measured_lengths
 from harness.stats import rates as posterior
+from harness.stats.cost import Price
 from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.task import Task
 from harness.types import Tally
 from harness.workflows.allocation import read_history
+from harness.workflows.plan_cost import SampleCosts, costs_from_run, priced
 from harness.workflows.plan_time import WITHIN, Lanes, SampleLengths
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Assumptions:
         max_tokens: cap on them.
         concurrency: samples in flight at once.
         tokens_per_second: of the engine, over all samples in flight.
+        price: of tokens.
+        prompt_length: tokens of a prompt.
     """
 
     rate: float | None = None
@@ -46,6 +50,8 @@ class Assumptions:
     max_tokens: int | None = None
     concurrency: int | None = None
     tokens_per_second: float | None = None
+    price: Price | None = None
+    prompt_length: float | None = None
 
     def __post_init__(self) -> None:
         if self.rate is not None and not 0 < self.rate < 1:
@@ -64,6 +70,7 @@ class Assumptions:
             ("--max-tokens", self.max_tokens),
             ("--concurrency", self.concurrency),
             ("--tokens-per-second", self.tokens_per_second),
+            ("--prompt-length", self.prompt_length),
         ):
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"{option} {value:g}: give a number above 0")
@@ -82,6 +89,7 @@ class PlanInputs:
         origin: where rates and lengths are from.
         known: what an allocation by history goes by; empty if nothing tells of single problems.
         said: what a user should know of the inputs, a line each.
+        costs: of samples; None if unknown.
     """
 
     task: str
@@ -92,6 +100,7 @@ class PlanInputs:
     origin: str
     known: Mapping[str, Tally]
     said: tuple[str, ...] = ()
+    costs: SampleCosts | None = None
 
     @property
     def n_problems(self) -> int:
@@ -138,9 +147,10 @@ def plan_inputs(
 
 
 def plan_lanes(run: Path | None, stated: Assumptions) -> Lanes:
-    """Samples in flight and their speed: those of a run, unless they are stated."""
+    """Samples in flight, their speed and GPUs: those of a run, unless they are stated."""
     measured = Lanes() if run is None else measured_lanes(run)
-    return Lanes(stated.concurrency or measured.n, measured.each, stated.tokens_per_second)
+    n = stated.concurrency or measured.n
+    return Lanes(n, measured.each, stated.tokens_per_second, measured.gpus)
 
 
 def measured_lanes(run: Path) -> Lanes:
@@ -163,7 +173,8 @@ def measured_lanes(run: Path) -> Lanes:
         largest = max(batches.values())
         n = largest if n is None else min(n, largest)
     seconds = math.fsum(times)
-    return Lanes(n, tokens / seconds if seconds > 0 and tokens else None)
+    gpus = starts[-1].gpus if starts else None
+    return Lanes(n, tokens / seconds if seconds > 0 and tokens else None, gpus=gpus)
 
 
 def _from_run(
@@ -176,6 +187,10 @@ def _from_run(
     k = folder.manifest().k.get(name) or max(tally.n for tally in graded.values())
     origin = f"{folder.path}, {len(graded):,} problems with {k:,} samples"
     lengths, said = _lengths(task, ids, stated)
+    costs, unknown = costs_from_run(task, ids, lengths, price=stated.price,
+                                    prompt_length=stated.prompt_length,
+                                    as_measured=stated.length is None)  # fmt: skip
+    said += unknown
     known: Mapping[str, Tally] = {}
     if stated.rate is not None:
         rates = _stated_rates(stated, len(ids))
@@ -193,7 +208,7 @@ def _from_run(
                 "to be like the others",
             )
     return PlanInputs(task=name, ids=ids, rates=rates, k=k, lengths=lengths, origin=origin,
-                      known=known, said=said)  # fmt: skip
+                      known=known, said=said, costs=costs)  # fmt: skip
 
 
 def _measured_rates(ids: Sequence[str], graded: Mapping[str, Tally]) -> Rates:
@@ -239,14 +254,22 @@ def _assumed(
         raise UsageError(f"{task.name}: {why}; state a mean rate, such as --assume 0.7")
     ids = tuple(problem.id for problem in load_problems(task, data))
     cap = stated.max_tokens or task.sampling.max_tokens
+    lengths, costs = _assumed_lengths(task.name, ids, stated, cap), None
+    said: tuple[str, ...] = ()
+    if stated.price is not None and stated.prompt_length is not None:
+        costs = priced(stated.price, dict.fromkeys(ids, stated.prompt_length), lengths)
+    if stated.price is not None and costs is None:
+        said = (f"{task.name}: USD unknown without --length and --prompt-length",)
     return PlanInputs(
         task=task.name,
         ids=ids,
         rates=_stated_rates(stated, len(ids)),
         k=task.sampling.k,
-        lengths=_assumed_lengths(task.name, ids, stated, cap),
+        lengths=lengths,
         origin=f"a stated rate of {stated.rate:g}, {len(ids):,} problems",
         known={},
+        said=said,
+        costs=costs,
     )
 
 

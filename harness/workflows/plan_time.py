@@ -37,11 +37,13 @@ class Lanes:
         n: samples in flight.
         each: tokens per second of each of them, as measured.
         together: tokens per second of all of them, as stated; it goes before what was measured.
+        gpus: that the engine holds; 0 on CPUs.
     """
 
     n: int | None = None
     each: float | None = None
     together: float | None = None
+    gpus: float | None = None
 
     @property
     def speed(self) -> float | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import harness
 from harness.engines.settings import without_secrets
 from harness.errors import DataError
+from harness.stats.cost import Price
 from harness.storage.manifest import Start
 from harness.storage.run_folder import MANIFEST, RunFolder
 
@@ -32,8 +33,10 @@ def next_start(path: Path) -> int:
     return len(RunFolder(path).manifest().starts)
 
 
-def start_record(*, seed: int | None = None, engine_seed: int | None = None) -> Start:
-    """Describe this process start: time, host, command, versions, commit; and its seeds."""
+def start_record(
+    *, seed: int | None = None, engine_seed: int | None = None, price: Price | None = None
+) -> Start:
+    """Describe this process start: time, host, command, versions, commit; its seeds and price."""
     return Start(
         time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         host=socket.gethostname(),
@@ -44,6 +47,7 @@ def start_record(*, seed: int | None = None, engine_seed: int | None = None) -> 
         git=_git_revision(),
         seed=seed,
         engine_seed=engine_seed,
+        price=price,
     )
 
 

@@ -12,6 +12,7 @@ from harness.stats.comparison import Change, Comparison, TaskComparison
 from harness.stats.gate import Ruling
 from harness.stats.same_model import SameModel
 
+from .compared_costs import compared_costs
 from .model import Column, Row, Table
 from .terminal import print_table
 
@@ -32,7 +33,12 @@ class Shown:
 
 def lay_out(found: Comparison) -> Shown:
     """The tables of a comparison."""
-    details = fingerprint_table(found), _changes(found.tasks), _problems(found.tasks)
+    details = (
+        fingerprint_table(found),
+        _changes(found.tasks),
+        compared_costs(found),
+        _problems(found.tasks),
+    )
     return Shown(headline(found), _verdicts(found), details)
 
 

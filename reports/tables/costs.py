@@ -18,7 +18,7 @@ K1_NOTE = (
     "k=1; it favours a cheap model, however weak."
 )
 MEASURED = (
-    "Prompt and completion: tokens. USD of those measured: a prompt counts with each of its samples, a prefix cache is not taken "
+    "USD of measured tokens: a prompt counts with each of its samples, a prefix cache is not taken "
     "off, reasoning is in the completion. Failed tries, and samples that ended in error, are not in "
     "it: what they cost is not known."
 )
@@ -35,8 +35,8 @@ def costs(group: Sequence[Result]) -> Table:
     rows = tuple(_row(row, row.cost) for row in found if row.cost is not None)
     columns = (
         Column("Run", "name"),
-        Column("Prompt", detail=True),
-        Column("Completion", detail=True),
+        Column("Prompt tokens", detail=True),
+        Column("Completion tokens", detail=True),
         Column("USD"),
         Column("USD at k=1"),
         Column("±", detail=True),
