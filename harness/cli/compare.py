@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -37,7 +38,8 @@ def names(value: str | None) -> list[str] | None:
 @click.argument("base", type=_RUN)
 @click.argument("new", type=_RUN)
 @click.option("--margin", type=float, default=MARGIN, show_default=True, metavar="POINTS",
-              help="The drop that 'no regression' must exclude; 5 is five points.")  # fmt: skip
+              help="The drop that 'no regression' must exclude; 5 is five points. With "
+              "--same-model the difference of a share that must be detectable.")  # fmt: skip
 @click.option("--tasks", metavar="T[,T..]", help="Only these tasks; all of BASE by default.")
 @click.option("--allow", multiple=True, metavar="PART",
               help="Compare although this part of the protocol differs: max_tokens, temperature, "
@@ -45,6 +47,9 @@ def names(value: str | None) -> list[str] | None:
 @click.option("--scoring", metavar="NAME",
               help="Compare by the verdicts of a further scoring, such as model-judge or "
               "lcb-official; by default the task's own decides.")  # fmt: skip
+@click.option("--same-model", is_flag=True,
+              help="Ask instead whether NEW is from the model that BASE is from: scores, lengths, "
+              "truncation, reasoning, answers and texts, two-sided.")  # fmt: skip
 @click.option("--fail-on-rise", is_flag=True,
               help="Exit 1 on a significant rise too; a broken extractor can raise scores.")  # fmt: skip
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write a JUnit report.")
@@ -59,6 +64,7 @@ def compare(
     tasks: str | None,
     allow: Sequence[str],
     scoring: str | None,
+    same_model: bool,
     fail_on_rise: bool,
     junit: Path | None,
     markdown: Path | None,
@@ -73,31 +79,98 @@ def compare(
     The test is one-sided at 5 % per task, with Holm's correction. A drop that is significant by
     the sampling error is a regression. Otherwise there is no regression if a drop of --margin is
     excluded, or would have been detected with power 0.8.
+
+    With --same-model: 0 no difference found, 1 different, 5 underpowered: a difference of --margin
+    (twice as much of a length, in percent) could go unseen. Two-sided at 5 % over all traits and
+    tasks, with Holm's correction; what each trait would have shown is printed.
     """
+    files = Reports(junit, markdown, json_file)
+    settings = Settings(share_of(margin, "--margin"), tuple(allow), names(tasks), scoring)
+    if same_model and fail_on_rise:
+        raise UsageError("--fail-on-rise: --same-model finds rises anyway; leave one of them out")
+    if same_model:
+        code = _compare_models(base, new, settings, files)
+    else:
+        code = _compare_scores(base, new, settings, files, fail_on_rise=fail_on_rise)
+    click.get_current_context().exit(code)
+
+
+class Reports(NamedTuple):
+    """The files that are asked for; None for none."""
+
+    junit: Path | None
+    markdown: Path | None
+    json_file: Path | None
+
+
+class Settings(NamedTuple):
+    """What both comparisons go by: the margin as a share, parts that may differ, tasks, scoring."""
+
+    margin: float
+    allow: tuple[str, ...]
+    tasks: list[str] | None
+    scoring: str | None
+
+
+def _compare_scores(
+    base: Path, new: Path, settings: Settings, files: Reports, *, fail_on_rise: bool
+) -> int:
     from rich.console import Console
 
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.comparison import print_comparison
     from harness.workflows.compare import compare_runs
 
-    try:
-        found = run_async(
-            compare_runs(base, new, task_named, margin=share_of(margin, "--margin"), allow=allow,
-                         tasks=names(tasks), scoring=scoring)
-        )  # fmt: skip
-    except (ProtocolMismatch, Incomplete) as error:
-        write_mismatch(error, junit=junit, markdown=markdown, json_file=json_file)
-        raise
+    with _mismatch_written(files):
+        found = run_async(compare_runs(base, new, task_named, **settings._asdict()))
     print_comparison(found, Console())
     code = found.exit_code(fail_on_rise=fail_on_rise)
+    with _hiding_nothing(code):
+        write_comparison(found, fail_on_rise=fail_on_rise, **files._asdict())
+    return code
+
+
+def _compare_models(base: Path, new: Path, settings: Settings, files: Reports) -> int:
+    from rich.console import Console
+
+    from harness.cli.task_lookup import task_named
+    from harness.reports.tables.junit import same_model_junit
+    from harness.reports.tables.same_model import print_same_model, to_markdown
+    from harness.storage.files import write_json, write_text
+    from harness.workflows.same_model import compare_models
+
+    with _mismatch_written(files):
+        found = run_async(compare_models(base, new, task_named, **settings._asdict()))
+    print_same_model(found, Console())
+    with _hiding_nothing(found.exit_code):
+        if files.junit is not None:
+            write_text(files.junit, same_model_junit(found))
+        if files.markdown is not None:
+            write_text(files.markdown, to_markdown(found))
+        if files.json_file is not None:
+            write_json(files.json_file, found.to_json())
+    return found.exit_code
+
+
+@contextmanager
+def _mismatch_written(files: Reports) -> Iterator[None]:
+    """Write why two runs cannot be compared into the files, too."""
     try:
-        write_comparison(found, fail_on_rise=fail_on_rise, junit=junit, markdown=markdown,
-                         json_file=json_file)  # fmt: skip
+        yield
+    except (ProtocolMismatch, Incomplete) as error:
+        write_mismatch(error, **files._asdict())
+        raise
+
+
+@contextmanager
+def _hiding_nothing(code: int) -> Iterator[None]:
+    """A file that cannot be written must not hide that the answer is no."""
+    try:
+        yield
     except DataError as error:
         if code != 1:
             raise
-        click.echo(f"error: {error}", err=True)  # it must not hide a regression
-    click.get_current_context().exit(code)
+        click.echo(f"error: {error}", err=True)
 
 
 def write_comparison(

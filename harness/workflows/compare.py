@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.errors import Incomplete, ProtocolMismatch, UsageError
-from harness.pipeline.grading_pool import GradingPool
-from harness.pipeline.pending import TaskRun
-from harness.protocol import COMPARED, differences
+from harness.errors import Incomplete
+from harness.protocol import differences
 from harness.stats.clusters import clusters_of
 from harness.stats.comparison import Change, Comparison, ProblemChange, TaskComparison
 from harness.stats.gate import Case, Ruling, rule
@@ -19,11 +17,9 @@ from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Verdict
 from harness.workflows.choice_notes import choice_notes
 from harness.workflows.fingerprints import fingerprint_differences
-from harness.workflows.further_scoring import lacks_opinions, under
-from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
+from harness.workflows.paired_runs import not_compared, pair_runs
+from harness.workflows.regrade import TaskNamed
 from harness.workflows.shortfall import Standing, shortfalls, stands
-
-_GRADER_ONLY = {"grader"}
 
 
 async def compare_runs(
@@ -60,20 +56,15 @@ async def compare_runs(
         DataError: a folder is not a run, or has no scores.
         Incomplete: no problem has a graded sample in both runs, or the scoring lacks verdicts.
     """
-    _check_allowed(allow)
-    before = _base_folders(base, tasks)
-    pairs = _pairs(before, new)
-    _check_protocols(pairs, {*allow, *_GRADER_ONLY}, scoring)
-    grades = await _grades(before, new, pairs, task_named)
-    _check_protocols({n: p for n, p in pairs.items() if n not in grades}, set(allow), scoring)
-    sides = _sides(pairs, grades, scoring)
+    paired = await pair_runs(base, new, task_named, allow=allow, tasks=tasks, scoring=scoring)
+    before, pairs, sides = paired.before, paired.pairs, paired.sides
     luck = less_luck or {}
     cases = [_case(name, sides[name], pair[1], luck.get(name, 0.0)) for name, pair in pairs.items()]
     rulings = rule(cases, margin=margin, alpha=alpha)
     lacking = {c.task: shortfalls(pairs[c.task], c, sides[c.task]) for c in cases}
     standing = stands(cases, lacking, rulings, alpha=alpha)
     compared = tuple(
-        _task(ruling, case, before[ruling.task], pairs[ruling.task], again=ruling.task in grades,
+        _task(ruling, case, before[ruling.task], pairs[ruling.task], again=ruling.task in paired.again,
               scoring=scoring, standing=standing[ruling.task],
               further=choice_notes(*pairs[ruling.task], sides[ruling.task]))
         for ruling, case in zip(rulings, cases, strict=True)
@@ -84,109 +75,8 @@ async def compare_runs(
         margin=margin,
         tasks=compared,
         fingerprint=fingerprint_differences(before.values(), RunFolder(new)),
-        notes=_not_compared(before, new),
+        notes=not_compared(before, new),
     )
-
-
-def _not_compared(before: Mapping[str, Path], new: Path) -> tuple[str, ...]:
-    extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
-    return (f"not compared, the base has none: {', '.join(extra)}",) if extra else ()
-
-
-def _check_allowed(allow: Sequence[str]) -> None:
-    parts = (*COMPARED, "judge")
-    for part in allow:
-        if part not in parts:
-            raise UsageError(f"--allow {part}: no such part; the parts are {', '.join(parts)}")
-
-
-def _pairs(before: Mapping[str, Path], new: Path) -> dict[str, tuple[TaskFolder, TaskFolder]]:
-    """Pair each task of the base with that of the new run, which must have all of them."""
-    known = {folder.name: folder for folder in RunFolder(new).tasks()}
-    missing = [name for name in before if name not in known]
-    if missing:
-        raise ProtocolMismatch(
-            f"{new} has no {', '.join(missing)}, which the base has; run it, or name the tasks to "
-            "compare with --tasks"
-        )
-    return {name: (RunFolder(path).task(name), known[name]) for name, path in before.items()}
-
-
-def _base_folders(base: Path | Mapping[str, Path], tasks: Sequence[str] | None) -> dict[str, Path]:
-    """The run that each task is compared with."""
-    found = (
-        {folder.name: base for folder in RunFolder(base).tasks()}
-        if isinstance(base, Path)
-        else dict(base)
-    )
-    unknown = [name for name in tasks or () if name not in found]
-    if unknown or not found:
-        raise UsageError(
-            f"the base has no task {', '.join(unknown) or 'at all'}; it has "
-            f"{', '.join(found) or 'none'}"
-        )
-    return {name: path for name, path in found.items() if tasks is None or name in tasks}
-
-
-def _check_protocols(
-    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]], allowed: set[str], scoring: str | None
-) -> None:
-    found = []
-    for name, (before, after) in pairs.items():
-        old, new = before.protocol(), after.protocol()
-        parts = differences(old, new, scoring)
-        if not old.problems.keys() & new.problems.keys():
-            found.append(f"{name}: no problem in common")
-            continue
-        for part, words in parts.items():
-            lacking = lacks_opinions((before, after)) if part == "judge" else None
-            advice = lacking or f" (--allow {part} compares anyway)"
-            if part not in allowed:
-                found.append(f"{name}: {words}{advice}")
-    if found:
-        raise ProtocolMismatch(f"not the same protocol: {'; '.join(found)}")
-
-
-async def _grades(
-    before: Mapping[str, Path],
-    new: Path,
-    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
-    task_named: TaskNamed,
-) -> dict[str, list[list[Grade]]]:
-    """Both sides graded again, for the tasks whose graders differ and would agree now."""
-    found: dict[str, list[list[Grade]]] = {}
-    for name, (old, now) in pairs.items():
-        if old.protocol().grader == now.protocol().grader:
-            continue
-        runs = [_stored(path, name, task_named) for path in (before[name], new)]
-        runs[0].task.grader.ready()
-        if runs[0].protocol.grader != runs[1].protocol.grader:
-            continue  # two scorings, not two versions of one grader
-        async with GradingPool() as pool:
-            found[name] = [await grade_again(run, pool) for run in runs]
-    return found
-
-
-def _stored(path: Path, name: str, task_named: TaskNamed) -> TaskRun:
-    return next(run for run in stored_runs(path, task_named) if run.task.name == name)
-
-
-def _sides(
-    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
-    again: Mapping[str, list[list[Grade]]],
-    scoring: str | None,
-) -> dict[str, list[list[Grade]]]:
-    """The grades of both sides by task: those graded again, else the stored ones."""
-    sides = {
-        name: again.get(name) or [list(folder.grades()) for folder in pair]
-        for name, pair in pairs.items()
-    }
-    if scoring is None:
-        return sides
-    return {
-        name: [under(scoring, grades, pair, side) for side, grades in enumerate(sides[name])]
-        for name, pair in pairs.items()
-    }
 
 
 def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder, less_luck: float) -> Case:

@@ -10,6 +10,7 @@ from harness.reports.documents import markdown_page
 from harness.reports.format import p_text, points, range_text
 from harness.stats.comparison import Change, Comparison, TaskComparison
 from harness.stats.gate import Ruling
+from harness.stats.same_model import SameModel
 
 from .model import Column, Row, Table
 from .terminal import print_table
@@ -31,7 +32,7 @@ class Shown:
 
 def lay_out(found: Comparison) -> Shown:
     """The tables of a comparison."""
-    details = _fingerprint(found), _changes(found.tasks), _problems(found.tasks)
+    details = fingerprint_table(found), _changes(found.tasks), _problems(found.tasks)
     return Shown(headline(found), _verdicts(found), details)
 
 
@@ -178,7 +179,8 @@ def _verdict_text(task: TaskComparison) -> str:
     return ", ".join([task.verdict, *lacking, *(["rise"] if task.rise else [])])
 
 
-def _fingerprint(found: Comparison) -> Table:
+def fingerprint_table(found: Comparison | SameModel) -> Table:
+    """What made the runs, where it differs."""
     rows = [Row((name, base, new)) for name, (base, new) in found.fingerprint.items()]
     columns = (Column("What made them", "name"), Column("Base", "text"), Column("New", "text"))
     return Table("How the runs were made, where it differs", columns, tuple(rows))

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from harness.stats.comparison import Comparison
+from harness.stats.same_model import SameModel
 from harness.storage.nights import CheckpointResult
 
 from .comparison import sentences
 from .nightly import over_nights_text
+from .same_model import sentences as same_model_sentences
 
 
 def comparison_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
@@ -33,6 +35,18 @@ def comparison_suite(found: Comparison, *, fail_on_rise: bool = False) -> Elemen
     for line in found.incomplete:
         add_error(suite, "complete", line)
     return suite
+
+
+def same_model_junit(found: SameModel) -> str:
+    """One test case per task: another model fails; what is underpowered or incomplete is skipped."""
+    suite = new_suite()
+    for task in found.tasks:
+        text = "; ".join(same_model_sentences(task))
+        skipped = task.verdict in ("underpowered", "incomplete")
+        add_case(suite, task.task, text, failed=task.verdict == "different", skipped=skipped)
+        for line in task.incomplete:
+            add_error(suite, "complete", line)
+    return written(suite)
 
 
 def junit_error(message: str) -> str:
@@ -78,18 +92,23 @@ def add_error(suite: ElementTree.Element, name: str, message: str) -> None:
     ElementTree.SubElement(case, "error", message=_clean(message))
 
 
-def add_case(suite: ElementTree.Element, name: str, text: str, *, failed: bool) -> None:
-    """Add a test case that was decided.
+def add_case(
+    suite: ElementTree.Element, name: str, text: str, *, failed: bool, skipped: bool = False
+) -> None:
+    """Add a test case.
 
     Args:
         suite: where it belongs.
         name: of the case.
         text: what was found.
-        failed: how it was decided.
+        failed: whether it failed.
+        skipped: whether it could not be decided.
     """
     case = ElementTree.SubElement(suite, "testcase", classname="harness.compare", name=name)
     if failed:
         ElementTree.SubElement(case, "failure", message=_clean(text)).text = _clean(text)
+    elif skipped:
+        ElementTree.SubElement(case, "skipped", message=_clean(text))
     ElementTree.SubElement(case, "system-out").text = _clean(text)
 
 

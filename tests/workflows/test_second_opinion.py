@@ -442,7 +442,7 @@ def test_a_server_that_refuses_midway_ends_it_and_keeps_the_opinions_so_far(
 def test_a_comparison_that_grades_again_in_memory_takes_the_stored_opinions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.workflows.compare.GradingPool", InlinePool)
+    monkeypatch.setattr("harness.workflows.paired_runs.GradingPool", InlinePool)
     one = judged(tmp_path / "one", words={"99": "SAME", "98": "SAME", UNREADABLE: "SAME"})
     two = judged(tmp_path / "two")
     protocol = one / "math" / "protocol.json"
