@@ -12,7 +12,7 @@ kernel (maximum mean discrepancy: Gretton et al. 2012), for what only tells alik
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ DRAWS = 9_999
 """Relabellings: p-values from 0.0001 on."""
 
 _SEED = 20_261_130  # relabellings are the same in every comparison of the same counts
-_SLACK = 1e-9  # statistics that differ by less are equal
+_SLACK = 1e-5  # distances that differ by less, of their size, are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,13 @@ def mean_shift(problems: Sequence[Values], *, draws: int = DRAWS) -> MeanShift |
         return None
     observed = math.fsum(np.mean(p.new) - np.mean(p.base) for p in moving)
     drawn = np.zeros(draws)
-    for i, contrasts, shuffle in _relabelled([(len(p.base), len(p.new)) for p in moving], draws):
-        drawn += shuffle.permutation(contrasts @ np.array([*moving[i].base, *moving[i].new]))
-    slack = _SLACK * max(1.0, abs(observed))
+    random = np.random.default_rng(_SEED)
+    for p in moving:
+        contrasts = _relabelled(len(p.base), len(p.new), draws, random)
+        drawn += contrasts @ np.array([*p.base, *p.new])
+    slack = 1e-9 * float(np.abs(drawn).max())
     tails = (drawn <= observed + slack).sum(), (drawn >= observed - slack).sum()
-    p = min(1.0, 2 * (1 + min(map(int, tails))) / (1 + draws))
+    p = min(1.0, 2 * (1 + int(min(tails))) / (1 + draws))
     variance = math.fsum(
         float(np.var([*p.base, *p.new], ddof=1)) * (1 / len(p.base) + 1 / len(p.new))
         for p in moving
@@ -153,13 +155,13 @@ def distance(
     if not moving:
         return None
     observed, drawn = 0.0, np.zeros(draws)
-    for i, contrasts, shuffle in _relabelled([(p.n_base, p.n_new) for p in moving], draws):
-        problem = moving[i]
-        observed += problem.weight * float(
-            _squared(_contrast(problem.n_base, problem.n_new)[None, :], problem.kernel)[0]
-        )
-        drawn += problem.weight * shuffle.permutation(_squared(contrasts, problem.kernel))
-    p = (1 + int((drawn >= observed - _SLACK * max(1.0, observed)).sum())) / (1 + draws)
+    random = np.random.default_rng(_SEED)
+    for problem in moving:
+        n_base, n_new, kernel = problem.n_base, problem.n_new, problem.kernel
+        observed += problem.weight * float(_squared(_contrast(n_base, n_new)[None, :], kernel)[0])
+        contrasts = _relabelled(n_base, n_new, draws, random)
+        drawn += problem.weight * _squared(contrasts, kernel)
+    p = (1 + int((drawn >= observed - _SLACK * observed).sum())) / (1 + draws)
     base = _mean_within([p.kernel[: p.n_base, : p.n_base] for p in problems])
     new = _mean_within([p.kernel[p.n_base :, p.n_base :] for p in problems])
     between = [float(p.kernel[: p.n_base, p.n_base :].mean()) for p in problems]
@@ -179,25 +181,14 @@ def arrangements(sizes: Sequence[tuple[int, int]]) -> float:
     )
 
 
-def _relabelled(
-    sizes: Sequence[tuple[int, int]], draws: int
-) -> Iterator[tuple[int, Floats, np.random.Generator]]:
-    """Each problem's place, relabelled contrasts of shape (draws, n), and what reorders their results.
+def _relabelled(n_base: int, n_new: int, draws: int, random: np.random.Generator) -> Floats:
+    """Contrasts of one problem under relabellings, shape (draws, n).
 
-    Problems of one size share their relabellings: each reorders them on its own, which makes the
-    problems independent and costs far less than drawing them again.
+    Each problem draws its own: an error that problems share would add up over them.
     """
     import numpy as np
 
-    shuffle = np.random.default_rng([_SEED, draws])
-    places: dict[tuple[int, int], list[int]] = {}
-    for i, size in enumerate(sizes):
-        places.setdefault(size, []).append(i)
-    for (n_base, n_new), found in places.items():
-        random = np.random.default_rng([_SEED, n_base, n_new])
-        contrasts = random.permuted(np.tile(_contrast(n_base, n_new), (draws, 1)), axis=1)
-        for i in found:
-            yield i, contrasts, shuffle
+    return random.permuted(np.tile(_contrast(n_base, n_new), (draws, 1)), axis=1)
 
 
 def _contrast(n_base: int, n_new: int) -> Floats:
@@ -208,10 +199,11 @@ def _contrast(n_base: int, n_new: int) -> Floats:
 
 
 def _squared(contrasts: Floats, kernel: Floats) -> Floats:
-    """The squared distance in the kernel, one for each contrast."""
+    """The squared distance in the kernel, one for each contrast; single precision is ten times faster."""
     import numpy as np
 
-    return np.asarray(np.einsum("ij,ij->i", contrasts @ kernel, contrasts))
+    rows = contrasts.astype(np.float32)
+    return np.einsum("ij,ij->i", rows @ kernel.astype(np.float32), rows).astype(float)
 
 
 def _mean_within(kernels: Sequence[Floats]) -> float | None:

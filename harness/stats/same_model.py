@@ -19,6 +19,7 @@ from harness.points import points_of
 from harness.stats.intervals import Interval
 from harness.stats.multiplicity import holm
 from harness.stats.power import ALPHA
+from harness.stats.relabelling import DRAWS
 from harness.stats.traits import TRAITS, ObservedProblem, Trait, measure
 
 Sameness = Literal["different", "incomplete", "underpowered", "no difference found"]
@@ -136,7 +137,11 @@ class SameModel:
 
 
 def judge_traits(
-    cases: Sequence[SameModelCase], *, margin: float = 0.05, alpha: float = ALPHA
+    cases: Sequence[SameModelCase],
+    *,
+    margin: float = 0.05,
+    alpha: float = ALPHA,
+    draws: int = DRAWS,
 ) -> list[tuple[Trait, ...]]:
     """The traits of every task, with p-values adjusted over all of them.
 
@@ -144,9 +149,12 @@ def judge_traits(
         cases: the tasks, each with a problem that both runs have.
         margin: the difference of a share that must be detectable; of lengths twice as much.
         alpha: probability of a false alarm over all traits and tasks.
+        draws: relabellings.
     """
     level = alpha / (len(TRAITS) * len(cases))
-    found = [measure(c.problems, margin=margin, alpha=level * c.kept_level) for c in cases]
+    found = [
+        measure(c.problems, margin=margin, alpha=level * c.kept_level, draws=draws) for c in cases
+    ]
     places = [
         (i, j) for i, traits in enumerate(found) for j, t in enumerate(traits) if t.p is not None
     ]

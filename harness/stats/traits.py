@@ -25,6 +25,7 @@ from harness.stats.paired_test import stratified
 from harness.stats.power import MOST, POWER, detectable_drop, k_needed
 from harness.stats.rates import posterior_rates, samples_per_problem
 from harness.stats.relabelling import (
+    DRAWS,
     Alikeness,
     Values,
     arrangements,
@@ -115,21 +116,24 @@ class Trait:
         return self.limit is not None and (self.detectable is None or self.detectable > self.limit)
 
 
-def measure(problems: Sequence[ObservedProblem], *, margin: float, alpha: float) -> list[Trait]:
+def measure(
+    problems: Sequence[ObservedProblem], *, margin: float, alpha: float, draws: int = DRAWS
+) -> list[Trait]:
     """Every trait of one task, tested on its own.
 
     Args:
         problems: those that both runs have.
         margin: the difference of a share that must be detectable; of lengths twice as much.
         alpha: the level, two-sided, that detectable differences are computed for.
+        draws: relabellings.
     """
     return [
         _share("pass@1", problems, lambda o: o.right, margin, alpha),
         _share("truncated", problems, lambda o: o.truncated, margin, alpha),
-        _length(problems, LENGTH_LIMIT * margin, alpha),
-        _reasoning(problems, margin, alpha),
-        _distance("answers", problems, _equal, alpha),
-        _distance("openings", problems, _agreeing, alpha),
+        _length(problems, LENGTH_LIMIT * margin, alpha, draws),
+        _reasoning(problems, margin, alpha, draws),
+        _distance("answers", problems, _equal, alpha, draws),
+        _distance("openings", problems, _agreeing, alpha, draws),
     ]
 
 
@@ -181,13 +185,13 @@ def _detectable(rates: Rates, k: Sequence[int], alpha: float) -> float | None:
     return max(found, default=None)
 
 
-def _length(problems: Sequence[ObservedProblem], limit: float, alpha: float) -> Trait:
+def _length(problems: Sequence[ObservedProblem], limit: float, alpha: float, draws: int) -> Trait:
     """Lengths on the scale of logarithms: a difference is a factor."""
     logs = [
         Values(*([math.log(max(o.length, 1.0)) for o in side] for side in (p.base, p.new)))
         for p in problems
     ]
-    trait = _shift("length", logs, math.log1p(limit), alpha)
+    trait = _shift("length", logs, math.log1p(limit), alpha, draws)
     base, new = (
         math.exp(mean([mean(side) for side in sides]))
         for sides in ([v.base for v in logs], [v.new for v in logs])
@@ -206,16 +210,20 @@ def _length(problems: Sequence[ObservedProblem], limit: float, alpha: float) -> 
     )
 
 
-def _reasoning(problems: Sequence[ObservedProblem], limit: float, alpha: float) -> Trait:
+def _reasoning(
+    problems: Sequence[ObservedProblem], limit: float, alpha: float, draws: int
+) -> Trait:
     shares = [Values([o.reasoning for o in p.base], [o.reasoning for o in p.new]) for p in problems]
-    return _shift("reasoning", shares, limit, alpha)
+    return _shift("reasoning", shares, limit, alpha, draws)
 
 
-def _shift(name: TraitName, values: Sequence[Values], limit: float, alpha: float) -> Trait:
+def _shift(
+    name: TraitName, values: Sequence[Values], limit: float, alpha: float, draws: int
+) -> Trait:
     """A mean, tested by relabelling; the limit holds only where something varies."""
     base = mean([mean(v.base) for v in values])
     new = mean([mean(v.new) for v in values])
-    found = mean_shift(values)
+    found = mean_shift(values, draws=draws)
     if found is None:
         return Trait(name=name, base=base, new=new, difference=0.0, interval=None, p=None,
                      detectable=None, why="alike in all samples of every problem")  # fmt: skip
@@ -245,10 +253,11 @@ def _distance(
     problems: Sequence[ObservedProblem],
     kernel: Callable[[Sequence[Observation]], NDArray[np.float64]],
     alpha: float,
+    draws: int,
 ) -> Trait:
     """A distribution, tested by its distance in a kernel."""
     alike = [Alikeness(kernel([*p.base, *p.new]), len(p.base)) for p in problems]
-    found = distance(alike, alpha=alpha, power=POWER)
+    found = distance(alike, alpha=alpha, power=POWER, draws=draws)
     if found is None:
         single = all(len(a.kernel) <= 2 for a in alike)
         return Trait(

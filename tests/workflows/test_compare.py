@@ -249,7 +249,7 @@ def test_a_failure_to_grade_again_is_no_pass(
         grades = list(run.folder.grades())
         return [replace(g, verdict=Verdict.ERROR) if g.index % 2 else g for g in grades]
 
-    monkeypatch.setattr("harness.workflows.compare.grade_again", failing)
+    monkeypatch.setattr("harness.workflows.paired_runs.grade_again", failing)
     assert compare(base, new) == 4
     assert "320 samples could not be graded again" in said(capsys)
 
