@@ -32,10 +32,11 @@ from harness.stats.traits import TRAITS, Observation, ObservedProblem, Trait
 
 HEAD = ["problems", "k", "nothing changed", "weaker", "longer", "cap", "routed", "answers",
         "pass@1 at its detectable", "length at its", "answers at its"]  # fmt: skip
+PRINTED = ("pass@1", "length", "answers")
 DRAWS = 999
 CAP = 32_768.0
 LEVEL = 0.05 / len(TRAITS)
-FEWER = 4  # runs without a change are as many times more: 5 % need more of them than 80 %
+FEWER = 5  # runs without a change are as many times more: 5 % need more of them than 80 %
 
 CASES: tuple[tuple[Population, tuple[int, int], tuple[int, int]], ...] = (
     (populations.AIME_MID, (64, 64), (64, 64)),
@@ -178,28 +179,26 @@ def table(runs: int, seed: int) -> list[list[str]]:
             models = [_model(population, random) for _ in range(few)]
             seen.append(sum(differs(traits(m, change(m), (base, new), random)) for m in models))
         cells = [f"{100 * seen[0] / runs:.1f}", *(f"{100 * n / few:.0f}" for n in seen[1:])]
-        cells += [_seen_at_printed(name, population, (base, new), few, random)
-                  for name in ("pass@1", "length", "answers")]  # fmt: skip
+        cells += _seen_at_printed(population, (base, new), few, random)
         sizes = [f"{low}" if low == high else f"{low} to {high}" for low, high in (base, new)]
         rows.append([population.name, " and ".join(sizes), *cells])
     return rows
 
 
 def _seen_at_printed(
-    name: str,
-    population: Population,
-    k: Sequence[tuple[int, int]],
-    runs: int,
-    random: np.random.Generator,
-) -> str:
+    population: Population, k: Sequence[tuple[int, int]], runs: int, random: np.random.Generator
+) -> list[str]:
     """How often a trait's own test sees what was printed as detectable, in percent; a dash for none."""
-    seen, tried = 0, 0
+    seen: dict[str, list[bool]] = {name: [] for name in PRINTED}
     for _ in range(runs):
         model = _model(population, random)
-        changed = _at_printed(name, traits(model, model, k, random), model)
-        if changed is None:
-            continue
-        found = next(t for t in traits(model, changed, k, random) if t.name == name)
-        tried += 1
-        seen += found.p is not None and found.p <= LEVEL
-    return f"{100 * seen / tried:.0f}" if 2 * tried > runs else "-"
+        printed = traits(model, model, k, random)
+        for name, found in seen.items():
+            changed = _at_printed(name, printed, model)
+            if changed is not None:
+                trait = next(t for t in traits(model, changed, k, random) if t.name == name)
+                found.append(trait.p is not None and trait.p <= LEVEL)
+    return [
+        f"{100 * sum(found) / len(found):.0f}" if 2 * len(found) > runs else "-"
+        for found in seen.values()
+    ]
