@@ -1,6 +1,8 @@
-"""Where a run's protocol differs from the one that a source states for its figure. Pure."""
+"""A run's protocol beside the one that a source states for its figure, part by part. Pure."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 from harness.data.selection import Window
 from harness.errors import UsageError
@@ -8,63 +10,143 @@ from harness.protocol import Protocol
 from harness.reports.results import Result
 
 from .loader import PublishedScore
+from .schema import StatedProtocol
+
+_MODES = {"yes": "thinking", "no": "non-thinking"}
+"""A source's words for what `Protocol.thinking` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a protocol, as a run and a source state it; None where one does not.
+
+    Args:
+        name: of the part.
+        ours: what the run states.
+        theirs: what the source states, a description in words included.
+        difference: in words, where both state it, it can be compared, and it is not the same.
+        decides: whether two scores that differ in it do not compare. They do with another k.
+    """
+
+    name: str
+    ours: str | None
+    theirs: str | None
+    difference: str | None = None
+    decides: bool = True
+
+
+def parts(result: Result, cell: PublishedScore) -> list[Part]:
+    """Every part that a run or a figure's source may state, in the order of reports."""
+    protocol, stated = result.protocol, cell.protocol
+    scored = result.scored
+    scoring = scored.scoring if scored and scored.several else None
+    return [
+        _number("temperature", protocol.temperature, stated.temperature),
+        _number("top-p", protocol.top_p, stated.top_p),
+        _number("top-k", None, stated.top_k),  # a run's protocol has none
+        _number("cap", protocol.max_tokens, stated.max_tokens),
+        _text("effort", protocol.effort, stated.effort),
+        _budget(result, stated),
+        _mode(protocol, stated),
+        _tools(result, stated),
+        _window(result, stated),
+        _guard(protocol),
+        _prompt(protocol, stated),
+        replace(_number("k", result.k, cell.k), decides=False),
+        _problems(protocol, cell),
+        Part("extraction", protocol.extract, stated.extraction),
+        Part("choice order", protocol.choice_order, None),  # no source states any
+        Part("scoring", scoring, None),  # likewise
+    ]
 
 
 def stated_differences(result: Result, cell: PublishedScore) -> list[str]:
-    """The parts stated both by a figure's source and by a run in which the two differ."""
-    return [*_protocol_differences(result.protocol, cell), *_window_differences(result, cell)]
+    """The parts stated both by a figure's source and by a run in which scores do not compare."""
+    return [part.difference for part in parts(result, cell) if part.difference and part.decides]
 
 
 def unstated(result: Result, cell: PublishedScore) -> tuple[list[str], list[str]]:
     """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
-    stated, protocol = cell.protocol, result.protocol
-    dated = any(problem.provenance.date for problem in result.problems.values())
-    wording = "prompt" if stated.prompt is None else "wording of the prompt"
-    parts: tuple[tuple[str, object, object], ...] = (
-        ("temperature", stated.temperature, protocol.temperature),
-        ("top-p", stated.top_p, protocol.top_p),
-        ("cap", stated.max_tokens, protocol.max_tokens),
-        ("window", stated.window, dated or None),
-        (wording, stated.prompt_holds, protocol.prompt or None),
-    )
-    theirs = [name for name, stated, ours in parts if stated is None and ours is not None]
-    theirs += ["k"] * (cell.k is None) + ["number of problems"] * (cell.n is None)
-    theirs += ["extraction"] * (stated.extraction is None)
-    theirs += ["choice order"] * (protocol.choice_order is not None)  # no source states any
-    return theirs, [name for name, stated, ours in parts if stated is not None and ours is None]
+    found = parts(result, cell)
+    theirs = [part.name for part in found if part.theirs is None and part.ours is not None]
+    return theirs, [part.name for part in found if part.theirs is not None and part.ours is None]
 
 
-def _protocol_differences(protocol: Protocol, cell: PublishedScore) -> list[str]:
-    stated = cell.protocol
-    pairs = (
-        ("temperature", protocol.temperature, stated.temperature),
-        ("top-p", protocol.top_p, stated.top_p),
-        ("cap", protocol.max_tokens, stated.max_tokens),
-        ("problems", len(protocol.problems), cell.n),
-    )
-    found = [
-        f"{name} {ours:,} against {theirs:,}"
-        for name, ours, theirs in pairs
-        if ours is not None and theirs is not None and ours != theirs
-    ]
-    if protocol.repetition_guard:
-        found.append(f"a repetition guard of {protocol.repetition_guard} against none")
-    if stated.prompt_holds and protocol.prompt and stated.prompt_holds not in protocol.prompt:
-        found.append(f"a prompt of its own against {stated.prompt}")
-    return found
+def _number(name: str, ours: float | None, theirs: float | None) -> Part:
+    texts = [None if value is None else f"{value:,}" for value in (ours, theirs)]
+    return _part(name, *texts, same=ours == theirs)
 
 
-def _window_differences(result: Result, cell: PublishedScore) -> list[str]:
-    """The months of a run's problems, where they are not those of the window that is stated."""
+def _text(name: str, ours: str | None, theirs: str | None) -> Part:
+    return _part(name, ours, theirs, same=(ours or "").lower() == (theirs or "").lower())
+
+
+def _part(name: str, ours: str | None, theirs: str | None, *, same: bool) -> Part:
+    differs = ours is not None and theirs is not None and not same
+    return Part(name, ours, theirs, f"{name} {ours} against {theirs}" if differs else None)
+
+
+def _budget(result: Result, stated: StatedProtocol) -> Part:
+    """A run that was sampled without a budget had none; what published responses had is not known."""
+    part = _number("reasoning budget", result.protocol.reasoning_budget, stated.reasoning_budget)
+    if part.ours is None and part.theirs is not None and not _imported(result):
+        return _text(part.name, "none", part.theirs)
+    return part
+
+
+def _mode(protocol: Protocol, stated: StatedProtocol) -> Part:
+    """Sources name a mode where the model has several, so silence leaves nothing open."""
+    return _text("mode", _MODES.get(protocol.thinking) if stated.mode else None, stated.mode)
+
+
+def _tools(result: Result, stated: StatedProtocol) -> Part:
+    """No run has tools. Sources name those that they used, so silence leaves nothing open."""
+    ours = "none" if stated.tools and not _imported(result) else None
+    return _text("tools", ours, stated.tools)
+
+
+def _imported(result: Result) -> bool:
+    """Whether somebody else drew the samples, under a protocol of which only a part is known."""
+    return result.manifest.fingerprint.get("engine") == "recorded"
+
+
+def _window(result: Result, stated: StatedProtocol) -> Part:
+    """The months of a run's problems beside the window, which may be described in words."""
     months = sorted(
         month for problem in result.problems.values() if (month := problem.provenance.month)
     )
+    ours = f"{months[0]}..{months[-1]}" if months else None
+    part = Part("window", ours, stated.window)
     try:
-        window = Window.parse(cell.protocol.window or "")
-    except UsageError:  # no window, or one described in words
-        return []
-    if not months or (months[0], months[-1]) == (window.first, window.last):
-        return []
+        window = Window.parse(stated.window or "")
+    except UsageError:  # no window, or one in words
+        return part
+    if ours in (None, str(window)):
+        return part
     beyond = months[0] < window.first or months[-1] > window.last
     hint = " (see --window)" * beyond
-    return [f"problems of {months[0]}..{months[-1]} against the window {window}{hint}"]
+    return replace(part, difference=f"problems of {ours} against the window {window}{hint}")
+
+
+def _guard(protocol: Protocol) -> Part:
+    guard = protocol.repetition_guard
+    words = f"a repetition guard of {guard} against none" if guard else None
+    return Part("repetition guard", str(guard) if guard else "none", "none", words)
+
+
+def _prompt(protocol: Protocol, stated: StatedProtocol) -> Part:
+    """Prompts are compared by the phrase that a source's is known by."""
+    name = "prompt" if stated.prompt is None else "wording of the prompt"
+    part = Part(name, protocol.prompt or None, stated.prompt_holds)
+    if part.ours is None or part.theirs is None or part.theirs in part.ours:
+        return part
+    return replace(part, difference=f"a prompt of its own against {stated.prompt}")
+
+
+def _problems(protocol: Protocol, cell: PublishedScore) -> Part:
+    """How many problems, or which of them where a figure is of some."""
+    name, ours = "number of problems", len(protocol.problems)
+    if cell.subset:
+        which = ", ".join(f"{field} {value}" for field, value in cell.subset.items())
+        return Part(name, str(ours), which, f"problems of the whole set against {which}")
+    return replace(_number("problems", ours, cell.n), name=name)
