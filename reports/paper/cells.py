@@ -21,27 +21,15 @@ _Misfit = tuple[Field, str]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A published figure where a table prints it.
+    """A published figure where a table prints it; `borrowed` where it comes from the fallback."""
 
-    Args:
-        stated: as the baselines have it.
-        k: samples per problem that the table's source states, where the figure's own states a range.
-        borrowed: whether it comes from the fallback.
-    """
-
-    stated: PublishedScore
-    k: int | None = None
+    score: PublishedScore
     borrowed: bool = False
-
-    @property
-    def score(self) -> PublishedScore:
-        """The figure with all that is stated of it."""
-        return replace(self.stated, k=self.k) if self.k else self.stated
 
     @property
     def text(self) -> str:
         """The value as it is printed; in percent where the source prints fractions."""
-        cell = self.stated
+        cell = self.score
         whole = cell.unit == "share" and not isclose(float(cell.printed_value), 100 * cell.value)
         return cell.text if whole else cell.printed_value
 
@@ -82,7 +70,7 @@ def model_lines(layout: Layout, published: Iterable[PublishedScore]) -> list[Mod
             found = found or _of(row, heading, others)
             if len(found) > 1:
                 raise layout.document.error(field, _several(row, heading, found))
-            figures.append(_figure(heading, found[0], borrowed) if found else None)
+            figures.append(Figure(found[0], borrowed) if found else None)
         if not any(figures):
             message = f"no figure of {row.model} stands under any heading"
             raise layout.document.error(field, message)
@@ -131,11 +119,6 @@ def _is_called(cell: PublishedScore, model: str) -> bool:
 
 def _states(cell: PublishedScore, wanted: Selection) -> bool:
     return all(getattr(cell.protocol, name) == value for name, value in wanted)
-
-
-def _figure(heading: Heading, cell: PublishedScore, borrowed: bool) -> Figure:
-    ranged = cell.k is None and cell.protocol.k is not None
-    return Figure(cell, heading.k if ranged else None, borrowed)
 
 
 def _named(row: Row, figures: Iterable[Figure | None]) -> Row:

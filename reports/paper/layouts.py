@@ -36,7 +36,6 @@ class Heading:
         protocol: what the figures must state, where a model has several.
         subset: the properties of the problems that it is about; none for all of them.
         kind: of the figures, where one place holds several kinds.
-        k: samples per problem, where the table's source states a number and the figures' a range.
         beside: the metric of a run that stands in its place.
         not_comparable: why no run is held against the figures; None where runs are.
     """
@@ -49,7 +48,6 @@ class Heading:
     protocol: Selection = ()
     subset: tuple[tuple[str, str], ...] = ()
     kind: Kind | None = None
-    k: int | None = None
     beside: str | None = None
     not_comparable: str | None = None
 

@@ -36,7 +36,7 @@ def alerts(table: PaperTable) -> list[str]:
             if e.differences
         ]
     lines += _strangers(table)
-    own = {e.figure.stated for line in table.lines for e in line.entries if e.figure}
+    own = {e.figure.score for line in table.lines for e in line.entries if e.figure}
     disputed = [group for group in conflicts(table.published) if not own.isdisjoint(group)]
     return lines + [f"† Sources disagree on {conflict_text(group)}." for group in disputed]
 

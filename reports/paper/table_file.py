@@ -6,7 +6,7 @@
     transposed: true             a row per benchmark and a column per model
     margin                       in points, where --margin does not say
     headings:                    task, metric; as printed: group, label, area; which figures: protocol,
-                                 subset, kind; k; beside, not_comparable
+                                 subset, kind; beside, not_comparable
     models:                      names, or model, label, group, protocol; all of the places without it
     footnotes:                   sentences below the table
 
@@ -60,7 +60,6 @@ class _Heading(_Checked):
     protocol: StatedProtocol = Field(default_factory=StatedProtocol)
     subset: dict[str, str] = Field(default_factory=dict)
     kind: Kind | None = None
-    k: int | None = Field(default=None, ge=1)
     beside: str | None = None
     not_comparable: str | None = None
 
@@ -128,7 +127,6 @@ def _heading(found: _Heading) -> Heading:
         protocol=_selection(found.protocol),
         subset=tuple(sorted(found.subset.items())),
         kind=found.kind,
-        k=found.k,
         beside=found.beside,
         not_comparable=found.not_comparable,
     )

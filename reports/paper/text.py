@@ -204,7 +204,7 @@ def _slot(entry: Entry, run: str | None, doubtful: Container[PublishedScore]) ->
     if entry.result is None:
         if entry.figure is None:
             return Slot(("–",))
-        cell = entry.figure.stated
+        cell = entry.figure.score
         marks = " †" * (cell in doubtful) + " ‡" * entry.borrowed + " §" * (cell.kind == "quoted")
         return Slot((entry.figure.text + marks,), best=entry.best)
     verdict, n = entry.verdict, n_text(entry.score) if entry.score else ""
