@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -229,19 +228,6 @@ def test_a_figure_that_is_no_score_stands_beside_the_runs_and_is_not_compared(
     assert "§ The source took it over from others." in text
 
 
-def test_a_stated_k_replaces_a_range_and_nothing_else(tmp_path: Path) -> None:
-    layout = layout_named("r1-table4")
-    headings = tuple(
-        replace(heading, k=64) if heading.task == "aime24" else heading
-        for heading in layout.headings
-    )
-    lines = model_lines(replace(layout, headings=headings), load().scores)
-    number = [heading.task for heading in headings].index("aime24")
-    ks = {line.row.model: line.figures[number].score.ks for line in lines if line.figures[number]}
-    assert ks["DeepSeek-R1"] == (64, 64)
-    assert ks["o1-1217"] == (1, 64)  # OpenAI's, so version 2 says nothing of it
-
-
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_table_finds_its_figures(name: str) -> None:
     layout = layout_named(name)
@@ -338,3 +324,22 @@ def test_a_name_that_no_table_has_is_refused_with_near_ones() -> None:
         UsageError, match=r"--table r1-tabel5: no table .* did you mean .*r1-table5"
     ):
         layout_named("r1-tabel5")
+
+
+def test_the_example_of_the_documentation_is_a_table(write_run: WriteRun, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "paper-tables.md").read_text()
+    inner = page.partition("<!-- own table -->\n```yaml\n")[2].partition("```")[0]
+    path = tmp_path / "mine.yaml"
+    path.write_text(inner)
+    run = write_run(aime(3), task="aime24", model="gpt-oss-20b", sampling={"effort": "high"})
+    table = lay_out(read_layout(path), read_results([run]), load().scores, margin=0.05)
+    assert [line.row.label for line in table.lines if line.row] == [
+        *("20b low", "20b high", "20b high", "120b high"),
+    ]
+    judged = [entry for line in table.lines for entry in line.entries if entry.verdict]
+    assert [(entry.heading.text, entry.cell and entry.cell.value) for entry in judged] == [
+        ("AIME 2024 pass@1 (no tools)", 0.921),
+    ]
+    for name in shipped():
+        source, _, number = name.rpartition("-table")
+        assert f"`{name}`" in page or (f"`{source}-table" in page and f"`{number}`" in page)
