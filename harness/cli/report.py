@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from harness.cli.paper_tables import layout_named, list_tables
 from harness.errors import UsageError
 from harness.points import share_of
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from harness.reports.baselines.loader import PublishedScore
     from harness.reports.figures.style import Plot
-    from harness.reports.paper.layouts import Layout
     from harness.reports.results import Result
 
 Document = TypeVar("Document")
@@ -42,10 +42,11 @@ own_baselines = click.option(
     help="Write a page (.html), Markdown (.md), the scores (.json) or, with --table, LaTeX "
     "(.tex); by default print to the terminal.",
 )
-@click.option("--table", "table", metavar="NAME", help="A table of the DeepSeek-R1 paper with the "
-              "runs in it and a verdict per cell: r1-table2, r1-table4, r1-table5, r1-table6.")  # fmt: skip
+@click.option("--table", "table", metavar="NAME", is_eager=True, callback=list_tables,
+              help="A paper's table with the runs in it and a verdict per cell: a name, or a "
+              "YAML file of your own. --table list shows the names.")  # fmt: skip
 @click.option("--margin", type=float, metavar="POINTS", help="With --table: how far the interval of "
-              "a reproduced figure may reach; 3 by default.")  # fmt: skip
+              "a reproduced figure may reach; 3 by default, or the table's own.")  # fmt: skip
 @click.option("--as", "claims", metavar="RUN=MODEL", multiple=True,
               help="The published model that a run reproduces, if its name differs; RUN= may be "
               "omitted for a single run. Repeatable.")  # fmt: skip
@@ -116,7 +117,7 @@ def report(
     from harness.workflows.regrade import scores_in_window
 
     layout = layout_named(table) if table else None
-    share = check_margin(margin, table)
+    share = check_margin(margin, table, layout.margin if layout else None)
     if output is not None:
         check_format(output, paper_output.FORMATS if layout else page.FORMATS)
     months = Window.parse(window) if window else None
@@ -145,19 +146,19 @@ def _say_written(output: Path, results: Sequence[Result]) -> None:
     click.echo(f"wrote {output}", err=True)
 
 
-def layout_named(name: str) -> Layout:
-    """A layout by its name. UsageError lists those there are."""
-    from harness.reports.paper.layouts import LAYOUTS
+def check_margin(points: float | None, table: str | None, usual: float | None = None) -> float:
+    """The share that `--margin` asks for, else the table's own, else 3 points.
 
-    if name not in LAYOUTS:
-        raise UsageError(f"--table {name}: the tables are {', '.join(LAYOUTS)}")
-    return LAYOUTS[name]
+    Args:
+        points: what the option says.
+        table: the table that it goes with.
+        usual: the table's own margin, in points.
 
-
-def check_margin(points: float | None, table: str | None) -> float:
-    """The share that `--margin` asks for. UsageError without a table, or out of range."""
+    Raises:
+        UsageError: a margin without a table, or one out of range.
+    """
     if points is None:
-        return MARGIN / 100
+        return (MARGIN if usual is None else usual) / 100
     if table is None:
         raise UsageError(f"--margin {points:g}: it goes with --table")
     return share_of(points, "--margin")

@@ -11,7 +11,7 @@ from harness.stats.scores import BreakdownRow, OpenRange
 from harness.types import Problem, Tally
 
 _PASS = pass_at(1)
-_BY: Mapping[str, Callable[[Problem], object]] = {
+PROPERTIES: Mapping[str, Callable[[Problem], object]] = {
     "month": lambda problem: problem.provenance.month,
     "platform": lambda problem: problem.provenance.platform,
     "difficulty": lambda problem: problem.meta.get("difficulty"),
@@ -35,7 +35,7 @@ def breakdown(
     tallies = _in_order(problems, found)
     clusters = clusters_of(problems.values())
     rows: list[BreakdownRow] = []
-    for by, read in _BY.items():
+    for by, read in PROPERTIES.items():
         groups: dict[str, dict[str, Tally]] = {}
         named = {id: read(problems[id]) for id in tallies}
         if None in named.values():

@@ -26,6 +26,7 @@ _SPECIAL = {
     "≤": r"$\leq$",
     "†": r"\textdagger{}",
     "‡": r"\textdaggerdbl{}",
+    "§": r"\S{}",
     "↳": r"$\hookrightarrow$",
     "²": r"$^2$",
     "’": "'",

@@ -1,78 +1,112 @@
-"""Which rows and columns the tables of the DeepSeek-R1 paper have, in the paper's own order.
+"""What a paper's table is: its headings, its models and where its figures stand.
 
-They are numbered as in arXiv 2501.12948v1; benchmarks that the harness does not know are left out.
-The figures themselves are baselines.
+A table is a YAML file (`harness.reports.paper.table_file`); the figures themselves are baselines.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from harness.reports.baselines.metrics import read_metric
+from harness.reports.baselines.schema import Kind
+from harness.reports.baselines.yaml_document import YamlDocument
+
+Selection = tuple[tuple[str, object], ...]
+"""Parts of a stated protocol and the values that select a figure: (("effort", "low"),)."""
+
+
+def our_metric(name: str) -> str | None:
+    """What we call a metric of a run that a source names (avg@32 is pass@1); None for another one."""
+    try:
+        return read_metric(name).name
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A benchmark and metric as the paper heads them; `area` is table 4's first column."""
+    """A benchmark and metric as a paper heads them.
+
+    Args:
+        task: the benchmark.
+        metric: as the baselines name it.
+        group: the benchmark as the paper prints it.
+        label: what the paper prints below it, such as the metric.
+        area: what the paper prints before a row, such as Math.
+        protocol: what the figures must state, where a model has several.
+        subset: the properties of the problems that it is about; none for all of them.
+        kind: of the figures, where one place holds several kinds.
+        beside: the metric of a run that stands in its place.
+        not_comparable: why no run is held against the figures; None where runs are.
+    """
 
     task: str
     metric: str
     group: str
     label: str
     area: str = ""
+    protocol: Selection = ()
+    subset: tuple[tuple[str, str], ...] = ()
+    kind: Kind | None = None
+    beside: str | None = None
+    not_comparable: str | None = None
 
     @property
     def text(self) -> str:
-        """On one line: AIME 2024 pass@1."""
-        return f"{self.group} {self.metric}"
+        """On one line: AIME 2024 pass@1, or LiveCodeBench pass@1 (easy)."""
+        part = self.label if self.protocol or self.subset else ""
+        return f"{self.group} {self.metric}" + f" ({part})" * bool(part)
+
+    @property
+    def ours(self) -> str:
+        """The metric of a run that is shown: the heading's own unless another is named."""
+        return self.beside or self.metric
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why a run's score and the figures cannot be compared; None where they can."""
+        if self.not_comparable or self.ours != self.metric:
+            return self.not_comparable or f"{self.metric} is not {self.ours}"
+        return None if our_metric(self.metric) else f"{self.metric} is no metric of a run"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A model as a paper lists it; `protocol` tells several lines of one model apart.
+
+    `label` is empty for the name that the source prints. `group` is what the paper prints above
+    several of them.
+    """
+
+    model: str
+    label: str = ""
+    group: str = ""
+    protocol: Selection = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One table of the paper. `transposed`: a row per benchmark and a column per model.
+    """One table of a paper. `transposed`: a row per benchmark and a column per model.
 
-    `fallback` (source, printed) gives the scores that the paper's own file does not hold.
+    `printed` are the places of the source that the figures stand at. `fallback` (source, printed)
+    gives those that these do not hold. Without `rows` the table has every model of its places.
+    `margin` is in points, and `document` the file that all this was read from.
     """
 
     name: str
+    title: str
     caption: str
-    printed: str
+    source: str
+    printed: tuple[str, ...]
     headings: tuple[Heading, ...]
+    document: YamlDocument = field(repr=False, compare=False)
+    rows: tuple[Row, ...] = ()
     transposed: bool = False
     fallback: tuple[str, str] | None = None
-    source: str = "r1-paper"
+    footnotes: tuple[str, ...] = ()
+    margin: float | None = None
 
     @property
-    def title(self) -> str:
-        """Where the table stands."""
-        return f"DeepSeek-R1, {self.printed}"
-
-
-_COLUMNS = (
-    Heading("aime24", "pass@1", "AIME 2024", "pass@1"),
-    Heading("aime24", "cons@64", "AIME 2024", "cons@64"),
-    Heading("math500", "pass@1", "MATH-500", "pass@1"),
-    Heading("gpqa_diamond", "pass@1", "GPQA Diamond", "pass@1"),
-    Heading("livecodebench", "pass@1", "LiveCodeBench", "pass@1"),
-    Heading("codeforces", "rating", "Codeforces", "rating"),
-)
-_ROWS = (
-    Heading("gpqa_diamond", "pass@1", "GPQA Diamond", "Pass@1", "English"),
-    Heading("livecodebench", "pass@1", "LiveCodeBench", "Pass@1-COT", "Code"),
-    Heading("codeforces", "percentile", "Codeforces", "Percentile", "Code"),
-    Heading("codeforces", "rating", "Codeforces", "Rating", "Code"),
-    Heading("aime24", "pass@1", "AIME 2024", "Pass@1", "Math"),
-    Heading("math500", "pass@1", "MATH-500", "Pass@1", "Math"),
-    Heading("cnmo24", "pass@1", "CNMO 2024", "Pass@1", "Math"),
-)
-LAYOUTS = {
-    layout.name: layout
-    for layout in (
-        Layout("r1-table2", "DeepSeek-R1-Zero and OpenAI's o1 models on reasoning benchmarks.",
-               "table 2", _COLUMNS),
-        Layout("r1-table4", "DeepSeek-R1 and other representative models.", "table 4", _ROWS,
-               transposed=True, fallback=("r1-readme", "main table")),
-        Layout("r1-table5", "The distilled models and comparable ones on reasoning benchmarks.",
-               "table 5", _COLUMNS),
-        Layout("r1-table6", "Distilled and reinforcement-learned models on reasoning benchmarks.",
-               "table 6", _COLUMNS[:5]),
-    )
-}  # fmt: skip
+    def places(self) -> str:
+        """Where the figures stand: r1-paper table 2."""
+        return f"{self.source} {', '.join(self.printed)}"

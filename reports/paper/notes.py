@@ -13,6 +13,7 @@ from harness.reports.tables.published import conflict_text
 
 from .grid import PaperTable
 from .layouts import Heading
+from .placement import settings_of
 from .text import judged
 
 LEGEND = (
@@ -27,32 +28,52 @@ def alerts(table: PaperTable) -> list[str]:
     every = [e.result for line in table.lines for e in line.entries if e.result]
     lines = list(dict.fromkeys(f"{r.task}, {r.run}: {r.status}." for r in every if not r.complete))
     lines += [f"{run} holds no task of this table." for run in table.absent]
-    for line in (line for line in table.lines if not line.known):
+    for line in (line for line in table.lines if line.run and not line.row):
         lines += [
             f"{line.run}, {e.heading.text}: another protocol than the table's: "
             f"{'; '.join(e.differences)}."
             for e in line.entries
             if e.differences
         ]
-    strangers = [f"{line.run} ({line.model})" for line in table.lines if not line.known]
-    if strangers:
-        lines.append(
-            f"No model of this table, so without a verdict: {', '.join(strangers)}; "
+    lines += _strangers(table)
+    own = {e.figure.score for line in table.lines for e in line.entries if e.figure}
+    disputed = [group for group in conflicts(table.published) if not own.isdisjoint(group)]
+    return lines + [f"† Sources disagree on {conflict_text(group)}." for group in disputed]
+
+
+def _strangers(table: PaperTable) -> Iterator[str]:
+    """The runs that stand beside no line, and what would put them there."""
+    unknown = []
+    for line in (line for line in table.lines if line.run and not line.row):
+        result = next(entry.result for entry in line.entries if entry.result)
+        settings = settings_of(table.rows, result)
+        if settings:
+            stated = result.protocol.effort
+            yield (
+                f"{line.run} ({line.model}) is without a verdict: the table has this model under "
+                f"{', '.join(settings)}, and the run states "
+                + (f"effort {stated}." if stated else "none of these (harness run --effort).")
+            )
+        else:
+            unknown.append(f"{line.run} ({line.model})")
+    if unknown:
+        yield (
+            f"No model of this table, so without a verdict: {', '.join(unknown)}; "
             "--as RUN=MODEL says which model a run reproduces."
         )
-    cells = {e.cell for line in table.lines for e in line.entries if e.cell}
-    disputed = [group for group in conflicts(table.published) if not cells.isdisjoint(group)]
-    return lines + [f"† Sources disagree on {conflict_text(group)}." for group in disputed]
 
 
 def notes(table: PaperTable) -> list[str]:
     """How values, errors and verdicts are to be read."""
     margin = f"{table.margin * 100:.1f}"
     borrowed = any(e.borrowed for line in table.lines for e in line.entries)
+    quoted = any(e.cell and e.cell.kind == "quoted" for line in table.lines for e in line.entries)
     layout = table.layout
     return [
-        f"Published values: {layout.source} {layout.printed}, as printed.",
+        f"Published values: {layout.places}, as printed.",
+        *layout.footnotes,
         *([f"‡ From {' '.join(layout.fallback)}."] if layout.fallback and borrowed else []),
+        *(["§ The source took it over from others."] if quoted else []),
         "Verdicts: differs, the 95 % interval of the difference excludes 0; reproduced, it lies "
         f"between −{margin} and +{margin} points; underpowered, neither; not comparable, a part of "
         "the protocol that the source states is another one.",
@@ -113,7 +134,7 @@ def _uncompared(table: PaperTable) -> Iterator[str]:
     """The parts that a verdict could not compare, by who does not state them."""
     silent: dict[tuple[str, str], list[Heading]] = {}
     for line, entry, _ in judged(table):
-        if entry.result and entry.cell:
+        if entry.result and entry.cell and not entry.heading.obstacle:
             sides = unstated(entry.result, entry.cell)
             for who, names in zip((entry.cell.source, line.run or ""), sides, strict=True):
                 silent.setdefault((who, ", ".join(names)), []).append(entry.heading)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from harness.storage.files import write_text
 from . import latex
 from .grid import PaperTable
 from .notes import LEGEND, alerts, notes
-from .text import Grid, grid, records, verdict_table
+from .text import Grid, Head, grid, records, verdict_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,12 +81,19 @@ def write_paper_table(table: PaperTable, path: Path) -> None:
 
 
 def print_paper_table(table: PaperTable, console: Console) -> None:
-    """The grid, with a row per model where the paper's own layout is too wide, then the verdicts."""
+    """The grid, with a row per model where the paper's own layout is too wide, then the verdicts.
+
+    A grid that is too wide either way is drawn in parts, one below the other.
+    """
     shown = grid(table, transposed=table.layout.transposed)
     if table.layout.transposed and _room(shown, console.width) < _NAME:
         shown = grid(table, transposed=False)
-    console.print(f"{table.layout.title}. {table.layout.caption}", style="bold", highlight=False)
-    console.print(_drawn(shown, console.width))
+    title = f"{table.layout.title}. {table.layout.caption}".rstrip()
+    console.print(title, style="bold", markup=False, highlight=False)
+    for number, part in enumerate(_parts(shown, console.width)):
+        if number:
+            console.print()
+        console.print(_drawn(part, console.width))
     console.print()
     print_table(verdict_table(table), console)
     console.print()
@@ -118,13 +127,40 @@ def _drawn(shown: Grid, width: int) -> RichTable:
 
 def _room(shown: Grid, width: int) -> int:
     """The characters left for each column of names beside columns that hold their values whole."""
+    return (width - sum(_widths(shown))) // shown.n_labels - (shown.n_labels - 1)
+
+
+def _widths(shown: Grid) -> list[int]:
+    """What each column of values takes, with the space before it."""
     heads = _flat(shown)[shown.n_labels :]
     columns = zip(*(row.slots for row in shown.rows), strict=True)
-    taken = sum(
+    return [
         1 + max(map(len, [*head.split(), *(place.lines[0] for place in column)]))
         for head, column in zip(heads, columns, strict=True)
-    )
-    return (width - taken) // shown.n_labels - (shown.n_labels - 1)
+    ]
+
+
+def _parts(shown: Grid, width: int) -> list[Grid]:
+    """The grid, or as many columns of it at a time as leave room for the names."""
+    if _room(shown, width) >= _SHORT:
+        return [shown]
+    room = width - shown.n_labels * (_NAME + 1)
+    starts, taken = [0], 0
+    for number, needed in enumerate(_widths(shown)):
+        if taken + needed > room and number > starts[-1]:
+            starts.append(number)
+            taken = 0
+        taken += needed
+    heads = [Head(text) for text in _flat(shown)]
+    labels, columns = tuple(heads[: shown.n_labels]), heads[shown.n_labels :]
+    return [
+        Grid(
+            ((*labels, *columns[start:end]),),
+            shown.n_labels,
+            tuple(replace(row, slots=row.slots[start:end]) for row in shown.rows),
+        )
+        for start, end in pairwise([*starts, len(columns)])
+    ]
 
 
 def _flat(shown: Grid) -> list[str]:

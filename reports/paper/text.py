@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -58,28 +58,41 @@ class Grid:
 
 def grid(table: PaperTable, *, transposed: bool) -> Grid:
     """The paper's layout, or the same with a row per model where `transposed` is not its own."""
-    headings = table.layout.headings
     doubtful = {cell for group in conflicts(table.published) for cell in group}
     slots = [[_slot(entry, line.run, doubtful) for entry in line.entries] for line in table.lines]
-    names = [_label(line) for line in table.lines]
-    if transposed:
-        areas = [h.area if i == 0 or headings[i - 1].area != h.area else ""
-                 for i, h in enumerate(headings)]  # fmt: skip
-        rows = [
-            GridRow((area, f"{h.group} ({h.label})"), tuple(column))
-            for area, h, column in zip(areas, headings, zip(*slots, strict=True), strict=True)
-        ]
-        heads: tuple[tuple[Head, ...], ...] = (
-            (Head(""), Head("Benchmark (metric)"), *map(Head, names)),
-        )
-        return Grid(heads, 2, tuple(rows))
+    return _by_benchmark(table, slots) if transposed else _by_model(table, slots)
+
+
+def _by_model(table: PaperTable, slots: Sequence[Sequence[Slot]]) -> Grid:
+    headings = table.layout.headings
     groups = [Head(name, len(list(found))) for name, found in groupby(h.group for h in headings)]
     rows = [
-        GridRow((name,), tuple(row), ours=line.run is not None)
-        for name, row, line in zip(names, slots, table.lines, strict=True)
+        GridRow((_label(line, whole=True),), tuple(row), ours=line.run is not None)
+        for row, line in zip(slots, table.lines, strict=True)
     ]
     last = (Head("Model"), *(Head(heading.label) for heading in headings))
     return Grid(((Head(""), *groups), last), 1, tuple(rows))
+
+
+def _by_benchmark(table: PaperTable, slots: Sequence[Sequence[Slot]]) -> Grid:
+    """With the areas before the benchmarks and the groups of models above them, where there are any."""
+    headings = table.layout.headings
+    named = any(heading.area for heading in headings)
+    rows = []
+    for i, (heading, column) in enumerate(zip(headings, zip(*slots, strict=True), strict=True)):
+        first = i == 0 or headings[i - 1].area != heading.area
+        area = (heading.area if first else "",) * named
+        rows.append(GridRow((*area, f"{heading.group} ({heading.label})"), tuple(column)))
+    groups = [line.row.group if line.row else "" for line in table.lines]
+    names = [Head(_label(line, whole=not any(groups))) for line in table.lines]
+    heads = [(*(Head(""),) * named, Head("Benchmark (metric)"), *names)]
+    if any(groups):
+        above = [(name, len(list(found))) for name, found in groupby(groups)]
+        spans = [
+            head for name, n in above for head in ([Head(name, n)] if name else [Head("")] * n)
+        ]
+        heads.insert(0, (*(Head(""),) * (1 + named), *spans))
+    return Grid(tuple(heads), 1 + named, tuple(rows))
 
 
 def verdict_table(table: PaperTable) -> Table:
@@ -89,7 +102,7 @@ def verdict_table(table: PaperTable) -> Table:
             (
                 line.run or "",
                 entry.heading.text,
-                f"{score_text(entry.score)}\n{n_text(entry.score)}" if entry.score else "–",
+                f"{_ours_text(entry)}\n{n_text(entry.score)}" if entry.score else "–",
                 _published_text(entry),
                 _difference_text(verdict),
                 verdict_text(verdict),
@@ -120,25 +133,30 @@ def verdict_text(verdict: CellVerdict) -> str:
 
 def records(table: PaperTable) -> list[dict[str, Any]]:
     """One record per cell and run; shares from 0 to 1, `published` as printed for ratings."""
-    held = {(e.cell.subject) for _, e, _ in judged(table) if e.cell}
+    held = {id(entry.figure) for _, entry, _ in judged(table)}
     rows = []
     for line in table.lines:
         for entry in line.entries:
-            alone = line.run is None and entry.cell and entry.cell.subject not in held
+            alone = line.run is None and entry.cell and id(entry.figure) not in held
             if alone or entry.score or entry.verdict:
-                rows.append(_record(line, entry))
+                rows.append(_record(table, line, entry))
     return rows
 
 
-def _record(line: Line, entry: Entry) -> dict[str, Any]:
-    cell, score, verdict = entry.cell, entry.score, entry.verdict
+def _record(table: PaperTable, line: Line, entry: Entry) -> dict[str, Any]:
+    cell, score, verdict, heading = entry.cell, entry.score, entry.verdict, entry.heading
+    selected = {**dict(line.row.protocol if line.row else ()), **dict(heading.protocol)}
     return {
         "model": line.model,
-        "task": entry.heading.task,
-        "metric": entry.heading.metric,
+        "label": line.row.label if line.row else None,
+        "task": heading.task,
+        "metric": heading.metric,
+        "subset": dict(heading.subset) or None,
+        "protocol": selected or None,
         "published": cell.value if cell else None,
         "published_k": cell.k if cell else None,
-        "source": f"{cell.source} {cell.printed}" if cell else None,
+        "source": f"{cell.source} {_place(table, cell)}" if cell else None,
+        "kind": cell.kind if cell else None,
         "availability": cell.availability if cell else None,
         "run": line.run,
         "ours": score.value if score else None,
@@ -165,29 +183,47 @@ def _silent(entry: Entry) -> dict[str, list[str]] | None:
     return dict(zip(("source", "run"), unstated(entry.result, entry.cell), strict=True))
 
 
-def _label(line: Line) -> str:
-    if line.run is None:
+def _place(table: PaperTable, cell: PublishedScore) -> str:
+    """Where a figure stands, of the table's places."""
+    places = [place for place in table.layout.printed if cell.stands_in(place)]
+    return places[0] if cell.source == table.layout.source and places else cell.printed
+
+
+def _label(line: Line, *, whole: bool) -> str:
+    """The name of a line; `whole` with what the paper prints above several of them."""
+    if line.run is not None:
+        return f"↳ {line.run}" if line.row else f"{line.run} ({line.model})"
+    if line.row is None:
         return line.model
-    return f"↳ {line.run}" if line.known else f"{line.run} ({line.model})"
+    return ", ".join(filter(None, (line.row.group * whole, line.row.label)))
 
 
-def _slot(entry: Entry, run: str | None, doubtful: set[PublishedScore]) -> Slot:
+def _slot(entry: Entry, run: str | None, doubtful: Container[PublishedScore]) -> Slot:
     if run is not None and entry.result is None:
         return Slot(("",), ours=True)
     if entry.result is None:
-        if entry.cell is None:
+        if entry.figure is None:
             return Slot(("–",))
-        marks = " †" * (entry.cell in doubtful) + " ‡" * entry.borrowed
-        return Slot((entry.cell.text + marks,), best=entry.best)
+        cell = entry.figure.score
+        marks = " †" * (cell in doubtful) + " ‡" * entry.borrowed + " §" * (cell.kind == "quoted")
+        return Slot((entry.figure.text + marks,), best=entry.best)
     verdict, n = entry.verdict, n_text(entry.score) if entry.score else ""
     word = verdict.word if verdict else "another protocol" * bool(entry.differences)
-    lines = [score_text(entry.score) if entry.score else "–", ", ".join(filter(None, (word, n)))]
+    lines = [_ours_text(entry), ", ".join(filter(None, (word, n)))]
     if verdict and verdict.low is not None:
         lines.append(_difference_text(verdict))
     if verdict and verdict.k_needed:
         lines.append(f"k = {verdict.k_needed:,} would do")
     style = _style(verdict) if verdict else ""
     return Slot(tuple(filter(None, lines)), ours=True, best=entry.best, style=style)
+
+
+def _ours_text(entry: Entry) -> str:
+    """The run's score, with its metric where that is not the heading's."""
+    if entry.score is None:
+        return "–"
+    named = entry.heading.ours != entry.heading.metric
+    return f"{entry.score.metric} " * named + score_text(entry.score)
 
 
 def _style(verdict: CellVerdict) -> str:
@@ -213,6 +249,4 @@ def _interval_text(verdict: CellVerdict) -> str:
 
 
 def _published_text(entry: Entry) -> str:
-    if entry.cell is None or entry.verdict is None:
-        return ""
-    return entry.cell.text
+    return entry.figure.text if entry.figure else ""

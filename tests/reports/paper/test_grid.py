@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from harness.cli.report import check_margin, layout_named
+from harness.cli.paper_tables import layout_named
+from harness.cli.report import check_margin
 from harness.errors import UsageError
 from harness.reports.baselines.claims import stand_for
 from harness.reports.baselines.loader import load
 from harness.reports.paper.grid import Entry, PaperTable, lay_out
-from harness.reports.paper.layouts import LAYOUTS
 from harness.reports.paper.leads import Rival
 from harness.reports.paper.notes import alerts, notes
 from harness.reports.paper.text import grid, records, verdict_table
@@ -456,10 +456,12 @@ def test_records_hold_every_cell_once(write_run: WriteRun) -> None:
 
 
 def test_names_and_margins_that_cannot_be_are_refused() -> None:
-    with pytest.raises(UsageError, match="--table r1-table3: the tables are r1-table2, r1-table4"):
+    with pytest.raises(
+        UsageError, match=r"--table r1-table3: no table .* did you mean r1-table\d or"
+    ):
         layout_named("r1-table3")
-    assert set(LAYOUTS) == {"r1-table2", "r1-table4", "r1-table5", "r1-table6"}
     assert (check_margin(None, None), check_margin(2.5, "r1-table2")) == (0.03, 0.025)
+    assert (check_margin(None, "t", 5), check_margin(2.5, "t", 5)) == (0.05, 0.025)
     for points, table in ((2.0, None), (0.0, "r1-table2"), (101.0, "r1-table2")):
         with pytest.raises(UsageError, match="--margin"):
             check_margin(points, table)
