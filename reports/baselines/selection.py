@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from harness.reports.results import Result
 
-from .loader import PublishedScore, conflicts
+from .conflicts import conflicts
+from .scores import PublishedScore
 
 MOST = 24
 """Lines (of a model in a source) that a report shows beside its runs."""

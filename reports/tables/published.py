@@ -152,19 +152,37 @@ def _cell_row(
     return Row(row, "same" if same else "")
 
 
+_MOST_DEVIATIONS = 3
+
+
 def _deviations(group: Sequence[Result], shown: Sequence[PublishedScore]) -> list[str]:
-    """Where each run's protocol differs from what the sources state, one line per difference."""
+    """Where each run's protocol differs from what the sources state, one line per difference.
+
+    Where that is many lines, those of the run's own model are written out and the others counted.
+    """
     lines = []
     for result in group:
-        against: dict[str, list[str]] = {}
+        against: dict[str, list[PublishedScore]] = {}
         for cell in shown:
-            different = ", ".join(stated_differences(result, cell))
-            if different and cell.source not in against.setdefault(different, []):
-                against[different].append(cell.source)
+            if different := ", ".join(stated_differences(result, cell)):
+                against.setdefault(different, []).append(cell)
+        own = {
+            d: cells for d, cells in against.items() if any(result.is_of(c.model) for c in cells)
+        }
+        told = against if len(against) <= _MOST_DEVIATIONS else own
         lines += [
-            f"{result.run} is not under the protocol of {', '.join(sources)}: {different}."
-            for different, sources in against.items()
+            f"{result.run} is not under the protocol of {_names(c.source for c in cells)}: {different}."
+            for different, cells in told.items()
         ]
+        left = [
+            cell for different, cells in against.items() if different not in told for cell in cells
+        ]
+        if left:
+            lines.append(
+                f"{result.run} is not under the protocol of {_names(cell.source for cell in left)}"
+                + " either" * bool(told)
+                + f": harness baselines --nearest {result.run} tells the parts."
+            )
     return lines
 
 
