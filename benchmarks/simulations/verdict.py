@@ -32,7 +32,7 @@ from benchmarks.simulations.populations import (
     Rates,
     fallen,
 )
-from harness.reports.baselines.loader import UNSTATED_K
+from harness.reports.baselines.scores import UNSTATED_K
 from harness.reports.baselines.measured import Measured
 from harness.reports.baselines.verdict import Word, agreed, word_with
 from harness.types import Tally

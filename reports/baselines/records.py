@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .loader import Baselines, PublishedScore, conflicts
+from .conflicts import conflicts
+from .scores import Baselines, PublishedScore
 
 
 def document(known: Baselines, chosen: Sequence[PublishedScore]) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from harness.reports.results import Result
 
-from .loader import PublishedScore, conflicts
+from .conflicts import conflicts
+from .scores import PublishedScore
 
 MOST = 24
-"""Lines (of a model in a source) that a report shows beside its runs."""
+"""Lines that a report shows beside its runs."""
 
-_Line = tuple[str, str, str]
+Line = tuple[object, ...]
+"""What tells lines apart: model, source, kind, and the protocol, subset and note of its figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +54,25 @@ def nearest(
     found = list(published)
     disputed = conflicts(found)
     doubtful = {cell for same in disputed for cell in same}
-    lines: dict[_Line, list[PublishedScore]] = {}
+    lines: dict[Line, list[PublishedScore]] = {}
     for cell in found:
         if cell.kind != "quoted" or cell in doubtful:
-            lines.setdefault(_line(cell), []).append(cell)
+            lines.setdefault(line_of(cell), []).append(cell)
     ours = _values(group, metric)
-    same = {line for line in lines if any(result.is_of(line[0]) for result in group)}
-    others = sorted(lines.keys() - same, key=lambda line: _distance(lines[line], metric, ours))
+    same = {line for line, cells in lines.items() if any(r.is_of(cells[0].model) for r in group)}
+    others = [line for line in lines if line not in same]
+    others.sort(key=lambda line: _distance(lines[line], metric, ours))
     kept = same | set(others[:most])
     for cells in disputed:
-        if not kept.isdisjoint(map(_line, cells)):
-            kept |= {_line(cell) for cell in cells}
-    shown = tuple(cell for cell in found if _line(cell) in kept and cell in lines[_line(cell)])
+        if not kept.isdisjoint(map(line_of, cells)):
+            kept |= {line_of(cell) for cell in cells}
+    shown = tuple(cell for cell in found if line_of(cell) in kept and cell in lines[line_of(cell)])
     return Selection(shown, len(lines) - len(kept))
 
 
-def _line(cell: PublishedScore) -> _Line:
-    return cell.model, cell.source, cell.kind
+def line_of(cell: PublishedScore) -> Line:
+    """The line that a figure stands in, beside those of other metrics under one protocol."""
+    return cell.model, cell.source, cell.kind, cell.protocol, *cell.subset.items(), cell.note
 
 
 def _values(group: Sequence[Result], metric: str) -> list[float]:
@@ -81,10 +85,11 @@ def _values(group: Sequence[Result], metric: str) -> list[float]:
 
 def _distance(
     cells: Sequence[PublishedScore], metric: str, ours: Sequence[float]
-) -> tuple[bool, float, _Line]:
+) -> tuple[bool, float, str, str]:
     """How far a line is from the nearest run; without runs of a score, the best come first."""
+    name = cells[0].model, cells[0].source
     theirs = [cell.value for cell in cells if cell.metric == metric]
     if not theirs:
-        return True, 0.0, _line(cells[0])
+        return True, 0.0, *name
     near = min((abs(own - value) for own in ours for value in theirs), default=-max(theirs))
-    return False, near, _line(cells[0])
+    return False, near, *name

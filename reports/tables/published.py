@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.reports.baselines.loader import PublishedScore, conflicts, places_text
 from harness.reports.baselines.protocol_differences import stated_differences
-from harness.reports.baselines.selection import nearest
+from harness.reports.baselines.selection import Line, line_of, nearest
 from harness.reports.choice_orders import orders_text
 from harness.reports.format import ends_text, n_text, value_text
 from harness.reports.results import Result
@@ -14,6 +15,7 @@ from harness.stats.scores import TaskScores
 from harness.types import Score
 
 from .model import Column, Row, Table
+from .published_text import condition_text, settings_text, shared_facts
 
 TITLE = "Beside published scores"
 
@@ -73,19 +75,22 @@ def _table(
     group: Sequence[Result],
     notes: Sequence[str],
 ) -> Table:
-    """Runs and figures in the order of the headline metric, one row per model and source."""
-    metrics, headline = list(dict.fromkeys(cell.metric for cell in shown)), _headline(shown)
+    """Runs and figures in the order of the headline metric, one row per model, source and protocol."""
+    headline = _headline(shown)
+    metrics = _columns(shown, headline, group)
     doubtful = {cell for same in disputed for cell in same}
-    lines: dict[tuple[str, str, str], list[PublishedScore]] = {}
+    lines: dict[Line, list[PublishedScore]] = {}
     for cell in shown:
-        lines.setdefault((cell.model, cell.source, cell.kind), []).append(cell)
+        if cell.metric in metrics:
+            lines.setdefault(line_of(cell), []).append(cell)
+    apart = _apart(lines)
     ranked = [_run_row(result, metrics, headline) for result in group]
     ranked += [
         (
             max((cell.value for cell in line if cell.metric == headline), default=-1.0),
-            _cell_row(line, metrics, headline, doubtful, group),
+            _cell_row(line, metrics, doubtful, group, apart[name]),
         )
-        for line in lines.values()
+        for name, line in lines.items()
     ]
     ranked.sort(key=lambda pair: -pair[0])
     top = 1.0 if "@" in headline else max(value for value, _ in ranked)
@@ -95,7 +100,7 @@ def _table(
         *(Column(metric) for metric in metrics),
         Column("n"),
         Column("Source", "text"),
-        Column("Availability", "text"),
+        Column("Availability", "text", detail=True),
     )
     alerts = _deviations(group, shown)
     alerts += [f"† Sources disagree on {conflict_text(same)}." for same in disputed]
@@ -106,6 +111,31 @@ def _headline(cells: Sequence[PublishedScore]) -> str:
     """The metric by which a table is ordered."""
     metrics = [cell.metric for cell in cells]
     return "pass@1" if "pass@1" in metrics else metrics[0]
+
+
+_MOST_METRICS = 3
+
+
+def _columns(cells: Sequence[PublishedScore], headline: str, group: Sequence[Result]) -> list[str]:
+    """The metrics to show: the headline, then those that the runs have, then the most frequent."""
+    counts = Counter(cell.metric for cell in cells)
+    ours = {name for result in group if result.scored for name in result.scored.main}
+    rest = [metric for metric in counts if metric != headline]
+    rest.sort(key=lambda metric: (metric not in ours, -counts[metric]))
+    return [headline, *rest[: _MOST_METRICS - 1]]
+
+
+def _apart(lines: Mapping[Line, Sequence[PublishedScore]]) -> dict[Line, str]:
+    """What tells the lines of one model in one source apart: effort, mode, tools, or all that does."""
+    alike: dict[Line, list[Line]] = {}
+    for name, (first, *_) in lines.items():
+        alike.setdefault((*name[:3], settings_text(first)), []).append(name)
+    texts = {}
+    for names in alike.values():
+        _, own = shared_facts([lines[name][0] for name in names])
+        for name, parts in zip(names, own, strict=True):
+            texts[name] = "; ".join(filter(None, [settings_text(lines[name][0]), *parts]))
+    return texts
 
 
 def _run_row(result: Result, metrics: Sequence[str], headline: str) -> tuple[float, Row]:
@@ -129,42 +159,69 @@ def _score_text(scored: TaskScores | None, score: Score | None) -> str:
 def _cell_row(
     line: Sequence[PublishedScore],
     metrics: Sequence[str],
-    headline: str,
     doubtful: set[PublishedScore],
     group: Sequence[Result],
+    apart: str,
 ) -> Row:
+    """One line of published figures.
+
+    Args:
+        line: its figures, one or more per metric.
+        metrics: the columns, the headline first.
+        doubtful: the figures that sources disagree on.
+        group: the results of the task.
+        apart: what tells it from other lines of the same model and source.
+    """
     first = line[0]
     texts = []
     for metric in metrics:
         cells = [cell for cell in line if cell.metric == metric]
         values = dict.fromkeys(cell.text for cell in cells)
         texts.append(" / ".join(values) + " †" * any(cell in doubtful for cell in cells))
-    stated = dict.fromkeys(str(cell.k or "–") for cell in line if cell.metric == headline)
+    stated = dict.fromkeys(str(cell.k or "–") for cell in line if cell.metric == metrics[0])
     availability = dict.fromkeys(cell.availability for cell in line)
     same = any(result.is_of(first.model) for result in group)
     row = (
         "● " * same + first.model,
         *texts,
         " / ".join(stated),
-        source_text(line),
+        "; ".join(filter(None, [source_text(line), apart])),
         ", ".join(availability),
     )
     return Row(row, "same" if same else "")
 
 
+_MOST_DEVIATIONS = 3
+
+
 def _deviations(group: Sequence[Result], shown: Sequence[PublishedScore]) -> list[str]:
-    """Where each run's protocol differs from what the sources state, one line per difference."""
+    """Where each run's protocol differs from what the sources state, one line per difference.
+
+    Where that is many lines, those of the run's own model are written out and the others counted.
+    """
     lines = []
     for result in group:
-        against: dict[str, list[str]] = {}
+        against: dict[str, list[PublishedScore]] = {}
         for cell in shown:
-            different = ", ".join(stated_differences(result, cell))
-            if different and cell.source not in against.setdefault(different, []):
-                against[different].append(cell.source)
+            if different := ", ".join(stated_differences(result, cell)):
+                against.setdefault(different, []).append(cell)
+        own = {
+            d: cells for d, cells in against.items() if any(result.is_of(c.model) for c in cells)
+        }
+        told = against if len(against) <= _MOST_DEVIATIONS else own
         lines += [
-            f"{result.run} is not under the protocol of {', '.join(sources)}: {different}."
-            for different, sources in against.items()
+            f"{result.run} is not under the protocol of {_names(c.source for c in cells)}: {different}."
+            for different, cells in told.items()
         ]
+        left = [
+            cell for different, cells in against.items() if different not in told for cell in cells
+        ]
+        if left:
+            lines.append(
+                f"{result.run} is not under the protocol of {_names(cell.source for cell in left)}"
+                + " either" * bool(told)
+                + f": harness baselines --nearest {result.run} tells the parts."
+            )
     return lines
 
 
@@ -177,7 +234,7 @@ def _protocols(shown: Sequence[PublishedScore]) -> list[str]:
             remarks.setdefault(f"{cell.source}, {{}}: {cell.note}.", []).append(cell.model)
         if cell.kind != "quoted":
             words = stated.setdefault(cell.source, {})
-            words.setdefault(cell.protocol.words(), []).append(cell.model)
+            words.setdefault(condition_text(cell), []).append(cell.model)
     lines = []
     for source, words in stated.items():
         usual, *others = sorted(words, key=lambda text: -len(words[text]))

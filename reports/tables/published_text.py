@@ -22,6 +22,20 @@ def kind_text(cell: PublishedScore) -> str:
     return _KINDS.get(cell.kind, "")
 
 
+def settings_text(cell: PublishedScore) -> str:
+    """How much the model may reason and with what, and on which problems: effort high, no tools."""
+    facts = cell.protocol.facts()
+    parts = [facts[part] for part in _FIRST if part in facts]
+    return ", ".join([*parts, *filter(None, [subset_text(cell)])])
+
+
+def condition_text(cell: PublishedScore) -> str:
+    """What else its source states of the protocol."""
+    facts = cell.protocol.facts()
+    words = ", ".join(text for part, text in facts.items() if part not in _FIRST)
+    return "; ".join(filter(None, [words, cell.protocol.note]))
+
+
 def subset_text(cell: PublishedScore) -> str:
     """Which problems a figure is of, where it is some: difficulty easy."""
     return ", ".join(f"{field} {value}" for field, value in cell.subset.items())

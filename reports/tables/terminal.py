@@ -60,6 +60,7 @@ def print_table(table: Table, console: Console) -> None:
                 column.head,
                 justify="right" if column.role == "number" else "left",
                 no_wrap=column.role != "text",
+                overflow="fold" if column.role == "text" else "ellipsis",
             )
         for row in table.rows:
             cells = [Text(row.cells[number]) for number, _ in columns]

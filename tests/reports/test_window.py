@@ -13,7 +13,6 @@ import pytest
 from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.graders.integer import Integer
-from harness.reports.baselines.loader import load
 from harness.reports.page.build import build
 from harness.reports.page.html import render_html
 from harness.reports.page.output import render_markdown
@@ -25,6 +24,7 @@ from harness.task import Task
 from harness.tasks.aime import AIME24
 from harness.types import Judging, Problem, Provenance, Verdict
 from harness.workflows.regrade import rescore, scores_in_window
+from tests.support.published import few_scores
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
 TASK = replace(AIME24, name="livecodebench", grader=Integer(0, 999), metrics=(pass_at(1),))
@@ -88,7 +88,7 @@ def test_a_window_narrows_scores_rates_and_problems_and_changes_no_file(run: Pat
 
 def test_the_range_the_groups_and_the_missing_error_are_told(run: Path) -> None:
     results = read_results([run], Window.parse("2024-08..2025-01"), in_window)
-    report = build(results, load(()).scores)
+    report = build(results, few_scores())
     text, page = render_markdown(report), render_html(report)
     for words in (
         "no sampling error: one sample per problem",
@@ -108,7 +108,7 @@ def test_the_range_the_groups_and_the_missing_error_are_told(run: Path) -> None:
 
 
 def test_a_run_beyond_the_window_of_a_source_is_called_so(run: Path) -> None:
-    text = render_markdown(build(read_results([run]), load(()).scores))
+    text = render_markdown(build(read_results([run]), few_scores()))
     assert "problems of 2024-07..2025-02 against the window 2024-08..2025-01" in text
     assert "problems that lack the deciding tests: 2." in text
 

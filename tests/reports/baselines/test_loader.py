@@ -345,3 +345,120 @@ def test_what_is_no_yaml_is_refused(tmp_path: Path, content: bytes, message: str
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.yaml: cannot be read"):
         load([tmp_path / "none.yaml"])
+
+
+BY_HAND = """\
+source: ours
+title: A report
+date: 2025-06
+scale: percent
+protocols:
+  base: &base
+    temperature: 0.6
+  high:
+    <<: *base
+    effort: high
+columns:
+  aime: {task: aime24, metric: avg@32, protocol: base, availability: reproducible}
+  easy: {task: livecodebench, metric: pass@1 (easy), subset: {difficulty: easy}, protocol: high,
+         availability: reproducible}
+tables:
+  - printed: table 1
+    columns: [aime, easy]
+    rows:
+      - {model: m, values: [80.0, 100.00]}
+      - {model: m-2, values: [7, null], settings: {tools: none, note: at night}}
+  - printed: table 2
+    kind: quoted
+    settings: {mode: thinking}
+    columns: [aime]
+    rows:
+      - {model: n, values: [1.50]}
+"""
+
+
+def by_hand(folder: Path, *change: str) -> Path:
+    path = folder / "own.yaml"
+    text = BY_HAND.replace(*change) if change else BY_HAND
+    assert not change or text != BY_HAND
+    path.write_text(text)
+    return path
+
+
+def test_a_file_by_hand_reads_as_it_is_printed(tmp_path: Path) -> None:
+    known = load([by_hand(tmp_path)])
+    found = {(s.label, s.printed_metric): s for s in known.scores if s.source == "ours"}
+    mean, easy = found["m", "avg@32"], found["m", "pass@1 (easy)"]
+    assert (mean.metric, mean.k, mean.value, mean.printed_value) == ("pass@1", 32, 0.8, "80.0")
+    assert (easy.metric, easy.k, easy.value, easy.printed_value) == ("pass@1", None, 1.0, "100.00")
+    assert (easy.subset, easy.protocol.effort, easy.protocol.temperature) == (
+        {"difficulty": "easy"},
+        "high",
+        0.6,
+    )
+    row, quoted = found["m-2", "avg@32"], found["n", "avg@32"]
+    assert (row.printed_value, row.protocol.tools, row.protocol.note) == ("7", "none", "at night")
+    assert row.protocol.effort is None
+    assert (quoted.kind, quoted.protocol.mode, quoted.text) == ("quoted", "thinking", "1.5")
+    assert known.sources["ours"].date == "2025-06"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("temperature: 0.6", "temperature: warm"),
+         r"line 7: protocols.base.temperature: .*number.*'warm'"),
+        (("effort: high", "efort: high"), r"line 10: protocols.high.efort: Extra inputs"),
+        (("temperature: 0.6", "temperature: nan"), r"line 7: protocols.base.temperature: .*'nan'"),
+        (("{mode: thinking}", "{mode: fast}"), r"line 23: tables.1.settings.mode: .*'fast'"),
+        (("date: 2025-06", "date: 2025-13"), r"line 3: date: there is no such date, not '2025-13'"),
+        (("date: 2025-06", "date: June"), r"line 3: date: a date is YYYY, YYYY-MM or YYYY-MM-DD"),
+        (("avg@32", "luck@32"), r"line 12: columns.aime.metric: .*needs its unit.*not 'luck@32'"),
+        (("metric: avg@32", "metric: avg@32, k: 16"),
+         r"line 12: columns.aime.metric: 32 samples per problem by its name, and k is 16"),
+        (("metric: avg@32", "metric: avg@32, unit: rating"),
+         r"line 12: columns.aime.metric: avg@32 is a share, not a rating"),
+        (("subset: {difficulty: easy}, ", ""), r"line 13: columns.easy.metric: .*'pass@1 \(easy\)'"),
+        (("protocol: high", "protocol: highest"),
+         r"line 13: columns.easy.protocol: no protocol is called 'highest' \(base, high\)"),
+        (("columns: [aime, easy]", "columns: [aime, hard]"),
+         r"line 17: tables.0.columns.1: no column is called 'hard' \(aime, easy\)"),
+        (("[80.0, 100.00]", "[80.0, 100.01]"),
+         r"line 19: tables.0.rows.0.values.1: table 1, m, easy: 100.01 is not between 0 and 100"),
+        (("[80.0, 100.00]", "[80.0]"), r"line 19: tables.0.rows.0.values: .*1 values for 2 columns"),
+        (("[80.0, 100.00]", "[80.0, [1]]"), r"line 19: tables.0.rows.0.values.1: a value is a numb"),
+        (("[7, null]", "[7, yes]"), r"line 20: tables.0.rows.1.values.1: a value is a number as pr"),
+        (("kind: quoted", "kind: heard"), r"line 22: tables.1.kind: .*'heard'"),
+        (("kind: quoted", "printed: table 3"), r"line 22: printed: stands twice in one mapping"),
+        (("<<: *base", "<<: base"), r"line 9: <<: takes a mapping"),
+        (("model: m-2, values: [7, null], settings: {tools: none, note: at night}",
+          "model: m, values: [7, null]"), r"line 20: tables.0.rows.1.values.0: .*twice; keep one"),
+        (("rows:\n      - {model: n", "rows:\n      - {modle: n"),
+         r"line 26: tables.1.rows.0.model: Field required"),
+        (("source: ours", "source: r1-readme"), r"line 1: source: .*already defined by"),
+        (("  easy: {task", "  easy: (task"), r"line 14: not valid YAML|line 13: not valid YAML"),
+    ],
+)  # fmt: skip
+def test_a_fault_by_hand_names_file_line_and_field(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    path = by_hand(tmp_path, *change)
+    with pytest.raises(DataError, match=message) as caught:
+        load([path])
+    assert str(caught.value).startswith(f"{path}, line ")
+    assert "\n" not in str(caught.value)
+
+
+def test_one_score_in_two_tables_is_one_with_both_places(tmp_path: Path) -> None:
+    again = "kind: quoted\n    settings: {mode: thinking}\n    columns: [aime]"
+    path = by_hand(tmp_path, again, "columns: [aime]")
+    path.write_text(
+        path.read_text().replace("{model: n, values: [1.50]}", "{model: m, values: [80.0]}")
+    )
+    found = [
+        s for s in load([path]).scores if (s.source, s.label, s.task) == ("ours", "m", "aime24")
+    ]
+    (score,) = found
+    assert (score.places, score.printed) == (("table 1", "table 2"), "tables 1, 2")
+    assert score.stands_in("table 2") and not score.stands_in("table 3")
+    assert score.position("table 1") < score.position("table 2")

@@ -155,7 +155,7 @@ def test_the_terminal_prints_whole_numbers_at_80_columns(write_run: WriteRun) ->
     out = io.StringIO()
     run = write_run([[C, W, C, C]] * 30, task="aime24", name="[red]late")
     print_report(
-        build(read_results([run]), load().scores), Console(file=out, width=80, no_color=True)
+        build(read_results([run]), few_scores()), Console(file=out, width=80, no_color=True)
     )
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
