@@ -12,7 +12,7 @@ from .blocks import Block, Entry, Listing
 from .model import Column
 from .published_text import k_text, kind_text, shared_facts, subset_text
 
-_LONG_METRIC = 12  # characters up to which the name of a metric stands in its column
+_METRIC = 12  # characters of a metric's name in its column
 _TITLE = 50  # characters of a source's title in the overview
 _FEW = 3  # sources up to which each block has its source's address
 _HOW = (
@@ -23,7 +23,6 @@ _LEGEND = {
     "†": "† sources disagree, see below.",
     "quoted": "quoted: taken over from another source, no measurement of its own.",
     "again": "measured again: by others than the model's makers.",
-    "*": "*: a metric of the source's own, named beside the score.",
     "–": "k, samples per problem: – where the source does not state it.",
 }
 
@@ -81,7 +80,8 @@ def listing(
     }
     columns = (
         Column("Model", "name"),
-        *(Column(name.capitalize(), "name") for name in several if several[name]),
+        *[Column("Task", "name")] * several["task"],
+        *[Column("Metric", "name", most=_METRIC)] * several["metric"],
         Column("Score"),
         Column("", "name"),
         Column("k"),
@@ -106,18 +106,16 @@ def listing(
 def _entry(
     cell: PublishedScore, said: Sequence[str], several: Mapping[str, bool], *, disputed: bool
 ) -> Entry:
-    own = cell.metric if len(cell.metric) > _LONG_METRIC else ""
-    shown = {"task": cell.task, "metric": "*" if own else cell.metric}
     cells = (
         cell.model,
-        *(shown[name] for name in several if several[name]),
+        *(getattr(cell, name) for name in several if several[name]),
         cell.text,
         "†" * disputed,
         k_text(cell),
         str(cell.n or "–"),
         cell.printed,
     )
-    details = (own, kind_text(cell), subset_text(cell), *said)
+    details = (kind_text(cell), subset_text(cell), *said)
     return Entry(cells, tuple(filter(None, details)), "quoted" * (cell.kind == "quoted"))
 
 
@@ -136,7 +134,6 @@ def _legend(chosen: Sequence[PublishedScore], doubtful: set[PublishedScore]) -> 
         "†": not doubtful.isdisjoint(chosen),
         "quoted": "quoted" in kinds,
         "again": "reproduction" in kinds,
-        "*": any(len(cell.metric) > _LONG_METRIC for cell in chosen),
         "–": any("–" in k_text(cell) for cell in chosen),
     }
     return (" ".join(_LEGEND[mark] for mark in said if said[mark]),)
