@@ -40,9 +40,9 @@ class Filters:
     measured_only: bool = False
 
     @property
-    def given(self) -> bool:
-        """Whether anything is asked for."""
-        return self != Filters()
+    def narrow(self) -> bool:
+        """Whether something is asked for by name or time, so few enough to list."""
+        return bool(self.models or self.tasks or self.metrics or self.sources or self.since)
 
 
 def select(known: Baselines, filters: Filters) -> list[PublishedScore]:

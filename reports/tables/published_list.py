@@ -27,34 +27,39 @@ _LEGEND = {
 }
 
 
-def overview(known: Baselines, disputed: Sequence[Sequence[PublishedScore]]) -> list[Listing]:
-    """How much there is by task and by source, the newest source first.
+def overview(
+    known: Baselines,
+    chosen: Sequence[PublishedScore],
+    disputed: Sequence[Sequence[PublishedScore]],
+) -> list[Listing]:
+    """How many scores there are by task and by source.
 
     Args:
-        known: the sources and all scores.
-        disputed: the groups of scores that sources disagree on.
+        known: the sources.
+        chosen: the scores, those of one source together and in the order in which sources are listed.
+        disputed: the groups among all scores that sources disagree on.
     """
+    doubtful = {cell for group in disputed for cell in group}
     counts = (Column("Scores"), Column("Quoted"), Column("Models"))
-    disputes = Counter(group[0].task for group in disputed)
-    by_task = sorted(_grouped(known.scores, "task").items(), key=lambda item: -len(item[1]))
+    disputes = Counter(cell.task for cell in chosen if cell in doubtful)
+    by_task = sorted(_grouped(chosen, "task").items(), key=lambda item: -len(item[1]))
     tasks = tuple(
         Entry((task, *_counts(found), _different(found, "source"), str(disputes[task]),
                _dates(known, found)))
         for task, found in by_task
     )  # fmt: skip
-    by_source = _grouped(known.scores, "source")
-    newest = sorted(by_source, key=lambda name: known.sources[name].date or "", reverse=True)
+    by_source = _grouped(chosen, "source")
     sources = tuple(
         Entry((known.sources[name].date or "–", name, *_counts(by_source[name]),
                _different(by_source[name], "task"), _shortened(known.sources[name].title)))
-        for name in newest
+        for name in by_source
     )  # fmt: skip
     task_columns = (Column("Task", "name"), *counts, Column("Sources"), Column("Disputed"),
                     Column("Dates", "name"))  # fmt: skip
     source_columns = (Column("Date", "name"), Column("Source", "name"), *counts,
                       Column("Tasks"), Column("Title", "name", detail=True))  # fmt: skip
     return [
-        Listing(f"{len(known.scores):,} published scores by task", task_columns,
+        Listing(f"{len(chosen):,} published scores by task", task_columns,
                 (Block("", (), tasks),)),
         Listing("By source, newest first", source_columns, (Block("", (), sources),),
                 notes=(_HOW,)),

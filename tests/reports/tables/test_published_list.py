@@ -33,7 +33,7 @@ def test_everything_that_is_shipped_fits_the_terminal(width: int) -> None:
     known = load()
     chosen, groups = newest_first(known), conflicts(known.scores)
     every = [listing(known, chosen, groups), disagreements(known, chosen, groups),
-             *overview(known, groups)]  # fmt: skip
+             *overview(known, chosen, groups)]  # fmt: skip
     for task in {score.task for score in chosen}:
         of_task = [score for score in chosen if score.task == task]
         every.append(listing(known, of_task, groups))
@@ -168,10 +168,10 @@ def test_the_overview_counts_by_task_and_by_source() -> None:
         published("a", 0.7, source="two", task="math500"),
     ]
     known = baselines_of(*scores, one="2024-09-12", two="2025")
-    tasks, sources = overview(known, conflicts(scores))
+    tasks, sources = overview(known, newest_first(known), conflicts(scores))
     assert tasks.title == "4 published scores by task"
     assert cells(tasks) == [
-        ("aime24", "3", "1", "2", "2", "1", "2024-09 to 2025"),
+        ("aime24", "3", "1", "2", "2", "2", "2024-09 to 2025"),
         ("math500", "1", "0", "1", "1", "0", "2025"),
     ]
     assert cells(sources) == [
