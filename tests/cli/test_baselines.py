@@ -70,7 +70,7 @@ def test_a_filter_lists_scores_with_marks_and_disagreements_below() -> None:
     assert any("44.0 †" in line for line in lines)
     at = next(i for i, line in enumerate(lines) if line.startswith("Sources disagree"))
     assert "DeepSeek-R1-Distill" not in " ".join(lines[:at])
-    assert any("44.0 to 50.0, 6.0 points apart" in line for line in lines[at:])
+    assert any("44.0 to 50.0, sources 6.0 points apart" in line for line in lines[at:])
 
 
 def test_only_disagreements(capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,21 +127,32 @@ def test_disputed_scores_are_marked_and_stand_side_by_side() -> None:
         "Sources disagree on 1 score, the furthest apart first",
         "  Score  k Date    Source",
         "",
-        "QwQ, aime24 pass@1: 44.0 to 50.0, 6.0 points apart",
+        "QwQ, aime24 pass@1: 44.0 to 50.0, sources 6.0 points apart",
         "   50.0 16 2025-01 one     temperature 0.6",
         "   44.0  – 2025-02 two     quoted",
     ]
     both = in_terminal(disagreements(known, scores, groups))
     assert [line for line in both if "apart" in line] == [
         "Sources disagree on 2 scores, the furthest apart first",
-        "o1, aime24 pass@1: 70.0 to 79.0, 9.0 points apart",
-        "QwQ, aime24 pass@1: 44.0 to 50.0, 6.0 points apart",
+        "o1, aime24 pass@1: 70.0 to 79.0, sources 9.0 points apart",
+        "QwQ, aime24 pass@1: 44.0 to 50.0, sources 6.0 points apart",
     ]
     assert list(plain_lines(disagreements(known, scores[:1], groups)))[1].split()[:6] == [
         "QwQ", "aime24", "pass@1", "50.0", "16", "2025-01",
     ]  # fmt: skip
     shortened = in_terminal(disagreements(known, scores, groups, most=1))
     assert shortened[-1] == "1 more: --disagreements lists all of them"
+
+
+def test_sources_are_apart_by_their_values_that_are_nearest_to_each_other() -> None:
+    scores = [
+        published("m", 0.50, source="card", stated={"mode": "non-thinking"}),
+        published("m", 0.90, source="card", stated={"mode": "thinking"}),
+        published("m", 0.88, source="other"),
+    ]
+    known = baselines_of(*scores)
+    lines = in_terminal(disagreements(known, scores, conflicts(scores)))
+    assert "m, aime24 pass@1: 50.0 to 90.0, sources 2.0 points apart" in lines
 
 
 def test_ratings_are_apart_in_their_own_unit_and_come_last() -> None:
@@ -155,8 +166,8 @@ def test_ratings_are_apart_in_their_own_unit_and_come_last() -> None:
     known = baselines_of(*scores)
     lines = in_terminal(disagreements(known, scores, conflicts(scores)))
     assert [line for line in lines if " to " in line] == [
-        "n, aime24 pass@1: 50.0 to 51.0, 1.0 points apart",
-        "m, codeforces rating: 1673 to 1843, 170 apart",
+        "n, aime24 pass@1: 50.0 to 51.0, sources 1.0 points apart",
+        "m, codeforces rating: 1673 to 1843, sources 170 apart",
     ]
 
 
