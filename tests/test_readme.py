@@ -22,6 +22,7 @@ NOT_RUN = {
     "harness run --model deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B --tasks "
     "aime24,math500,gpqa_diamond --preset r1-paper --engine vllm -o runs/distill-1.5b": HUB,
     "harness report runs/distill-1.5b --table r1-v2-table15 -o table.tex": "needs the run above",
+    "harness baselines --nearest runs/distill-1.5b": "needs the run above",
     "sbatch examples/slurm/ray.sbatch --model /models/R1-Distill-Qwen-7B --tasks aime24,math500 "
     "--preset r1-paper -o runs/distill-7b": "needs a cluster under Slurm",
     "harness data check aime24": HUB,

@@ -32,8 +32,8 @@ from benchmarks.simulations.populations import (
     Rates,
     fallen,
 )
-from harness.reports.baselines.scores import UNSTATED_K
 from harness.reports.baselines.measured import Measured
+from harness.reports.baselines.scores import UNSTATED_K
 from harness.reports.baselines.verdict import Word, agreed, word_with
 from harness.types import Tally
 

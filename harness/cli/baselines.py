@@ -59,8 +59,8 @@ def baselines(
 ) -> None:
     """List published scores with their sources, the newest first.
 
-    Without a filter it says how many there are by task and source. A filter may be
-    repeated: a score passes with any of its values. † marks scores that sources
+    Without a filter by name or time it says how many there are by task and source. A
+    filter may be repeated: a score passes with any of its values. † marks scores that sources
     disagree on; they stand side by side below the list. In a pipe each score is one
     line; --json and --csv have every detail.
 
@@ -104,7 +104,7 @@ def baselines(
     elif disagreements:
         _print_disagreements(known, chosen, groups)
     else:
-        _print_scores(known, chosen, groups, overview=not (every or filters.given))
+        _print_scores(known, chosen, groups, overview=not (every or filters.narrow))
 
 
 def _neighbourhoods(
@@ -144,7 +144,7 @@ def _print_scores(
     from harness.reports.tables.disagreements import disagreements
 
     if overview:
-        print_listings(tables.overview(known, groups))
+        print_listings(tables.overview(known, chosen, groups))
         return
     among = disagreements(known, chosen, groups, _MOST_DISPUTED)
     print_listings([tables.listing(known, chosen, groups), *[among] * bool(among.blocks)])

@@ -48,5 +48,5 @@ def stand_for(
 
 def _by_spelling(result: Result, known: Mapping[str, str]) -> str | None:
     """The published model that a run's model is another spelling of, as a hub id or a snapshot."""
-    names = {canonical(result.manifest.model), canonical(result.model)}
-    return next((model for model in known.values() if model in names), None)
+    names = (canonical(name).lower() for name in (result.manifest.model, result.model))
+    return next((known[name] for name in names if name in known), None)

@@ -23,7 +23,8 @@ class Filters:
 
     Args:
         models: parts of a model's name, canonical or as printed, in any case and with any of
-            space, - and _ between words; `=NAME` is the model of that whole name alone.
+            space, - and _ between words, or its name on the hub; `=NAME` is the model of that whole
+            name alone.
         tasks: names of tasks.
         metrics: names of metrics, ours or the source's.
         sources: names of sources.
@@ -39,9 +40,9 @@ class Filters:
     measured_only: bool = False
 
     @property
-    def given(self) -> bool:
-        """Whether anything is asked for."""
-        return self != Filters()
+    def narrow(self) -> bool:
+        """Whether something is asked for by name or time, so few enough to list."""
+        return bool(self.models or self.tasks or self.metrics or self.sources or self.since)
 
 
 def select(known: Baselines, filters: Filters) -> list[PublishedScore]:
@@ -136,11 +137,12 @@ def _having(
 
 def _named(wanted: str, names: Sequence[str], *, part: bool) -> bool:
     """Whether a value is one of the names; for `part`, stands in one or is another spelling of it."""
-    if part and wanted.startswith("="):
-        return _plain(wanted[1:]) in map(_plain, names)
-    if part:
-        return any(_plain(wanted) in _plain(name) for name in names) or canonical(wanted) in names
-    return wanted in names
+    if not part:
+        return wanted in names
+    name = wanted.removeprefix("=").rpartition("/")[2]  # without the account of a hub id
+    if wanted.startswith("="):
+        return _plain(name) in map(_plain, names)
+    return any(_plain(name) in _plain(one) for one in names) or canonical(name) in names
 
 
 def _plain(name: str) -> str:

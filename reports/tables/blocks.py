@@ -93,7 +93,10 @@ def terminal_lines(listing: Listing, width: int) -> Iterator[Line]:
     gap = "  " if width >= _ROOMY else " "
     widths = _narrowed(
         [
-            max(len(column.head), *(len(entry.cells[i]) for entry in _entries(listing)))
+            max(
+                len(column.head),
+                *(len(entry.cells[i][: column.most]) for entry in _entries(listing)),
+            )
             for i, column in zip(shown, columns, strict=True)
         ],
         [column.role == "name" for column in columns],

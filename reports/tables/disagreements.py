@@ -9,11 +9,11 @@ from harness.reports.baselines.loader import Baselines, PublishedScore
 from .blocks import Block, Entry, Listing
 from .model import Column
 from .published_text import (
+    apart,
     apart_text,
     k_text,
     kind_text,
     shared_facts,
-    spread,
     subset_text,
 )
 
@@ -42,7 +42,7 @@ def disagreements(
     """
     asked = set(chosen)
     groups = [group for group in disputed if not asked.isdisjoint(group)]
-    groups.sort(key=lambda group: (group[0].unit != "share", -spread(group)))
+    groups.sort(key=lambda group: (group[0].unit != "share", -apart(group)))
     n = len(groups)
     return Listing(
         f"Sources disagree on {n} score{'s' * (n != 1)}, the furthest apart first",
@@ -73,7 +73,9 @@ def _block(known: Baselines, group: Sequence[PublishedScore]) -> Block:
         )
         for cell, said in zip(group, own, strict=True)
     ]
-    heading = f"{first.model}, {about}: {low.text} to {high.text}, {apart_text(group)} apart"
+    heading = (
+        f"{first.model}, {about}: {low.text} to {high.text}, sources {apart_text(group)} apart"
+    )
     return Block(
         heading,
         shared,

@@ -10,11 +10,15 @@ Role = Literal["name", "number", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of a column and what stands in it; a detail is left out where room is short."""
+    """The head of a column and what stands in it; a detail is left out where room is short.
+
+    `most` is how many characters of a cell a listing in a terminal shows, None for all.
+    """
 
     head: str
     role: Role = "number"
     detail: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

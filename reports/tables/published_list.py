@@ -12,7 +12,7 @@ from .blocks import Block, Entry, Listing
 from .model import Column
 from .published_text import k_text, kind_text, shared_facts, subset_text
 
-_LONG_METRIC = 12  # characters up to which the name of a metric stands in its column
+_METRIC = 12  # characters of a metric's name in its column
 _TITLE = 50  # characters of a source's title in the overview
 _FEW = 3  # sources up to which each block has its source's address
 _HOW = (
@@ -23,39 +23,43 @@ _LEGEND = {
     "†": "† sources disagree, see below.",
     "quoted": "quoted: taken over from another source, no measurement of its own.",
     "again": "measured again: by others than the model's makers.",
-    "*": "*: a metric of the source's own, named beside the score.",
     "–": "k, samples per problem: – where the source does not state it.",
 }
 
 
-def overview(known: Baselines, disputed: Sequence[Sequence[PublishedScore]]) -> list[Listing]:
-    """How much there is by task and by source, the newest source first.
+def overview(
+    known: Baselines,
+    chosen: Sequence[PublishedScore],
+    disputed: Sequence[Sequence[PublishedScore]],
+) -> list[Listing]:
+    """How many scores there are by task and by source.
 
     Args:
-        known: the sources and all scores.
-        disputed: the groups of scores that sources disagree on.
+        known: the sources.
+        chosen: the scores, those of one source together and in the order in which sources are listed.
+        disputed: the groups among all scores that sources disagree on.
     """
+    doubtful = {cell for group in disputed for cell in group}
     counts = (Column("Scores"), Column("Quoted"), Column("Models"))
-    disputes = Counter(group[0].task for group in disputed)
-    by_task = sorted(_grouped(known.scores, "task").items(), key=lambda item: -len(item[1]))
+    disputes = Counter(cell.task for cell in chosen if cell in doubtful)
+    by_task = sorted(_grouped(chosen, "task").items(), key=lambda item: -len(item[1]))
     tasks = tuple(
         Entry((task, *_counts(found), _different(found, "source"), str(disputes[task]),
                _dates(known, found)))
         for task, found in by_task
     )  # fmt: skip
-    by_source = _grouped(known.scores, "source")
-    newest = sorted(by_source, key=lambda name: known.sources[name].date or "", reverse=True)
+    by_source = _grouped(chosen, "source")
     sources = tuple(
         Entry((known.sources[name].date or "–", name, *_counts(by_source[name]),
                _different(by_source[name], "task"), _shortened(known.sources[name].title)))
-        for name in newest
+        for name in by_source
     )  # fmt: skip
     task_columns = (Column("Task", "name"), *counts, Column("Sources"), Column("Disputed"),
                     Column("Dates", "name"))  # fmt: skip
     source_columns = (Column("Date", "name"), Column("Source", "name"), *counts,
                       Column("Tasks"), Column("Title", "name", detail=True))  # fmt: skip
     return [
-        Listing(f"{len(known.scores):,} published scores by task", task_columns,
+        Listing(f"{len(chosen):,} published scores by task", task_columns,
                 (Block("", (), tasks),)),
         Listing("By source, newest first", source_columns, (Block("", (), sources),),
                 notes=(_HOW,)),
@@ -81,7 +85,8 @@ def listing(
     }
     columns = (
         Column("Model", "name"),
-        *(Column(name.capitalize(), "name") for name in several if several[name]),
+        *[Column("Task", "name")] * several["task"],
+        *[Column("Metric", "name", most=_METRIC)] * several["metric"],
         Column("Score"),
         Column("", "name"),
         Column("k"),
@@ -106,18 +111,16 @@ def listing(
 def _entry(
     cell: PublishedScore, said: Sequence[str], several: Mapping[str, bool], *, disputed: bool
 ) -> Entry:
-    own = cell.metric if len(cell.metric) > _LONG_METRIC else ""
-    shown = {"task": cell.task, "metric": "*" if own else cell.metric}
     cells = (
         cell.model,
-        *(shown[name] for name in several if several[name]),
+        *(getattr(cell, name) for name in several if several[name]),
         cell.text,
         "†" * disputed,
         k_text(cell),
         str(cell.n or "–"),
         cell.printed,
     )
-    details = (own, kind_text(cell), subset_text(cell), *said)
+    details = (kind_text(cell), subset_text(cell), *said)
     return Entry(cells, tuple(filter(None, details)), "quoted" * (cell.kind == "quoted"))
 
 
@@ -136,7 +139,6 @@ def _legend(chosen: Sequence[PublishedScore], doubtful: set[PublishedScore]) -> 
         "†": not doubtful.isdisjoint(chosen),
         "quoted": "quoted" in kinds,
         "again": "reproduction" in kinds,
-        "*": any(len(cell.metric) > _LONG_METRIC for cell in chosen),
         "–": any("–" in k_text(cell) for cell in chosen),
     }
     return (" ".join(_LEGEND[mark] for mark in said if said[mark]),)

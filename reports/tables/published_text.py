@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from harness.reports.baselines.loader import PublishedScore
 from harness.reports.format import signed_points
@@ -41,18 +42,29 @@ def subset_text(cell: PublishedScore) -> str:
     return ", ".join(f"{field} {value}" for field, value in cell.subset.items())
 
 
+def apart(cells: Sequence[PublishedScore]) -> float:
+    """How far two sources are apart at most, each by its value that is nearest to the other's.
+
+    A source may have several, as of several efforts, where another does not say which one it means.
+    """
+    values: dict[str, list[float]] = {}
+    for cell in cells:
+        values.setdefault(cell.source, []).append(cell.value)
+    return max(
+        (
+            min(abs(one - other) for one in first for other in second)
+            for first, second in combinations(values.values(), 2)
+        ),
+        default=0.0,
+    )
+
+
 def apart_text(cells: Sequence[PublishedScore]) -> str:
-    """How far the values are apart: 6.0 points; 170 where they are no shares."""
-    apart = spread(cells)
+    """`apart` in points, or in the unit of scores that are no shares."""
+    distance = apart(cells)
     if cells[0].unit == "share":
-        return f"{signed_points(apart)[1:]} points"
-    return f"{apart:g}"
-
-
-def spread(cells: Sequence[PublishedScore]) -> float:
-    """The greatest value less the least."""
-    values = [cell.value for cell in cells]
-    return max(values) - min(values)
+        return f"{signed_points(distance)[1:]} points"
+    return f"{distance:g}"
 
 
 def shared_facts(

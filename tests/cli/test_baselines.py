@@ -45,6 +45,14 @@ def test_without_a_filter_it_is_an_overview_and_says_how_to_list_all() -> None:
     assert "--all every one" in " ".join(lines)
 
 
+def test_of_what_is_measured_alone_there_is_an_overview_too() -> None:
+    measured = [score for score in load().scores if score.kind != "quoted"]
+    lines = in_terminal("--measured-only")
+    assert lines[0] == f"{len(measured):,} published scores by task"
+    listed = call("--measured-only", "--all").stdout.partition("\n\n")[0]
+    assert len(listed.splitlines()) == len(measured) + 1
+
+
 def test_all_lists_every_score_one_line_each_in_a_pipe() -> None:
     known = load()
     scores, _, disputed = call("--all").stdout.partition("\n\n")
@@ -62,7 +70,7 @@ def test_a_filter_lists_scores_with_marks_and_disagreements_below() -> None:
     assert any("44.0 †" in line for line in lines)
     at = next(i for i, line in enumerate(lines) if line.startswith("Sources disagree"))
     assert "DeepSeek-R1-Distill" not in " ".join(lines[:at])
-    assert any("44.0 to 50.0, 6.0 points apart" in line for line in lines[at:])
+    assert any("44.0 to 50.0, sources 6.0 points apart" in line for line in lines[at:])
 
 
 def test_only_disagreements(capsys: pytest.CaptureFixture[str]) -> None:

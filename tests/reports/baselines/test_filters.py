@@ -112,12 +112,12 @@ def test_of_many_names_a_few_are_listed() -> None:
     assert len(message) < 300
 
 
-def test_a_hub_id_finds_the_model_that_is_served_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "harness.reports.baselines.filters.canonical",
-        lambda name: {"qwen/qwq-32b": "QwQ-32B"}.get(name.lower(), name),
-    )
+def test_a_hub_id_or_a_snapshot_finds_the_model_that_is_served_so() -> None:
     assert models(models=("Qwen/QwQ-32B",)) == ["QwQ-32B"]
+    assert models(models=("=deepseek-ai/DeepSeek-R1",)) == ["DeepSeek-R1"]
+    known = baselines_of(published("GPT-4o-0513"), published("GPT-4o"))
+    found = select(known, Filters(models=("openai/gpt-4o-2024-05-13",)))
+    assert [score.model for score in found] == ["GPT-4o-0513"]
 
 
 def test_sources_without_a_date_are_named_where_a_time_leaves_them_out() -> None:

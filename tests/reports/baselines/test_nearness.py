@@ -45,6 +45,13 @@ def test_the_runs_own_model_comes_first_whatever_differs(run: Result) -> None:
     assert order(claimed, *cells) == ["other", "deepseek-r1"]
 
 
+def test_a_run_is_of_the_model_that_its_own_name_is_a_spelling_of(write_run: WriteRun) -> None:
+    path = write_run([[C, W]] * 30, task="aime24", model="openai/gpt-4o-2024-05-13")
+    results = stand_for(read_results([path]), (), {"GPT-4o", "GPT-4o-0513"})
+    assert order(results[0], cell("GPT-4o"), cell("GPT-4o-0513")) == ["GPT-4o-0513", "GPT-4o"]
+    assert nearest(results[0], "pass@1", [cell("GPT-4o-0513")])[0].same_model
+
+
 def test_what_differs_counts_before_what_is_not_stated(run: Result) -> None:
     silent, differs = cell("silent"), cell("differs", **{**FULL, "top_p": 0.7})
     alike = cell("alike", **FULL)

@@ -85,7 +85,7 @@ def test_another_k_is_told_and_does_not_decide(run: Result) -> None:
 
 def test_months_are_held_against_a_window_and_not_against_words(run: Result) -> None:
     dated = {
-        f"p{i}": Problem(f"p{i}", "?", provenance=Provenance(date=date))
+        f"p{i}": Problem(f"p{i}", "?", provenance=Provenance(date=date, platform="leetcode"))
         for i, date in enumerate((datetime.date(2024, 8, 3), datetime.date(2025, 2, 11)))
     }
     result = replace(run, problems=dated)
@@ -99,6 +99,10 @@ def test_months_are_held_against_a_window_and_not_against_words(run: Result) -> 
     assert [part.name for part in parts(result, words) if part.in_words] == ["window"]
     assert "window" in unstated(result, stating())[0]
     assert "window" in unstated(run, stating(window="2024-08..2025-01"))[1]
+    exam = {
+        id: replace(p, provenance=replace(p.provenance, platform=None)) for id, p in dated.items()
+    }
+    assert "window" not in unstated(replace(run, problems=exam), stating())[0]
 
 
 def test_what_one_side_does_not_state_is_listed_by_side(run: Result) -> None:

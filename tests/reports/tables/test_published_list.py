@@ -33,7 +33,7 @@ def test_everything_that_is_shipped_fits_the_terminal(width: int) -> None:
     known = load()
     chosen, groups = newest_first(known), conflicts(known.scores)
     every = [listing(known, chosen, groups), disagreements(known, chosen, groups),
-             *overview(known, groups)]  # fmt: skip
+             *overview(known, chosen, groups)]  # fmt: skip
     for task in {score.task for score in chosen}:
         of_task = [score for score in chosen if score.task == task]
         every.append(listing(known, of_task, groups))
@@ -103,9 +103,9 @@ def test_tasks_and_metrics_are_columns_only_where_there_are_several() -> None:
     assert [column.head for column in found.columns][:4] == ["Model", "Task", "Metric", "Score"]
     lines = in_terminal(found)
     row = next(line for line in lines if "11.3" in line)
-    assert row.split()[:4] == ["a", "aime25", "*", "11.3"]
-    assert row.endswith("problems solved of 15")
-    assert any(line.startswith("*: a metric of the source's own") for line in lines)
+    assert row.split() == ["a", "aime25", "problems", "so…", "11.3", "–",
+                           "problems", "solved", "of", "15"]  # fmt: skip
+    assert "  problems solved of 15  " in list(plain_lines(found))[2]
 
 
 def test_a_part_of_the_problems_is_named() -> None:
@@ -127,21 +127,32 @@ def test_disputed_scores_are_marked_and_stand_side_by_side() -> None:
         "Sources disagree on 1 score, the furthest apart first",
         "  Score  k Date    Source",
         "",
-        "QwQ, aime24 pass@1: 44.0 to 50.0, 6.0 points apart",
+        "QwQ, aime24 pass@1: 44.0 to 50.0, sources 6.0 points apart",
         "   50.0 16 2025-01 one     temperature 0.6",
         "   44.0  – 2025-02 two     quoted",
     ]
     both = in_terminal(disagreements(known, scores, groups))
     assert [line for line in both if "apart" in line] == [
         "Sources disagree on 2 scores, the furthest apart first",
-        "o1, aime24 pass@1: 70.0 to 79.0, 9.0 points apart",
-        "QwQ, aime24 pass@1: 44.0 to 50.0, 6.0 points apart",
+        "o1, aime24 pass@1: 70.0 to 79.0, sources 9.0 points apart",
+        "QwQ, aime24 pass@1: 44.0 to 50.0, sources 6.0 points apart",
     ]
     assert list(plain_lines(disagreements(known, scores[:1], groups)))[1].split()[:6] == [
         "QwQ", "aime24", "pass@1", "50.0", "16", "2025-01",
     ]  # fmt: skip
     shortened = in_terminal(disagreements(known, scores, groups, most=1))
     assert shortened[-1] == "1 more: --disagreements lists all of them"
+
+
+def test_sources_are_apart_by_their_values_that_are_nearest_to_each_other() -> None:
+    scores = [
+        published("m", 0.50, source="card", stated={"mode": "non-thinking"}),
+        published("m", 0.90, source="card", stated={"mode": "thinking"}),
+        published("m", 0.88, source="other"),
+    ]
+    known = baselines_of(*scores)
+    lines = in_terminal(disagreements(known, scores, conflicts(scores)))
+    assert "m, aime24 pass@1: 50.0 to 90.0, sources 2.0 points apart" in lines
 
 
 def test_ratings_are_apart_in_their_own_unit_and_come_last() -> None:
@@ -155,8 +166,8 @@ def test_ratings_are_apart_in_their_own_unit_and_come_last() -> None:
     known = baselines_of(*scores)
     lines = in_terminal(disagreements(known, scores, conflicts(scores)))
     assert [line for line in lines if " to " in line] == [
-        "n, aime24 pass@1: 50.0 to 51.0, 1.0 points apart",
-        "m, codeforces rating: 1673 to 1843, 170 apart",
+        "n, aime24 pass@1: 50.0 to 51.0, sources 1.0 points apart",
+        "m, codeforces rating: 1673 to 1843, sources 170 apart",
     ]
 
 
@@ -168,10 +179,10 @@ def test_the_overview_counts_by_task_and_by_source() -> None:
         published("a", 0.7, source="two", task="math500"),
     ]
     known = baselines_of(*scores, one="2024-09-12", two="2025")
-    tasks, sources = overview(known, conflicts(scores))
+    tasks, sources = overview(known, newest_first(known), conflicts(scores))
     assert tasks.title == "4 published scores by task"
     assert cells(tasks) == [
-        ("aime24", "3", "1", "2", "2", "1", "2024-09 to 2025"),
+        ("aime24", "3", "1", "2", "2", "2", "2024-09 to 2025"),
         ("math500", "1", "0", "1", "1", "0", "2025"),
     ]
     assert cells(sources) == [
