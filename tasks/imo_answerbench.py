@@ -12,10 +12,10 @@ which Hwilner/imo-answerbench copies, is deprecated for wrong answers. Columns `
 - the direction of an inequality in the answer of imo-bench-number_theory-048 is disputed there as well.
 
 The authors ask a model whether two answers agree (arXiv 2511.01846, section 2.3). Here they are
-compared as mathematics: numbers, formulas, sets and functions are decided, and what a rule cannot read,
-such as "all n with ..", is undecided, which counts against the model and is shown apart. A second opinion
-(`harness grade RUN --judge-model`) decides those as the authors do. The authors publish no prompt and no
-k: the prompt is that of our MATH-500, k = 4. A row, made up:
+compared as mathematics: numbers, formulas, sets, lists and functions are decided. About one reference in
+eight is in words ("all powers of 2"); the same in other words or in symbols is undecided or wrong here.
+A second opinion (`harness grade RUN --judge-model`) asks a model about those. The authors publish no
+prompt and no k: the prompt is that of our MATH-500, and so is k = 4. A row, made up:
 
     {"Problem ID": "imo-bench-algebra-900", "Problem": "Find all real roots of $x^2=4$.",
      "Short Answer": "$x=2, x=-2$", "Category": "Algebra", "Subcategory": "Equation",
