@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.protocol import Protocol
 from harness.reports.format import value_text
@@ -32,6 +32,11 @@ FACTORS: Final = ("reasoning_budget", "effort")
 """The factors that decide how long a model reasons; each is a line."""
 
 _LOG_FROM = 8.0  # between the fewest and the most tokens, above which the axis is logarithmic
+
+
+# Where the name of a point stands: a line that rises crosses neither.
+_LEFT: Final[Mapping[str, Any]] = {"xytext": (-4, 3), "ha": "right", "va": "bottom"}
+_RIGHT: Final[Mapping[str, Any]] = {"xytext": (4, -3), "ha": "left", "va": "top"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,14 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
         lines: the points by factor, in the order of their tokens.
     """
     figure, axes = panel(2.9)
-    for color, (factor, points) in zip(SERIES, lines.items(), strict=False):
+    for color, side, (factor, points) in zip(SERIES, (_RIGHT, _LEFT), lines.items(), strict=False):
         _draw_line(axes, points, color, factor.replace("_", " "))
+        for number, point in enumerate(points):
+            beside = side if len(lines) > 1 else (_LEFT, _RIGHT)[number % 2]
+            axes.annotate(
+                label(point.value, 12), (point.tokens, point.score), textcoords="offset points",
+                fontsize=7.5, color=color, **beside,
+            )  # fmt: skip
     every = [point.tokens for points in lines.values() for point in points]
     if min(every) > 0 and max(every) >= _LOG_FROM * min(every):
         axes.set_xscale("log", base=2)
@@ -133,11 +144,3 @@ def _draw_line(axes: Axes, points: Sequence[Point], color: str, name: str) -> No
         yerr=whiskers(scores, [point.interval for point in points]),
         color=color, marker="o", elinewidth=1, capsize=2, label=name,
     )  # fmt: skip
-    for number, point in enumerate(points):
-        # Above on the left and below on the right: a line that rises crosses neither.
-        side, across, down = (-1, "right", "bottom") if number % 2 == 0 else (1, "left", "top")
-        axes.annotate(
-            label(point.value, 12), (point.tokens, point.score),
-            xytext=(4 * side, -3 * side), textcoords="offset points",
-            ha=across, va=down, fontsize=7.5, color=color,
-        )  # fmt: skip
