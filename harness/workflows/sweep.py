@@ -22,6 +22,7 @@ from harness.interfaces import Engine
 from harness.pipeline.drawing import Drawing
 from harness.pipeline.pending import TaskRun, missing
 from harness.pipeline.runner import Observer
+from harness.protocol import Protocol
 from harness.stats import effects, sample_outcomes
 from harness.stats.effects import Effect, Pairing, Source
 from harness.stats.sample_outcomes import SampleOutcome
@@ -79,6 +80,16 @@ class Sweep:
     conditions: Sequence[Condition]
     draws: Sequence[Draw]
 
+    @property
+    def model(self) -> str:
+        """The model of all of it."""
+        return self.draws[0].settings.model
+
+    @property
+    def protocols(self) -> dict[str, Protocol]:
+        """The base's protocols, by task."""
+        return {item.task.name: item.protocol for item in self.base}
+
     def to_json(self, effects: Sequence[Effect]) -> dict[str, object]:
         """The base's protocols, k and every effect, as written to sweep.json."""
         bases = {}
@@ -92,7 +103,7 @@ class Sweep:
                 "k": item.sampling.k,
             }
         return {
-            "model": self.draws[0].settings.model,
+            "model": self.model,
             "base": bases,
             "effects": [effect.to_json() for effect in effects],
         }

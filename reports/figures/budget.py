@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FACTORS: Final = ("reasoning_budget", "effort")
-"""The factors that decide how long a model reasons; each is a line."""
+"""The factors that decide how long a model reasons; each is a line of its sweep."""
 
 _LOG_FROM = 8.0  # between the fewest and the most tokens, above which the axis is logarithmic
 
@@ -56,35 +56,51 @@ class Point:
     interval: Ends
 
 
-def budget_figures(effects: Sequence[Effect], protocols: Mapping[str, Protocol]) -> list[Plot]:
-    """One figure for each task with several budgets or efforts whose tokens are known.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One sweep: a name for its lines, its effects, and the protocols of its base by task."""
+
+    name: str
+    effects: Sequence[Effect]
+    protocols: Mapping[str, Protocol]
+
+
+def budget_figures(courses: Sequence[Course]) -> list[Plot]:
+    """One figure for each task of the first sweep with several budgets or efforts whose tokens are known.
 
     Args:
-        effects: of all tasks, as a sweep computes them.
-        protocols: of the base, by task.
+        courses: the sweep, and others whose lines stand beside its own.
     """
     plots = []
     with house_style():
-        for task, rows in by_task(effects).items():
-            found = {factor: _points(rows, factor, protocols[task]) for factor in FACTORS}
-            lines = {factor: points for factor, points in found.items() if len(points) > 1}
+        for task in by_task(courses[0].effects):
+            lines = {}
+            for course in courses:
+                rows = by_task(course.effects).get(task, [])
+                for factor in FACTORS:
+                    points = _points(rows, factor, course.protocols.get(task))
+                    name = f"{course.name} {factor}" if len(courses) > 1 else factor
+                    if len(points) > 1:
+                        lines[name.replace("_", " ")] = points
             if lines:
                 plots.append(accuracy_over_tokens(task, lines))
     return plots
 
 
 def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plot:
-    """pass@1 over mean tokens of reasoning, a line per factor, each value by its name.
+    """pass@1 over mean tokens of reasoning, each value by its name.
 
     Args:
         task: its name.
-        lines: the points by factor, in the order of their tokens.
+        lines: the points of each line by its name, in the order of their tokens.
     """
     figure, axes = panel(2.9)
-    for color, side, (factor, points) in zip(SERIES, (_RIGHT, _LEFT), lines.items(), strict=False):
-        _draw_line(axes, points, color, factor.replace("_", " "))
+    for place, (name, points) in enumerate(lines.items()):
+        color = SERIES[place % len(SERIES)]
+        _draw_line(axes, points, color, label(name))
         for number, point in enumerate(points):
-            beside = side if len(lines) > 1 else (_LEFT, _RIGHT)[number % 2]
+            # Those of one line by turns; those of several keep to the side of their line.
+            beside = (_RIGHT, _LEFT)[(place if len(lines) > 1 else number + 1) % 2]
             axes.annotate(
                 label(point.value, 12), (point.tokens, point.score), textcoords="offset points",
                 fontsize=7.5, color=color, **beside,
@@ -104,9 +120,8 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
     percent_axis(axes)
     legend(axes)
     words = "; ".join(
-        f"{factor.replace('_', ' ')} {point.value}: {value_text('pass@1', point.score)} with "
-        f"{point.tokens:,.0f} tokens"
-        for factor, points in lines.items()
+        f"{name} {point.value}: {value_text('pass@1', point.score)} with {point.tokens:,.0f} tokens"
+        for name, points in lines.items()
         for point in points
     )
     title = "Accuracy over reasoning tokens"
@@ -114,16 +129,16 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
         "Each point is a value of the sweep, named beside it, at the tokens that its samples really "
         "spent on reasoning. Bars: 95 % intervals over the same problems again."
     )
-    name = f"{file_stem(task)}-reasoning"
-    return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
+    stem = f"{file_stem(task)}-reasoning"
+    return Plot(stem, title, f"{task}: {title.lower()}. {words}.", note, figure)
 
 
-def _points(rows: Sequence[Effect], factor: str, protocol: Protocol) -> list[Point]:
+def _points(rows: Sequence[Effect], factor: str, protocol: Protocol | None) -> list[Point]:
     """The values of one factor by their tokens, the base's own among them; none if it is not varied."""
     varied = {row.value: row for row in rows if row.factor == factor}
     if not varied:
         return []
-    own = getattr(protocol, factor)
+    own = getattr(protocol, factor, None)
     known = {str(own or "none"): rows[0], **varied}
     points = [
         Point(value, row.mean_reasoning_tokens, row.score, row.interval_sampling)
