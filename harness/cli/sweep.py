@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from harness.stats.effects import Effect
     from harness.workflows.sweep import Sweep
+    from harness.workflows.sweep_beside import FinishedSweep
 
 
 @click.command()
@@ -31,9 +32,15 @@ if TYPE_CHECKING:
 @click.option("--limit", type=int, metavar="N", help="Only the first N problems of each task.")
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR", envvar="HARNESS_DATA",
               help="Your own copies of the datasets.")  # fmt: skip
+@click.option("--beside", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              multiple=True,
+              help="Another sweep of the same tasks, of another model or effort for one, whose line "
+              "of accuracy over reasoning tokens is drawn too. Repeatable.")  # fmt: skip
 @click.option("--take-over", is_flag=True, default=None,
               help="Take over folders whose lock was left by a process on another host.")  # fmt: skip
-def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
+def sweep(
+    config: Path, output: Path, dry_run: bool, beside: tuple[Path, ...], **options: Any
+) -> None:
     """Vary one setting at a time around a base and measure its effect on the score.
 
     CONFIG.yaml has two parts: base, the settings of `harness run`, and vary, values for any of
@@ -55,10 +62,12 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
     """
     from harness.registry import find_tasks
     from harness.workflows.sweep import draw_samples, lay_out, measure_effects
+    from harness.workflows.sweep_beside import read_finished
     from harness.workflows.sweep_config import read_sweep
 
     base, variants = read_sweep(config, output, options)
     planned = lay_out(find_tasks(base.tasks), base, variants)
+    others = [read_finished(path, planned.protocols) for path in beside]
     if dry_run:
         _print_dry(planned)
         return
@@ -67,7 +76,7 @@ def sweep(config: Path, output: Path, dry_run: bool, **options: Any) -> None:
         run_async(draw_samples(planned, observe=observe))
     with task_progress(sampling=False, several=True) as observe:
         effects = run_async(measure_effects(planned, observe=observe))
-    _write(planned, effects, output)
+    _write(planned, effects, output, others)
     errors = sum(effect.errors for effect in effects)
     if errors:
         raise Incomplete(
@@ -104,22 +113,27 @@ def _in_words(planned: Sweep) -> str:
     return f"{missing:,} samples to draw in {runs} run{'s' * (runs > 1)}"
 
 
-def _write(planned: Sweep, effects: Sequence[Effect], output: Path) -> None:
+def _write(
+    planned: Sweep, effects: Sequence[Effect], output: Path, others: Sequence[FinishedSweep]
+) -> None:
     from rich.console import Console
 
-    from harness.reports.figures.budget import budget_figures
+    from harness.reports.figures.budget import Course, budget_figures
     from harness.reports.figures.style import write_plots
     from harness.reports.figures.sweep import write_figures
     from harness.reports.tables.sweep import effect_tables, render_markdown
     from harness.reports.tables.terminal import print_tables
     from harness.storage.files import write_json, write_text
+    from harness.workflows.sweep_beside import names
 
-    protocols = {item.task.name: item.protocol for item in planned.base}
-    tables = effect_tables(effects, protocols)
+    tables = effect_tables(effects, planned.protocols)
     write_json(output / "sweep.json", planned.to_json(effects))
     write_text(output / "sweep.md", render_markdown(tables))
     write_figures(effects, [output / "sweep.svg", output / "sweep.pdf"])
-    drawn = write_plots(budget_figures(effects, protocols), output)
+    called = names([(output, planned.model), *((one.path, one.model) for one in others)])
+    found = [(effects, planned.protocols), *((one.effects, one.protocols) for one in others)]
+    courses = [Course(name, *one) for name, one in zip(called, found, strict=True)]
+    drawn = write_plots(budget_figures(courses), output)
     print_tables(tables, Console())
     further = "".join(f", {path.name}" for path in drawn)
     click.echo(f"wrote {output}/sweep.json, .md, .svg and .pdf{further}", err=True)

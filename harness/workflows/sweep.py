@@ -20,13 +20,14 @@ from harness.engines.ray.cluster import Cluster
 from harness.errors import UsageError
 from harness.interfaces import Engine
 from harness.pipeline.drawing import Drawing
-from harness.pipeline.pending import TaskRun, missing
+from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
+from harness.protocol import Protocol
 from harness.stats import effects, sample_outcomes
 from harness.stats.effects import Effect, Pairing, Source
 from harness.stats.sample_outcomes import SampleOutcome
 from harness.stats.seeds import derive_seed
-from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
+from harness.storage.run_folder import MANIFEST, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Grade, Verdict
 from harness.workflows.evaluate import length_sources, open_engine, open_pool, run_engine
@@ -37,38 +38,9 @@ from harness.workflows.regrade import grade_again
 from harness.workflows.run_settings import RunSettings
 from harness.workflows.sweep_conditions import Condition, make_condition
 from harness.workflows.sweep_config import BASE, Variant
+from harness.workflows.sweep_draws import Draw, check_folder, for_one_engine, lay_out_draws
 
 Observe = Callable[[Sequence[TaskRun]], Observer]
-
-
-@dataclass(slots=True)
-class Draw:
-    """One run folder of a sweep and the tasks that are sampled into it."""
-
-    path: Path
-    settings: RunSettings
-    prepared: list[Prepared]
-
-    def runs(self) -> list[TaskRun]:
-        """Its tasks, for reading."""
-        return [item.run(TaskFolder(self.path / item.task.name)) for item in self.prepared]
-
-    def samples(self) -> int:
-        """The number of samples of the complete folder."""
-        return sum(len(item.problems) * item.sampling.k for item in self.prepared)
-
-    def missing(self) -> int:
-        """The number of samples still to be drawn."""
-        return sum(len(rows) for run in self.runs() for rows in missing(run).values())
-
-    def complete(self) -> bool:
-        """Whether every sample is stored and graded."""
-        for run in self.runs():
-            if missing(run) or sum(1 for _ in run.folder.grades()) < (
-                len(run.problems) * run.sampling.k
-            ):
-                return False
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +50,16 @@ class Sweep:
     base: Sequence[Prepared]
     conditions: Sequence[Condition]
     draws: Sequence[Draw]
+
+    @property
+    def model(self) -> str:
+        """The model of all of it."""
+        return self.draws[0].settings.model
+
+    @property
+    def protocols(self) -> dict[str, Protocol]:
+        """The base's protocols, by task."""
+        return {item.task.name: item.protocol for item in self.base}
 
     def to_json(self, effects: Sequence[Effect]) -> dict[str, object]:
         """The base's protocols, k and every effect, as written to sweep.json."""
@@ -92,7 +74,7 @@ class Sweep:
                 "k": item.sampling.k,
             }
         return {
-            "model": self.draws[0].settings.model,
+            "model": self.model,
             "base": bases,
             "effects": [effect.to_json() for effect in effects],
         }
@@ -119,9 +101,9 @@ def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant
             names = ", ".join(task.name for task in tasks)
             raise UsageError(f"{variant.name}: it applies to none of {names}; leave it out")
         conditions += found
-    draws = _draws(base, prepared, conditions)
+    draws = lay_out_draws(base, prepared, conditions)
     for draw in draws:
-        _check_folder(draw)
+        check_folder(draw)
     return Sweep(prepared, conditions, draws)
 
 
@@ -142,17 +124,6 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
             stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
         for draws in for_one_engine(waiting):
             await _draw_all(sweep, draws, observe=observe, notices=notices)
-
-
-def for_one_engine(draws: Sequence[Draw]) -> list[list[Draw]]:
-    """The folders that one engine can draw: an effort is in all of its prompts.
-
-    Those with an effort come first, so that an engine which ignores it is refused before any sample.
-    """
-    groups: dict[str | None, list[Draw]] = {}
-    for draw in sorted(draws, key=lambda draw: draw.settings.effort is None):
-        groups.setdefault(draw.settings.effort, []).append(draw)
-    return list(groups.values())
 
 
 async def _draw_all(
@@ -285,36 +256,3 @@ def _measure(
     return effects.measure(
         found, task=item.task.name, factor=factor, value=value, source=source, k=k, n_expected=n
     )
-
-
-def _draws(
-    base: RunSettings, prepared: Sequence[Prepared], conditions: Sequence[Condition]
-) -> list[Draw]:
-    """The base, drawn up to the largest k of any value, and one folder per value to be sampled."""
-    largest = {item.task.name: item.sampling.k for item in prepared}
-    draws: dict[Path, Draw] = {}
-    for condition in conditions:
-        item, settings = condition.prepared, condition.variant.settings
-        name, k = item.task.name, item.sampling.k
-        if condition.origin == "extended":
-            largest[name] = max(largest[name], k)
-        elif condition.origin == "sampled":
-            draw = draws.setdefault(settings.output, Draw(settings.output, settings, []))
-            draw.prepared.append(_at_least(item, k, settings.output))
-    whole = [_at_least(item, largest[item.task.name], base.output) for item in prepared]
-    return [Draw(base.output, base, whole), *draws.values()]
-
-
-def _at_least(item: Prepared, k: int, path: Path) -> Prepared:
-    """A task with k samples per problem, or as many as its folder already has."""
-    if (path / MANIFEST).exists():
-        k = max(k, RunFolder(path).manifest().k.get(item.task.name, 0))
-    return replace(item, sampling=replace(item.sampling, k=k))
-
-
-def _check_folder(draw: Draw) -> None:
-    """Refuse a folder that has another protocol, before anything is sampled."""
-    if (draw.path / MANIFEST).exists():
-        with RunWriter(draw.path, take_over=draw.settings.take_over) as writer:
-            for item in draw.prepared:
-                writer.check_task(item.protocol, item.sampling.k)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.protocol import Protocol
 from harness.reports.format import value_text
@@ -29,9 +29,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FACTORS: Final = ("reasoning_budget", "effort")
-"""The factors that decide how long a model reasons; each is a line."""
+"""The factors that decide how long a model reasons; each is a line of its sweep."""
 
 _LOG_FROM = 8.0  # between the fewest and the most tokens, above which the axis is logarithmic
+
+
+# Where the name of a point stands: a line that rises crosses neither.
+_LEFT: Final[Mapping[str, Any]] = {"xytext": (-4, 3), "ha": "right", "va": "bottom"}
+_RIGHT: Final[Mapping[str, Any]] = {"xytext": (4, -3), "ha": "left", "va": "top"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +56,55 @@ class Point:
     interval: Ends
 
 
-def budget_figures(effects: Sequence[Effect], protocols: Mapping[str, Protocol]) -> list[Plot]:
-    """One figure for each task with several budgets or efforts whose tokens are known.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One sweep: a name for its lines, its effects, and the protocols of its base by task."""
+
+    name: str
+    effects: Sequence[Effect]
+    protocols: Mapping[str, Protocol]
+
+
+def budget_figures(courses: Sequence[Course]) -> list[Plot]:
+    """One figure for each task of the first sweep with several budgets or efforts whose tokens are known.
 
     Args:
-        effects: of all tasks, as a sweep computes them.
-        protocols: of the base, by task.
+        courses: the sweep, and others whose lines stand beside its own.
     """
     plots = []
     with house_style():
-        for task, rows in by_task(effects).items():
-            found = {factor: _points(rows, factor, protocols[task]) for factor in FACTORS}
-            lines = {factor: points for factor, points in found.items() if len(points) > 1}
+        for task in by_task(courses[0].effects):
+            lines = {}
+            for course in courses:
+                rows = by_task(course.effects).get(task, [])
+                for factor in FACTORS:
+                    points = _points(rows, factor, course.protocols.get(task))
+                    name = f"{course.name} {factor}" if len(courses) > 1 else factor
+                    if len(points) > 1:
+                        lines[name.replace("_", " ")] = points
             if lines:
                 plots.append(accuracy_over_tokens(task, lines))
     return plots
 
 
 def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plot:
-    """pass@1 over mean tokens of reasoning, a line per factor, each value by its name.
+    """pass@1 over mean tokens of reasoning, each value by its name.
 
     Args:
         task: its name.
-        lines: the points by factor, in the order of their tokens.
+        lines: the points of each line by its name, in the order of their tokens.
     """
     figure, axes = panel(2.9)
-    for color, (factor, points) in zip(SERIES, lines.items(), strict=False):
-        _draw_line(axes, points, color, factor.replace("_", " "))
+    for place, (name, points) in enumerate(lines.items()):
+        color = SERIES[place % len(SERIES)]
+        _draw_line(axes, points, color, label(name))
+        for number, point in enumerate(points):
+            # Those of one line by turns; those of several keep to the side of their line.
+            beside = (_RIGHT, _LEFT)[(place if len(lines) > 1 else number + 1) % 2]
+            axes.annotate(
+                label(point.value, 12), (point.tokens, point.score), textcoords="offset points",
+                fontsize=7.5, color=color, **beside,
+            )  # fmt: skip
     every = [point.tokens for points in lines.values() for point in points]
     if min(every) > 0 and max(every) >= _LOG_FROM * min(every):
         axes.set_xscale("log", base=2)
@@ -93,9 +120,8 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
     percent_axis(axes)
     legend(axes)
     words = "; ".join(
-        f"{factor.replace('_', ' ')} {point.value}: {value_text('pass@1', point.score)} with "
-        f"{point.tokens:,.0f} tokens"
-        for factor, points in lines.items()
+        f"{name} {point.value}: {value_text('pass@1', point.score)} with {point.tokens:,.0f} tokens"
+        for name, points in lines.items()
         for point in points
     )
     title = "Accuracy over reasoning tokens"
@@ -103,16 +129,16 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
         "Each point is a value of the sweep, named beside it, at the tokens that its samples really "
         "spent on reasoning. Bars: 95 % intervals over the same problems again."
     )
-    name = f"{file_stem(task)}-reasoning"
-    return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
+    stem = f"{file_stem(task)}-reasoning"
+    return Plot(stem, title, f"{task}: {title.lower()}. {words}.", note, figure)
 
 
-def _points(rows: Sequence[Effect], factor: str, protocol: Protocol) -> list[Point]:
+def _points(rows: Sequence[Effect], factor: str, protocol: Protocol | None) -> list[Point]:
     """The values of one factor by their tokens, the base's own among them; none if it is not varied."""
     varied = {row.value: row for row in rows if row.factor == factor}
     if not varied:
         return []
-    own = getattr(protocol, factor)
+    own = getattr(protocol, factor, None)
     known = {str(own or "none"): rows[0], **varied}
     points = [
         Point(value, row.mean_reasoning_tokens, row.score, row.interval_sampling)
@@ -133,11 +159,3 @@ def _draw_line(axes: Axes, points: Sequence[Point], color: str, name: str) -> No
         yerr=whiskers(scores, [point.interval for point in points]),
         color=color, marker="o", elinewidth=1, capsize=2, label=name,
     )  # fmt: skip
-    for number, point in enumerate(points):
-        # Above on the left and below on the right: a line that rises crosses neither.
-        side, across, down = (-1, "right", "bottom") if number % 2 == 0 else (1, "left", "top")
-        axes.annotate(
-            label(point.value, 12), (point.tokens, point.score),
-            xytext=(4 * side, -3 * side), textcoords="offset points",
-            ha=across, va=down, fontsize=7.5, color=color,
-        )  # fmt: skip

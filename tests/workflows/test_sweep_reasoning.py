@@ -11,7 +11,7 @@ import pytest
 from harness.cli import run_command
 from harness.errors import UsageError
 from harness.interfaces import Completion, Request
-from harness.reports.figures.budget import budget_figures
+from harness.reports.figures.budget import Course, budget_figures
 from harness.stats.effects import Effect
 from harness.storage.run_folder import RunFolder
 from tests.support.sweeps import PROBLEMS, TASK, Bench
@@ -148,8 +148,7 @@ def test_an_effort_that_cannot_name_a_folder_gets_a_hash(bench: Bench) -> None:
 def alt_of(bench: Bench, vary: dict[str, Any], **base: Any) -> list[str]:
     planned = bench.lay_out(vary, **base)
     found: list[Effect] = list(bench.run(vary, **base).values())
-    protocols = {item.task.name: item.protocol for item in planned.base}
-    return [plot.alt for plot in budget_figures(found, protocols)]
+    return [plot.alt for plot in budget_figures([Course("m", found, planned.protocols)])]
 
 
 def test_the_figure_has_a_line_per_factor_and_both_ends(bench: Bench) -> None:
@@ -170,8 +169,7 @@ def test_a_wide_range_of_tokens_is_drawn_on_a_logarithmic_axis(bench: Bench) -> 
     for budgets, scale in (([4, 16], "linear"), ([1, 16], "log")):
         planned = bench.elsewhere().lay_out({"reasoning_budget": budgets})
         found = list(bench.run({"reasoning_budget": budgets}).values())
-        protocols = {item.task.name: item.protocol for item in planned.base}
-        (plot,) = budget_figures(found, protocols)
+        (plot,) = budget_figures([Course("m", found, planned.protocols)])
         assert plot.figure.axes[0].get_xscale() == scale
 
 
@@ -189,6 +187,40 @@ def test_the_command_writes_tokens_and_the_figure(
     assert [row["mean_reasoning_tokens"] for row in rows] == [24, 4, 8]
     table = (output / "sweep.md").read_text()
     assert "| Tokens | of reasoning |" in table and "| 7 | 4 |" in table
+
+
+def test_another_sweep_stands_beside_it_unless_its_protocol_differs(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = bench.folder
+
+    def sweep(name: str, *beside: str, **base: Any) -> int:
+        bench.lay_out({"reasoning_budget": [4, "none"]}, **base)
+        others = [word for other in beside for word in ("--beside", str(folder / other))]
+        return run_command(["sweep", str(folder / "sweep.yaml"), "-o", str(folder / name), *others])
+
+    assert sweep("low", effort="low", model="org/small") == 0
+    assert sweep("high", "low", effort="high", model="org/large") == 0
+    svg = (folder / "high" / "practice-integer-reasoning.svg").read_text()
+    assert "large reasoning budget 4: 16.7 with 4 tokens" in svg
+    assert "small reasoning budget none: 16.7 with 6 tokens" in svg
+    assert sweep("again", "low", "high", effort="high", model="org/large") == 0
+    svg = (folder / "again" / "practice-integer-reasoning.svg").read_text()
+    assert "again reasoning budget" in svg and "high reasoning budget" in svg
+
+    capsys.readouterr()
+    bench.engines.clear()
+    assert sweep("cold", "low", temperature=0.1) == 3
+    assert "temperature: 0.1 against 0.6" in capsys.readouterr().err
+    assert sweep("cold", "nowhere") == 2
+    assert "cannot be read" in capsys.readouterr().err
+    assert sweep("cold", "low", tasks="practice_math") == 2
+    assert "it has none of practice_math; it has practice_integer" in capsys.readouterr().err
+    damaged = folder / "low" / "sweep.json"
+    damaged.write_text(damaged.read_text().replace("mean_reasoning_tokens", "mean_thought"))
+    assert sweep("cold", "low") == 2
+    assert "of another version ('mean_reasoning_tokens')" in capsys.readouterr().err
+    assert not bench.engines and not (folder / "cold").exists()
 
 
 @pytest.mark.slow

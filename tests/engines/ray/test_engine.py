@@ -359,7 +359,7 @@ def test_a_vllm_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_model
         return event
 
     given = settings(
-        late, cluster, tmp_path / "ray", engine="ray", k=8, concurrency=64,
+        late, cluster, tmp_path / "ray", engine="ray", k=8, concurrency=64, reasoning_budget=30,
         engine_arg={"enforce_eager": "true", "dtype": "float32", "max_model_len": "512",
                     "max_num_seqs": "32"},
     )  # fmt: skip
@@ -372,8 +372,13 @@ def test_a_vllm_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_model
     assert lives.samples[0, 0] and lives.samples[1, 0]
     manifest = RunFolder(tmp_path / "ray").manifest()
     assert manifest.fingerprint["engine"] == "ray:vllm"
+    assert manifest.fingerprint["reasoning_budget"].startswith("cut and continued")
+    (folder,) = RunFolder(tmp_path / "ray").tasks()
+    samples = list(folder.samples())
+    assert max(sample.n_reasoning_tokens or 0 for sample in samples) == 30
+    assert all(sample.response for sample in samples)
     assert [n for n in manifest.starts[0].notices if "engine 1 stopped and is restarted" in n]
-    plain = settings(late, cluster, tmp_path / "plain").model_copy(
+    plain = settings(late, cluster, tmp_path / "plain", reasoning_budget=30).model_copy(
         update={"engine": "transformers", "k": 8, "replicas": None, "ray_address": None}
     )
     monkeypatch.setattr(

@@ -100,12 +100,14 @@ def test_the_repetition_guard_cuts_where_the_transformers_engine_does(
 
 
 def test_no_sample_reasons_longer_than_its_budget_and_each_has_a_response(
-    vllm: Loop, practice_prompts: list[Prompt]
+    vllm: Loop, embedded: Loop, practice_prompts: list[Prompt]
 ) -> None:
     whole = vllm.draw(ask(practice_prompts, GREEDY))
     lengths = [reasoning_tokens(vllm, c) for c in whole]
     assert min(lengths) > 20
-    bounded = vllm.draw(ask(practice_prompts, replace(GREEDY, reasoning_budget=20)))
+    requests = ask(practice_prompts, replace(GREEDY, reasoning_budget=20))
+    bounded = vllm.draw(requests)
+    assert facts(bounded) == facts(embedded.draw(requests))
     assert {c.n_reasoning_tokens for c in bounded} == {20}
     assert {reasoning_tokens(vllm, c) for c in bounded} <= set(range(15, 21))
     for cut, plain in zip(bounded, whole, strict=True):
