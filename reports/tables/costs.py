@@ -22,6 +22,7 @@ MEASURED = (
     "off, reasoning is in the completion. Failed tries, and samples that ended in error, are not in "
     "it: what they cost is not known."
 )
+NO_COUNTS = "none of its samples has token counts"
 GPU_NOTE = (
     "GPU hours: GPUs times the time from the first request to the last sample, over all starts; "
     "without loading the model, and without grading after the last sample."
@@ -47,7 +48,7 @@ def costs(group: Sequence[Result]) -> Table:
     sources = [source_text(row, row.cost) for row in found if row.cost is not None]
     notes = [*sources, *([K1_NOTE, MEASURED] if rows else []), *hours]
     notes += [GPU_NOTE] * bool(hours)
-    alerts = [_without_usage(result) for result in group if _unread(result)]
+    alerts = [text for result in group if (text := no_cost_text(result))]
     alerts += [line for row in found if row.cost is not None for line in caveats(row, row.cost)]
     return Table("Cost", columns if rows else (), rows, tuple(alerts), tuple(notes))
 
@@ -92,14 +93,13 @@ def caveats(row: TaskCost, cost: Cost) -> list[str]:
     return lines
 
 
-def _unread(result: Result) -> bool:
-    """Whether a price is known, and the scores are from before usage was kept."""
+def no_cost_text(result: Result) -> str:
+    """Why a task has no cost although a price is known; empty where it has one, or no price is known."""
     priced = result.price is not None or result.manifest.price is not None
-    return priced and result.scored is not None and result.scored.usage is None
-
-
-def _without_usage(result: Result) -> str:
-    """What to do where a price is known and the usage is not."""
+    if not priced or result.scored is None or task_cost(result).cost is not None:
+        return ""
+    if result.scored.usage is not None:
+        return f"{result.task}, {result.run}: no cost: {NO_COUNTS}."
     path = result.folder.path.parent if result.folder else result.run
     return (
         f"{result.task}, {result.run}: no cost: its scores are from before token counts were summed "

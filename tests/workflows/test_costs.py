@@ -182,11 +182,14 @@ def test_a_run_without_any_count_or_price_has_no_cost(
     bare = FakeEngine(lambda _: Completion("<think>hm</think>\\boxed{4}", "stop"))
     draw(tmp_path / "bare", bare, price=PRICE)
     draw(tmp_path / "free", FakeEngine(lambda _: answer("4")))
+    capsys.readouterr()
     for name in ("bare", "free"):
         assert costs(tmp_path / name, tmp_path)["cost"] is None
         assert run_command(["report", str(tmp_path / name)]) == 0
         assert run_command(["score", str(tmp_path / name)]) == 0
-    assert "USD" not in said(capsys)
+    out = said(capsys)
+    assert "USD" not in out
+    assert out.count("no cost: none of its samples has token counts") == 2
 
 
 def test_scores_from_before_usage_was_kept_say_what_to_run(
