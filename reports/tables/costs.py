@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.reports.costs import TaskCost, gpu_time_of, task_cost
 from harness.reports.format import count_text, points
@@ -45,7 +45,7 @@ def costs(group: Sequence[Result]) -> Table:
         Column("Points per USD"),
     )
     hours = [f"{hours_text(run, time)}." for run, time in times.items() if time is not None]
-    sources = [source_text(row, row.cost) for row in found if row.cost is not None]
+    sources = source_texts({row.run: row.cost for row in found if row.cost is not None})
     notes = [*sources, *([K1_NOTE, MEASURED] if rows else []), *hours]
     notes += [GPU_NOTE] * bool(hours)
     alerts = [text for result in group if (text := no_cost_text(result))]
@@ -74,9 +74,12 @@ def hours_figure(hours: float) -> str:
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
-def source_text(row: TaskCost, cost: Cost) -> str:
-    """What the dollars of a task rest on."""
-    return f"{row.task}, {row.run}: USD {cost.source}."
+def source_texts(costs: Mapping[str, Cost]) -> list[str]:
+    """What the dollars of runs rest on: one line where it is the same for all."""
+    lines = {run: f"USD {cost.source}." for run, cost in costs.items()}
+    if len(set(lines.values())) == 1:
+        return list(lines.values())[:1]
+    return [f"{run}: {line}" for run, line in lines.items()]
 
 
 def caveats(row: TaskCost, cost: Cost) -> list[str]:
