@@ -8,6 +8,7 @@ import pytest
 
 from harness.engines.openai.charges import listed_price, stated_charge
 from harness.engines.openai.completions import read_completion
+from harness.engines.openai.serve import gpus_served
 from harness.stats.cost import Price
 
 
@@ -67,3 +68,14 @@ def test_reasoning_that_a_server_counts_beside_the_completion_is_added_to_it() -
     assert read_completion(within, 1.0).n_tokens == 4308
     unstated = reply(prompt_tokens=10_120, completion_tokens=4308, **details)
     assert read_completion(unstated, 1.0).n_tokens == 4308
+
+
+def test_a_served_model_holds_the_gpus_that_its_options_spread_it_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch = pytest.importorskip("torch")
+    options = {"tensor_parallel_size": "4", "pipeline-parallel-size": "2", "max_model_len": "4096"}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert (gpus_served(options), gpus_served({})) == (8, 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert gpus_served(options) == 0
