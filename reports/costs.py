@@ -83,10 +83,14 @@ def prices_by_run(texts: Sequence[str], runs: Sequence[str]) -> dict[str, Price]
 
 def task_cost(result: Result) -> TaskCost:
     """What a task used and cost, by the result's price, else by what the run recorded."""
-    usage = result.scored.usage if result.scored else None
-    cost = cost_in_run(
-        result.manifest, result.task, usage, given=result.price, n_problems=len(result.problems)
-    )
+    usage, manifest = result.scored.usage if result.scored else None, result.manifest
+    n_problems = len(result.problems)
+    if result.folder and len(result.folder.protocol().problems) != n_problems:
+        # Of a window: which of its problems the samples that were not kept are of is not known.
+        manifest = replace(
+            manifest, starts=tuple(replace(s, discarded={}) for s in manifest.starts)
+        )
+    cost = cost_in_run(manifest, result.task, usage, given=result.price, n_problems=n_problems)
     score = result.scored.main.get("pass@1") if result.scored else None
     return TaskCost(result.run, result.task, usage, cost, score)
 

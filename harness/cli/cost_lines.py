@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.reports.costs import cost_in_run, gpu_time_of
-from harness.reports.tables.costs import hours_text
+from harness.reports.tables.costs import NO_COUNTS, hours_text
 from harness.stats.cost import usd_text
 from harness.stats.scores import TaskScores
 from harness.storage.manifest import Manifest
@@ -35,6 +35,9 @@ def cost_lines(
             "not taken off"
         )
     lines += [f"{task}: {cost.lacking}" for task, cost in costs.items() if cost.lacking]
+    if manifest.price is not None:
+        lines += [f"{task}: no cost: {NO_COUNTS}" for task, result in zip(tasks, results, strict=True)
+                  if task not in costs and result.usage is not None]  # fmt: skip
     if (time := gpu_time_of(manifest)) is not None:
         lines.append(hours_text("cost", time))
     return lines

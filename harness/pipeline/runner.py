@@ -158,7 +158,8 @@ class Runner:
                 for file in files.all():
                     file.close()
         if rule is not None:
-            self.discarded = {run.task.name: cut(run.folder, run.asked) for run in runs}
+            used = {run.task.name: cut(run.folder, run.asked) for run in runs}
+            self.discarded = {task: usage for task, usage in used.items() if usage.samples}
         return [score(run) for run in runs]
 
     async def _draw_stages(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:

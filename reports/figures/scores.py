@@ -19,6 +19,7 @@ from harness.reports.results import Result, by_task
 from harness.stats.scores import TaskScores
 from harness.types import Score, Verdict
 
+from .costs import cost_plot
 from .curves import budget_plot, vote_and_pass_plots
 from .lengths import lengths_plot
 from .months import check_month, month_plot
@@ -85,6 +86,7 @@ def figures(
                 *_sample_plots(group, classes, stem),
                 verdict_plot(group, stem),
                 month_plot(group, stem, cutoff),
+                cost_plot(group, stem),
             ]
             found = [plot for plot in plots if plot is not None]
             if len(group) > MOST_SERIES:

@@ -31,7 +31,8 @@ def compared_costs(found: Comparison) -> Table:
     )
     rows = tuple(row for change in found.costs for row in _rows(change))
     alerts = [line for change in found.costs for line in _lacking(change)]
-    notes = [line for change in found.costs for line in _sources(change)]
+    notes = [line for change in found.costs for line in _in_words(change)]
+    notes += dict.fromkeys(line for change in found.costs for line in _sources(change))
     notes += [_NOTE, MEASURED] if rows else []
     notes += [_gpu_text(side, use) for side, use in zip(("base", "new run"), found.gpus, strict=True)
               if use is not None]  # fmt: skip
@@ -61,8 +62,8 @@ def _usd(value: float | None) -> str:
     return "–" if value is None else usd_text(value)
 
 
-def _sources(change: CostChange) -> Iterator[str]:
-    """The change of costs and points in words, and what the dollars rest on."""
+def _in_words(change: CostChange) -> Iterator[str]:
+    """The change of costs beside that of points; nothing where a cost is not known."""
     ratio, difference = change.ratio, change.difference
     if ratio is not None:
         ends = ratio.interval
@@ -71,9 +72,13 @@ def _sources(change: CostChange) -> Iterator[str]:
             f"{change.task}: a sample of each problem costs {ratio.value:.2f} times as much{likely}, for "
             f"{points(difference.value)} points (95 % {range_text(difference.interval_sampling)})."
         )
+
+
+def _sources(change: CostChange) -> Iterator[str]:
+    """What the dollars of both sides rest on."""
     for side, cost in (("base", change.base), ("new run", change.new)):
         known = "no cost: no price, or no token counts" if cost is None else f"USD {cost.source}"
-        yield f"{change.task}, {side}: {known}."
+        yield f"{side}: {known}."
 
 
 def _lacking(change: CostChange) -> Iterator[str]:

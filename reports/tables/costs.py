@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.reports.costs import TaskCost, gpu_time_of, task_cost
 from harness.reports.format import count_text, points
@@ -22,6 +22,7 @@ MEASURED = (
     "off, reasoning is in the completion. Failed tries, and samples that ended in error, are not in "
     "it: what they cost is not known."
 )
+NO_COUNTS = "none of its samples has token counts"
 GPU_NOTE = (
     "GPU hours: GPUs times the time from the first request to the last sample, over all starts; "
     "without loading the model, and without grading after the last sample."
@@ -44,10 +45,10 @@ def costs(group: Sequence[Result]) -> Table:
         Column("Points per USD"),
     )
     hours = [f"{hours_text(run, time)}." for run, time in times.items() if time is not None]
-    sources = [source_text(row, row.cost) for row in found if row.cost is not None]
+    sources = source_texts({row.run: row.cost for row in found if row.cost is not None})
     notes = [*sources, *([K1_NOTE, MEASURED] if rows else []), *hours]
     notes += [GPU_NOTE] * bool(hours)
-    alerts = [_without_usage(result) for result in group if _unread(result)]
+    alerts = [text for result in group if (text := no_cost_text(result))]
     alerts += [line for row in found if row.cost is not None for line in caveats(row, row.cost)]
     return Table("Cost", columns if rows else (), rows, tuple(alerts), tuple(notes))
 
@@ -73,9 +74,12 @@ def hours_figure(hours: float) -> str:
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
-def source_text(row: TaskCost, cost: Cost) -> str:
-    """What the dollars of a task rest on."""
-    return f"{row.task}, {row.run}: USD {cost.source}."
+def source_texts(costs: Mapping[str, Cost]) -> list[str]:
+    """What the dollars of runs rest on: one line where it is the same for all."""
+    lines = {run: f"USD {cost.source}." for run, cost in costs.items()}
+    if len(set(lines.values())) == 1:
+        return list(lines.values())[:1]
+    return [f"{run}: {line}" for run, line in lines.items()]
 
 
 def caveats(row: TaskCost, cost: Cost) -> list[str]:
@@ -92,14 +96,13 @@ def caveats(row: TaskCost, cost: Cost) -> list[str]:
     return lines
 
 
-def _unread(result: Result) -> bool:
-    """Whether a price is known, and the scores are from before usage was kept."""
+def no_cost_text(result: Result) -> str:
+    """Why a task has no cost although a price is known; empty where it has one, or no price is known."""
     priced = result.price is not None or result.manifest.price is not None
-    return priced and result.scored is not None and result.scored.usage is None
-
-
-def _without_usage(result: Result) -> str:
-    """What to do where a price is known and the usage is not."""
+    if not priced or result.scored is None or task_cost(result).cost is not None:
+        return ""
+    if result.scored.usage is not None:
+        return f"{result.task}, {result.run}: no cost: {NO_COUNTS}."
     path = result.folder.path.parent if result.folder else result.run
     return (
         f"{result.task}, {result.run}: no cost: its scores are from before token counts were summed "

@@ -190,3 +190,13 @@ def test_an_engine_that_ran_is_restarted_though_its_start_is_refused() -> None:
     cluster = Cluster(reply, n=1, start=start)
     assert cluster.draw(3) == [answer(str(index)) for index in range(3)]
     assert cluster.starts == [(0, 0), (0, 1), (0, 2)]
+
+
+@pytest.mark.parametrize(("each", "whole"), [({"gpus": 4}, 12), ({"gpus": 0.5}, 1.5), ({}, None)])
+def test_replicas_hold_the_gpus_of_all_of_them(each: dict[str, float], whole: float | None) -> None:
+    replicas = Replicas(
+        lambda *_: None, 3, each=4, opens_reasoning=False, fingerprint={"engine": "fake", **each},
+        count_tokens=lambda text: None, notify=lambda text: None,
+    )  # type: ignore[arg-type]  # fmt: skip
+    found = replicas.fingerprint()
+    assert (found["replicas"], found.get("gpus")) == (3, whole)

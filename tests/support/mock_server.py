@@ -44,6 +44,8 @@ class Script:
         hold: replies wait until so many requests are in flight.
         vllm: whether /models names vLLM as the owner, and /version answers.
         listed: whether there is a list of models.
+        pricing: what the list says of a model's price.
+        usage: further fields of each reply's usage.
         guards: whether it knows `repetition_detection`; None refuses the field in any form.
         budgets: whether it knows `thinking_token_budget`; None refuses the field in any form.
         efforts: the values of `reasoning_effort` that it accepts; None takes any.
@@ -63,6 +65,8 @@ class Script:
     hold: int = 0
     vllm: bool = False
     listed: bool = True
+    pricing: Any = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
     guards: bool | None = False
     budgets: bool | None = False
     efforts: tuple[str, ...] | None = None
@@ -135,6 +139,8 @@ class Mock:
         extra = {"owned_by": "vllm" if self.script.vllm else "us"}
         if self.script.context:
             extra["max_model_len"] = self.script.context  # type: ignore[assignment]
+        if self.script.pricing is not None:
+            extra["pricing"] = self.script.pricing
         return web.json_response({"data": [{"id": id, **extra} for id in self.script.models]})
 
     async def stats(self, _: web.Request) -> web.Response:
@@ -208,6 +214,7 @@ class Mock:
                               f"length is {self.script.context} tokens and your request has "
                               f"{n_prompt} input tokens")  # fmt: skip
         answer = completion(reply, n_prompt)
+        answer["usage"].update(self.script.usage)
         if failure == "truncated":
             text = json.dumps(answer)
             return web.Response(text=text[: len(text) // 2], content_type="application/json")

@@ -102,6 +102,26 @@ def test_a_drop_stops_early_with_every_problem_asked_equally_often(
     assert RunFolder(tmp_path / "new").manifest().k[TASK] == result.k
 
 
+def test_what_was_drawn_beyond_the_stop_is_recorded_for_its_cost(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    generate = FakeEngine.generate
+
+    async def counted(engine: FakeEngine, request: Request) -> Completion:
+        drawn.append(request)
+        return await generate(engine, request)
+
+    run(0.9, "base", k=16)
+    monkeypatch.setattr(FakeEngine, "generate", counted)
+    run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
+    (start,) = RunFolder(tmp_path / "new").manifest().starts
+    lost = len(drawn) - sum(counts_of(tmp_path / "new").values())
+    assert lost > 0
+    assert start.discarded[TASK].samples == lost
+    assert start.discarded[TASK].completion_tokens == 9 * lost
+
+
 def test_compare_goes_by_the_boundary_that_holds_at_any_analysis(
     run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
