@@ -73,7 +73,8 @@ own_baselines = click.option(
     "--training",
     metavar="LOG.jsonl",
     type=_FILE,
-    help="Plot the runs as checkpoints over the steps of this training log.",
+    help="Show the runs as checkpoints over the steps of this training log: accuracy, by level "
+    "of the problems too, and lengths.",
 )
 @click.option("--steps", metavar="RUN=STEP", multiple=True,
               help="The training step of a run, if neither the log nor its name says it; "

@@ -49,5 +49,6 @@ def levels_over_steps(task: str, points: Sequence[tuple[int, Result]]) -> Plot |
     note = f"Points: pass@1 of the checkpoints, {found.note}"
     if len(found.groups) > len(shown):
         note += f" The first {len(shown)} of {len(found.groups)}."
-    name = f"{file_stem(task)}-training-{found.by}s"
+    plural = "levels" if found.by == "level" else "difficulties"
+    name = f"{file_stem(task)}-training-{plural}"
     return Plot(name, title, f"{task}: {title.lower()}. {'; '.join(ends)}.", note, figure)
