@@ -102,3 +102,17 @@ def test_planned_hours_are_those_of_simulated_runs() -> None:
         asked = plan.allocate(plan.inputs_of(exam), exam.k, allocation)
         assert sum(asked.values()) == 8 * 20
         assert 0.5 < found[f"decided, {allocation}"] < 2.0  # eight runs vary more than the bar
+
+
+def test_the_check_of_one_model_sees_other_answers_and_little_where_nothing_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS.parent))
+    module = load("simulations/same_model", monkeypatch)
+    monkeypatch.setattr(module, "CASES", module.CASES[:1])
+    monkeypatch.setattr(module, "FEWER", 2)
+    head, row = module.table(8, 1)
+    cells = dict(zip(head, row, strict=True))
+    assert float(cells["nothing changed"]) <= 25  # two of eight
+    assert cells["answers"] == "100"
+    assert float(cells["cap"]) >= 50

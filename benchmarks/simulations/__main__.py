@@ -1,8 +1,8 @@
-"""Simulate what the statistics promise, and print or write the tables of docs/statistics.md.
+"""Simulate what the statistics promise, and print or write the tables of the docs.
 
     python -m benchmarks.simulations                      every table, under 10 minutes
     python -m benchmarks.simulations --only gate          one of them
-    python -m benchmarks.simulations --write              also into docs/statistics.md
+    python -m benchmarks.simulations --write              also into the pages of docs that hold them
     python -m benchmarks.simulations --exhaustive         ten times the runs, by hand
 
 Seeds are fixed: the same build prints the same tables. The populations and the oracles are this
@@ -29,13 +29,14 @@ from benchmarks.simulations import (
     nights,
     plan,
     rating,
+    same_model,
     site,
     stops,
     sweep,
     verdict,
 )
 
-PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 SIMULATIONS: Mapping[str, tuple[ModuleType, int]] = {
     "intervals": (intervals, 300),
@@ -48,6 +49,7 @@ SIMULATIONS: Mapping[str, tuple[ModuleType, int]] = {
     "sweep": (sweep, 30),
     "choice_orders": (choice_orders, 60),
     "rating": (rating, 8),
+    "same_model": (same_model, 20),
     "nights": (nights, 2),
     "site": (site, 2),
     "plan": (plan, 1),
@@ -55,8 +57,16 @@ SIMULATIONS: Mapping[str, tuple[ModuleType, int]] = {
 }
 """By name, the module and the runs that fit into its part of ten minutes."""
 
-WRITTEN = ("intervals", "gate", "early_stopping", "curves")
-"""Those whose tables stand in docs/statistics.md; the others say where theirs do."""
+_STATISTICS = DOCS / "statistics.md"
+
+WRITTEN: Mapping[str, Path] = {
+    "intervals": _STATISTICS,
+    "gate": _STATISTICS,
+    "early_stopping": _STATISTICS,
+    "curves": _STATISTICS,
+    "same_model": DOCS / "provider-check.md",
+}
+"""The pages that hold their tables; the other simulations say where theirs stand."""
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:
@@ -71,7 +81,7 @@ def written(page: str, name: str, text: str) -> str:
     begin, end = f"<!-- {name}: python -m benchmarks.simulations -->\n", f"<!-- end of {name} -->"
     before, _, rest = page.partition(begin)
     if end not in rest:
-        raise SystemExit(f"{PAGE} has no marks of {name}: {begin.strip()} .. {end}")
+        raise SystemExit(f"no marks of {name} in the page: {begin.strip()} .. {end}")
     return before + begin + text + "\n" + end + rest.partition(end)[2]
 
 
@@ -83,7 +93,7 @@ def main() -> None:
     parser.add_argument("--exhaustive", action="store_true", help="ten times the runs")
     parser.add_argument("--runs", type=int, help="in place of each simulation's own number")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help=f"into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="into the pages that hold tables")
     options = parser.parse_args()
     for name in options.only or SIMULATIONS:
         simulation, quick = SIMULATIONS[name]
@@ -94,7 +104,8 @@ def main() -> None:
               f"simulation errors of 5 % are {noise:.1f} points; "
               f"{time.process_time() - began:.0f} s of CPU\n\n{text}", flush=True)  # fmt: skip
         if options.write and name in WRITTEN:
-            PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), name, text), encoding="utf-8")
+            page = WRITTEN[name]
+            page.write_text(written(page.read_text(encoding="utf-8"), name, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from zlib import crc32
 
 import numpy as np
 from scipy import special
@@ -39,17 +40,13 @@ LEVEL = 0.05 / len(TRAITS)
 FEWER = 5  # runs without a change are as many times more: 5 % need more of them than 80 %
 
 CASES: tuple[tuple[Population, tuple[int, int], tuple[int, int]], ...] = (
-    (populations.AIME_MID, (64, 64), (64, 64)),
     (populations.AIME_MID, (16, 16), (16, 16)),
-    (populations.AIME_MID, (16, 16), (4, 4)),
     (populations.AIME_MID, (1, 16), (1, 16)),
     (populations.AIME_MID, (1, 1), (1, 1)),
-    (populations.AIME_STRONG, (16, 16), (16, 16)),
+    (populations.AIME_STRONG, (16, 16), (4, 4)),
     (populations.SATURATED[0], (16, 16), (16, 16)),
     (populations.SATURATED[4], (16, 16), (4, 4)),
-    (populations.WEAK, (16, 16), (16, 16)),
     (populations.GPQA, (8, 8), (8, 8)),
-    (populations.GPQA, (4, 4), (1, 1)),
     (populations.MATH, (4, 4), (4, 4)),
 )
 """Problems, and the fewest and most samples of a problem in the base and in the new run."""
@@ -168,8 +165,8 @@ def _at_printed(name: str, found: Sequence[Trait], model: Model) -> Model | None
 def table(runs: int, seed: int) -> list[list[str]]:
     """Runs that are called different in percent, a row per problems and pair of k."""
     rows = [HEAD]
-    for number, (population, base, new) in enumerate(CASES):
-        random = np.random.default_rng([seed, number])
+    for population, base, new in CASES:
+        random = np.random.default_rng([seed, crc32(population.name.encode()), *base, *new])
         seen = [0]
         for _ in range(runs):
             model = _model(population, random)

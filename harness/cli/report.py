@@ -73,7 +73,8 @@ own_baselines = click.option(
     "--training",
     metavar="LOG.jsonl",
     type=_FILE,
-    help="Plot the runs as checkpoints over the steps of this training log.",
+    help="Show the runs as checkpoints over the steps of this training log: accuracy, by level "
+    "of the problems too, and lengths.",
 )
 @click.option("--steps", metavar="RUN=STEP", multiple=True,
               help="The training step of a run, if neither the log nor its name says it; "
@@ -134,7 +135,8 @@ def report(
         if figures_dir is not None:
             _write_figures(figures, figures_dir)
         if output is not None or figures_dir is None:
-            built = build(results, published, show_masked=show_masked, figures=figures)
+            built = build(results, published, show_masked=show_masked, figures=figures,
+                          steps=_steps(results, training, steps))  # fmt: skip
             _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
         _say_written(output, results)
@@ -215,6 +217,15 @@ def drawn(
     over_steps = training_figures(results, published, log, parse_steps(steps))
     plots = figures(results, published, classes=answer_classes, cutoff=cutoff)
     return {task: (*over_steps.get(task, ()), *plots[task]) for task in plots}
+
+
+def _steps(
+    results: Sequence[Result], training: Path | None, steps: Sequence[str]
+) -> dict[str, int]:
+    """The training steps of checkpoints, where a log, an option or their names say them."""
+    from harness.reports.figures.training_log import parse_steps, read_log, steps_of
+
+    return steps_of(results, read_log(training) if training else [], parse_steps(steps))
 
 
 def answer_classes(task: str) -> Callable[[Sequence[str]], list[int]] | None:

@@ -9,6 +9,8 @@
     power        which drop a comparison can detect
     gate         from paired differences to a verdict per task
     sequential   the same with interim analyses after every round
+    traits       what tells one model's samples from another's
+    same_model   whether two runs come from one model
     effects      the effect of one changed setting
     elo          contest places and ratings
     seeds        seeds derived from what they are for

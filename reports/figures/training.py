@@ -1,7 +1,8 @@
 """Checkpoints of one training run over its steps: figures 2 and 3 of the R1 paper, and words.
 
 Figure 2 (arXiv 2501.12948v1) shows pass@1 and cons@16 over steps with o1-0912's scores as lines
-across, figure 3 the mean length of samples over steps. The line comes from a training log, the
+across, figure 3 the mean length of samples over steps. Version 2 draws the former as its figure 1 and,
+in appendix C.1, accuracy by level of MATH. The line comes from a training log, the
 points with intervals from runs of checkpoints; either alone will do.
 """
 
@@ -20,13 +21,14 @@ from harness.reports.results import Result, by_task
 from .lengths import mean_length
 from .scores import file_stem
 from .style import SERIES, Plot, house_style, label, legend, panel, percent_axis, thousands
-from .training_log import LogLine, step_of
+from .training_levels import levels_over_steps
+from .training_log import LogLine, steps_of
+from .training_references import draw_ends, draw_lines_across
 from .whiskers import Ends, whiskers, within_shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PAPER_LINE = "o1-0912"  # whose scores cross figure 2 in the paper
 _SHOWN_WORDS = 6
 
 
@@ -62,7 +64,7 @@ def training_figures(
     drawn = {}
     with house_style():
         for task, group in by_task(results).items():
-            steps = {r.run: s for r in group if (s := step_of(r, log, given)) is not None}
+            steps = steps_of(group, log, given)
             lines = [(line.step, line.tasks[task]) for line in log if task in line.tasks]
             if len({step for step, _ in lines} | set(steps.values())) > 1:
                 several = len(set(steps.values())) > 1  # else there is no course of the words
@@ -75,6 +77,7 @@ def training_figures(
                 plots = (
                     accuracy_over_steps(task, points, lines, published),
                     length_over_steps(task, points, lines),
+                    levels_over_steps(task, [(point.step, point.result) for point in points]),
                     words_over_steps(task, points),
                 )
                 drawn[task] = tuple(plot for plot in plots if plot is not None)
@@ -100,20 +103,14 @@ def accuracy_over_steps(
     metrics = sorted(logged | {metric for _, metric in ours}, reverse=True)[:3]
     if not metrics:
         return None
-    across = [
-        c for c in published if c.task == task and c.model == PAPER_LINE and c.kind != "quoted"
-    ]
     figure, axes = panel(2.9)
-    for color, metric in zip((SERIES[4], SERIES[3], SERIES[5]), metrics, strict=False):
+    colors = dict(zip(metrics, (SERIES[4], SERIES[3], SERIES[5]), strict=False))
+    for metric, color in colors.items():
         _line(axes, [(step, values[metric]) for step, values in lines if metric in values],
               ours, metric, color)  # fmt: skip
-        kind = metric.partition("@")[0]
-        for cell in across:
-            if cell.metric.partition("@")[0] == kind and cell.value <= 1:
-                axes.axhline(cell.value, color=color, linestyle=(0, (4, 3)), linewidth=1,
-                             label=f"{cell.model} {cell.metric}")  # fmt: skip
-                across = [other for other in across if other is not cell]
-                break
+    published = list(published)
+    draw_lines_across(axes, task, published, colors)
+    ends = draw_ends(axes, task, published, colors)
     axes.set_xlabel("training steps")
     axes.locator_params(axis="x", nbins=6)
     axes.set_ylabel("accuracy")
@@ -126,7 +123,8 @@ def accuracy_over_steps(
     words = "; ".join(f"{metric}: {_ends(metric, lines, ours)}" for metric in metrics)
     title = "Accuracy over training steps"
     name = f"{file_stem(task)}-training-accuracy"
-    return Plot(name, title, f"{task}: {title.lower()}. {words}.", _sources(points, lines), figure)
+    note = f"{_sources(points, lines)} {ends}".strip()
+    return Plot(name, title, f"{task}: {title.lower()}. {words}.", note, figure)
 
 
 def length_over_steps(

@@ -78,3 +78,10 @@ def step_of(result: Result, log: Sequence[LogLine], given: Mapping[str, int]) ->
             return kept[name]
     found = next(filter(None, map(_NUMBERED.search, names)), None)
     return int(found[1]) if found else None
+
+
+def steps_of(
+    results: Iterable[Result], log: Sequence[LogLine], given: Mapping[str, int]
+) -> dict[str, int]:
+    """The training steps of runs, by run; those without one are left out."""
+    return {r.run: step for r in results if (step := step_of(r, log, given)) is not None}

@@ -9,6 +9,7 @@ from harness.reports.baselines.loader import PublishedScore
 from harness.reports.figures.style import Plot
 from harness.reports.results import Rate, Result, by_task
 from harness.reports.tables.costs import costs
+from harness.reports.tables.levels import levels_table
 from harness.reports.tables.model import Table
 from harness.reports.tables.protocol import protocol_table, runs_table
 from harness.reports.tables.published import beside
@@ -59,6 +60,7 @@ class Section:
     costs: Table
     outcomes: Table
     breakdown: Table
+    levels: Table
     problems: Table
     protocol: Table
     mixes: tuple[Mix, ...]
@@ -68,7 +70,7 @@ class Section:
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables in reading order."""
-        groups = (self.breakdown,) if self.breakdown.rows else ()
+        groups = (table for table in (self.breakdown, self.levels) if table.rows)
         costs = (self.costs,) if self.costs.rows or self.costs.notes or self.costs.alerts else ()
         return self.beside, *costs, self.outcomes, *groups, self.problems, self.protocol
 
@@ -94,6 +96,7 @@ def build(
     *,
     show_masked: bool = False,
     figures: Mapping[str, Sequence[Plot]] | None = None,
+    steps: Mapping[str, int] | None = None,
     home: str | None = None,
 ) -> Report:
     """Lay out a report.
@@ -103,6 +106,7 @@ def build(
         published: the baselines to set beside them.
         show_masked: show statements and answers of tasks that ask to hide them.
         figures: by task, those to draw on the page.
+        steps: the training steps of runs that are checkpoints, by run.
         home: address of the page that lists all runs, where there is one.
     """
     drawn = figures or {}
@@ -114,7 +118,7 @@ def build(
         summary=summary(groups),
         sections=tuple(
             replace(
-                _section(group, published, show_masked),
+                _section(group, published, steps or {}, show_masked=show_masked),
                 figures=tuple(plot for plot in drawn.get(task, ()) if plot.on_page),
             )
             for task, group in groups.items()
@@ -127,7 +131,11 @@ def build(
 
 
 def _section(
-    group: Sequence[Result], published: Sequence[PublishedScore], show_masked: bool
+    group: Sequence[Result],
+    published: Sequence[PublishedScore],
+    steps: Mapping[str, int],
+    *,
+    show_masked: bool,
 ) -> Section:
     return Section(
         task=group[0].task,
@@ -136,6 +144,7 @@ def _section(
         costs=costs(group),
         outcomes=outcomes(group),
         breakdown=breakdowns(group),
+        levels=levels_table([(steps[r.run], r) for r in group if r.run in steps]),
         problems=problems(group, show_masked=show_masked),
         protocol=protocol_table(group),
         mixes=tuple(Mix(r.run, tuple(_parts(r))) for r in group if r.scored and r.scored.verdicts),

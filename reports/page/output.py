@@ -65,6 +65,7 @@ def print_report(report: Report, console: Console) -> None:
     notes: dict[str, None] = {}
     for section in report.sections:
         console.rule(section.task, align="left")
-        tables = (section.summary, section.outcomes, section.beside, section.costs)
+        levels = (section.levels,) if section.levels.rows else ()
+        tables = (section.summary, section.outcomes, *levels, section.beside, section.costs)
         notes |= print_without_notes(tables, console)
     print_notes(notes, console)
