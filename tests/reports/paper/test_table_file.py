@@ -270,7 +270,7 @@ def test_every_shipped_table_finds_its_figures(name: str) -> None:
         (("protocol: {tools: python}", "kind: quoted"), r"line 7: headings\.1\.kind: no figure is quoted; there are published"),
         (("title: A card, table 3\n", ""), r"title: .*required"),
         (("group: AIME 2024, label: no tools", "group: [AIME 2024], label: no tools"), r"line 6: headings\.0\.group: "),
-        (("transposed: true", "transposed: true\ntransposed: false"), r"line 5: transposed stands twice"),
+        (("transposed: true", "transposed: true\ntransposed: false"), r"line 5: transposed: stands twice"),
         (("transposed: true", "fallback: {source: card, printed: table 5}"),
          r"line 4: fallback\.printed: card has no figures printed at 'table 5'"),
         (("models:", "models: ["), r"line \d+: not valid YAML"),
