@@ -246,8 +246,13 @@ def test_problems_of_other_months_are_not_comparable(
     write_run: WriteRun, months: tuple[str, str], why: str | None
 ) -> None:
     problems = [
-        Problem(m, m, answer="1", provenance=Provenance(date=date.fromisoformat(f"{m}-09")))
-        for m in months
+        Problem(
+            month,
+            month,
+            answer="1",
+            provenance=Provenance(date=date.fromisoformat(f"{month}-09"), platform="atcoder"),
+        )
+        for month in months
     ]
     run = write_run(aime(2, 4, 2), task="livecodebench", model=LLAMA, problems=problems)
     verdict = verdict_of(table_of(run), "LiveCodeBench pass@1")
