@@ -85,8 +85,14 @@ class _TableFile(_Checked):
 
 
 def shipped() -> dict[str, Path]:
-    """The tables of the package by name."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    """The tables of the package by name, table 8 before table 13."""
+    paths = {path.stem: path for path in SHIPPED.glob("*.yaml")}
+    return {name: paths[name] for name in sorted(paths, key=_by_number)}
+
+
+def _by_number(name: str) -> tuple[str, int]:
+    text = name.rstrip("0123456789")
+    return text, int(name[len(text) :] or 0)
 
 
 def read_layout(path: Path) -> Layout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -131,10 +132,7 @@ def test_tools_that_no_run_has_are_another_protocol(
     assert (verdict.word, verdict.why) == ("not comparable", "tools none against python")
 
 
-@pytest.mark.parametrize(
-    ("effort", "said"),
-    [(None, r"the run states none of these \(harness run --effort\)"), ("medium", "the run states effort medium")],
-)  # fmt: skip
+@pytest.mark.parametrize(("effort", "said"), [(None, "no effort"), ("medium", "effort medium")])
 def test_a_run_of_no_listed_effort_has_no_verdict(
     write_run: WriteRun, table_of: Callable[..., PaperTable], effort: str | None, said: str
 ) -> None:
@@ -142,7 +140,27 @@ def test_a_run_of_no_listed_effort_has_no_verdict(
     table = table_of(EFFORTS, run)
     assert all(entry.verdict is None for entry in entries(table, "late").values())
     (alert,) = [alert for alert in alerts(table) if alert.startswith("late (m-big) is without")]
-    assert re.search(f"under low, high, and {said}", alert)
+    assert f"as m-big, low; m-big, high, and the run states {said}; --as late=LINE" in alert
+
+
+@pytest.mark.parametrize(
+    ("effort", "word"), [(None, "differs"), ("low", "not comparable"), ("high", "differs")]
+)
+def test_a_run_says_which_line_it_reproduces(
+    write_run: WriteRun, card: Path, tmp_path: Path, effort: str | None, word: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(EFFORTS)
+    run = write_run(aime(0), task="aime24", model="step-400", sampling={"effort": effort})
+    out = tmp_path / "t.json"
+    arguments = [run, "--baselines", card, "--table", path, "--as", "late=M-big, high", "-o", out]
+    done = CliRunner().invoke(report, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    (cell,) = [
+        cell for cell in json.loads(out.read_text())["cells"] if cell["run"] and cell["verdict"]
+    ]
+    assert (cell["model"], cell["label"], cell["published"]) == ("m-big", "high", 0.6)
+    assert cell["verdict"] == word
 
 
 def test_a_model_under_one_effort_takes_a_run_that_states_none(
