@@ -161,8 +161,8 @@ def _unknown_fields(
     """Names that no field of a file has, with those near to them: (place, message)."""
     if not isinstance(content, dict):
         return
-    inside = {"fallback": _Fallback, "protocol": StatedProtocol}
-    listed = {"headings": _Heading, "models": _Model}
+    inside: dict[str, type[BaseModel]] = {"fallback": _Fallback, "protocol": StatedProtocol}
+    listed: dict[str, type[BaseModel]] = {"headings": _Heading, "models": _Model}
     for name, value in content.items():
         found = (*place, name)
         if name not in model.model_fields:
