@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from harness.reports.baselines.loader import PublishedScore
     from harness.reports.figures.style import Plot
+    from harness.reports.paper.layouts import Layout
     from harness.reports.results import Result
 
 Document = TypeVar("Document")
@@ -124,7 +125,7 @@ def report(
     months = Window.parse(window) if window else None
     published = load(extra).scores
     results = read_results(runs, months, lambda path, w: scores_in_window(path, task_named, w))
-    results = with_prices(stand_for(results, claims, {c.model for c in published}), prices)
+    results = with_prices(stand_for(results, claims, claimable(published, layout)), prices)
     if layout is not None:
         laid_out = lay_out(layout, results, published, margin=share)
         _deliver(output, laid_out, paper_output.write_paper_table, paper_output.print_paper_table)
@@ -146,6 +147,11 @@ def _say_written(output: Path, results: Sequence[Result]) -> None:
     for result in (result for result in results if not result.complete):
         click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
     click.echo(f"wrote {output}", err=True)
+
+
+def claimable(published: Sequence[PublishedScore], layout: Layout | None) -> set[str]:
+    """What `--as` may name: the published models, and the lines of the table."""
+    return {cell.model for cell in published} | (layout.line_names if layout else set())
 
 
 def check_margin(points: float | None, table: str | None, usual: float | None = None) -> float:

@@ -83,6 +83,11 @@ class Row:
     group: str = ""
     protocol: Selection = ()
 
+    @property
+    def name(self) -> str:
+        """The line's name where a row stands for a model: gpt-oss-20b, high."""
+        return ", ".join(filter(None, (self.group, self.label or self.model)))
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -110,3 +115,8 @@ class Layout:
     def places(self) -> str:
         """Where the figures stand: r1-paper table 2."""
         return f"{self.source} {', '.join(self.printed)}"
+
+    @property
+    def line_names(self) -> set[str]:
+        """What a run may be said to reproduce beside the models: the lines by their names."""
+        return {row.name for row in self.rows}

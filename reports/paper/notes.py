@@ -13,7 +13,7 @@ from harness.reports.tables.published import conflict_text
 
 from .grid import PaperTable
 from .layouts import Heading
-from .placement import settings_of
+from .placement import lines_of
 from .text import judged
 
 LEGEND = (
@@ -46,13 +46,14 @@ def _strangers(table: PaperTable) -> Iterator[str]:
     unknown = []
     for line in (line for line in table.lines if line.run and not line.row):
         result = next(entry.result for entry in line.entries if entry.result)
-        settings = settings_of(table.rows, result)
-        if settings:
-            stated = result.protocol.effort
+        names = lines_of(table.rows, result)
+        if names:
+            effort = result.protocol.effort
             yield (
-                f"{line.run} ({line.model}) is without a verdict: the table has this model under "
-                f"{', '.join(settings)}, and the run states "
-                + (f"effort {stated}." if stated else "none of these (harness run --effort).")
+                f"{line.run} ({line.model}) is without a verdict: the table has this model as "
+                f"{'; '.join(names)}, and the run states "
+                + (f"effort {effort}" if effort else "no effort")
+                + f"; --as {line.run}=LINE says which line it reproduces."
             )
         else:
             unknown.append(f"{line.run} ({line.model})")

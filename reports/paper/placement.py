@@ -15,19 +15,21 @@ def line_of(rows: Sequence[Row], result: Result) -> int | None:
     """The position of the line that a run is held against; None where the table has none for it.
 
     A model has several lines where a paper lists it under several settings. The run belongs to the one
-    whose effort and mode are its own, and to none where it does not state what tells them apart.
+    that it is claimed for by name, else to the one whose effort and mode are its own, and to none where
+    it does not state what tells them apart.
 
     Args:
         rows: of the table.
         result: any task of the run.
     """
+    claimed = [n for n, row in enumerate(rows) if result.is_of(row.name)]
     own = [n for n, row in enumerate(rows) if result.is_of(row.model) and _fits(row, result)]
-    return own[0] if len(own) == 1 else None
+    return next((found[0] for found in (claimed, own) if len(found) == 1), None)
 
 
-def settings_of(rows: Sequence[Row], result: Result) -> list[str]:
-    """The settings under which a table has the model of a run, as it labels them."""
-    return [row.label for row in rows if result.is_of(row.model)]
+def lines_of(rows: Sequence[Row], result: Result) -> list[str]:
+    """The names of the lines under which a table has the model of a run."""
+    return [row.name for row in rows if result.is_of(row.model)]
 
 
 def _fits(row: Row, result: Result) -> bool:

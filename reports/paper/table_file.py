@@ -85,8 +85,14 @@ class _TableFile(_Checked):
 
 
 def shipped() -> dict[str, Path]:
-    """The tables of the package by name."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    """The tables of the package by name, table 8 before table 13."""
+    paths = {path.stem: path for path in SHIPPED.glob("*.yaml")}
+    return {name: paths[name] for name in sorted(paths, key=_by_number)}
+
+
+def _by_number(name: str) -> tuple[str, int]:
+    text = name.rstrip("0123456789")
+    return text, int(name[len(text) :] or 0)
 
 
 def read_layout(path: Path) -> Layout:
@@ -96,6 +102,12 @@ def read_layout(path: Path) -> Layout:
         DataError: a file that cannot be read or does not follow the schema, with file, line and field.
     """
     document = read_yaml(path)
+    if not isinstance(document.content, dict):
+        raise document.error(
+            (), "a table has title, source, printed and headings: docs/paper-tables.md"
+        )
+    for place, message in _unknown_fields(document.content, _TableFile):
+        raise document.error(place, message)
     file = document.parse(_TableFile)
     headings = tuple(_heading(found) for found in file.headings)
     rows = tuple(_row(found) for found in file.models)
@@ -141,6 +153,25 @@ def _row(found: _Model) -> Row:
 def _selection(stated: StatedProtocol) -> Selection:
     """The parts that are written in the file, null for one that a source must not state."""
     return tuple((name, getattr(stated, name)) for name in sorted(stated.model_fields_set))
+
+
+def _unknown_fields(
+    content: object, model: type[BaseModel], place: Place = ()
+) -> Iterator[tuple[Place, str]]:
+    """Names that no field of a file has, with those near to them: (place, message)."""
+    if not isinstance(content, dict):
+        return
+    inside: dict[str, type[BaseModel]] = {"fallback": _Fallback, "protocol": StatedProtocol}
+    listed: dict[str, type[BaseModel]] = {"headings": _Heading, "models": _Model}
+    for name, value in content.items():
+        found = (*place, name)
+        if name not in model.model_fields:
+            yield found, f"no field is called {name!r}; {near(str(name), model.model_fields)}"
+        elif name in inside:
+            yield from _unknown_fields(value, inside[name], found)
+        elif name in listed and isinstance(value, list):
+            for number, one in enumerate(value):
+                yield from _unknown_fields(one, listed[name], (*found, number))
 
 
 def _misfits(headings: Sequence[Heading], rows: Sequence[Row]) -> Iterator[tuple[Place, str]]:

@@ -195,7 +195,7 @@ def _label(line: Line, *, whole: bool) -> str:
         return f"↳ {line.run}" if line.row else f"{line.run} ({line.model})"
     if line.row is None:
         return line.model
-    return ", ".join(filter(None, (line.row.group * whole, line.row.label)))
+    return line.row.name if whole else line.row.label
 
 
 def _slot(entry: Entry, run: str | None, doubtful: Container[PublishedScore]) -> Slot:

@@ -123,13 +123,13 @@ def test_table_4_has_a_row_a_benchmark_and_a_column_a_model(write_run: WriteRun)
 def test_the_conflicts_between_sources_show_in_the_table(write_run: WriteRun) -> None:
     run = write_run(aime(32), task="aime24")
     found = "\n".join(alerts(table_of(run)) + alerts(table_of(run, name="r1-table2")))
-    for model, values in (
-        ("QwQ-32B-Preview", ("50.0", "44.0")),
-        ("Claude-3.5-Sonnet-1022", ("38.9", "33.8")),
-        (LLAMA, ("50.4", "41.7 (open-r1 README, quoted)")),
-        ("o1-0912", ("1843", "1673")),
+    for figure, values in (
+        ("QwQ-32B-Preview, aime24", ("50.0", "44.0")),
+        ("Claude-3.5-Sonnet-1022, livecodebench", ("38.9", "33.8")),
+        (f"{LLAMA}, aime24", ("50.4", "41.7 (open-r1 README, quoted)")),
+        ("o1-0912, codeforces", ("1843", "1673")),
     ):
-        (line,) = [line for line in found.splitlines() if f"disagree on {model}" in line]
+        (line,) = [line for line in found.splitlines() if f"disagree on {figure}" in line]
         assert all(value in line for value in values)
     places = grid(table_of(run), transposed=False).rows[3].slots
     assert [place.lines[0] for place in places][:2] == ["50.0 †", "60.0"]
@@ -246,8 +246,13 @@ def test_problems_of_other_months_are_not_comparable(
     write_run: WriteRun, months: tuple[str, str], why: str | None
 ) -> None:
     problems = [
-        Problem(m, m, answer="1", provenance=Provenance(date=date.fromisoformat(f"{m}-09")))
-        for m in months
+        Problem(
+            month,
+            month,
+            answer="1",
+            provenance=Provenance(date=date.fromisoformat(f"{month}-09"), platform="atcoder"),
+        )
+        for month in months
     ]
     run = write_run(aime(2, 4, 2), task="livecodebench", model=LLAMA, problems=problems)
     verdict = verdict_of(table_of(run), "LiveCodeBench pass@1")

@@ -24,8 +24,6 @@ ZERO = "deepseek-ai/DeepSeek-R1-Zero"
 UNSHOWN = {
     ("qwen3-report", "Table 12"): "non-thinking mode",
     ("qwen3-report", "Table 14"): "non-thinking mode",
-    ("qwen3-report", "Table 21"): "stages of one model's training",
-    ("qwen3-report", "Table 22"): "stages of one model's training",
     ("r1-paper-v2", "E.4"): "a sentence, no table",
 }
 """Where the sources of tables print figures that no table shows, and why."""

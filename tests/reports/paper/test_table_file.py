@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -131,10 +132,7 @@ def test_tools_that_no_run_has_are_another_protocol(
     assert (verdict.word, verdict.why) == ("not comparable", "tools none against python")
 
 
-@pytest.mark.parametrize(
-    ("effort", "said"),
-    [(None, r"the run states none of these \(harness run --effort\)"), ("medium", "the run states effort medium")],
-)  # fmt: skip
+@pytest.mark.parametrize(("effort", "said"), [(None, "no effort"), ("medium", "effort medium")])
 def test_a_run_of_no_listed_effort_has_no_verdict(
     write_run: WriteRun, table_of: Callable[..., PaperTable], effort: str | None, said: str
 ) -> None:
@@ -142,7 +140,27 @@ def test_a_run_of_no_listed_effort_has_no_verdict(
     table = table_of(EFFORTS, run)
     assert all(entry.verdict is None for entry in entries(table, "late").values())
     (alert,) = [alert for alert in alerts(table) if alert.startswith("late (m-big) is without")]
-    assert re.search(f"under low, high, and {said}", alert)
+    assert f"as m-big, low; m-big, high, and the run states {said}; --as late=LINE" in alert
+
+
+@pytest.mark.parametrize(
+    ("effort", "word"), [(None, "differs"), ("low", "not comparable"), ("high", "differs")]
+)
+def test_a_run_says_which_line_it_reproduces(
+    write_run: WriteRun, card: Path, tmp_path: Path, effort: str | None, word: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(EFFORTS)
+    run = write_run(aime(0), task="aime24", model="step-400", sampling={"effort": effort})
+    out = tmp_path / "t.json"
+    arguments = [run, "--baselines", card, "--table", path, "--as", "late=M-big, high", "-o", out]
+    done = CliRunner().invoke(report, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    (cell,) = [
+        cell for cell in json.loads(out.read_text())["cells"] if cell["run"] and cell["verdict"]
+    ]
+    assert (cell["model"], cell["label"], cell["published"]) == ("m-big", "high", 0.6)
+    assert cell["verdict"] == word
 
 
 def test_a_model_under_one_effort_takes_a_run_that_states_none(
@@ -261,8 +279,8 @@ def test_every_shipped_table_finds_its_figures(name: str) -> None:
          r"line 7: headings\.1: the same as heading 1; keep one"),
         (("transposed: true", "transposed: perhaps"), r"line 4: transposed: .*, not 'perhaps'"),
         (("transposed: true", "margin: 500"), r"line 4: margin: .*, not '500'"),
-        (("protocol: {tools: python}", "protocol: {tool: python}"), r"line 7: headings\.1\.protocol\.tool: .* not 'python'"),
-        (("transposed: true", "transpose: true"), r"line 4: transpose: "),
+        (("protocol: {tools: python}", "protocol: {tool: python}"), r"line 7: headings\.1\.protocol\.tool: no field is called 'tool'; did you mean tools"),
+        (("transposed: true", "transpose: true"), r"line 4: transpose: no field is called 'transpose'; did you mean transposed"),
         (("protocol: {tools: python}", "subset: {hardness: high}"),
          r"line 7: headings\.1\.subset\.hardness: problems have no property 'hardness'"),
         (("protocol: {tools: python}", "subset: {difficulty: easy}"),
@@ -274,6 +292,10 @@ def test_every_shipped_table_finds_its_figures(name: str) -> None:
         (("transposed: true", "fallback: {source: card, printed: table 5}"),
          r"line 4: fallback\.printed: card has no figures printed at 'table 5'"),
         (("models:", "models: ["), r"line \d+: not valid YAML"),
+        (("  - {model: m-big, group: m-big, label: low", "  - {mode: m-big, group: m-big, label: low"),
+         r"line 9: models\.0\.mode: no field is called 'mode'; did you mean model"),
+        ((EFFORTS, "[a, list]"), r"own\.yaml: a table has title, source, printed and headings"),
+        ((EFFORTS, ""), r"own\.yaml: a table has title"),
     ],
 )  # fmt: skip
 def test_what_a_table_names_and_nobody_has_is_one_error(
