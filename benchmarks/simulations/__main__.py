@@ -49,7 +49,7 @@ SIMULATIONS: Mapping[str, tuple[ModuleType, int]] = {
     "sweep": (sweep, 30),
     "choice_orders": (choice_orders, 60),
     "rating": (rating, 8),
-    "same_model": (same_model, 20),
+    "same_model": (same_model, 10),
     "nights": (nights, 2),
     "site": (site, 2),
     "plan": (plan, 1),

@@ -133,11 +133,10 @@ def report(
         figures: dict[str, tuple[Plot, ...]] = {}
         if figures_dir is not None or (output is not None and output.suffix.lower() == ".html"):
             figures = drawn(results, published, cutoff=cutoff, training=training, steps=steps)
-        if figures_dir is not None:
-            _write_figures(figures, figures_dir)
+        _write_figures(figures, figures_dir)
         if output is not None or figures_dir is None:
-            built = build(results, published, show_masked=show_masked, figures=figures,
-                          steps=_steps(results, training, steps))  # fmt: skip
+            at = _steps(results, training, steps)
+            built = build(results, published, show_masked=show_masked, figures=figures, steps=at)
             _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
         _say_written(output, results)
@@ -187,7 +186,9 @@ def _deliver(
     show(document, Console())
 
 
-def _write_figures(figures: Mapping[str, Sequence[Plot]], folder: Path) -> None:
+def _write_figures(figures: Mapping[str, Sequence[Plot]], folder: Path | None) -> None:
+    if folder is None:
+        return
     from harness.reports.figures.style import write_plots
 
     written = write_plots([plot for plots in figures.values() for plot in plots], folder)

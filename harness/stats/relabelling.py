@@ -113,9 +113,9 @@ def mean_shift(problems: Sequence[Values], *, draws: int = DRAWS) -> MeanShift |
     observed = math.fsum(np.mean(p.new) - np.mean(p.base) for p in moving)
     drawn = np.zeros(draws)
     random = np.random.default_rng(_SEED)
-    for p in moving:
-        contrasts = _relabelled(len(p.base), len(p.new), draws, random)
-        drawn += contrasts @ np.array([*p.base, *p.new])
+    for problem in moving:
+        contrasts = _relabelled(len(problem.base), len(problem.new), draws, random)
+        drawn += contrasts @ np.array([*problem.base, *problem.new])
     slack = 1e-9 * float(np.abs(drawn).max())
     tails = (drawn <= observed + slack).sum(), (drawn >= observed - slack).sum()
     p = min(1.0, 2 * (1 + int(min(tails))) / (1 + draws))
@@ -203,7 +203,7 @@ def _squared(contrasts: Floats, kernel: Floats) -> Floats:
     import numpy as np
 
     rows = contrasts.astype(np.float32)
-    return np.einsum("ij,ij->i", rows @ kernel.astype(np.float32), rows).astype(float)
+    return np.asarray(np.einsum("ij,ij->i", rows @ kernel.astype(np.float32), rows), dtype=float)
 
 
 def _mean_within(kernels: Sequence[Floats]) -> float | None:
