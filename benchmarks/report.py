@@ -30,13 +30,14 @@ from harness.data.datasets import PackagedDataset
 from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.storage.files import Appender
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunWriter
 from harness.storage.scores import write_scores
 from harness.task import Task
-from harness.types import Grade, Problem, Sample, Sampling, Verdict
+from harness.types import Grade, Problem, Sample, Verdict
 
 BARS = {"build": 40.0, "memory": 1000.0, "open": 2.0}
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harness.types import FinishReason, Grade, Problem, Prompt, Row, Sample, Sampling, Tally
+from harness.sampling import Sampling
+from harness.types import FinishReason, Grade, Problem, Prompt, Row, Sample, Tally
 
 Fingerprint = Mapping[str, Any]
 """What an engine says of itself: engine, revision, dtype, versions, under keys of its own."""

@@ -11,8 +11,9 @@ from typing import Any, Final
 import orjson
 
 from harness.interfaces import ExtractsAnswers, Grader
+from harness.sampling import Sampling
 from harness.task import Task
-from harness.types import ChoiceOrdering, Problem, Sampling, Thinking
+from harness.types import ChoiceOrdering, Problem, Thinking
 
 MODEL_JUDGE: Final = "model-judge"
 """The further scoring that asks a model where the rule says `undecided` or `wrong_answer`."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.interfaces import Dataset, Grader, Metric
-from harness.types import ChoiceOrdering, Problem, Row, Sampling
+from harness.sampling import Sampling
+from harness.types import ChoiceOrdering, Problem, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

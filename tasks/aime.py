@@ -16,9 +16,10 @@ from datetime import date
 from harness.data.datasets import HubDataset
 from harness.data.fields import text
 from harness.graders.integer import Integer, integer_of
+from harness.sampling import Sampling
 from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
-from harness.types import Problem, Provenance, Row, Sampling
+from harness.types import Problem, Provenance, Row
 
 PROMPT = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 DAYS = {

@@ -15,9 +15,10 @@ from harness.data.datasets import HubDataset
 from harness.data.fields import number, text
 from harness.graders.extraction.boxes import boxed
 from harness.graders.math import Math
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Judging, Problem, Row, Sampling
+from harness.types import Judging, Problem, Row
 
 BY_MODEL = Judging(not_judged="a model decides descriptions")
 

@@ -12,9 +12,10 @@ import hashlib
 from harness.data.datasets import HubDataset
 from harness.data.fields import number, text
 from harness.graders.integer import Integer
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Problem, Row, Sampling
+from harness.types import Problem, Row
 
 from .aime import PROMPT
 

@@ -28,9 +28,10 @@ from pathlib import Path
 
 from harness.data.datasets import HubDataset
 from harness.graders.code import Code
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Judging, Limits, Problem, Provenance, Row, Sampling, TestCase
+from harness.types import Judging, Limits, Problem, Provenance, Row, TestCase
 
 PROMPT = """\
 {statement}

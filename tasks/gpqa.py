@@ -15,9 +15,10 @@ A row, made up:
 from harness.data.datasets import HubDataset
 from harness.data.fields import text
 from harness.graders.choice import Choice
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Problem, Row, Sampling
+from harness.types import Problem, Row
 
 PROMPT = """Answer the following multiple choice question. The last line of your response should \
 be of the following format: 'Answer: $LETTER' (without quotes) where LETTER is one of ABCD. Think \

@@ -31,9 +31,10 @@ from harness.data.fields import latex, text
 from harness.data.github_file import GitHubFile
 from harness.data.readers import read_rows
 from harness.graders.math import Math
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Problem, Provenance, Row, Sampling
+from harness.types import Problem, Provenance, Row
 
 from .math500 import PROMPT
 

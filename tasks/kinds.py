@@ -17,9 +17,10 @@ from harness.graders.choice import Choice
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.interfaces import Grader
+from harness.sampling import Sampling
 from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
-from harness.types import Problem, Row, Sampling
+from harness.types import Problem, Row
 
 GRADERS: Mapping[str, Grader] = {
     "integer": Integer(-(10**18), 10**18),

@@ -22,9 +22,10 @@ from datetime import date
 from harness.data.datasets import HubDataset, HubParts
 from harness.graders.code import Code
 from harness.judge.formats import livecodebench_tests
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Judging, Limits, Problem, Provenance, Row, Sampling
+from harness.types import Judging, Limits, Problem, Provenance, Row
 
 PROMPT = "### Question:\n{statement}\n\n### Answer: (use the provided format with backticks)\n\n"
 FUNCTION = """\

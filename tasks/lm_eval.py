@@ -27,9 +27,10 @@ from harness.graders.lm_eval import (
     open_task,
     scoring,
 )
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Problem, Row, Sampling
+from harness.types import Problem, Row
 
 PREFIX = "lm_eval"
 INCLUDE = "HARNESS_LM_EVAL_INCLUDE"

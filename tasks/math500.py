@@ -8,9 +8,10 @@ Prompt as DeepSeek-R1's README; k = 4 as open-r1, since the paper gives none. A 
 
 from harness.data.datasets import HubDataset
 from harness.graders.math import Math
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Problem, Row, Sampling
+from harness.types import Problem, Row
 
 PROMPT = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 

@@ -22,9 +22,10 @@ from harness.data.datasets import HubDataset
 from harness.data.fields import latex, number, text, texts
 from harness.graders.integer import Integer
 from harness.graders.math import Math
+from harness.sampling import Sampling
 from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
-from harness.types import Problem, Provenance, Row, Sampling
+from harness.types import Problem, Provenance, Row
 
 from .aime import answer
 

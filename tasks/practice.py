@@ -15,9 +15,10 @@ from harness.graders.code import Code
 from harness.graders.integer import Integer
 from harness.graders.math import Math
 from harness.interfaces import Grader
+from harness.sampling import Sampling
 from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
-from harness.types import Limits, Problem, Row, Sampling, TestCase
+from harness.types import Limits, Problem, Row, TestCase
 
 BOXED = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 CHOICE = """\

@@ -22,8 +22,9 @@ from harness.interfaces import Grader
 from harness.pipeline.pending import TaskRun, Unit, make_request
 from harness.protocol import make_protocol
 from harness.registry import tasks
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
-from harness.types import Grade, Sampling
+from harness.types import Grade
 
 INTEGERS, CHOICES = tasks()["practice_integer"], tasks()["practice_choice"]
 

@@ -19,9 +19,10 @@ from harness.protocol import (
     differences,
     make_protocol,
 )
+from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Judging, Limits, Problem, Provenance, Row, Sampling, TestCase
+from harness.types import Judging, Limits, Problem, Provenance, Row, TestCase
 
 
 def parse(row: Row) -> Problem:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.types import Problem, Sample, Sampling, TestCase, Verdict
+from harness.sampling import Sampling
+from harness.types import Problem, Sample, TestCase, Verdict
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ class Chat:
                 lambda asked: self._apply(Prompt("x"), asked, tokenize=False),
             )
         except EffortRefused as refused:
-            raise UsageError(f"--effort {effort}: {self._name}: {refused}") from refused
+            raise UsageError(
+                f"--effort {effort}: {self._name}: {refused}; leave --effort out"
+            ) from refused
 
     def tags(self, thinking: Thinking) -> Tags:
         """How the model marks its reasoning.

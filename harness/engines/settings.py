@@ -50,9 +50,9 @@ class EngineSettings:
         tokens_per_minute: rate limit of a server, prompt and completion tokens together.
         replicas: number of engines that run side by side, each with its own draws.
         ray_address: of a running Ray cluster; a local one is started without it.
-        repetition_guard: repeats that make a loop, see `harness.types.Sampling`; an engine that
+        repetition_guard: repeats that make a loop, see `harness.sampling.Sampling`; an engine that
             does not see its tokens refuses it.
-        effort: how hard the model is asked to reason, see `harness.types.Sampling`.
+        effort: how hard the model is asked to reason, see `harness.sampling.Sampling`.
         reasoning_budget: most tokens of reasoning, likewise.
         outlasts_failures: wait for a server that answers with failures alone, as for one that is
             not there; else a request ends in `error` after its tries.

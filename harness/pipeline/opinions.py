@@ -19,8 +19,9 @@ from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.stages import together
 from harness.protocol import MODEL_JUDGE, ModelJudge
+from harness.sampling import Sampling
 from harness.storage.opinions import Opinion, read_opinions
-from harness.types import Grade, Prompt, Sampling, Verdict
+from harness.types import Grade, Prompt, Verdict
 
 _SHOWN = 500  # characters of a reply that are kept: the words that were asked for are nine at most
 

@@ -12,13 +12,14 @@ from harness.data.reasoning import split_reasoning
 from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
+from harness.sampling import Sampling
 from harness.stats.allocation import uniform
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import ExpectedSamples, PlanRecord
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.task import Task
-from harness.types import Problem, Sample, Sampling
+from harness.types import Problem, Sample
 
 Place = tuple[str, str]
 """A problem of a run: (task name, problem id)."""

@@ -19,11 +19,12 @@ from harness.graders.choice import reference_letter
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import content_hash, make_protocol
+from harness.sampling import Sampling
 from harness.stats.scores import TaskScores
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
 from harness.tasks.kinds import KINDS, with_responses
-from harness.types import FinishReason, Problem, Row, Sample, Sampling
+from harness.types import FinishReason, Problem, Row, Sample
 from harness.workflows.evaluate import run_engine
 from harness.workflows.prepare import Prepared
 

@@ -9,9 +9,10 @@ from harness.data.datasets import miscounted, select_problems
 from harness.data.selection import in_words
 from harness.pipeline.pending import TaskRun
 from harness.protocol import Protocol, make_protocol
+from harness.sampling import Sampling
 from harness.storage.run_folder import TaskFolder
 from harness.task import Task
-from harness.types import Problem, Sampling
+from harness.types import Problem
 from harness.workflows.run_settings import RunSettings, configure
 
 

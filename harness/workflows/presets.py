@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from harness.sampling import Sampling
 from harness.task import Task
-from harness.types import Sampling
 
 PresetName = Literal["r1-paper", "r1-paper-v1", "open-r1"]
 

@@ -16,13 +16,14 @@ from harness.pipeline.opinions import opinion_adder
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, compute_scores, record_error, score, silent
 from harness.protocol import ModelJudge, narrowed
+from harness.sampling import Sampling
 from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_json
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.tasks.kinds import with_responses
-from harness.types import Grade, Sampling, Verdict
+from harness.types import Grade, Verdict
 
 TaskNamed = Callable[[str], Task]
 """Finds a task by name: one of the registry, or a kind of answer."""

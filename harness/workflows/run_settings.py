@@ -24,9 +24,10 @@ from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.judge.scoring import Scoring
 from harness.points import MARGIN, problem_with
+from harness.sampling import Sampling
 from harness.stats.cost import Price
 from harness.task import Task
-from harness.types import ChoiceOrdering, Sampling
+from harness.types import ChoiceOrdering
 from harness.workflows.presets import PRESETS, PresetName
 
 Checked = TypeVar("Checked", bound=BaseModel)

@@ -25,11 +25,12 @@ from harness.pipeline.opinions import ask, opinion_adder, questions
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, record_error, score
 from harness.protocol import MODEL_JUDGE, ModelJudge
+from harness.sampling import Sampling
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_lines
 from harness.storage.opinions import Opinion, open_opinions, read_opinions
 from harness.storage.run_folder import RunFolder, RunWriter
-from harness.types import Sampling, Verdict
+from harness.types import Verdict
 from harness.workflows.notices import Notices
 from harness.workflows.regrade import Change, TaskNamed, regrade_runs, stored_runs
 

@@ -20,8 +20,8 @@ from harness.interfaces import Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
+from harness.sampling import Sampling
 from harness.storage.run_folder import RunFolder
-from harness.types import Sampling
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 

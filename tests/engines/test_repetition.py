@@ -19,7 +19,8 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
-from harness.types import Problem, Prompt, Sampling, Verdict
+from harness.sampling import Sampling
+from harness.types import Problem, Prompt, Verdict
 from tests.support.fakes import FakeEngine, answer
 
 

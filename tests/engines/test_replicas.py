@@ -10,7 +10,8 @@ import pytest
 from harness.engines.replicas import ReplicaLost, Replicas
 from harness.errors import DataError, EngineDown, EngineError, UsageError
 from harness.interfaces import Completion, Request
-from harness.types import Prompt, Sampling
+from harness.sampling import Sampling
+from harness.types import Prompt
 from tests.support.fakes import FakeEngine, answer
 
 

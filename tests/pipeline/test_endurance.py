@@ -18,11 +18,12 @@ from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
+from harness.sampling import Sampling
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunWriter
 from harness.tasks.kinds import KINDS
-from harness.types import Grade, Problem, Sample, Sampling, Verdict
+from harness.types import Grade, Problem, Sample, Verdict
 
 PROBLEMS = [Problem(str(i), f"What is {i}+{i}?", answer=str(2 * i)) for i in range(100)]
 

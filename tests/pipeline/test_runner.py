@@ -16,9 +16,10 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import TaskRun, Unit, make_plan, make_request, make_sample
 from harness.protocol import make_protocol
+from harness.sampling import Sampling
 from harness.storage.run_folder import TaskFolder
 from harness.tasks.kinds import KINDS
-from harness.types import Grade, Problem, Sample, Sampling, Verdict
+from harness.types import Grade, Problem, Sample, Verdict
 from tests.support.fakes import FakeEngine
 from tests.support.runs import (
     PROBLEMS,

@@ -12,7 +12,8 @@ import pytest
 from harness.engines import make_engine
 from harness.engines.settings import EngineSettings
 from harness.interfaces import Completion, Request
-from harness.types import Prompt, Sampling
+from harness.sampling import Sampling
+from harness.types import Prompt
 
 WARM = Sampling(k=64, temperature=0.6, top_p=0.95, max_tokens=100)
 QUICK = {"patience": "5"}

@@ -15,7 +15,8 @@ from harness.engines import make_engine
 from harness.engines.replicas import Replicas
 from harness.engines.settings import EngineSettings
 from harness.interfaces import Completion, Request
-from harness.types import Prompt, Sampling, Score
+from harness.sampling import Sampling
+from harness.types import Prompt, Score
 from tests.support.processes import children, processes
 
 # float32 for equal tokens. The CPU build draws a seeded sample only from a prompt that is prefilled

@@ -11,13 +11,14 @@ from harness.data import prompts
 from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
+from harness.sampling import Sampling
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.files import Appender
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import ErrorRow, RunWriter, TaskFolder
 from harness.storage.scores import write_scores
 from harness.task import Task
-from harness.types import ChoiceOrdering, Grade, Problem, Row, Sample, Sampling, Verdict
+from harness.types import ChoiceOrdering, Grade, Problem, Row, Sample, Verdict
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
 Verdicts = Sequence[Sequence[Verdict | None]]

@@ -17,13 +17,14 @@ from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import Plan, TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
+from harness.sampling import Sampling
 from harness.stats.metrics import cons_at, pass_at
 from harness.stats.scores import TaskScores
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunWriter, TaskFolder
 from harness.task import Task
 from harness.tasks.kinds import KINDS
-from harness.types import Grade, Problem, Sample, Sampling, Verdict
+from harness.types import Grade, Problem, Sample, Verdict
 from tests.support.fakes import FakeEngine, InlinePool, answer
 
 PROBLEMS = [Problem(id=str(i), statement=f"What is {i}+{i}?", answer=str(2 * i)) for i in range(5)]

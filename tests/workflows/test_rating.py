@@ -17,12 +17,13 @@ from harness.cli.rating import lines, rating
 from harness.data.codeforces_api import parse_contest, read_contests, read_population
 from harness.errors import DataError, HarnessError, UsageError
 from harness.protocol import make_protocol
+from harness.sampling import Sampling
 from harness.stats.rating_curve import expected_place
 from harness.storage.files import write_lines
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunWriter
 from harness.tasks.aime import AIME24
-from harness.types import Grade, Problem, Provenance, Sampling, Verdict
+from harness.types import Grade, Problem, Provenance, Verdict
 from harness.workflows.rating import rate
 
 PRACTICE = Path(__file__).parent.parent.parent / "examples" / "practice-contest"

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.engines.budget import Reasoning
 from harness.engines.repetition import LoopDetector
-from harness.types import Sampling
+from harness.sampling import Sampling
 
 
 def drop_generation_defaults(model: Any) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.interfaces import Completion
-from harness.types import Sampling
+from harness.sampling import Sampling
 
 
 def arguments(sampling: Sampling, cap: int, *, transformers: bool) -> dict[str, Any]:

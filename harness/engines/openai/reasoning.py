@@ -18,7 +18,7 @@ from harness.engines.openai.server import Refusal
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
 from harness.interfaces import Completion, Request
-from harness.types import Sampling
+from harness.sampling import Sampling
 
 if TYPE_CHECKING:
     from harness.engines.chat import Chat

@@ -14,7 +14,8 @@ from harness.engines.openai.server import Refusal, Server, TransientError, Unrea
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Request
-from harness.types import Prompt, Sampling
+from harness.sampling import Sampling
+from harness.types import Prompt
 
 
 class Refusals:

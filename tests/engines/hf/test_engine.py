@@ -22,7 +22,8 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
-from harness.types import Prompt, Sampling
+from harness.sampling import Sampling
+from harness.types import Prompt
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -20,7 +20,8 @@ from harness.interfaces import Completion
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
-from harness.types import FinishReason, Prompt, Sample, Sampling
+from harness.sampling import Sampling
+from harness.types import FinishReason, Prompt, Sample
 from tests.engines.hf.test_engine import ask
 from tests.support.engines import Loop
 

@@ -27,9 +27,10 @@ from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
 from harness.registry import tasks
+from harness.sampling import Sampling
 from harness.stats.intervals import mean, sampling_error
 from harness.stats.metrics import pass_at, tally_problem
-from harness.types import Prompt, Sampling
+from harness.types import Prompt
 
 pytestmark = pytest.mark.engines
 

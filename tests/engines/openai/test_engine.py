@@ -14,7 +14,8 @@ from harness.engines import make_engine
 from harness.engines.openai.engine import OpenAIEngine
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.interfaces import Completion, Request
-from harness.types import Prompt, Sampling
+from harness.sampling import Sampling
+from harness.types import Prompt
 from tests.support.endpoint import WARM, ask, draw, one, settings
 from tests.support.mock_server import Running, Script
 

@@ -28,9 +28,10 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
 from harness.registry import tasks
+from harness.sampling import Sampling
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunFolder, RunWriter
-from harness.types import Prompt, Sampling
+from harness.types import Prompt
 from tests.support.endpoint import quicken
 from tests.support.mock_server import Answers, Running, Script, task_answers
 

@@ -19,9 +19,10 @@ from harness.pipeline.pending import TaskRun, make_sample
 from harness.pipeline.runner import Observer
 from harness.protocol import make_protocol
 from harness.registry import tasks
+from harness.sampling import Sampling
 from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import RunFolder
-from harness.types import Prompt, Sampling, Verdict
+from harness.types import Prompt, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 from tests.support.engines import Borrowed, Loop, Served, ask, close_scores

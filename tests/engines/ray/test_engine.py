@@ -28,8 +28,9 @@ from harness.pipeline.grading_ray import RayGrading, RayWorker
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, silent
 from harness.registry import tasks
+from harness.sampling import Sampling
 from harness.storage.run_folder import RunFolder
-from harness.types import Grade, Prompt, Sample, Sampling, Verdict
+from harness.types import Grade, Prompt, Sample, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 from tests.support.engines import Borrowed, Loop, close_scores, hold_back, running

@@ -26,7 +26,8 @@ from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError, UsageError
 from harness.interfaces import Request
-from harness.types import Prompt, Sampling
+from harness.sampling import Sampling
+from harness.types import Prompt
 
 GPU_NODES = [Node(f"{n:06}", f"gpu{n}", 64, 8, n == 0) for n in range(8)]
 CPU_NODE = [Node("abcdef12", "alone", 2, 0, True)]

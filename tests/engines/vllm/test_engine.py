@@ -25,8 +25,9 @@ from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, silent
 from harness.registry import tasks
+from harness.sampling import Sampling
 from harness.storage.run_folder import RunFolder
-from harness.types import Prompt, Sample, Sampling, Verdict
+from harness.types import Prompt, Sample, Verdict
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 from tests.support.engines import (

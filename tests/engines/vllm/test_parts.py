@@ -35,7 +35,8 @@ from harness.engines.vllm.process import Processes, start_error
 from harness.engines.vllm.request import cause, final_output, sampling_params
 from harness.errors import DataError, EngineError, UsageError
 from harness.interfaces import Request
-from harness.types import Prompt, Sampling
+from harness.sampling import Sampling
+from harness.types import Prompt
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from harness.engines.vllm.args import EngineArgs
 from harness.engines.vllm.engine import VllmEngine
 from harness.errors import UsageError
 from harness.interfaces import Completion, Request
-from harness.types import Prompt, Sampling
+from harness.sampling import Sampling
+from harness.types import Prompt
 
 ASKS = "{% if reasoning_effort %}effort {{ reasoning_effort }}. {% endif %}"
 OPENS = "{{ messages[-1]['content'] }} <think>"
