@@ -109,12 +109,12 @@ def test_the_wheel_holds_one_top_level_name(wheel: Path) -> None:
         "harness/tasks/data/practice_integer.jsonl",
         "harness/reports/templates/report.html.jinja",
         "harness/reports/page/static/browser.js",
+        "harness/reports/baselines/models.yaml",
     ):
         assert needed in names
     assert "harness/reports/page/static/temml.min.js" in names or shutil.which("npm") is None
-    assert any(
-        n.startswith("harness/reports/baselines/data/") and n.endswith(".yaml") for n in names
-    )
+    sources = [n for n in names if n.startswith("harness/reports/baselines/data/")]
+    assert len(sources) == len(list((ROOT / "reports" / "baselines" / "data").glob("*.yaml")))
 
 
 @pytest.mark.slow

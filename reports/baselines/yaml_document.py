@@ -24,7 +24,9 @@ else:  # libyaml is ten times as quick, and not in every build of PyYAML
     _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_NULL, _MERGE, _TEXT = (f"tag:yaml.org,2002:{name}" for name in ("null", "merge", "str"))
+_NULL, _MERGE, _TEXT, _MAPPING, _SEQUENCE = (
+    f"tag:yaml.org,2002:{name}" for name in ("null", "merge", "str", "map", "seq")
+)
 _NULLS = ("", "~", "null", "Null", "NULL")
 Field = Sequence[str | int]
 """A place in a document: the keys and list positions that lead to it."""
@@ -36,7 +38,7 @@ class _Loader(_Parser):
     def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
         """The tag of a node without one of its own; `implicit` says whether it is unquoted."""
         if kind is not ScalarNode:
-            return str(super().resolve(kind, value, implicit))
+            return _MAPPING if kind is MappingNode else _SEQUENCE
         if implicit[0] and value in _NULLS:
             return _NULL
         return _MERGE if implicit[0] and value == "<<" else _TEXT
