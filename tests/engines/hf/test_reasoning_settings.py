@@ -241,9 +241,9 @@ def test_effort_reaches_the_rendered_prompt(with_template: Any) -> None:
 
 
 @pytest.mark.parametrize(("template", "effort", "why"), [
-    ("{{ messages[-1].content }}", "high", "does not use reasoning_effort$"),
+    ("{{ messages[-1].content }}", "high", "does not use reasoning_effort; leave --effort out$"),
     ("{{ messages[-1].content }}{% if enable_thinking %}<think>{% endif %}{# reasoning_effort #}",
-     "high", "does not use reasoning_effort; its own variables are enable_thinking$"),
+     "high", "does not use reasoning_effort; its own variables are enable_thinking; leave --effort out$"),
     ("{{ messages[-1].content }}{% if reasoning_effort == 'high' %}!{% endif %}", "turbo",
      "renders it as it does any text that it does not know"),
     ("{{ messages[-1].content }}{% if reasoning_effort == 'high' %}!{% endif %}", "low",
