@@ -116,7 +116,9 @@ def test_a_training_log_says_which_step_a_checkpoint_is(
 
 
 def zero_runs(write_run: WriteRun) -> list[Result]:
-    runs = [write_run([[C, W, C, W]] * 30, task="aime24", name=f"zero-step-{n}") for n in (1000, 2000)]
+    runs = [
+        write_run([[C, W, C, W]] * 30, task="aime24", name=f"zero-step-{n}") for n in (1000, 2000)
+    ]
     return read_results(runs)
 
 
