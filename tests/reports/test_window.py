@@ -40,7 +40,7 @@ def dated(id: str, month: str, difficulty: str, *, decisive: bool = True) -> Pro
         f"What is {id}?",
         answer="1",
         judging=Judging(decisive=decisive),
-        provenance=Provenance(date=date.fromisoformat(f"{month}-05")),
+        provenance=Provenance(date=date.fromisoformat(f"{month}-05"), platform="atcoder"),
         meta={"difficulty": difficulty},
     )
 
