@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _Z = 1.959964  # of the normal distribution, for 95 %
+_MOST_TICKS = 5
 
 
 def cost_plot(group: Sequence[Result], stem: str) -> Plot | None:
@@ -71,16 +73,30 @@ def _ends(value: float, ends: tuple[float, float] | None) -> tuple[float, float]
 
 
 def _dollar_axis(axes: Axes, dollars: Sequence[float]) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+    low, high = min(dollars) / 1.6, max(dollars) * 1.6
     axes.set_xscale("log")
-    wide = max(dollars) / min(dollars) > 20
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 3.0, 5.0)))
+    axes.xaxis.set_major_locator(FixedLocator(ticks(low, high)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: usd_label(value)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlim(min(dollars) / 1.6, max(dollars) * 1.6)
+    axes.set_xlim(low, high)
     axes.set_xlabel("USD at k=1")
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two positive ones, few enough for their labels to stand side by side.
+
+    matplotlib's own locator falls back to a linear scale's ticks on less than a decade.
+    """
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,)):
+        found = [step * 10.0**decade for decade in decades for step in steps]
+        inside = [tick for tick in found if low <= tick <= high]
+        if len(inside) <= _MOST_TICKS:
+            return inside
+    return inside[:: math.ceil(len(inside) / _MOST_TICKS)]
 
 
 def usd_label(value: float) -> str:

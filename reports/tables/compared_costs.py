@@ -8,7 +8,7 @@ from harness.reports.format import points, range_text
 from harness.stats.comparison import Comparison, CostChange, GpuUse
 from harness.stats.cost import usd_text
 
-from .costs import MEASURED, hours_figure, ratio_text
+from .costs import MEASURED, error_text, hours_figure, ratio_text
 from .model import Column, Row, Table
 
 _NOTE = (
@@ -49,7 +49,7 @@ def _rows(change: CostChange) -> Iterator[Row]:
             side,
             _usd(None if cost is None else cost.usd),
             _usd(None if cost is None else cost.at_k1),
-            _usd(None if cost is None else cost.at_k1_error),
+            error_text(cost),
             points(scores[number], sign=False),
             ratio_text(change.points_per_usd[number]),
         )

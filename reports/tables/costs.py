@@ -118,7 +118,7 @@ def _row(row: TaskCost, cost: Cost) -> Row:
         count_text(usage.completion_tokens),
         usd_text(cost.usd),
         _usd(cost.at_k1),
-        _usd(cost.at_k1_error),
+        error_text(cost),
         points(row.score.value if row.score else None, sign=False),
         ratio_text(row.points_per_usd),
     )
@@ -127,6 +127,19 @@ def _row(row: TaskCost, cost: Cost) -> Row:
 
 def _usd(value: float | None) -> str:
     return "–" if value is None else usd_text(value)
+
+
+def error_text(cost: Cost | None) -> str:
+    """The standard error of USD at k=1, to the last digit of that; a dash where it is not known."""
+    if cost is None or cost.at_k1 is None or cost.at_k1_error is None:
+        return "–"
+    decimals = len(usd_text(cost.at_k1).partition(".")[2])
+    text = f"{cost.at_k1_error:,.{decimals}f}"
+    return (
+        f"<{10**-decimals:.{decimals}f}"
+        if cost.at_k1_error and not float(text.replace(",", ""))
+        else text
+    )
 
 
 def ratio_text(value: float | None) -> str:
