@@ -22,7 +22,15 @@ from harness.stats.cost import Cost
 def test_an_error_has_the_digits_of_its_figure(
     value: float | None, error: float | None, text: str
 ) -> None:
-    cost = Cost(1.0, "charged", None, 8, 0, at_k1=value, at_k1_error=error)
+    cost = Cost(
+        usd=1.0,
+        basis="charged",
+        price=None,
+        samples=8,
+        unmeasured=0,
+        at_k1=value,
+        at_k1_error=error,
+    )
     assert error_text(cost) == text
 
 
