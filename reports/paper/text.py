@@ -105,7 +105,7 @@ def verdict_table(table: PaperTable) -> Table:
                 f"{_ours_text(entry)}\n{n_text(entry.score)}" if entry.score else "–",
                 _published_text(entry),
                 _difference_text(verdict),
-                verdict_text(verdict),
+                _in_full(verdict),
             ),
             _style(verdict),
         )
@@ -123,7 +123,7 @@ def verdict_table(table: PaperTable) -> Table:
     return Table("Verdicts", columns, tuple(rows), notes=() if rows else (nothing,))
 
 
-def verdict_text(verdict: CellVerdict) -> str:
+def _in_full(verdict: CellVerdict) -> str:
     """The verdict in full: underpowered: the interval reaches ±4.1 points; k = 31 would do."""
     if verdict.word == "underpowered":
         do = f"; k = {verdict.k_needed:,} would do" if verdict.k_needed else ""
