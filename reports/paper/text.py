@@ -119,7 +119,7 @@ def verdict_table(table: PaperTable) -> Table:
         Column("Difference [95 %]"),
         Column("Verdict", "text"),
     )
-    nothing = "No run is of a model in this table; harness report --as RUN=MODEL says which it is."
+    nothing = "No run stands beside a figure of its own model."  # why, and what to do: notes.alerts
     return Table("Verdicts", columns, tuple(rows), notes=() if rows else (nothing,))
 
 
