@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.stats.cost import Cost, GpuTime, Price, cost_of, gpu_time
+from harness.stats.cost import Cost, GpuTime, Price, cost_of, gpu_time, read_price
 from harness.stats.usage import Usage, added
 from harness.storage.manifest import Manifest
 from harness.types import Score
@@ -74,10 +74,7 @@ def prices_by_run(texts: Sequence[str], runs: Sequence[str]) -> dict[str, Price]
             raise UsageError(
                 f"--price {text}: it has the form IN,OUT or RUN=IN,OUT; the runs are {', '.join(runs)}"
             )
-        try:
-            prices |= dict.fromkeys(found, Price.read(price))
-        except ValueError as error:
-            raise UsageError(f"--price {text}: {error}") from error
+        prices |= dict.fromkeys(found, read_price(price, text))
     return prices
 
 

@@ -37,7 +37,7 @@ def layout_named(name: str) -> Layout:
         DataError: a file that cannot be read or does not follow the schema.
         UsageError: no table has this name; the message lists those that have.
     """
-    from harness.reports.paper.near import near
+    from harness.reports.baselines.near import near
     from harness.reports.paper.table_file import read_layout, shipped
 
     tables = shipped()

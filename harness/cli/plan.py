@@ -84,8 +84,8 @@ def plan(
     For k from 1 to 64: samples, tokens, hours, both expected standard errors, the smallest drop
     that `harness compare` detects (one-sided 5 %, power 0.8), and what `--until decided` needs on
     average where nothing changed. Hours need lengths, samples in flight and a speed: those of RUN,
-    or stated ones. Dollars need a price, GPU hours the GPUs of RUN. For the run's own k: what a base of four times the samples gains, and an
-    allocation by history.
+    or stated ones. Dollars need a price, GPU hours the GPUs of RUN. For the run's own k: what a
+    base of four times the samples gains, and an allocation by history.
 
     \b
     harness plan --from runs/last --detect 2

@@ -70,8 +70,12 @@ class Price:
         )
 
 
-def read_price(text: str, option: str = "--price") -> Price:
-    """A price as an option gives it.
+def read_price(text: str, given: str | None = None) -> Price:
+    """A price as `--price` gives it.
+
+    Args:
+        text: the price.
+        given: all that was written, such as a run's name with it; the price alone by default.
 
     Raises:
         UsageError: it is none.
@@ -79,7 +83,7 @@ def read_price(text: str, option: str = "--price") -> Price:
     try:
         return Price.read(text)
     except ValueError as error:
-        raise UsageError(f"{option} {text}: {error}") from error
+        raise UsageError(f"--price {given or text}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

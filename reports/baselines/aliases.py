@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from .yaml_document import read_yaml
 
-SHIPPED = Path(__file__).parent / "models.yaml"
+_MODELS = Path(__file__).parent / "models.yaml"
 
 
 class Spellings(BaseModel):
@@ -24,18 +24,18 @@ class Spellings(BaseModel):
     served_as: tuple[str, ...] = ()
 
 
-class _Models(RootModel[dict[str, Spellings]]):
+class _AllSpellings(RootModel[dict[str, Spellings]]):
     pass
 
 
-def read_models(path: Path = SHIPPED) -> dict[str, Spellings]:
+def read_models() -> dict[str, Spellings]:
     """The spellings of each model that has several.
 
     Raises:
         DataError: a file that does not follow the schema, or a spelling of two models.
     """
-    document = read_yaml(path)
-    models = document.parse(_Models).root
+    document = read_yaml(_MODELS)
+    models = document.parse(_AllSpellings).root
     owner = {name.lower(): name for name in models}
     for name, spellings in models.items():
         for part in ("labels", "served_as"):

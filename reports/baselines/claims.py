@@ -10,7 +10,7 @@ from harness.errors import UsageError
 from harness.reports.results import Result
 
 from .aliases import canonical
-from .filters import near_names
+from .near import near
 
 
 def stand_for(
@@ -39,9 +39,8 @@ def stand_for(
             )
         meant = canonical(model).lower()
         if meant not in known:
-            close = near_names(model, known.values(), 1)
-            hint = f"did you mean {close[0]}?" if close else "see harness baselines"
-            raise UsageError(f"--as {claim}: no published model is called {model!r}; {hint}")
+            said = near(model, known.values())
+            raise UsageError(f"--as {claim}: no published model is called {model!r}; {said}")
         claimed[found[0]] = known[meant]
     return [replace(r, stands_for=claimed.get(r.run) or _by_spelling(r, known)) for r in results]
 

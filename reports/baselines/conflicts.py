@@ -23,8 +23,9 @@ def conflicts(scores: Iterable[PublishedScore]) -> list[tuple[PublishedScore, ..
     """Figures that sources state with different values, each group in the order of the scores.
 
     Two figures contradict each other where nothing that both sources state of their protocols tells
-    them apart, and neither source has the other's value under another protocol. A reproduction is another measurement, so it never
-    conflicts with what it reproduces. Figures that a source only quotes come last in their group.
+    them apart, and neither source has the other's value under another protocol. A reproduction is
+    another measurement, so it never conflicts with what it reproduces. Figures that a source only
+    quotes come last in their group.
     """
     stated: dict[object, list[PublishedScore]] = {}
     for score in scores:

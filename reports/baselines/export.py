@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from operator import attrgetter
 from typing import Any
 
 from .loader import Baselines, PublishedScore
@@ -21,28 +20,6 @@ Disputed = Collection[PublishedScore]
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _STATED = tuple(name for name in StatedProtocol.model_fields if name not in ("k", "note"))
 
-_OF_SCORE: dict[str, Callable[[PublishedScore], Cell]] = {
-    "model": attrgetter("model"),
-    "label": attrgetter("label"),
-    "task": attrgetter("task"),
-    "metric": attrgetter("metric"),
-    "printed_metric": attrgetter("printed_metric"),
-    "subset": lambda cell: "; ".join(f"{name}={value}" for name, value in cell.subset.items()),
-    "value": attrgetter("value"),
-    "unit": attrgetter("unit"),
-    "printed_value": attrgetter("printed_value"),
-    "k": attrgetter("k"),
-    "k_least": lambda cell: cell.ks[0],
-    "k_most": lambda cell: cell.ks[1],
-    "n": attrgetter("n"),
-    "kind": attrgetter("kind"),
-    "source": attrgetter("source"),
-    "printed": attrgetter("printed"),
-    "availability": attrgetter("availability"),
-    **{name: attrgetter(f"protocol.{name}") for name in _STATED},
-    "protocol_note": attrgetter("protocol.note"),
-    "note": attrgetter("note"),
-}
 _OF_NEIGHBOUR: dict[str, Callable[[Neighbourhood, Neighbour], Cell]] = {
     "run": lambda each, one: each.result.run,
     "run_value": lambda each, one: each.score.value,
@@ -55,7 +32,11 @@ _OF_NEIGHBOUR: dict[str, Callable[[Neighbourhood, Neighbour], Cell]] = {
     "distance": lambda each, one: one.distance[0],
     "distance_unstated": lambda each, one: one.distance[1],
 }
-_SCORE_HEADS = (*_OF_SCORE, "conflict", "date", "title", "url")
+_SCORE_HEADS = (
+    "model", "label", "task", "metric", "printed_metric", "subset", "value", "unit", "printed_value",
+    "k", "k_least", "k_most", "n", "kind", "source", "printed", "availability", *_STATED,
+    "protocol_note", "note", "conflict", "date", "title", "url",
+)  # fmt: skip
 
 
 def nearest_as_json(
@@ -119,13 +100,20 @@ def _beside(one: Neighbour) -> dict[str, Any]:
 
 def _score_row(known: Baselines, cell: PublishedScore, disputed: Disputed) -> dict[str, Cell]:
     source = known.sources[cell.source]
-    return {
-        **{name: read(cell) for name, read in _OF_SCORE.items()},
-        "conflict": _yes(cell in disputed),
+    said = record(cell, conflict=cell in disputed)
+    flat = {
+        **said["protocol"],
+        **said,
+        "protocol_note": cell.protocol.note,
+        "subset": "; ".join(f"{name}={value}" for name, value in cell.subset.items()),
+        "k_least": cell.ks[0],
+        "k_most": cell.ks[1],
+        "conflict": _yes(said["conflict"]),
         "date": source.date,
         "title": source.title,
         "url": source.url,
     }
+    return {name: flat[name] for name in _SCORE_HEADS}
 
 
 def _yes(is_so: bool) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-import difflib
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import UsageError
 
 from .aliases import canonical
 from .loader import Baselines, PublishedScore, Source
-
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
-_SHOWN = 12  # names in an error message
+from .near import listed, near, plain
+from .schema import checked_date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +66,7 @@ def newest_first(known: Baselines) -> list[PublishedScore]:
     """All scores by the date of their source, those without a date last, else in their order."""
 
     def date(score: PublishedScore) -> str:
-        return date_text(known.sources[score.source])
+        return known.sources[score.source].date or ""
 
     return sorted(known.scores, key=date, reverse=True)
 
@@ -81,21 +77,6 @@ def undated(known: Baselines, filters: Filters) -> list[str]:
         return []
     rest = select(known, replace(filters, since=None))
     return [name for name in dict.fromkeys(s.source for s in rest) if not known.sources[name].date]
-
-
-def date_text(source: Source) -> str:
-    """The date of a source as far as it is stated: 2025, 2025-06 or 2025-06-18; else empty."""
-    return source.date or ""
-
-
-def near_names(wanted: str, names: Iterable[str], count: int = 5) -> list[str]:
-    """The names most like one that there is not, the nearest first."""
-    key = _plain(wanted)
-    plain = {name: _plain(name) for name in dict.fromkeys(names)}
-    close = difflib.get_close_matches(key, plain.values(), count, 0.6)
-    holds = [text for text in plain.values() if text and (text in key or key in text)]
-    by_text = {text: name for name, text in plain.items()}
-    return [by_text[text] for text in dict.fromkeys([*close, *holds])][:count]
 
 
 Names = Callable[[PublishedScore], Sequence[str]]
@@ -141,13 +122,8 @@ def _named(wanted: str, names: Sequence[str], *, part: bool) -> bool:
         return wanted in names
     name = wanted.removeprefix("=").rpartition("/")[2]  # without the account of a hub id
     if wanted.startswith("="):
-        return _plain(name) in map(_plain, names)
-    return any(_plain(name) in _plain(one) for one in names) or canonical(name) in names
-
-
-def _plain(name: str) -> str:
-    """A name with one way to write it: DeepSeek R1 and deepseek_r1 are deepseek-r1."""
-    return re.sub(r"[\s_-]+", "-", name.strip()).lower()
+        return plain(name) in map(plain, names)
+    return any(plain(name) in plain(one) for one in names) or canonical(name) in names
 
 
 def _none_of(
@@ -162,21 +138,12 @@ def _none_of(
     left = list(dict.fromkeys(name for score in chosen for name in names(score)[:1]))
     elsewhere = any(_named(value, names(score), part=part) for score in every)
     if elsewhere:
-        return f"{option} {value}: no score that passes the other filters; there: {_listed(left)}"
+        there = listed(sorted(left))
+        return f"{option} {value}: no score that passes the other filters; there: {there}"
     what = option.removeprefix("--")
-    near = near_names(value.removeprefix("="), (name for score in every for name in names(score)))
-    hint = f"did you mean {_either(near)}?" if near else f"there are {_listed(left)}"
-    return f"{option} {value}: no published score of that {what}; {hint}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(sorted(names)[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _either(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last
+    known = sorted(name for score in every for name in names(score))
+    said = near(value.removeprefix("="), known)
+    return f"{option} {value}: no published score of that {what}; {said}"
 
 
 def _measured(chosen: Sequence[PublishedScore]) -> list[PublishedScore]:
@@ -190,25 +157,17 @@ def _since(
     since: str, chosen: Sequence[PublishedScore], sources: Mapping[str, Source]
 ) -> list[PublishedScore]:
     """The scores of sources that may be of a time or later: of "2025", any time of that year."""
-    if not _DATE.fullmatch(since) or not _is_date(since):
-        raise UsageError(
-            f"--since {since!r}: the form is YYYY, YYYY-MM or YYYY-MM-DD, such as 2025-06"
-        )
-    latest = {name: date_text(source) for name, source in sources.items()}
+    try:
+        checked_date(since)
+    except ValueError as error:
+        raise UsageError(f"--since {since!r}: {error}") from error
+    latest = {name: source.date or "" for name, source in sources.items()}
     latest = {name: date and date + "9999-12-31"[len(date) :] for name, date in latest.items()}
     found = [score for score in chosen if latest[score.source] >= since]
     if not found:
-        newest = max((date_text(sources[score.source]) for score in chosen), default="")
+        newest = max((sources[score.source].date or "" for score in chosen), default="")
         raise UsageError(
             f"--since {since}: no score that passes the other filters; "
             + (f"the newest is of {newest}" if newest else "none has a date")
         )
     return found
-
-
-def _is_date(text: str) -> bool:
-    try:
-        datetime.date.fromisoformat(text + "2000-01-01"[len(text) :])
-    except ValueError:
-        return False
-    return True

@@ -15,7 +15,7 @@ from harness.reports.results import Result
 from harness.types import Score
 
 from .loader import PublishedScore
-from .protocol_differences import Part, parts
+from .protocol_differences import Part, one_sided, parts
 
 WEIGHTS = {
     "number of problems": 8,
@@ -129,12 +129,13 @@ def nearest(result: Result, metric: str, published: Iterable[PublishedScore]) ->
 def _neighbour(result: Result, cell: PublishedScore) -> Neighbour:
     found = parts(result, cell)
     both = [part for part in found if part.ours is not None and part.theirs is not None]
+    silent, open = one_sided(found)
     return Neighbour(
         cell,
         result.is_of(cell.model),
         differs=tuple(part for part in both if part.difference),
-        silent=tuple(p for p in found if p.theirs is None and p.ours is not None),
-        open=tuple(p for p in found if p.theirs is not None and p.ours is None),
+        silent=tuple(silent),
+        open=tuple(open),
         described=tuple(part for part in both if part.in_words),
     )
 

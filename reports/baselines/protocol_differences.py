@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.data.selection import Window
@@ -12,7 +13,7 @@ from harness.reports.results import Result
 from .loader import PublishedScore
 from .schema import StatedProtocol
 
-_MODES = {"yes": "thinking", "no": "non-thinking"}
+MODES = {"yes": "thinking", "no": "non-thinking"}
 """A source's words for what `Protocol.thinking` says."""
 
 
@@ -69,9 +70,14 @@ def stated_differences(result: Result, cell: PublishedScore) -> list[str]:
 
 def unstated(result: Result, cell: PublishedScore) -> tuple[list[str], list[str]]:
     """The parts of a protocol that cannot be compared: the source's silence, then the run's."""
-    found = parts(result, cell)
-    theirs = [part.name for part in found if part.theirs is None and part.ours is not None]
-    return theirs, [part.name for part in found if part.theirs is not None and part.ours is None]
+    theirs, ours = one_sided(parts(result, cell))
+    return [part.name for part in theirs], [part.name for part in ours]
+
+
+def one_sided(found: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """The parts that only the run states, then those that only the source states."""
+    run = [part for part in found if part.theirs is None and part.ours is not None]
+    return run, [part for part in found if part.theirs is not None and part.ours is None]
 
 
 def _number(name: str, ours: float | None, theirs: float | None) -> Part:
@@ -98,7 +104,7 @@ def _budget(result: Result, stated: StatedProtocol) -> Part:
 
 def _mode(protocol: Protocol, stated: StatedProtocol) -> Part:
     """Sources name a mode where the model has several, so silence leaves nothing open."""
-    return _text("mode", _MODES.get(protocol.thinking) if stated.mode else None, stated.mode)
+    return _text("mode", MODES.get(protocol.thinking) if stated.mode else None, stated.mode)
 
 
 def _tools(result: Result, stated: StatedProtocol) -> Part:

@@ -1,6 +1,6 @@
 """The schema of a baseline file, and how one is read.
 
-    source, title, url, date     what is quoted; a date is YYYY, YYYY-MM or YYYY-MM-DD
+    source, title, url, date     what is quoted; a date is YYYY, YYYY-MM or YYYY-MM-DD, such as 2025-06
     read_from                    what was read: the original, a copy, a figure by eye
     scale: percent|fraction      how shares are written in this file
     protocols: {name: ..}        temperature, top_p, top_k, max_tokens, effort, reasoning_budget, mode,
@@ -48,9 +48,10 @@ def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
     return ends
 
 
-def _date(text: str) -> str:
+def checked_date(text: str) -> str:
+    """The date of a source, as far as it is stated. Raises ValueError where it is none."""
     if not _DATE.fullmatch(text):
-        raise ValueError("a date is YYYY, YYYY-MM or YYYY-MM-DD")
+        raise ValueError("a date is YYYY, YYYY-MM or YYYY-MM-DD, such as 2025-06")
     try:
         datetime.date.fromisoformat(text + "-01-01"[len(text) - 4 :])
     except ValueError:
@@ -185,7 +186,7 @@ class SourceFile(_Checked):
     title: str
     scale: Literal["percent", "fraction"]
     url: str | None = None
-    date: Annotated[str, AfterValidator(_date)] | None = None
+    date: Annotated[str, AfterValidator(checked_date)] | None = None
     read_from: str | None = None
     protocols: dict[str, StatedProtocol]
     columns: dict[str, PublishedColumn]

@@ -34,7 +34,7 @@ class Selection:
         )
 
 
-def nearest(
+def nearest_in_value(
     published: Iterable[PublishedScore],
     group: Sequence[Result],
     metric: str,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.reports.baselines.loader import PublishedScore
-from harness.reports.baselines.selection import Selection, nearest
+from harness.reports.baselines.selection import Selection, nearest_in_value
 from harness.reports.format import ends_text, metric_label, value_text, verdict_text
 from harness.reports.observations import Classes
 from harness.reports.results import Result, by_task
@@ -108,7 +108,7 @@ def score_plots(
     metrics = dict.fromkeys(s.metric for _, found in scored for s in _main(found))
     published = [c for c in published if c.task == group[0].task and c.kind != "quoted"]
     near = {
-        metric: nearest([c for c in published if c.metric == metric], group, metric)
+        metric: nearest_in_value([c for c in published if c.metric == metric], group, metric)
         for metric in metrics
     }
     return [

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from math import isclose
 
 from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.near import near
 from harness.reports.baselines.yaml_document import Field
 
 from .layouts import Heading, Layout, Row, Selection
-from .near import near
 
 _Misfit = tuple[Field, str]
 

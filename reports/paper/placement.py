@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.reports.baselines.protocol_differences import MODES
 from harness.reports.results import Result
 
 from .layouts import Row
-
-MODES = {"yes": "thinking", "no": "non-thinking"}
 
 
 def line_of(rows: Sequence[Row], result: Result) -> int | None:

@@ -23,13 +23,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from harness.reports.baselines.near import near
 from harness.reports.baselines.schema import Kind, StatedProtocol
 from harness.reports.baselines.yaml_document import Field as Place
 from harness.reports.baselines.yaml_document import read_yaml
 from harness.stats.breakdown import PROPERTIES
 
 from .layouts import Heading, Layout, Row, Selection, our_metric
-from .near import near
 
 SHIPPED = Path(__file__).parent / "data"
 

@@ -105,7 +105,7 @@ def verdict_table(table: PaperTable) -> Table:
                 f"{_ours_text(entry)}\n{n_text(entry.score)}" if entry.score else "–",
                 _published_text(entry),
                 _difference_text(verdict),
-                verdict_text(verdict),
+                _in_full(verdict),
             ),
             _style(verdict),
         )
@@ -119,11 +119,11 @@ def verdict_table(table: PaperTable) -> Table:
         Column("Difference [95 %]"),
         Column("Verdict", "text"),
     )
-    nothing = "No run is of a model in this table; harness report --as RUN=MODEL says which it is."
+    nothing = "No run stands beside a figure of its own model."  # why, and what to do: notes.alerts
     return Table("Verdicts", columns, tuple(rows), notes=() if rows else (nothing,))
 
 
-def verdict_text(verdict: CellVerdict) -> str:
+def _in_full(verdict: CellVerdict) -> str:
     """The verdict in full: underpowered: the interval reaches ±4.1 points; k = 31 would do."""
     if verdict.word == "underpowered":
         do = f"; k = {verdict.k_needed:,} would do" if verdict.k_needed else ""

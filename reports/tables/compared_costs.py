@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from harness.reports.format import points, range_text
 from harness.stats.comparison import Comparison, CostChange, GpuUse
-from harness.stats.cost import usd_text
 
-from .costs import MEASURED, error_text, hours_figure, ratio_text
+from .costs import MEASURED, error_text, hours_figure, ratio_text, usd_or_dash
 from .model import Column, Row, Table
 
 _NOTE = (
@@ -47,8 +46,8 @@ def _rows(change: CostChange) -> Iterator[Row]:
         cells = (
             "" if number else change.task,
             side,
-            _usd(None if cost is None else cost.usd),
-            _usd(None if cost is None else cost.at_k1),
+            usd_or_dash(None if cost is None else cost.usd),
+            usd_or_dash(None if cost is None else cost.at_k1),
             error_text(cost),
             points(scores[number], sign=False),
             ratio_text(change.points_per_usd[number]),
@@ -56,10 +55,6 @@ def _rows(change: CostChange) -> Iterator[Row]:
         yield Row(cells)
     if (ratio := change.ratio) is not None:
         yield Row(("", "new / base", "", f"{ratio.value:.2f}", "", "", ""), "run")
-
-
-def _usd(value: float | None) -> str:
-    return "–" if value is None else usd_text(value)
 
 
 def _in_words(change: CostChange) -> Iterator[str]:

@@ -117,7 +117,7 @@ def _row(row: TaskCost, cost: Cost) -> Row:
         count_text(usage.prompt_tokens),
         count_text(usage.completion_tokens),
         usd_text(cost.usd),
-        _usd(cost.at_k1),
+        usd_or_dash(cost.at_k1),
         error_text(cost),
         points(row.score.value if row.score else None, sign=False),
         ratio_text(row.points_per_usd),
@@ -125,7 +125,8 @@ def _row(row: TaskCost, cost: Cost) -> Row:
     return Row(cells, "run")
 
 
-def _usd(value: float | None) -> str:
+def usd_or_dash(value: float | None) -> str:
+    """Dollars, or a dash where they are not known."""
     return "–" if value is None else usd_text(value)
 
 

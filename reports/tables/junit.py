@@ -13,6 +13,8 @@ from .comparison import sentences
 from .nightly import over_nights_text
 from .same_model import sentences as same_model_sentences
 
+_SKIPPED = ("underpowered", "incomplete")  # nothing is decided
+
 
 def comparison_junit(found: Comparison, *, fail_on_rise: bool = False) -> str:
     """One test case per task: a regression fails; what is underpowered or incomplete is skipped with its reason."""
@@ -23,15 +25,10 @@ def comparison_suite(found: Comparison, *, fail_on_rise: bool = False) -> Elemen
     """The test suite of one comparison."""
     suite = new_suite()
     for task in found.tasks:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname="harness.compare", name=task.ruling.task
-        )
+        failed = task.verdict == "regression" or (task.rise and fail_on_rise)
+        skipped = task.verdict in _SKIPPED
         text = "; ".join(sentences(task))
-        if task.verdict == "regression" or (task.rise and fail_on_rise):
-            ElementTree.SubElement(case, "failure", message=_clean(text)).text = _clean(text)
-        elif task.verdict in ("underpowered", "incomplete"):
-            ElementTree.SubElement(case, "skipped", message=_clean(text))
-        ElementTree.SubElement(case, "system-out").text = _clean(text)
+        add_case(suite, task.ruling.task, text, failed=failed, skipped=skipped)
     for line in found.incomplete:
         add_error(suite, "complete", line)
     return suite
@@ -42,7 +39,7 @@ def same_model_junit(found: SameModel) -> str:
     suite = new_suite()
     for task in found.tasks:
         text = "; ".join(same_model_sentences(task))
-        skipped = task.verdict in ("underpowered", "incomplete")
+        skipped = task.verdict in _SKIPPED
         add_case(suite, task.task, text, failed=task.verdict == "different", skipped=skipped)
         for line in task.incomplete:
             add_error(suite, "complete", line)
@@ -81,9 +78,9 @@ def nightly_junit(results: Sequence[CheckpointResult]) -> str:
     return written(root)
 
 
-def new_suite(name: str = "harness compare") -> ElementTree.Element:
+def new_suite() -> ElementTree.Element:
     """A test suite without any case yet."""
-    return ElementTree.Element("testsuite", name=name)
+    return ElementTree.Element("testsuite", name="harness compare")
 
 
 def add_error(suite: ElementTree.Element, name: str, message: str) -> None:

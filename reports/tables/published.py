@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.reports.baselines.loader import PublishedScore, conflicts, places_text
 from harness.reports.baselines.protocol_differences import stated_differences
-from harness.reports.baselines.selection import Line, line_of, nearest
+from harness.reports.baselines.selection import Line, line_of, nearest_in_value
 from harness.reports.choice_orders import orders_text
 from harness.reports.format import ends_text, n_text, value_text
 from harness.reports.results import Result
@@ -15,7 +15,7 @@ from harness.stats.scores import TaskScores
 from harness.types import Score
 
 from .model import Column, Row, Table
-from .published_text import condition_text, settings_text, shared_facts
+from .published_text import condition_text, kind_text, settings_text, shared_facts
 
 TITLE = "Beside published scores"
 
@@ -35,7 +35,7 @@ def beside(group: Sequence[Result], published: Sequence[PublishedScore]) -> Tabl
     found = [cell for cell in published if cell.task == task]
     if not found:
         return Table(TITLE, (), (), notes=(f"There are no published scores for {task}.",))
-    chosen = nearest(found, group, _headline(found))
+    chosen = nearest_in_value(found, group, _headline(found))
     disputed = [same for same in conflicts(found) if not set(chosen.shown).isdisjoint(same)]
     notes = [
         *filter(None, [chosen.rest_text(task)]),
@@ -64,8 +64,7 @@ def conflict_text(published: Sequence[PublishedScore]) -> str:
 def source_text(line: Sequence[PublishedScore]) -> str:
     """Where figures of one source stand: r1-paper tables 2, 4."""
     places = places_text(list(dict.fromkeys(place for cell in line for place in cell.places)))
-    kind = {"quoted": ", quoted", "reproduction": ", measured again"}.get(line[0].kind, "")
-    return f"{line[0].source} {places}{kind}"
+    return ", ".join(filter(None, (f"{line[0].source} {places}", kind_text(line[0]))))
 
 
 def _table(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from harness.reports.baselines.loader import PublishedScore
-from harness.reports.format import signed_points
+from harness.reports.format import points
 
 _KINDS = {"quoted": "quoted", "reproduction": "measured again"}
 
@@ -63,7 +63,7 @@ def apart_text(cells: Sequence[PublishedScore]) -> str:
     """`apart` in points, or in the unit of scores that are no shares."""
     distance = apart(cells)
     if cells[0].unit == "share":
-        return f"{signed_points(distance)[1:]} points"
+        return f"{points(distance, sign=False)} points"
     return f"{distance:g}"
 
 

@@ -133,7 +133,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
             "--task aime42: no published score of that task; did you mean aime2",
         ),
         (("--task", "aime24", "--model", "no-such-model"), "--model no-such-model: "),
-        (("--since", "soon"), "--since 'soon': the form is YYYY"),
+        (("--since", "soon"), "--since 'soon': a date is YYYY"),
         (("--json", "--csv"), "--json and --csv: choose one of the two"),
         (("--as", "DeepSeek-R1"), "--as goes with --nearest RUN"),
         (("--nearest", "nowhere"), "nowhere is not a run folder"),
@@ -167,7 +167,7 @@ def test_the_nearest_to_a_run_of_another_name(
     run = write_run([[C, W]] * 30, task="aime24")
     assert "●" not in call("--nearest", run).stdout
     assert "● o1-mini" in call("--nearest", run, "--as", "o1-mini").stdout
-    assert "did you mean o1-mini?" in refused(capsys, "--nearest", run, "--as", "o1-mni")
+    assert "did you mean o1-mini" in refused(capsys, "--nearest", run, "--as", "o1-mni")
 
 
 def test_a_task_of_which_nothing_is_published_says_so(write_run: WriteRun) -> None:

@@ -101,27 +101,20 @@ class VllmEngine:
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
-    def single(
-        cls,
-        settings: EngineSettings,
-        replica: int = 0,
-        restart: int = 0,
-        devices: Sequence[str] | None = None,
-    ) -> VllmEngine:
+    def single(cls, settings: EngineSettings, replica: int = 0, restart: int = 0) -> VllmEngine:
         """One replica, with the seed of its own draws.
 
         Args:
             settings: of the run.
             replica: its number.
             restart: how often it was restarted before.
-            devices: its GPUs; None leaves the choice to vLLM.
 
         Raises:
             UsageError: vLLM is missing, refuses its arguments, or lacks memory.
             DataError: the model cannot be loaded.
         """
         args = read_engine_args(settings)
-        return cls(settings, args, seed=settings.draw_seed(replica, restart), devices=devices)
+        return cls(settings, args, seed=settings.draw_seed(replica, restart))
 
     @property
     def concurrency(self) -> int:

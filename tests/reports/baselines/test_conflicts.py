@@ -13,7 +13,7 @@ from harness.reports.baselines.conflicts import conflicts
 from harness.reports.baselines.loader import load
 from harness.reports.baselines.schema import StatedProtocol
 from harness.reports.baselines.scores import PublishedScore
-from harness.reports.baselines.selection import MOST, line_of, nearest
+from harness.reports.baselines.selection import MOST, line_of, nearest_in_value
 from harness.reports.results import read_results
 from harness.types import Verdict
 
@@ -78,7 +78,7 @@ def test_parts_of_a_benchmark_are_figures_of_their_own() -> None:
 def test_the_models_own_and_the_nearest_of_many_are_chosen(write_run: WriteRun) -> None:
     run = write_run([[C, C, C, W]] * 30, task="aime25", model="openai/gpt-oss-20b")
     published = [s for s in load().scores if s.task == "aime25"]
-    chosen = nearest(published, read_results([run]), "pass@1")
+    chosen = nearest_in_value(published, read_results([run]), "pass@1")
     own = {s for s in published if s.model == "gpt-oss-20b" and s.kind != "quoted"}
     assert own <= set(chosen.shown)
     others = {line_of(s) for s in chosen.shown if s.model != "gpt-oss-20b"}
@@ -98,7 +98,7 @@ def test_the_models_own_and_the_nearest_of_many_are_chosen(write_run: WriteRun) 
 def test_who_disagrees_with_a_chosen_figure_is_chosen_too(write_run: WriteRun) -> None:
     run = write_run([[C, C, C, W]] * 30, task="aime24")
     published = [s for s in load().scores if s.task == "aime24"]
-    shown = set(nearest(published, read_results([run]), "pass@1", most=40).shown)
+    shown = set(nearest_in_value(published, read_results([run]), "pass@1", most=40).shown)
     groups = [set(group) for group in conflicts(published) if shown & set(group)]
     assert groups and all(group <= shown for group in groups)
 
@@ -106,6 +106,6 @@ def test_who_disagrees_with_a_chosen_figure_is_chosen_too(write_run: WriteRun) -
 def test_few_figures_are_all_shown(write_run: WriteRun) -> None:
     run = write_run([[C, W]], task="aime24", scored=False)
     published = [s for s in load().scores if s.source == "r1-nature" and s.task == "aime24"]
-    chosen = nearest(published, read_results([run]), "pass@1")
+    chosen = nearest_in_value(published, read_results([run]), "pass@1")
     assert (set(chosen.shown), chosen.left_out) == (set(published), 0)
     assert chosen.rest_text("aime24") == ""

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from harness.errors import UsageError
-from harness.reports.baselines.filters import Filters, near_names, newest_first, select, undated
+from harness.reports.baselines.filters import Filters, newest_first, select, undated
 from harness.reports.baselines.loader import Baselines, load
+from harness.reports.baselines.near import near_names
 from tests.support.published_scores import baselines_of, published
 
 
@@ -93,9 +94,9 @@ def test_a_score_passes_with_any_value_of_every_filter(
         ({"sources": ("year",), "measured_only": True}, "--measured-only: every score that passes"),
         ({"since": "2026"}, "--since 2026: no score .* the newest is of 2025-06"),
         ({"since": "2025", "sources": ("undated",)}, "none has a date"),
-        ({"since": "2025-13"}, "--since '2025-13': the form is YYYY, YYYY-MM or YYYY-MM-DD"),
-        ({"since": "june 2025"}, "--since 'june 2025': the form is"),
-        ({"since": "2025-02-30"}, "--since '2025-02-30': the form is"),
+        ({"since": "2025-13"}, "--since '2025-13': there is no such date"),
+        ({"since": "june 2025"}, "--since 'june 2025': a date is YYYY, YYYY-MM or YYYY-MM-DD"),
+        ({"since": "2025-02-30"}, "--since '2025-02-30': there is no such date"),
     ],
 )
 def test_a_filter_that_nothing_passes_says_what_is_near(
@@ -128,7 +129,7 @@ def test_sources_without_a_date_are_named_where_a_time_leaves_them_out() -> None
 
 def test_near_names_prefer_the_closest_and_then_those_that_hold_it() -> None:
     names = ["Qwen3-8B", "Qwen3-32B", "QwQ-32B", "o3", "o3 (high)"]
-    assert near_names("qwen3 8b", names, 1) == ["Qwen3-8B"]
+    assert near_names("qwen3 8b", names)[0] == "Qwen3-8B"
     assert near_names("o3-high", names)[0] == "o3 (high)"
     assert near_names("claude", names) == []
 

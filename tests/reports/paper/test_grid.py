@@ -287,7 +287,7 @@ def test_without_a_run_of_the_model_the_figure_stands_alone(write_run: WriteRun)
     assert [line.model for line in table.lines if line.run] == ["other"]
     assert verdict_of(table) is None
     assert verdict_table(table).rows == ()
-    assert "--as RUN=MODEL" in verdict_table(table).notes[0]
+    assert verdict_table(table).notes == ("No run stands beside a figure of its own model.",)
     assert any(
         a.startswith("No model of this table") and "late (other)" in a for a in alerts(table)
     )

@@ -148,9 +148,6 @@ def _abs(ev: Arithmetic, value: Value) -> Value:
     return abs(value)
 
 
-_MOST_FACTORIAL = 3200
-
-
 def _factorial(ev: Arithmetic, value: Value) -> Value:
     if isinstance(value, Fraction) and value.denominator == 1:
         if value < 0:
