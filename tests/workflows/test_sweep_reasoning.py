@@ -119,10 +119,11 @@ def test_an_engine_that_cannot_is_refused_before_anything_is_sampled(
     ("vary", "said"),
     [
         ({"reasoning_budget": [0]}, "reasoning_budget=0: reasoning_budget is 0"),
-        ({"reasoning_budget": ["much"]}, "vary.reasoning-budget 'much'"),
+        ({"reasoning_budget": ["much"]}, "vary.reasoning_budget 'much'"),
         ({"reasoning_budget": [100]}, "no token is left for the response"),
         ({"reasoning_budget": [8, 8]}, "has 8 twice"),
         ({"effort": [" "]}, "effort is empty"),
+        ({"reasoning_budget": 8}, "vary.reasoning_budget 8: Input should be a valid list"),
         ({"effort": [None]}, "vary.effort has an empty value"),
     ],
 )
@@ -157,7 +158,7 @@ def test_the_figure_has_a_line_per_factor_and_both_ends(bench: Bench) -> None:
         f"{TASK}: accuracy over reasoning tokens. "
         "reasoning budget 4: 16.7 with 4 tokens; reasoning budget 16: 33.3 with 16 tokens; "
         "reasoning budget none: 50.0 with 24 tokens; effort low: 16.7 with 6 tokens; "
-        "effort none: 50.0 with 24 tokens; effort high: 83.3 with 40 tokens."
+        "effort default: 50.0 with 24 tokens; effort high: 83.3 with 40 tokens."
     )
 
 
