@@ -61,7 +61,8 @@ def hours_text(place: str, time: GpuTime) -> str:
     """
     starts = "" if time.starts == 1 else f" in {time.starts} starts"
     lacking = f"; {time.lacking}" if time.lacking else ""
-    gpus = f"{time.most:g} GPU{'s' * (time.most != 1)}"
+    up_to = "" if time.starts == 1 else "up to "
+    gpus = f"{up_to}{time.most:g} GPU{'s' * (time.most != 1)}"
     return (
         f"{place}: {hours_figure(time.hours)} GPU hours of sampling, all tasks together "
         f"({gpus}{starts}){lacking}"

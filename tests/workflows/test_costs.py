@@ -232,7 +232,7 @@ def test_gpu_hours_are_gpus_times_the_time_of_sampling_over_all_starts(
     )
     assert (hours["starts"], hours["unknown"]) == (2, 0)
     assert run_command(["score", str(path)]) == 0
-    assert "GPU hours of sampling, all tasks together (8 GPUs in 2 starts)" in said(capsys)
+    assert "GPU hours of sampling, all tasks together (up to 8 GPUs in 2 starts)" in said(capsys)
 
 
 def test_a_start_that_only_grades_has_sampled_for_no_time(tmp_path: Path) -> None:

@@ -150,6 +150,16 @@ def test_no_k_that_would_do_asks_for_problems(
     assert "no k up to 4,096 would show it: take more problems" in said(capsys)
 
 
+def test_greedy_runs_are_not_asked_for_a_larger_k(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    greedy = {"temperature": 0.0}
+    runs = [write_run([[C], [W]], name=name, sampling=greedy) for name in ("a", "b")]
+    code, task = checked(*runs)
+    assert (code, task["k_needed"], task["notes"]) == (5, None, [])
+    assert "at temperature 0 k is 1: take more problems" in said(capsys)
+
+
 def test_another_protocol_exits_3_and_an_incomplete_run_4(
     write_run: WriteRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
