@@ -75,13 +75,16 @@ class Sampling:
             raise UsageError(
                 "effort is empty: low, medium and high are usual; leave it out for none"
             )
+        if self.effort is not None and self.effort != self.effort.strip():
+            raise UsageError(f"effort is {self.effort!r}: leave out the spaces around it")
         budget = self.reasoning_budget
         if budget is None:
             return
         if budget < 1:
             raise UsageError(f"reasoning_budget is {budget}: it must be at least 1 token")
-        if self.max_tokens is not None and budget >= self.max_tokens:
+        if self.max_tokens is not None and budget + 1 >= self.max_tokens:
             raise UsageError(
                 f"reasoning_budget is {budget} and max_tokens {self.max_tokens}, which counts the "
-                "reasoning too: no token is left for the response; lower the one or raise the other"
+                "reasoning and the tag that ends it too: no token is left for the response; lower "
+                "the one or raise the other"
             )

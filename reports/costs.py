@@ -15,6 +15,8 @@ from harness.types import Score
 
 from .results import Result
 
+NO_COUNTS = "none of its samples has token counts"
+
 
 @dataclass(frozen=True, slots=True)
 class TaskCost:
@@ -67,13 +69,19 @@ def prices_by_run(texts: Sequence[str], runs: Sequence[str]) -> dict[str, Price]
         UsageError: no price, or a run that there is not.
     """
     prices: dict[str, Price] = {}
+    seen: dict[str, str] = {}
     for text in sorted(texts, key=lambda text: "=" in text):
-        named, _, price = text.rpartition("=")
-        found = [run for run in runs if not named or run in (named, Path(named).name)]
-        if named and len(found) != 1:
+        named, sign, price = text.rpartition("=")
+        found = [run for run in runs if not sign or run in (named, Path(named).name)]
+        if sign and len(found) != 1:
             raise UsageError(
                 f"--price {text}: it has the form IN,OUT or RUN=IN,OUT; the runs are {', '.join(runs)}"
             )
+        place = found[0] if sign else ""
+        if place in seen:
+            whose = f"for {place}" if sign else "for every run"
+            raise UsageError(f"--price {text}: --price {seen[place]} is {whose} too; give one")
+        seen[place] = text
         prices |= dict.fromkeys(found, read_price(price, text))
     return prices
 
@@ -114,6 +122,21 @@ def cost_in_run(
     lost = [start.discarded[task] for start in manifest.starts if task in start.discarded]
     return cost_of(usage, given=given, recorded=manifest.price, discarded=added(lost),
                    n_problems=n_problems)  # fmt: skip
+
+
+def why_no_cost(usage: Usage | None, *, priced: bool, folder: Path | str) -> str:
+    """Why the cost of a task is not known, and what to do.
+
+    Args:
+        usage: of its samples, as its scores hold it.
+        priced: whether there is a price of tokens.
+        folder: of the run.
+    """
+    if not priced:
+        return "no price is known; give one with --price"
+    if usage is None:
+        return f"its scores are from before token counts were summed up; run harness score {folder}"
+    return NO_COUNTS
 
 
 def gpu_time_of(manifest: Manifest) -> GpuTime | None:

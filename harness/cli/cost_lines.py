@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.reports.costs import cost_in_run, gpu_time_of
-from harness.reports.tables.costs import NO_COUNTS, hours_text
+from harness.reports.costs import NO_COUNTS, cost_in_run, gpu_time_of
+from harness.reports.tables.costs import hours_text
 from harness.stats.cost import usd_text
 from harness.stats.scores import TaskScores
 from harness.storage.manifest import Manifest

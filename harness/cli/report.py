@@ -218,10 +218,10 @@ def drawn(
     """
     from harness.reports.figures.scores import figures
     from harness.reports.figures.training import training_figures
-    from harness.reports.figures.training_log import parse_steps, read_log
+    from harness.reports.figures.training_log import read_log, steps_given
 
     log = read_log(training) if training else []
-    over_steps = training_figures(results, published, log, parse_steps(steps))
+    over_steps = training_figures(results, published, log, steps_given(steps, results))
     plots = figures(results, published, classes=answer_classes, cutoff=cutoff)
     return {task: (*over_steps.get(task, ()), *plots[task]) for task in plots}
 
@@ -230,9 +230,9 @@ def _steps(
     results: Sequence[Result], training: Path | None, steps: Sequence[str]
 ) -> dict[str, int]:
     """The training steps of checkpoints, where a log, an option or their names say them."""
-    from harness.reports.figures.training_log import parse_steps, read_log, steps_of
+    from harness.reports.figures.training_log import read_log, steps_given, steps_of
 
-    return steps_of(results, read_log(training) if training else [], parse_steps(steps))
+    return steps_of(results, read_log(training) if training else [], steps_given(steps, results))
 
 
 def answer_classes(task: str) -> Callable[[Sequence[str]], list[int]] | None:

@@ -9,7 +9,7 @@ import click
 
 from harness.cli.interrupt import run_async
 from harness.cli.progress import task_progress
-from harness.errors import Incomplete
+from harness.errors import Incomplete, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +67,8 @@ def sweep(
 
     base, variants = read_sweep(config, output, options)
     planned = lay_out(find_tasks(base.tasks), base, variants)
+    if output.resolve() in [path.resolve() for path in beside]:
+        raise UsageError(f"--beside {output}: it is the folder of this sweep, -o; name another one")
     others = [read_finished(path, planned.protocols) for path in beside]
     if dry_run:
         _print_dry(planned)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.data.reasoning import opening_tag
+from harness.errors import EngineDown
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,29 @@ def count_reasoning(tags: Tags, tokens: Iterable[int]) -> int | None:
     for token in tokens:
         reasoning.add(token)
     return reasoning.n_tokens
+
+
+def check_kept(where: str, end: str, budget: int | None, n_reasoning: int | None) -> None:
+    """Check that a sample's reasoning is within its budget.
+
+    It is not where a model ends reasoning that neither it nor its prompt has opened: nothing told
+    that its first tokens are reasoning until the end tag came.
+
+    Args:
+        where: the model.
+        end: the tag that ends its reasoning.
+        budget: most tokens of it; None for no budget.
+        n_reasoning: those of the sample; None where it has none.
+
+    Raises:
+        EngineDown: it has more.
+    """
+    if budget is not None and n_reasoning is not None and n_reasoning > budget:
+        raise EngineDown(
+            f"--reasoning-budget {budget}: {where} ended {n_reasoning} tokens of reasoning with {end} "
+            "and no opening tag; with --thinking yes, in another -o folder, it counts from the first "
+            "token"
+        )
 
 
 def prompt_reasoning(prompt: str, end: str) -> str | None:

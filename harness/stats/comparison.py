@@ -86,13 +86,15 @@ class TaskComparison:
 class CostChange:
     """What one task cost in both runs; None where that is not known.
 
-    Points per dollar divide pass@1 in points by the dollars of one sample of every problem.
+    `why` says of the base and of the new run why it is not known. Points per dollar divide pass@1 in
+    points by the dollars of one sample of every problem.
     """
 
     task: str
     difference: Difference
     base: Cost | None
     new: Cost | None
+    why: tuple[str, str] = ("", "")
 
     @property
     def ratio(self) -> CostRatio | None:

@@ -124,9 +124,8 @@ class Cost:
         if not self.unmeasured:
             return ""
         what = "stated charge" if self.price is None else "token counts"
-        return (
-            f"of {self.samples:,} samples {self.unmeasured:,} have no {what} and are not in the sum"
-        )
+        have, are = ("has", "is") if self.unmeasured == 1 else ("have", "are")
+        return f"of {self.samples:,} samples {self.unmeasured:,} {have} no {what} and {are} not in the sum"
 
 
 def cost_of(
@@ -221,7 +220,8 @@ class GpuTime:
         """Which starts are not in the sum, in words; empty where all are."""
         if not self.unknown:
             return ""
-        return f"of {self.starts} starts {self.unknown} recorded no time and are not in the sum"
+        are = "is" if self.unknown == 1 else "are"
+        return f"of {self.starts} starts {self.unknown} recorded no time and {are} not in the sum"
 
 
 def gpu_time(starts: Iterable[tuple[float | None, float | None]]) -> GpuTime | None:

@@ -52,7 +52,7 @@ class TaskSameness:
     """One task: its traits, how lengths were measured, and what the runs lack.
 
     `identical` counts the samples whose text is that of the sample with the same number in the other
-    run, out of `n_pairs`.
+    run, out of `n_pairs`. `greedy` says that a problem can have one sample alone, at temperature 0.
     """
 
     task: str
@@ -61,6 +61,7 @@ class TaskSameness:
     length_unit: str = "characters"
     identical: int = 0
     n_pairs: int = 0
+    greedy: bool = False
     notes: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
 
@@ -82,7 +83,9 @@ class TaskSameness:
 
     @property
     def k_needed(self) -> int | None:
-        """Samples per problem in both runs with which every limit is detectable; None if unknown."""
+        """Samples per problem in both runs with which every limit is detectable; None if there is none."""
+        if self.greedy:
+            return None
         blind = [trait.k_needed for trait in self.traits if trait.blind]
         return None if not blind or None in blind else max(k for k in blind if k is not None)
 

@@ -75,7 +75,7 @@ async def compare_runs(
         margin=margin,
         tasks=compared,
         fingerprint=fingerprint_differences(before.values(), RunFolder(new)),
-        notes=not_compared(before, new),
+        notes=not_compared(before, new, tasks),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from harness.reports.costs import cost_in_run, gpu_time_of, prices_by_run
+from harness.reports.costs import cost_in_run, gpu_time_of, prices_by_run, why_no_cost
 from harness.stats.comparison import Comparison, CostChange, GpuUse
 from harness.stats.cost import Cost, Price
 from harness.storage.manifest import Manifest
@@ -37,20 +38,37 @@ def with_costs(found: Comparison, base: Path, new: Path, prices: Sequence[str] =
         folders = [run.task(task.ruling.task) for run in runs]
         if folders[0].protocol().problems.keys() != folders[1].protocol().problems.keys():
             continue  # the dollars of other problems say nothing of the model
-        costs = [
+        base_cost, new_cost = (
             _cost(folder, manifest, given.get(name))
             for folder, manifest, name in zip(folders, manifests, names, strict=True)
-        ]
-        if any(costs):
-            changes.append(CostChange(task.ruling.task, task.ruling.difference, *costs))
+        )
+        if base_cost.cost is not None or new_cost.cost is not None or given:
+            changes.append(
+                CostChange(
+                    task.ruling.task,
+                    task.ruling.difference,
+                    base_cost.cost,
+                    new_cost.cost,
+                    (base_cost.why, new_cost.why),
+                )
+            )
     gpus = [_gpu_use(run, manifest) for run, manifest in zip(runs, manifests, strict=True)]
     return replace(found, costs=tuple(changes), gpus=(gpus[0], gpus[1]))
 
 
-def _cost(folder: TaskFolder, manifest: Manifest, given: Price | None) -> Cost | None:
+class _Known(NamedTuple):
+    """The cost of one task of one run, or why it is not known."""
+
+    cost: Cost | None
+    why: str
+
+
+def _cost(folder: TaskFolder, manifest: Manifest, given: Price | None) -> _Known:
     n_problems = len(folder.protocol().problems)
     usage = folder.scores().usage
-    return cost_in_run(manifest, folder.name, usage, given=given, n_problems=n_problems)
+    cost = cost_in_run(manifest, folder.name, usage, given=given, n_problems=n_problems)
+    priced = given is not None or manifest.price is not None
+    return _Known(cost, why_no_cost(usage, priced=priced, folder=folder.path.parent))
 
 
 def _gpu_use(run: RunFolder, manifest: Manifest) -> GpuUse | None:

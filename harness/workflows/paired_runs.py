@@ -75,8 +75,12 @@ async def pair_runs(
     return PairedRuns(before=before, new=new, pairs=pairs, sides=sides, again=frozenset(grades))
 
 
-def not_compared(before: Mapping[str, Path], new: Path) -> tuple[str, ...]:
-    """The tasks that only the new run has, in words."""
+def not_compared(
+    before: Mapping[str, Path], new: Path, tasks: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """The tasks that only the new run has, in words; none where tasks were named."""
+    if tasks is not None:
+        return ()
     extra = [folder.name for folder in RunFolder(new).tasks() if folder.name not in before]
     return (f"not compared, the base has none: {', '.join(extra)}",) if extra else ()
 

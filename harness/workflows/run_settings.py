@@ -66,7 +66,7 @@ class RunSettings(BaseModel):
     top_p: float | None = None
     max_tokens: int | None = None
     repetition_guard: int | None = None
-    effort: str | None = Field(None, min_length=1)
+    effort: str | None = None
     reasoning_budget: int | None = None
     prompt: str | None = None
     system_prompt: str | None = None
@@ -259,10 +259,11 @@ def _message(
     found = error.errors()
     # A misspelled name first: another one may be missing because of it.
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
-    name = prefix + ".".join(str(part) for part in first["loc"] if part != "[key]").replace(
-        "_", "-"
-    )
     command_line = prefix == "--"
+    # pydantic's own names of a place, such as [key] and list[any], are not the user's.
+    name = prefix + ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+    if not name.startswith("vary."):  # a factor is spelt in one way alone
+        name = name.replace("_", "-")
     place = f" (from the command line or {config})" if config and command_line else ""
     if first["type"] == "missing":
         file = f"{config}: " if config and not command_line else ""

@@ -31,6 +31,11 @@ Classes = Callable[[Sequence[str]], Sequence[Hashable]]
 _READ = 8 * OPENING  # characters of a text that its opening is taken from, white space included
 _TAGS = ("<think>", "<thinking>")  # a prompt that opens the reasoning leaves them out of the text
 
+_ALL_THE_SAME = (
+    "every text is that of the other run: unless texts are short, NEW is a copy, an engine with the same "
+    "seed, or a cache, and its samples are no second draw"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Text:
@@ -104,6 +109,7 @@ async def compare_models(
             length_unit=task.unit,
             identical=task.identical,
             n_pairs=task.n_pairs,
+            greedy=task.greedy,
             notes=task.notes,
             incomplete=task.incomplete,
         )
@@ -115,7 +121,7 @@ async def compare_models(
         margin=margin,
         tasks=compared,
         fingerprint=fingerprint_differences([base], RunFolder(new)),
-        notes=not_compared(paired.before, new),
+        notes=not_compared(paired.before, new, tasks),
     )
 
 
@@ -127,6 +133,7 @@ class _Task:
     unit: Unit
     identical: int
     n_pairs: int
+    greedy: bool
     notes: tuple[str, ...]
     incomplete: tuple[str, ...]
 
@@ -148,11 +155,15 @@ def _read(name: str, paired: PairedRuns, task_named: TaskNamed) -> _Task:
     kept = share_of_level(allocation, (len(p.base) for p in problems))
     common = sides[0].keys() & sides[1].keys()
     identical = sum(sides[0][key][0].digest == sides[1][key][0].digest for key in common)
+    greedy = any(folder.protocol().temperature == 0 for folder in pair)
+    if common and identical == len(common) and not greedy:
+        notes.append(_ALL_THE_SAME)
     return _Task(
         case=SameModelCase(task=name, problems=problems, kept_level=kept),
         unit=unit,
         identical=identical,
         n_pairs=len(common),
+        greedy=greedy,
         notes=tuple(notes),
         incomplete=_lacking(name, pair, grades),
     )

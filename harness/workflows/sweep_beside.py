@@ -76,7 +76,7 @@ def _check(path: Path, stored: Mapping[str, Protocol], planned: Mapping[str, Pro
 
 
 def names(sweeps: Sequence[tuple[Path, str]]) -> list[str]:
-    """A name for each sweep: its model's, or its folder's where two have one model.
+    """A name for each sweep: its model's, else its folder's, else its path; no two are the same.
 
     Args:
         sweeps: folder and model of each.
@@ -84,4 +84,7 @@ def names(sweeps: Sequence[tuple[Path, str]]) -> list[str]:
     short = [Path(model).name for _, model in sweeps]
     if len(set(short)) == len(short):
         return short
-    return [path.name or str(path) for path, _ in sweeps]
+    folders = [path.name for path, _ in sweeps]
+    if len(set(folders)) == len(folders) and all(folders):
+        return folders
+    return [str(path) for path, _ in sweeps]

@@ -31,12 +31,17 @@ if TYPE_CHECKING:
 FACTORS: Final = ("reasoning_budget", "effort")
 """The factors that decide how long a model reasons; each is a line of its sweep."""
 
+_UNSET: Final[Mapping[str, str]] = {"reasoning_budget": "none", "effort": "default"}
+"""What the base's own value is called where it has none: `none` is an effort that servers know."""
+
 _LOG_FROM = 8.0  # between the fewest and the most tokens, above which the axis is logarithmic
 
 
 # Where the name of a point stands: a line that rises crosses neither.
 _LEFT: Final[Mapping[str, Any]] = {"xytext": (-4, 3), "ha": "right", "va": "bottom"}
 _RIGHT: Final[Mapping[str, Any]] = {"xytext": (4, -3), "ha": "left", "va": "top"}
+_ABOVE: Final[Mapping[str, Any]] = {"xytext": (4, 3), "ha": "left", "va": "bottom"}
+_LOW = 0.08  # of the axis: a name to the right would stand on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +100,15 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
         lines: the points of each line by its name, in the order of their tokens.
     """
     figure, axes = panel(2.9)
+    highest = 1.1 * max(_top(point) for points in lines.values() for point in points) or 1
     for place, (name, points) in enumerate(lines.items()):
         color = SERIES[place % len(SERIES)]
         _draw_line(axes, points, color, label(name))
         for number, point in enumerate(points):
             # Those of one line by turns; those of several keep to the side of their line.
             beside = (_RIGHT, _LEFT)[(place if len(lines) > 1 else number + 1) % 2]
+            if beside is _RIGHT and point.score < _LOW * highest:
+                beside = _ABOVE
             axes.annotate(
                 label(point.value, 12), (point.tokens, point.score), textcoords="offset points",
                 fontsize=7.5, color=color, **beside,
@@ -114,7 +122,7 @@ def accuracy_over_tokens(task: str, lines: Mapping[str, Sequence[Point]]) -> Plo
         axes.set_xlim(left=0)
     axes.set_xlabel("mean reasoning tokens per sample")
     axes.set_ylabel("pass@1")
-    axes.set_ylim(0, 1.1 * max(_top(point) for points in lines.values() for point in points) or 1)
+    axes.set_ylim(0, highest)
     within_shares(axes)
     thousands(axes)
     percent_axis(axes)
@@ -139,7 +147,7 @@ def _points(rows: Sequence[Effect], factor: str, protocol: Protocol | None) -> l
     if not varied:
         return []
     own = getattr(protocol, factor, None)
-    known = {str(own or "none"): rows[0], **varied}
+    known = {str(own or _UNSET[factor]): rows[0], **varied}
     points = [
         Point(value, row.mean_reasoning_tokens, row.score, row.interval_sampling)
         for value, row in known.items()

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError
 from harness.reports.baselines.loader import PublishedScore
 from harness.reports.format import value_text
 from harness.reports.observations import Observations, reflection_words
@@ -54,13 +53,7 @@ def training_figures(
         published: baselines, for the lines across that the paper draws.
         log: a training log, empty where there is none.
         given: steps by the name of the run.
-
-    Raises:
-        UsageError: a step for a run that is not there.
     """
-    runs = {result.run.rpartition("/")[2] for result in results}
-    for name in given.keys() - runs:
-        raise UsageError(f"--steps {name}=..: there is no such run; there are {', '.join(runs)}")
     drawn = {}
     with house_style():
         for task, group in by_task(results).items():

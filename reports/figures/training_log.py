@@ -62,6 +62,22 @@ def parse_steps(texts: Iterable[str]) -> dict[str, int]:
     return steps
 
 
+def steps_given(texts: Iterable[str], results: Iterable[Result]) -> dict[str, int]:
+    """RUN=STEP pairs by run, each of a run that there is.
+
+    Raises:
+        UsageError: no such pair, or a run that there is not.
+    """
+    steps, known = parse_steps(texts), list(results)
+    runs = dict.fromkeys(result.run.rpartition("/")[2] for result in known)
+    for run in steps:
+        if run not in runs and run not in {result.model for result in known}:
+            raise UsageError(
+                f"--steps {run}={steps[run]}: there is no run {run}; the runs are {', '.join(runs)}"
+            )
+    return steps
+
+
 def step_of(result: Result, log: Sequence[LogLine], given: Mapping[str, int]) -> int | None:
     """The training step of a run; None where nothing says it.
 

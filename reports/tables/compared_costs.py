@@ -71,8 +71,9 @@ def _in_words(change: CostChange) -> Iterator[str]:
 
 def _sources(change: CostChange) -> Iterator[str]:
     """What the dollars of both sides rest on."""
-    for side, cost in (("base", change.base), ("new run", change.new)):
-        known = "no cost: no price, or no token counts" if cost is None else f"USD {cost.source}"
+    sides = ("base", change.base), ("new run", change.new)
+    for (side, cost), why in zip(sides, change.why, strict=True):
+        known = f"no cost: {why}" if cost is None else f"USD {cost.source}"
         yield f"{side}: {known}."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.reports.costs import TaskCost, gpu_time_of, task_cost
+from harness.reports.costs import TaskCost, gpu_time_of, task_cost, why_no_cost
 from harness.reports.format import count_text, points
 from harness.reports.results import Result
 from harness.stats.cost import Cost, GpuTime, usd_text
@@ -22,7 +22,6 @@ MEASURED = (
     "off, reasoning is in the completion. Failed tries, and samples that ended in error, are not in "
     "it: what they cost is not known."
 )
-NO_COUNTS = "none of its samples has token counts"
 GPU_NOTE = (
     "GPU hours: GPUs times the time from the first request to the last sample, over all starts; "
     "without loading the model, and without grading after the last sample."
@@ -62,7 +61,8 @@ def hours_text(place: str, time: GpuTime) -> str:
     """
     starts = "" if time.starts == 1 else f" in {time.starts} starts"
     lacking = f"; {time.lacking}" if time.lacking else ""
-    gpus = f"{time.most:g} GPU{'s' * (time.most != 1)}"
+    up_to = "" if time.starts == 1 else "up to "
+    gpus = f"{up_to}{time.most:g} GPU{'s' * (time.most != 1)}"
     return (
         f"{place}: {hours_figure(time.hours)} GPU hours of sampling, all tasks together "
         f"({gpus}{starts}){lacking}"
@@ -101,13 +101,9 @@ def no_cost_text(result: Result) -> str:
     priced = result.price is not None or result.manifest.price is not None
     if not priced or result.scored is None or task_cost(result).cost is not None:
         return ""
-    if result.scored.usage is not None:
-        return f"{result.task}, {result.run}: no cost: {NO_COUNTS}."
-    path = result.folder.path.parent if result.folder else result.run
-    return (
-        f"{result.task}, {result.run}: no cost: its scores are from before token counts were summed "
-        f"up; run harness score {path}."
-    )
+    folder = result.folder.path.parent if result.folder else result.run
+    why = why_no_cost(result.scored.usage, priced=True, folder=folder)
+    return f"{result.task}, {result.run}: no cost: {why}."
 
 
 def _row(row: TaskCost, cost: Cost) -> Row:

@@ -72,8 +72,12 @@ def _needs(task: TaskSameness) -> str:
         for t in task.traits
         if t.blind
     )
-    k = f"k={task.k_needed} on both sides" if task.k_needed else "no k up to 4,096"
-    return f"detectable: {blind}; to see it: {k}, or a larger --margin"
+    if task.k_needed:
+        how = f"to see it: k={task.k_needed} on both sides, or a larger --margin"
+    else:
+        why = "at temperature 0 k is 1" if task.greedy else "no k up to 4,096 would show it"
+        how = f"{why}: take more problems, or a larger --margin"
+    return f"detectable: {blind}; {how}"
 
 
 def _verdicts(found: SameModel) -> Table:

@@ -10,6 +10,7 @@ from .model import Table
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as RichTable
 
 _WIDE = 100  # columns of a terminal from which on details are shown
 
@@ -37,7 +38,35 @@ def print_notes(notes: Iterable[str], console: Console) -> None:
 
 
 def print_table(table: Table, console: Console) -> None:
-    """One table through rich; text from runs is never read as markup."""
+    """One table through rich, with its details where they fit.
+
+    Text from runs is never read as markup.
+    """
+    from rich.text import Text
+
+    if table.rows:
+        wide = console.width >= _WIDE
+        details = wide and _room(table) <= console.width
+        console.print(_drawn(table, wide=wide, details=details))
+    for style, lines in (("yellow", table.alerts), ("dim", table.notes)):
+        for line in lines:
+            console.print(Text(line, style))
+
+
+def _room(table: Table) -> int:
+    """Columns of a terminal that a table needs with its details; texts may fold between words."""
+    from rich.cells import cell_len
+
+    room = 0
+    for number, column in enumerate(table.columns):
+        texts = [column.head, *(row.cells[number] for row in table.rows)]
+        if column.role == "text":
+            texts = [word for text in texts for word in text.split()]
+        room += 2 + max(map(cell_len, texts), default=0)
+    return room
+
+
+def _drawn(table: Table, *, wide: bool, details: bool) -> RichTable:
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -45,27 +74,23 @@ def print_table(table: Table, console: Console) -> None:
     columns = [
         (number, column)
         for number, column in enumerate(table.columns)
-        if console.width >= _WIDE or not column.detail
+        if details or not column.detail
     ]
-    if table.rows:
-        drawn = RichTable(
-            title=Text(table.title, "bold"),
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            show_edge=False,
-            padding=(0, int(console.width >= _WIDE), 0, 0),
+    drawn = RichTable(
+        title=Text(table.title, "bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, int(wide), 0, 0),
+    )
+    for _, column in columns:
+        drawn.add_column(
+            column.head,
+            justify="right" if column.role == "number" else "left",
+            no_wrap=column.role != "text",
+            overflow="fold" if column.role == "text" else "ellipsis",
         )
-        for _, column in columns:
-            drawn.add_column(
-                column.head,
-                justify="right" if column.role == "number" else "left",
-                no_wrap=column.role != "text",
-                overflow="fold" if column.role == "text" else "ellipsis",
-            )
-        for row in table.rows:
-            cells = [Text(row.cells[number]) for number, _ in columns]
-            drawn.add_row(*cells, style="bold" if row.kind == "run" else None)
-        console.print(drawn)
-    for style, lines in (("yellow", table.alerts), ("dim", table.notes)):
-        for line in lines:
-            console.print(Text(line, style))
+    for row in table.rows:
+        cells = [Text(row.cells[number]) for number, _ in columns]
+        drawn.add_row(*cells, style="bold" if row.kind == "run" else None)
+    return drawn

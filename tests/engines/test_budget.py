@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.engines.budget import Reasoning, Tags, count_reasoning, prompt_reasoning
+from harness.engines.budget import Reasoning, Tags, check_kept, count_reasoning, prompt_reasoning
+from harness.errors import EngineDown
 
 
 def text(tokens: Sequence[int]) -> str:
@@ -48,6 +49,15 @@ def test_ends_reasoning_at_the_budget(
 ) -> None:
     assert drawn(model, budget, opened=opened) == (written, n)
     assert count_reasoning(tags(opened=opened), map(ord, written)) == n
+
+
+def test_reasoning_that_nothing_opened_is_found_when_it_ends() -> None:
+    n = drawn("abcd</t>e", 2, opened=False)[1]
+    assert n == 4
+    with pytest.raises(EngineDown, match=r"budget 2: m ended 4 tokens .*--thinking yes"):
+        check_kept("m", "</t>", 2, n)
+    for budget, kept in ((4, n), (None, n), (2, None)):
+        check_kept("m", "</t>", budget, kept)
 
 
 def test_completes_a_tag_that_the_model_has_begun() -> None:

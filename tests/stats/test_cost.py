@@ -122,7 +122,7 @@ def test_what_is_not_measured_is_said_and_no_cost_at_k_1_is_given_without_it() -
     assert cost_of(usage_of([sample("a", None)]), given=PRICE) is None
     charged = cost_of(usage_of([sample("a", cost=0.1), sample("a")]), n_problems=1)
     assert charged is not None
-    assert charged.lacking == "of 2 samples 1 have no stated charge and are not in the sum"
+    assert charged.lacking == "of 2 samples 1 has no stated charge and is not in the sum"
 
 
 def test_samples_that_were_not_kept_are_paid_and_named() -> None:
@@ -152,7 +152,7 @@ def test_gpu_hours_add_up_over_starts_and_name_those_without_a_time() -> None:
     found = gpu_time([(8, 1800.0), (4, 3600.0), (8, None), (0, 99.0)])
     assert found is not None
     assert (found.hours, found.starts, found.unknown, found.most) == (8.0, 3, 1, 8)
-    assert found.lacking == "of 3 starts 1 recorded no time and are not in the sum"
+    assert found.lacking == "of 3 starts 1 recorded no time and is not in the sum"
     assert gpu_time([(None, 60.0), (0, 60.0)]) is None
     assert gpu_time([]) is None
 

@@ -232,7 +232,7 @@ def test_gpu_hours_are_gpus_times_the_time_of_sampling_over_all_starts(
     )
     assert (hours["starts"], hours["unknown"]) == (2, 0)
     assert run_command(["score", str(path)]) == 0
-    assert "GPU hours of sampling, all tasks together (8 GPUs in 2 starts)" in said(capsys)
+    assert "GPU hours of sampling, all tasks together (up to 8 GPUs in 2 starts)" in said(capsys)
 
 
 def test_a_start_that_only_grades_has_sampled_for_no_time(tmp_path: Path) -> None:
@@ -308,6 +308,7 @@ def test_a_price_for_one_run_of_several(write_run: WriteRun, tmp_path: Path) -> 
         ("a=1", "two numbers are needed"),
         ("1,2,3", "two numbers are needed"),
         ("1,-2", "-2 is no price of a million tokens"),
+        ("=1,2", "it has the form IN,OUT or RUN=IN,OUT; the runs are a"),
     ],
 )
 def test_a_bad_price_is_one_line_that_names_it(
@@ -320,6 +321,18 @@ def test_a_bad_price_is_one_line_that_names_it(
         assert f"--price {option}: " in error
         if command[0] == "report":
             assert why in error
+
+
+@pytest.mark.parametrize(("first", "second", "whose"), [
+    ("a=1,2", "a=2,3", "for a"), ("1,2", "2,3", "for every run"),
+])  # fmt: skip
+def test_two_prices_of_one_run_are_refused(
+    first: str, second: str, whose: str, write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(write_run([[C, W]], name="a"))
+    assert run_command(["report", run, "--price", first, "--price", second]) == 2
+    error = capsys.readouterr().err
+    assert f"--price {second}: --price {first} is {whose} too; give one" in error
 
 
 def test_a_bad_price_of_a_run_is_refused_before_anything_is_drawn(
@@ -365,8 +378,23 @@ def test_compare_says_which_side_has_no_cost_and_nothing_where_neither_has(
     assert "USD" not in said(capsys)
     run_command(["compare", base, new, "--price", "new=1,2"])
     out = said(capsys)
-    assert "base: no cost: no price, or no token counts" in out
+    assert "base: no cost: no price is known; give one with --price" in out
     assert "times as much" not in out
+
+
+def test_compare_says_what_to_run_where_a_price_finds_no_usage(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, new = (write_run([[C, W] * 4] * 10, name=name) for name in ("base", "new"))
+    for run in (base, new):
+        (file,) = run.glob("*/scores.json")
+        scores = read_json(file)
+        del scores["usage"]
+        write_json(file, scores)
+    run_command(["compare", str(base), str(new), "--price", "1,2"])
+    out = said(capsys)
+    assert out.count("no cost: its scores are from before token counts were summed up") == 2
+    assert "run harness score" in out
 
 
 def test_several_runs_are_drawn_as_points_against_dollars(

@@ -139,6 +139,27 @@ def test_few_samples_are_underpowered_and_say_what_would_do(
     assert f"k={task['k_needed']} on both sides" in said(capsys)
 
 
+def test_no_k_that_would_do_asks_for_problems(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spread(row: Row) -> None:
+        row["response"] += "so " * 10 ** (row["index"] * 2)
+
+    runs = [rewrite(write_run([[C, W]] * 2, name=name), spread) for name in ("a", "b")]
+    assert compare(*runs) == 5
+    assert "no k up to 4,096 would show it: take more problems" in said(capsys)
+
+
+def test_greedy_runs_are_not_asked_for_a_larger_k(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    greedy = {"temperature": 0.0}
+    runs = [write_run([[C], [W]], name=name, sampling=greedy) for name in ("a", "b")]
+    code, task = checked(*runs)
+    assert (code, task["k_needed"], task["notes"]) == (5, None, [])
+    assert "at temperature 0 k is 1: take more problems" in said(capsys)
+
+
 def test_another_protocol_exits_3_and_an_incomplete_run_4(
     write_run: WriteRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,8 +174,18 @@ def test_another_protocol_exits_3_and_an_incomplete_run_4(
 
 
 def test_texts_that_are_the_same_are_counted(write_run: WriteRun) -> None:
-    _, task = checked(write_run(ODD, name="a"), write_run(ODD, name="b"))
+    base, same = write_run(ODD, name="a"), write_run(ODD, name="b")
+    _, task = checked(base, same)
     assert task["identical_texts"] == {"n": 640, "of": 640}
+    (note,) = task["notes"]
+    assert note.startswith("every text is that of the other run")
+
+    def other(row: Row) -> None:
+        row["response"] += " " * row["index"] + "." if row["index"] == 3 else ""
+
+    _, task = checked(base, rewrite(same, other))
+    assert task["identical_texts"] == {"n": 600, "of": 640}
+    assert not task["notes"]
 
 
 def test_it_finds_rises_itself(write_run: WriteRun, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from harness.interfaces import Completion, Request
 from harness.reports.figures.budget import Course, budget_figures
 from harness.stats.effects import Effect
 from harness.storage.run_folder import RunFolder
+from harness.workflows.sweep_beside import names
 from tests.support.sweeps import PROBLEMS, TASK, Bench
 
 ROOT = Path(__file__).parents[2]
@@ -119,10 +120,11 @@ def test_an_engine_that_cannot_is_refused_before_anything_is_sampled(
     ("vary", "said"),
     [
         ({"reasoning_budget": [0]}, "reasoning_budget=0: reasoning_budget is 0"),
-        ({"reasoning_budget": ["much"]}, "vary.reasoning-budget 'much'"),
+        ({"reasoning_budget": ["much"]}, "vary.reasoning_budget 'much'"),
         ({"reasoning_budget": [100]}, "no token is left for the response"),
         ({"reasoning_budget": [8, 8]}, "has 8 twice"),
         ({"effort": [" "]}, "effort is empty"),
+        ({"reasoning_budget": 8}, "vary.reasoning_budget 8: Input should be a valid list"),
         ({"effort": [None]}, "vary.effort has an empty value"),
     ],
 )
@@ -157,8 +159,15 @@ def test_the_figure_has_a_line_per_factor_and_both_ends(bench: Bench) -> None:
         f"{TASK}: accuracy over reasoning tokens. "
         "reasoning budget 4: 16.7 with 4 tokens; reasoning budget 16: 33.3 with 16 tokens; "
         "reasoning budget none: 50.0 with 24 tokens; effort low: 16.7 with 6 tokens; "
-        "effort none: 50.0 with 24 tokens; effort high: 83.3 with 40 tokens."
+        "effort default: 50.0 with 24 tokens; effort high: 83.3 with 40 tokens."
     )
+
+
+def test_sweeps_beside_each_other_have_names_of_their_own() -> None:
+    same = [(Path("a/sweep"), "m"), (Path("b/sweep"), "m")]
+    assert names(same) == ["a/sweep", "b/sweep"]
+    assert names([(Path("a/one"), "m"), (Path("b/two"), "m")]) == ["one", "two"]
+    assert names([(Path("a/sweep"), "x/m"), (Path("b/sweep"), "n")]) == ["m", "n"]
 
 
 def test_a_sweep_of_neither_has_no_figure(bench: Bench) -> None:
@@ -212,6 +221,8 @@ def test_another_sweep_stands_beside_it_unless_its_protocol_differs(
     bench.engines.clear()
     assert sweep("cold", "low", temperature=0.1) == 3
     assert "temperature: 0.1 against 0.6" in capsys.readouterr().err
+    assert sweep("low", "low", effort="low", model="org/small") == 2
+    assert "it is the folder of this sweep" in capsys.readouterr().err
     assert sweep("cold", "nowhere") == 2
     assert "cannot be read" in capsys.readouterr().err
     assert sweep("cold", "low", tasks="practice_math") == 2

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.engines.batching import Batcher, BatchTooLarge
-from harness.engines.budget import Reasoning, count_reasoning
+from harness.engines.budget import Reasoning, check_kept, count_reasoning
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import load_model, weights_hash
 from harness.engines.effort import BY_TEMPLATE
@@ -138,14 +138,16 @@ class TransformersEngine:
 
         Raises:
             EngineError: the prompt leaves no room for a completion, or the batch failed.
-            EngineDown: the chat template fails on the prompt.
+            EngineDown: the chat template fails on the prompt, or the reasoning budget is not kept.
         """
         tokens = self._chat.tokens(request.prompt)
         cap = length_cap(len(tokens), request.sampling.max_tokens, self._context)
         sampling = request.sampling
         group = (sampling.temperature, sampling.top_p, sampling.stop, sampling.repetition_guard,
                  sampling.reasoning_budget, request.seed is None)  # fmt: skip
-        return await self._batcher.submit(_Item(request, tokens, cap), group)
+        found = await self._batcher.submit(_Item(request, tokens, cap), group)
+        check_kept(self._name, self._tags.end, sampling.reasoning_budget, found.n_reasoning_tokens)
+        return found
 
     async def close(self) -> None:
         """Stop the batch in progress and end the loop."""

@@ -133,7 +133,9 @@ def check_rendered(
     try:
         check_effort(effort, "", prompts.__getitem__)
     except EffortRefused as refused:
-        raise UsageError(f"--effort {effort}: {where} serves {model}, and {refused}") from refused
+        raise UsageError(
+            f"--effort {effort}: {where} serves {model}, and {refused}; leave --effort out"
+        ) from refused
 
 
 def efforts_to_render(effort: str) -> list[str | None]:

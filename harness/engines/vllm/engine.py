@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from harness.engines.budget import check_kept
 from harness.engines.chat import Chat, length_cap
 from harness.engines.checkpoint import weights_hash
 from harness.engines.effort import BY_TEMPLATE
@@ -162,7 +163,7 @@ class VllmEngine:
 
         Raises:
             EngineError: the prompt leaves no room, or vLLM fails on this request.
-            EngineDown: the chat template fails on the prompt.
+            EngineDown: the chat template fails on the prompt, or the reasoning budget is not kept.
             UsageError: vLLM refuses the sampling.
             ReplicaLost: vLLM's core has stopped.
         """
@@ -205,6 +206,9 @@ class VllmEngine:
         if cut is not None:
             del pieces.tokens[cut:]
             n_tokens, reason = cut, "repetition"
+        check_kept(
+            self._settings.model, self._tags.end, sampling.reasoning_budget, pieces.n_reasoning
+        )
         return _Drawn(pieces.tokens, n_tokens, reason, pieces.n_reasoning)
 
     async def _complete(self, tokens: list[int], params: Any) -> Any:

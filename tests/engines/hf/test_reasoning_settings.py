@@ -15,7 +15,7 @@ from harness.engines import make_engine
 from harness.engines.chat import Chat
 from harness.engines.hf.decoding import draw_tokens
 from harness.engines.settings import EngineSettings
-from harness.errors import UsageError
+from harness.errors import EngineDown, UsageError
 from harness.interfaces import Completion
 from harness.pipeline.pending import make_sample
 from harness.protocol import make_protocol
@@ -199,6 +199,18 @@ def test_a_model_that_writes_the_opening_tag(
         assert (sample.reasoning or "").startswith("<think>")
         assert sample.n_reasoning_tokens == 7  # the line break is one of them
         assert sample.response
+
+
+def test_reasoning_that_nothing_opens_stops_the_run(
+    with_template: Any, prompts: list[Prompt]
+) -> None:
+    path = with_template("<|user|>{{ messages[-1].content }}<|assistant|>")
+    loop = opened(path)
+    with pytest.raises(
+        EngineDown, match=r"--reasoning-budget 5: .* no opening tag; with --thinking"
+    ):
+        loop.draw(ask(prompts[:4], replace(GREEDY, reasoning_budget=5)))
+    loop.close()
 
 
 @pytest.mark.parametrize(("template", "think_end", "why"), [

@@ -24,7 +24,7 @@ from harness.reports.figures.lengths import centiles, lengths_plot, mean_length
 from harness.reports.figures.scores import figures
 from harness.reports.figures.style import SERIES, VERDICTS, Plot, label
 from harness.reports.figures.training import training_figures
-from harness.reports.figures.training_log import parse_steps, read_log, step_of
+from harness.reports.figures.training_log import parse_steps, read_log, step_of, steps_given
 from harness.reports.observations import Length, Observations, count_words
 from harness.reports.page.build import build
 from harness.reports.page.html import render_html
@@ -278,8 +278,11 @@ def test_steps_come_from_the_option_the_log_or_the_name(write_run: WriteRun) -> 
     assert parse_steps(["runs/a=3", "b=4"]) == {"a": 3, "b": 4}
     with pytest.raises(UsageError, match="RUN=STEP"):
         parse_steps(["late"])
-    with pytest.raises(UsageError, match="no such run"):
-        training_figures([late], [], log, {"early": 1})
+    assert steps_given(["runs/late=7"], [late]) == {"late": 7}
+    with pytest.raises(
+        UsageError, match="--steps early=1: there is no run early; the runs are late"
+    ):
+        steps_given(["early=1"], [late])
 
 
 @pytest.mark.parametrize("line", ['{"step": "x", "tasks": {}}', '{"tasks": {}}', "[1]", "{"])
