@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from harness.types import Row
@@ -20,6 +21,21 @@ def text(row: Row, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r}: a text is needed")
     return value
+
+
+def label(row: Row, name: str) -> str | None:
+    """A field that says of what kind a problem is: a text, or None where it is empty.
+
+    Raises:
+        KeyError: the row lacks it.
+        ValueError: it holds something else.
+    """
+    value = row[name]
+    if value is None or value != value:  # an empty field is NaN where a table went through pandas
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r}: a text is needed, or nothing")
+    return value.strip() or None
 
 
 def number(row: Row, name: str, low: int, high: int) -> int:
@@ -47,10 +63,10 @@ def latex(row: Row, name: str) -> str:
 
     Raises:
         KeyError: the row lacks it.
-        ValueError: it holds a list, an object, nothing, true or false.
+        ValueError: it holds a list, an object, nothing (Parquet's NaN too), true or false.
     """
     value = row[name]
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return str(value)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r}: an answer is needed, a text or a number")
