@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
+from harness.data.columns import json_value
 from harness.types import Row
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -74,14 +76,18 @@ def latex(row: Row, name: str) -> str:
 
 
 def texts(row: Row, name: str) -> tuple[str, ...]:
-    """A field that holds a list of texts, or one text; none where the row lacks it or has null.
+    """A field that holds a list of texts, or one text; none where the row lacks it or it is empty.
 
     Raises:
         ValueError: it holds something else.
     """
-    value = row.get(name)
+    value: Any = row.get(name)
+    if isinstance(value, str):  # as JSON or Python write a list into a field of a CSV file
+        value = json_value(value, ("[",))
+    if isinstance(value, str) and value.startswith("['"):
+        value = json_value(value.replace("'", '"'))
     if isinstance(value, str):
-        return (value,)
+        return (value,) if value.strip() else ()
     if not isinstance(value or (), list | tuple) or not all(
         isinstance(v, str) for v in value or ()
     ):

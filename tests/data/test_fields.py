@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.data.fields import label, latex
+from harness.data.fields import label, latex, texts
 from harness.data.parsing import parse_row
 from harness.errors import DataError
 from harness.registry import tasks
@@ -38,3 +38,20 @@ def test_a_long_value_is_cut_in_the_message() -> None:
     with pytest.raises(DataError, match=r"field 'answer': .* an answer is needed") as caught:
         parse_row(tasks()["hmmt_feb26"], "rows.jsonl, line 1", row)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (["A", "B"], ("A", "B")),
+        ('["A", "B"]', ("A", "B")),
+        ("['A', 'B']", ("A", "B")),
+        ("[A", ("[A",)),
+        ("A", ("A",)),
+        (" ", ()),
+        (None, ()),
+    ],
+)
+def test_texts_are_a_list_also_as_csv_has_one(value: object, expected: tuple[str, ...]) -> None:
+    assert texts({"kind": value}, "kind") == expected
+    assert texts({}, "kind") == ()
