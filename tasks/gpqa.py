@@ -13,7 +13,7 @@ A row, made up:
 """
 
 from harness.data.datasets import HubDataset
-from harness.data.fields import text
+from harness.data.fields import label, text
 from harness.graders.choice import Choice
 from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
@@ -38,7 +38,7 @@ def parse(row: Row) -> Problem:
         statement=question,
         answer=choices[0],
         choices=tuple(choices),
-        meta={"subject": row["Subdomain"], "domain": row["High-level domain"]},
+        meta={"subject": label(row, "Subdomain"), "domain": label(row, "High-level domain")},
     )
 
 

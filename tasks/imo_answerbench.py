@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.fields import latex, text
+from harness.data.fields import label, latex, text
 from harness.data.github_file import GitHubFile
 from harness.data.readers import read_rows
 from harness.graders.math import Math
@@ -75,14 +75,14 @@ def parse(row: Row) -> Problem:
         text(row, "Problem"),
         latex(row, "Short Answer"),
     )
-    contest, topic, category = row["Source"], row["Subcategory"], row["Category"]
+    contest, topic, category = (label(row, f) for f in ("Source", "Subcategory", "Category"))
     if str(category).lower() not in CATEGORIES:
         raise ValueError(f"{category!r} is none of {', '.join(CATEGORIES)}: are columns shifted?")
     return Problem(
         id=id,
         statement=statement,
         answer=answer,
-        provenance=Provenance(contest=contest or None, erratum=SPREADSHEET.get((id, answer))),
+        provenance=Provenance(contest=contest, erratum=SPREADSHEET.get((id, answer))),
         meta={"subject": category, "topic": topic},
     )
 

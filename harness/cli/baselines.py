@@ -100,7 +100,7 @@ def baselines(
         )
         click.echo(text, nl=False)
     elif run is not None:
-        _print_nearest(known, found, None if every else _NEAREST)
+        _print_nearest(known, found, None if every else _NEAREST, len(chosen) < len(known.scores))
     elif disagreements:
         _print_disagreements(known, chosen, groups)
     else:
@@ -124,11 +124,13 @@ def _print_json(document: dict[str, Any]) -> None:
     click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
 
 
-def _print_nearest(known: Baselines, found: Sequence[Neighbourhood], most: int | None) -> None:
+def _print_nearest(
+    known: Baselines, found: Sequence[Neighbourhood], most: int | None, filtered: bool
+) -> None:
     from harness.reports.tables.nearest import nearest_listing, without_neighbours
 
     print_listings([nearest_listing(known, one, most) for one in found if one.neighbours])
-    for line in without_neighbours(found):
+    for line in without_neighbours(found, filtered=filtered):
         click.echo(line)
 
 
@@ -158,4 +160,7 @@ def _print_disagreements(
     if chosen:
         print_listings([disagreements(known, chosen, groups)])
     else:
-        click.echo("Sources disagree on none of these scores.")
+        click.echo(
+            "Sources disagree on none of these scores. One that is measured again, by others than "
+            "the model's makers, is another measurement and no disagreement."
+        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from typing import Any
 
+from harness.data.columns import json_value
 from harness.types import Row
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -20,6 +23,21 @@ def text(row: Row, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r}: a text is needed")
     return value
+
+
+def label(row: Row, name: str) -> str | None:
+    """A field that says of what kind a problem is: a text, or None where it is empty.
+
+    Raises:
+        KeyError: the row lacks it.
+        ValueError: it holds something else.
+    """
+    value = row[name]
+    if value is None or value != value:  # an empty field is NaN where a table went through pandas
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r}: a text is needed, or nothing")
+    return value.strip() or None
 
 
 def number(row: Row, name: str, low: int, high: int) -> int:
@@ -47,10 +65,10 @@ def latex(row: Row, name: str) -> str:
 
     Raises:
         KeyError: the row lacks it.
-        ValueError: it holds a list, an object, nothing, true or false.
+        ValueError: it holds a list, an object, nothing (Parquet's NaN too), true or false.
     """
     value = row[name]
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return str(value)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r}: an answer is needed, a text or a number")
@@ -58,14 +76,18 @@ def latex(row: Row, name: str) -> str:
 
 
 def texts(row: Row, name: str) -> tuple[str, ...]:
-    """A field that holds a list of texts, or one text; none where the row lacks it or has null.
+    """A field that holds a list of texts, or one text; none where the row lacks it or it is empty.
 
     Raises:
         ValueError: it holds something else.
     """
-    value = row.get(name)
+    value: Any = row.get(name)
+    if isinstance(value, str):  # as JSON or Python write a list into a field of a CSV file
+        value = json_value(value, ("[",))
+    if isinstance(value, str) and value.startswith("['"):
+        value = json_value(value.replace("'", '"'))
     if isinstance(value, str):
-        return (value,)
+        return (value,) if value.strip() else ()
     if not isinstance(value or (), list | tuple) or not all(
         isinstance(v, str) for v in value or ()
     ):

@@ -9,6 +9,8 @@ from harness.errors import DataError
 from harness.task import Task
 from harness.types import LETTERS, Problem, Row
 
+_LONGEST = 300  # characters of an error's text that are shown
+
 
 def parse_row(task: Task, place: str, row: Row) -> Problem:
     """One row to one problem.
@@ -25,7 +27,10 @@ def parse_row(task: Task, place: str, row: Row) -> Problem:
                 f"{place}: the field {error} is missing, which {task.name} needs; the row has "
                 f"{', '.join(map(str, row))}"
             ) from error
-        raise DataError(f"{place}: field {tracked.last!r}: {error}") from error
+        message = str(error)
+        if len(message) > _LONGEST:  # both ends: the value first, and what is needed last
+            message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
+        raise DataError(f"{place}: field {tracked.last!r}: {message}") from error
     _check(place, problem)
     return problem
 

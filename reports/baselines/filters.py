@@ -56,10 +56,12 @@ def select(known: Baselines, filters: Filters) -> list[PublishedScore]:
         ("--metric", filters.metrics, _metrics),
     ):
         if wanted:
+            if not all(value.strip() for value in wanted):
+                raise UsageError(f"{option}: the value is empty; leave the option out for all")
             chosen = _having(option, wanted, names, chosen, known.scores)
     if filters.measured_only:
         chosen = _measured(chosen)
-    return _since(filters.since, chosen, known.sources) if filters.since else chosen
+    return chosen if filters.since is None else _since(filters.since, chosen, known.sources)
 
 
 def newest_first(known: Baselines) -> list[PublishedScore]:

@@ -77,5 +77,5 @@ def _ours(name: str) -> Metric | None:
     if found := _VOTES.fullmatch(name):
         return Metric(f"cons@{found[1]}", "share", int(found[1]))
     if found := _OURS.fullmatch(name):
-        return Metric(name, "share", int(found[2]) if found[1] == "cons" else None)
+        return Metric(name, "share", None if name == "pass@1" else int(found[2]))
     return None

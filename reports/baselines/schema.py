@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from .metrics import Metric, Unit, read_metric
 from .yaml_document import YamlDocument, read_yaml
@@ -39,7 +39,8 @@ Mode = Literal["thinking", "non-thinking"]
 
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _MOST: dict[Unit, float] = {"rating": 5000.0, "percentile": 100.0, "count": 10_000.0}
-_Count = Annotated[int, Field(ge=1)]
+_NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+_Count = Annotated[int, Field(ge=1, le=10**12)]
 
 
 def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
@@ -60,11 +61,16 @@ def checked_date(text: str) -> str:
 
 
 def _number(text: object) -> str:
-    try:
-        float(text if isinstance(text, str) else "")
-    except ValueError:
-        raise ValueError("a value is a number as printed, or null for a dash") from None
-    return str(text)
+    if not isinstance(text, str) or not _NUMBER.fullmatch(text.strip()):
+        raise ValueError("a value is a number as printed, or null for a dash")
+    return text.strip()
+
+
+def _line(value: object) -> object:
+    """A text is to be printed on one line of a terminal."""
+    if isinstance(value, str) and not value.isprintable():
+        raise ValueError("a text is one line without control characters")
+    return value
 
 
 _FACTS: dict[str, Callable[[Any], str]] = {
@@ -74,7 +80,7 @@ _FACTS: dict[str, Callable[[Any], str]] = {
     "tools": lambda tools: "no tools" if tools == "none" else f"tools: {tools}",
     "temperature": "temperature {}".format,
     "top_p": "top-p {}".format,
-    "top_k": "top-k {}".format,
+    "top_k": lambda top_k: "no top-k" if top_k < 1 else f"top-k {top_k}",
     "max_tokens": "cap {:,}".format,
     "window": "window {}".format,
     "prompt": "prompt: {}".format,
@@ -84,7 +90,14 @@ _FACTS: dict[str, Callable[[Any], str]] = {
 
 
 class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        str_strip_whitespace=True,
+        str_min_length=1,
+    )
+    _one_line = field_validator("*")(_line)
 
 
 class StatedProtocol(_Checked):

@@ -7,9 +7,11 @@ drop the last digit of 80.0.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -19,6 +21,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from harness.errors import DataError
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
     from yaml import SafeLoader as _Parser
 else:  # libyaml is ten times as quick, and not in every build of PyYAML
     _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -27,6 +30,10 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _NULL, _MERGE, _TEXT, _MAPPING, _SEQUENCE = (
     f"tag:yaml.org,2002:{name}" for name in ("null", "merge", "str", "map", "seq")
 )
+_OF_A_CLASS = re.compile(r"Input should be a valid dictionary( or instance of \w+)?")
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlevel = 1
 _NULLS = ("", "~", "null", "Null", "NULL")
 Field = Sequence[str | int]
 """A place in a document: the keys and list positions that lead to it."""
@@ -57,11 +64,13 @@ class YamlDocument:
         try:
             return model.model_validate(self.content)
         except ValidationError as error:
-            first, *others = error.errors(include_url=False)
-            message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
-            if first["type"] != "missing" and not isinstance(first["input"], dict):
-                message += f", not {first['input']!r}"
-            message += f" (and {len(others)} more)" * bool(others)
+            first, *others = sorted(
+                error.errors(include_url=False),
+                key=lambda one: (
+                    one["type"] != "extra_forbidden"
+                ),  # perhaps what is missing, misspelt
+            )
+            message = _said(first) + f" (and {len(others)} more)" * bool(others)
             raise self.error(first["loc"], message) from error
 
     def error(self, field: Field, message: str) -> DataError:
@@ -99,8 +108,19 @@ def _not_yaml(path: Path, text: str, error: yaml.YAMLError) -> DataError:
     mark = getattr(error, "problem_mark", None)
     end = max(len(text.splitlines()), 1)  # libyaml counts on beyond the last line
     line = f", line {min(mark.line + 1, end)}" if mark else ""
-    problem = getattr(error, "problem", None) or "no YAML"
+    problem = getattr(error, "problem", None) or getattr(error, "reason", "no YAML")
     return DataError(f"{path}{line}: not valid YAML ({problem})")
+
+
+def _said(fault: ErrorDetails) -> str:
+    """What is wrong with a field, and the value that it has, cut short."""
+    if fault["type"] == "extra_forbidden":
+        return f"no field is called {fault['loc'][-1]!r}"
+    message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    message = _OF_A_CLASS.sub("fields and their values are needed", message)
+    if fault["type"] == "missing" or isinstance(fault["input"], dict):
+        return message
+    return f"{message}, not {_SHORT.repr(fault['input'])}"
 
 
 class _Content:
@@ -109,13 +129,16 @@ class _Content:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._made: dict[int, Any] = {}
+        self._open: set[int] = set()
 
     def of(self, node: Node) -> Any:
         """What a node holds."""
         if isinstance(node, ScalarNode):
             return None if node.tag == _NULL else node.value
         if id(node) not in self._made:
-            self._made[id(node)] = None  # a node that holds itself reads as empty there
+            if id(node) in self._open:
+                raise self._error(node, "this value", "holds itself by its anchor")
+            self._open.add(id(node))
             self._made[id(node)] = (
                 self._mapping(node)
                 if isinstance(node, MappingNode)

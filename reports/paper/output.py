@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _NAME = 14  # characters that a name should have in the terminal, or models become rows
 _SHORT = 8  # that it has at least
+_APART = "≠ Not comparable with what its column or row is headed: see the verdicts and notes."
 
 
 def render_html(table: PaperTable) -> str:
@@ -97,7 +98,9 @@ def print_paper_table(table: PaperTable, console: Console) -> None:
     console.print()
     print_table(verdict_table(table), console)
     console.print()
-    for style, lines in (("yellow", alerts(table)), ("dim", [LEGEND, *notes(table)])):
+    apart = any(place.apart for row in shown.rows for place in row.slots)
+    legend = [LEGEND, *[_APART] * apart, *notes(table)]
+    for style, lines in (("yellow", alerts(table)), ("dim", legend)):
         for line in lines:
             console.print(line, style=style, markup=False, highlight=False)
 
@@ -118,7 +121,7 @@ def _drawn(shown: Grid, width: int) -> RichTable:
     for row in shown.rows:
         labels = [Text(textwrap.fill(label, room)) for label in row.labels]
         places = [
-            Text(place.lines[0], "bold" if place.best else "cyan" if place.ours else "")
+            Text(place.short, "bold" if place.best else "cyan" if place.ours else "")
             for place in row.slots
         ]
         drawn.add_row(*labels, *places)
@@ -135,7 +138,7 @@ def _widths(shown: Grid) -> list[int]:
     heads = _flat(shown)[shown.n_labels :]
     columns = zip(*(row.slots for row in shown.rows), strict=True)
     return [
-        1 + max(map(len, [*head.split(), *(place.lines[0] for place in column)]))
+        1 + max(map(len, [*head.split(), *(place.short for place in column)]))
         for head, column in zip(heads, columns, strict=True)
     ]
 

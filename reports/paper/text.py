@@ -29,13 +29,20 @@ class Head:
 class Slot:
     """One place of the grid: lines of text, the value first. `ours` marks a run's.
 
-    `style` is the verdict as one word of a style sheet.
+    `style` is the verdict as one word of a style sheet. `apart`: a run's value that is not
+    comparable with the figures of its heading.
     """
 
     lines: tuple[str, ...]
     ours: bool = False
     best: bool = False
     style: str = ""
+    apart: bool = False
+
+    @property
+    def short(self) -> str:
+        """The value on its own, marked where the lines below it would say that it stands apart."""
+        return self.lines[0] + " ≠" * self.apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +222,8 @@ def _slot(entry: Entry, run: str | None, doubtful: Container[PublishedScore]) ->
     if verdict and verdict.k_needed:
         lines.append(f"k = {verdict.k_needed:,} would do")
     style = _style(verdict) if verdict else ""
-    return Slot(tuple(filter(None, lines)), ours=True, best=entry.best, style=style)
+    apart = entry.score is not None and word in ("not comparable", "another protocol")
+    return Slot(tuple(filter(None, lines)), ours=True, best=entry.best, style=style, apart=apart)
 
 
 def _ours_text(entry: Entry) -> str:

@@ -45,8 +45,14 @@ def nearest_listing(known: Baselines, found: Neighbourhood, most: int | None) ->
     return Listing(title, _COLUMNS, (block,), notes=(_LEGEND,))
 
 
-def without_neighbours(found: Sequence[Neighbourhood]) -> list[str]:
-    """What is said of the scores that nothing published is of, a line per task."""
+def without_neighbours(found: Sequence[Neighbourhood], *, filtered: bool) -> list[str]:
+    """What is said of the scores that nothing published is of, a line per task.
+
+    Args:
+        found: the scores of runs with their neighbours.
+        filtered: whether these were chosen among fewer scores than there are.
+    """
+    which = " that passes the filters" if filtered else ""
     missing: dict[tuple[str, str], list[Neighbourhood]] = {}
     for one in found:
         if not one.neighbours:
@@ -56,7 +62,7 @@ def without_neighbours(found: Sequence[Neighbourhood]) -> list[str]:
         names = ", ".join(one.score.metric for one in ones)
         there = ", ".join(ones[0].metrics)
         lines.append(
-            f"{run}, {task}: no published score in {names}"
+            f"{run}, {task}: no published score{which} in {names}"
             + (f"; those of the task are in {there}." if there else ", nor in any other metric.")
         )
     return lines

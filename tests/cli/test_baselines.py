@@ -78,7 +78,7 @@ def test_only_disagreements(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].startswith("Sources disagree on ")
     assert "published" not in lines[0]
     none = call("--disagreements", "--source", "openai-post", "--model", "o1-preview")
-    assert none.stdout == "Sources disagree on none of these scores.\n"
+    assert none.stdout.startswith("Sources disagree on none of these scores. One that is measured ")
     rows = list(csv.DictReader(io.StringIO(call("--disagreements", "--csv").stdout)))
     assert rows
     assert {row["conflict"] for row in rows} == {"yes"}
@@ -175,6 +175,9 @@ def test_a_task_of_which_nothing_is_published_says_so(write_run: WriteRun) -> No
     assert call("--nearest", run).stdout.splitlines() == [
         "late, practice_integer: no published score in pass@1, nor in any other metric."
     ]
+    assert "no published score that passes the filters in pass@1, nor in any other metric" in (
+        call("--nearest", run, "--source", "r1-paper").stdout
+    )
     assert len(call("--nearest", run, "--csv").stdout.splitlines()) == 1
     assert json.loads(call("--nearest", run, "--json").stdout)["nearest"][0]["published"] == []
 

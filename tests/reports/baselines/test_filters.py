@@ -140,3 +140,13 @@ def test_every_shipped_score_is_found_by_its_own_names() -> None:
         filters = Filters(models=(f"={score.model}",), tasks=(score.task,),
                           metrics=(score.printed_metric,), sources=(score.source,))  # fmt: skip
         assert score in select(known, filters)
+
+
+@pytest.mark.parametrize("part", ["models", "tasks", "metrics", "sources"])
+def test_an_empty_value_is_refused(part: str) -> None:
+    message = refusal(small(), **{part: ("o1", " ")})
+    assert message == f"--{part[:-1]}: the value is empty; leave the option out for all"
+
+
+def test_an_empty_date_is_refused() -> None:
+    assert "the form is YYYY" in refusal(small(), since="")

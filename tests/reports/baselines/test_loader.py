@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -309,7 +310,7 @@ def rows(*found: dict[str, Any]) -> list[dict[str, Any]]:
         ({"protocols": {"p": {"k": 4}}}, r"protocols.p.k: .*not '4'"),
         ({"columns": {}}, r"line 9: tables.0.columns.0: no column is called 'aime'"),
         ({"scale": "percents"}, r"scale: .*'percents'"),
-        ({"colour": "red"}, r"colour: Extra inputs are not permitted"),
+        ({"colour": "red"}, r"colour: no field is called 'colour'"),
         ({"source": "r1-paper"}, r"'r1-paper' is already defined by .*r1-paper.yaml"),
         (
             {"columns": {"aime": {**OWN["columns"]["aime"], "metric": "pass@0"}}},
@@ -331,7 +332,7 @@ def test_a_faulty_file_is_refused_by_place(
     ("content", "message"),
     [
         (b"source: [", "line 1: not valid YAML"),
-        (b"", "own.yaml: .*valid dictionary"),
+        (b"", "own.yaml: fields and their values are needed, not None"),
         (b"\xff\xfe\xff", "not UTF-8 text"),
     ],
 )
@@ -340,6 +341,16 @@ def test_what_is_no_yaml_is_refused(tmp_path: Path, content: bytes, message: str
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         load([path])
+
+
+def test_the_value_in_a_message_is_cut_short(tmp_path: Path) -> None:
+    letters = "abcdefghijkl"
+    lists = "".join(f"  {b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise(letters))
+    path = tmp_path / "own.yaml"
+    path.write_text(f"title:\n  a: &a [x]\n{lists}source: *l\n")  # 9 to the 11th values
+    with pytest.raises(DataError, match=r"own\.yaml, line ") as caught:
+        load([path])
+    assert len(str(caught.value)) < 500
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -408,7 +419,7 @@ def test_a_file_by_hand_reads_as_it_is_printed(tmp_path: Path) -> None:
     [
         (("temperature: 0.6", "temperature: warm"),
          r"line 7: protocols.base.temperature: .*number.*'warm'"),
-        (("effort: high", "efort: high"), r"line 10: protocols.high.efort: Extra inputs"),
+        (("effort: high", "efort: high"), r"line 10: protocols.high.efort: no field is called"),
         (("temperature: 0.6", "temperature: nan"), r"line 7: protocols.base.temperature: .*'nan'"),
         (("{mode: thinking}", "{mode: fast}"), r"line 23: tables.1.settings.mode: .*'fast'"),
         (("date: 2025-06", "date: 2025-13"), r"line 3: date: there is no such date, not '2025-13'"),
@@ -434,7 +445,15 @@ def test_a_file_by_hand_reads_as_it_is_printed(tmp_path: Path) -> None:
         (("model: m-2, values: [7, null], settings: {tools: none, note: at night}",
           "model: m, values: [7, null]"), r"line 20: tables.0.rows.1.values.0: .*twice; keep one"),
         (("rows:\n      - {model: n", "rows:\n      - {modle: n"),
-         r"line 26: tables.1.rows.0.model: Field required"),
+         r"line 26: tables.1.rows.0.modle: no field is called 'modle' \(and 1 more\)"),
+        (("model: n,", "model: '',"), r"line 26: tables.1.rows.0.model: .*at least 1 character"),
+        (("model: n,", 'model: "n\\ex",'), r"line 26: tables.1.rows.0.model: a text is one line"),
+        (("[1.50]", "[1_50]"), r"line 26: tables.1.rows.0.values.0: a value is a numb.*'1_50'"),
+        (("[1.50]", f"[{'9' * 500}]"), r"values.0: a value is a number .*, not '9{1,50}\.\.\.9+'$"),
+        (("[1.50]", "&v [*v]"), r"line 26: this value: holds itself by its anchor"),
+        (("<<: *base", "<<: &own {<<: *own}"), r"line 9: this value: holds itself by its anchor"),
+        (("metric: avg@32", "metric: pass@32, k: 16"),
+         r"line 12: columns.aime.metric: 32 samples per problem by its name, and k is 16"),
         (("source: ours", "source: r1-readme"), r"line 1: source: .*already defined by"),
         (("  easy: {task", "  easy: (task"), r"line 14: not valid YAML|line 13: not valid YAML"),
     ],

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from harness.cli.paper_tables import layout_named
 from harness.reports.baselines.loader import load
 from harness.reports.paper.cells import Figure, model_lines
 from harness.reports.paper.grid import Entry, PaperTable, lay_out
 from harness.reports.paper.notes import alerts, notes
+from harness.reports.paper.output import print_paper_table
 from harness.reports.paper.table_file import shipped
 from harness.reports.paper.text import grid, records, verdict_table
 from harness.reports.results import read_results
@@ -149,6 +152,10 @@ def test_gpt_oss_has_its_efforts_by_tools(write_run: WriteRun) -> None:
     assert alone.cell.value == 0.917
     assert aided.verdict.word == "not comparable"
     assert "tools none against" in aided.verdict.why
+    for width in (80, 160):
+        out = io.StringIO()
+        print_paper_table(table, Console(file=out, width=width, no_color=True))
+        assert out.getvalue().count("≠") == 2  # the place of the score with tools, and the legend
     low = [
         row["published"]
         for row in records(table)
