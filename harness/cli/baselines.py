@@ -13,8 +13,8 @@ from harness.cli.report import own_baselines
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.reports.baselines.loader import Baselines, PublishedScore
     from harness.reports.baselines.nearness import Neighbourhood
+    from harness.reports.baselines.scores import Baselines, PublishedScore
 
 _NEAREST = 10  # published scores per score of a run, without --all
 _MOST_DISPUTED = 10  # scores below a list, without --disagreements
@@ -69,8 +69,9 @@ def baselines(
     harness baselines --nearest runs/NAME --measured-only
     """
     from harness.reports.baselines import export
+    from harness.reports.baselines.conflicts import conflicts
     from harness.reports.baselines.filters import Filters, select, undated
-    from harness.reports.baselines.loader import conflicts, load
+    from harness.reports.baselines.loader import load
     from harness.reports.baselines.records import document
 
     if as_json and as_csv:

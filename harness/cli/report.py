@@ -15,7 +15,7 @@ from harness.points import share_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.reports.baselines.loader import PublishedScore
+    from harness.reports.baselines.scores import PublishedScore
     from harness.reports.figures.style import Plot
     from harness.reports.paper.layouts import Layout
     from harness.reports.results import Result

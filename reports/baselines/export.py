@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .loader import Baselines, PublishedScore
 from .nearness import Neighbour, Neighbourhood
 from .records import record
 from .schema import StatedProtocol
+from .scores import Baselines, PublishedScore
 
 Cell = str | int | float | None
 Disputed = Collection[PublishedScore]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from harness.errors import UsageError
 
 from .aliases import canonical
-from .loader import Baselines, PublishedScore, Source
 from .near import listed, near, plain
 from .schema import checked_date
+from .scores import Baselines, PublishedScore, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

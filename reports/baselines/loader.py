@@ -1,6 +1,6 @@
 """Published scores with where they stand: one YAML file per source (see `schema`).
 
-Sources that disagree are shown side by side (see `conflicts`), never averaged.
+Sources that disagree are shown side by side (see `conflicts.conflicts`), never averaged.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from .aliases import canonical
-from .conflicts import conflicts
 from .metrics import Metric
 from .schema import PublishedColumn, PublishedRow, PublishedTable, SourceFile, read_source
-from .scores import Baselines, PublishedScore, Source, places_text
+from .scores import Baselines, PublishedScore, Source
 from .yaml_document import YamlDocument
 
-__all__ = ["Baselines", "PublishedScore", "Source", "conflicts", "load", "places_text"]
 SHIPPED = Path(__file__).parent / "data"
 
 

@@ -14,8 +14,8 @@ from harness.errors import UsageError
 from harness.reports.results import Result
 from harness.types import Score
 
-from .loader import PublishedScore
 from .protocol_differences import Part, one_sided, parts
+from .scores import PublishedScore
 
 WEIGHTS = {
     "number of problems": 8,

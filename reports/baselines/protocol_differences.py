@@ -10,8 +10,8 @@ from harness.errors import UsageError
 from harness.protocol import Protocol
 from harness.reports.results import Result
 
-from .loader import PublishedScore
 from .schema import StatedProtocol
+from .scores import PublishedScore
 
 MODES = {"yes": "thinking", "no": "non-thinking"}
 """A source's words for what `Protocol.thinking` says."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.baselines.selection import Selection, nearest_in_value
 from harness.reports.format import ends_text, metric_label, value_text, verdict_text
 from harness.reports.observations import Classes

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.format import value_text
 from harness.reports.observations import Observations, reflection_words
 from harness.reports.results import Result, by_task

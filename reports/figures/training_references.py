@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.format import value_text
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.figures.style import Plot
 from harness.reports.results import Rate, Result, by_task
 from harness.reports.tables.costs import costs

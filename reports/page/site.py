@@ -24,7 +24,8 @@ import harness
 from harness import stats
 from harness.errors import DataError, UsageError
 from harness.protocol import differences
-from harness.reports.baselines.loader import PublishedScore, load
+from harness.reports.baselines.loader import load
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.changes import GateTests
 from harness.reports.documents import csp_hash, environment
 from harness.reports.facts import RunFacts, find_runs, read_run, stamp

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isclose
 
-from harness.reports.baselines.loader import PublishedScore
 from harness.reports.baselines.near import near
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.baselines.yaml_document import Field
 
 from .layouts import Heading, Layout, Row, Selection

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import UsageError
-from harness.reports.baselines.loader import PublishedScore
 from harness.reports.baselines.measured import measured
 from harness.reports.baselines.protocol_differences import stated_differences
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.baselines.verdict import CellVerdict, judge_cell
 from harness.reports.results import Result
 from harness.types import Score

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from harness.reports.baselines.loader import conflicts
+from harness.reports.baselines.conflicts import conflicts
 from harness.reports.baselines.protocol_differences import unstated
 from harness.reports.choice_orders import orders_text
 from harness.reports.format import score_text

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from harness.reports.baselines.loader import PublishedScore, conflicts
+from harness.reports.baselines.conflicts import conflicts
 from harness.reports.baselines.protocol_differences import unstated
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.baselines.verdict import CellVerdict
 from harness.reports.choice_orders import orders_json
 from harness.reports.format import n_text, score_text, signed_points

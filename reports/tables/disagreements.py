@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.reports.baselines.loader import Baselines, PublishedScore
+from harness.reports.baselines.scores import Baselines, PublishedScore
 
 from .blocks import Block, Entry, Listing
 from .model import Column

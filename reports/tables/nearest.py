@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.reports.baselines.loader import Baselines
 from harness.reports.baselines.nearness import Neighbour, Neighbourhood
+from harness.reports.baselines.scores import Baselines
 from harness.reports.format import n_text, value_text
 
 from .blocks import Block, Entry, Listing

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.reports.baselines.loader import PublishedScore, conflicts, places_text
+from harness.reports.baselines.conflicts import conflicts
 from harness.reports.baselines.protocol_differences import stated_differences
+from harness.reports.baselines.scores import PublishedScore, places_text
 from harness.reports.baselines.selection import Line, line_of, nearest_in_value
 from harness.reports.choice_orders import orders_text
 from harness.reports.format import ends_text, n_text, value_text

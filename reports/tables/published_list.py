@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from harness.reports.baselines.loader import Baselines, PublishedScore
+from harness.reports.baselines.scores import Baselines, PublishedScore
 
 from .blocks import Block, Entry, Listing
 from .model import Column

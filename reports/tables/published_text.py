@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from harness.reports.baselines.loader import PublishedScore
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.format import points
 
 _KINDS = {"quoted": "quoted", "reproduction": "measured again"}

@@ -24,7 +24,7 @@ from harness.task import Task
 from harness.tasks.aime import AIME24
 from harness.types import Judging, Problem, Provenance, Verdict
 from harness.workflows.regrade import rescore, scores_in_window
-from tests.support.published import few_scores
+from tests.support.published_scores import few_scores
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
 TASK = replace(AIME24, name="livecodebench", grader=Integer(0, 999), metrics=(pass_at(1),))

@@ -1,11 +1,14 @@
-"""Published scores for tests, without a file."""
+"""Published scores for tests: some without a file, and few of the shipped ones, which can be counted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from harness.reports.baselines.loader import Baselines, PublishedScore, Source
+from harness.reports.baselines.loader import load
 from harness.reports.baselines.schema import StatedProtocol
+from harness.reports.baselines.scores import Baselines, PublishedScore, Source
+
+FEW = ("open-r1", "openai-post", "r1-paper", "r1-readme")
 
 
 def published(
@@ -42,3 +45,8 @@ def baselines_of(*scores: PublishedScore, **dates: str | None) -> Baselines:
         for name in names
     }
     return Baselines(sources, scores)
+
+
+def few_scores() -> list[PublishedScore]:
+    """Those of version 1 of the R1 paper, its README, OpenAI's post and open-r1."""
+    return [cell for cell in load().scores if cell.source in FEW]

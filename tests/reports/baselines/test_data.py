@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from harness.reports.baselines.aliases import canonical, read_models
-from harness.reports.baselines.loader import SHIPPED, PublishedScore, load
+from harness.reports.baselines.loader import SHIPPED, load
 from harness.reports.baselines.metrics import read_metric
 from harness.reports.baselines.records import document
 from harness.reports.baselines.schema import read_source
-from tests.support.published import FEW
+from harness.reports.baselines.scores import PublishedScore
+from tests.support.published_scores import FEW
 
 Row = dict[str, str]
 COLLECTED = "published_scores.csv"

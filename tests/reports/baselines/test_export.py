@@ -7,8 +7,9 @@ import io
 
 import pandas
 
+from harness.reports.baselines.conflicts import conflicts
 from harness.reports.baselines.export import as_csv, nearest_as_csv, nearest_as_json
-from harness.reports.baselines.loader import conflicts, load
+from harness.reports.baselines.loader import load
 from harness.reports.baselines.nearness import neighbourhoods
 from harness.reports.baselines.records import document
 from harness.reports.results import read_results

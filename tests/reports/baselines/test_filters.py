@@ -8,8 +8,9 @@ import pytest
 
 from harness.errors import UsageError
 from harness.reports.baselines.filters import Filters, newest_first, select, undated
-from harness.reports.baselines.loader import Baselines, load
+from harness.reports.baselines.loader import load
 from harness.reports.baselines.near import near_names
+from harness.reports.baselines.scores import Baselines
 from tests.support.published_scores import baselines_of, published
 
 
@@ -149,4 +150,4 @@ def test_an_empty_value_is_refused(part: str) -> None:
 
 
 def test_an_empty_date_is_refused() -> None:
-    assert "the form is YYYY" in refusal(small(), since="")
+    assert "a date is YYYY, YYYY-MM or YYYY-MM-DD" in refusal(small(), since="")

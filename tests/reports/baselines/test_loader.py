@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from harness.errors import DataError
-from harness.reports.baselines.loader import PublishedScore, conflicts, load
-from tests.support.published import few_scores
+from harness.reports.baselines.conflicts import conflicts
+from harness.reports.baselines.loader import load
+from harness.reports.baselines.scores import PublishedScore
+from tests.support.published_scores import few_scores
 
 AIME, CONS = ("aime24", "pass@1"), ("aime24", "cons@64")
 MATH, GPQA = ("math500", "pass@1"), ("gpqa_diamond", "pass@1")

@@ -11,9 +11,10 @@ from harness.errors import UsageError
 from harness.reports.baselines import nearness
 from harness.reports.baselines.claims import stand_for
 from harness.reports.baselines.filters import newest_first
-from harness.reports.baselines.loader import PublishedScore, load
+from harness.reports.baselines.loader import load
 from harness.reports.baselines.nearness import Neighbour, nearest, neighbourhoods
 from harness.reports.baselines.protocol_differences import parts
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.results import Result, read_results
 from harness.types import Verdict
 from tests.support.published_scores import published

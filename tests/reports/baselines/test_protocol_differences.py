@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.reports.baselines.loader import PublishedScore
 from harness.reports.baselines.protocol_differences import parts, stated_differences, unstated
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.results import Result, read_results
 from harness.types import Problem, Provenance, Verdict
 from tests.support.published_scores import published

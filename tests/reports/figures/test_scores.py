@@ -35,7 +35,7 @@ from harness.stats.metrics import tallies
 from harness.storage.run_folder import RunFolder
 from harness.storage.scores import write_scores
 from harness.types import Problem, Provenance, Verdict
-from tests.support.published import few_scores
+from tests.support.published_scores import few_scores
 
 C, W, T, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED, Verdict.ERROR
 ROOT = Path(__file__).parents[3]

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.report import report
-from harness.reports.baselines.loader import PublishedScore, load
+from harness.reports.baselines.loader import load
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.figures.training import training_figures
 from harness.reports.figures.training_references import PAPER_CURVE
 from harness.reports.results import Result, read_results

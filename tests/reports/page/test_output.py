@@ -25,7 +25,7 @@ from harness.reports.results import read_results
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 from tests.support.html import Page
-from tests.support.published import few_scores
+from tests.support.published_scores import few_scores
 
 C, W, T, E = Verdict.CORRECT, Verdict.WRONG_ANSWER, Verdict.TRUNCATED, Verdict.ERROR
 WriteRun = Callable[..., Path]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from harness.reports.baselines.conflicts import conflicts
 from harness.reports.baselines.filters import newest_first
-from harness.reports.baselines.loader import PublishedScore, conflicts, load
+from harness.reports.baselines.loader import load
+from harness.reports.baselines.scores import PublishedScore
 from harness.reports.tables.blocks import Block, Entry, Listing, plain_lines, terminal_lines
 from harness.reports.tables.disagreements import disagreements
 from harness.reports.tables.model import Column

@@ -16,7 +16,7 @@ from harness.reports.tables.published import beside, conflict_text
 from harness.reports.tables.summary import outcomes, problems, summary
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
-from tests.support.published import few_scores
+from tests.support.published_scores import few_scores
 
 C, W, T, U, E = (
     Verdict.CORRECT,
@@ -249,7 +249,7 @@ def test_an_unscored_run_stands_last_without_a_value(write_run: WriteRun) -> Non
 
 
 def test_conflict_text_names_every_place() -> None:
-    from harness.reports.baselines.loader import conflicts
+    from harness.reports.baselines.conflicts import conflicts
 
     texts = [conflict_text(group) for group in conflicts(few_scores())]
     assert (
