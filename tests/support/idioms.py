@@ -101,7 +101,11 @@ ENDED = {
     "by _exit": "print(6)" + _BACK + "os._exit(0)",
     "in a destructor": "class A:\n    def __del__(self): print('del', os.getpid() > 0)\na = A()\nprint(6)" + _BACK,
     "in atexit": "@atexit.register\ndef last():\n    print('last')\n    sys.__stdout__.write('own')\nprint(6)" + _BACK,
-    "in a thread": "import threading, time\nthreading.Thread(target=lambda: (time.sleep(.02), print('t'))).start()\nprint(6)" + _BACK,
+    "in a thread": (
+        "import threading, time\nended = threading.Event()\n"
+        "threading.Thread(target=lambda: (ended.wait(), time.sleep(.05), print('t'))).start()\n"
+        "print(6)" + _BACK + "ended.set()"
+    ),
 }  # fmt: skip
 
 
@@ -178,7 +182,7 @@ def destroyed() -> dict[str, str]:
 _THREADS = "import sys, os, threading, time, atexit\nT = threading.Thread\n"
 THREADS = {
     "joined": "t = T(target=print, args=(6,)); t.start(); t.join()",
-    "not joined": "T(target=lambda: (time.sleep(.02), print(6))).start(); print(5)",
+    "not joined": "e = threading.Event(); T(target=lambda: (e.wait(), print(6))).start(); print(5); e.set()",
     "after an error": "T(target=lambda: (time.sleep(.02), print(6))).start(); 1 / 0",
     "after exit": "T(target=lambda: (time.sleep(.02), print(6))).start(); sys.exit(2)",
     "before atexit": "atexit.register(print, 'a'); T(target=lambda: (time.sleep(.02), print(6))).start()",
