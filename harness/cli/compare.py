@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import click
 
 from harness.cli.interrupt import run_async
 from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch, UsageError
 from harness.points import MARGIN, share_of
-
-if TYPE_CHECKING:
-    from harness.stats.comparison import Comparison
 
 _RUN = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -108,6 +105,28 @@ class Reports(NamedTuple):
     markdown: Path | None
     json_file: Path | None
 
+    def write(
+        self, *, junit: Callable[[], str], markdown: Callable[[], str], data: Callable[[], object]
+    ) -> None:
+        """Write the requested files; what goes into the others is not made.
+
+        Args:
+            junit: makes the JUnit XML.
+            markdown: makes the Markdown.
+            data: makes what is written as JSON.
+
+        Raises:
+            DataError: a file cannot be written.
+        """
+        from harness.storage.files import write_json, write_text
+
+        if self.junit is not None:
+            write_text(self.junit, junit())
+        if self.markdown is not None:
+            write_text(self.markdown, markdown())
+        if self.json_file is not None:
+            write_json(self.json_file, data())
+
 
 class Settings(NamedTuple):
     """What both comparisons go by: the margin as a share, parts that may differ, tasks, scoring."""
@@ -130,7 +149,8 @@ def _compare_scores(
     from rich.console import Console
 
     from harness.cli.task_lookup import task_named
-    from harness.reports.tables.comparison import print_comparison
+    from harness.reports.tables.comparison import print_comparison, to_markdown
+    from harness.reports.tables.junit import comparison_junit
     from harness.workflows.compare import compare_runs
     from harness.workflows.compare_costs import with_costs
 
@@ -140,7 +160,11 @@ def _compare_scores(
     print_comparison(found, Console())
     code = found.exit_code(fail_on_rise=fail_on_rise)
     with _hiding_nothing(code):
-        write_comparison(found, fail_on_rise=fail_on_rise, **files._asdict())
+        files.write(
+            junit=lambda: comparison_junit(found, fail_on_rise=fail_on_rise),
+            markdown=lambda: to_markdown(found),
+            data=lambda: {**found.to_json(), "exit_code": code},
+        )
     return code
 
 
@@ -150,19 +174,17 @@ def _compare_models(base: Path, new: Path, settings: Settings, files: Reports) -
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.junit import same_model_junit
     from harness.reports.tables.same_model import print_same_model, to_markdown
-    from harness.storage.files import write_json, write_text
     from harness.workflows.same_model import compare_models
 
     with _mismatch_written(files):
         found = run_async(compare_models(base, new, task_named, **settings._asdict()))
     print_same_model(found, Console())
     with _hiding_nothing(found.exit_code):
-        if files.junit is not None:
-            write_text(files.junit, same_model_junit(found))
-        if files.markdown is not None:
-            write_text(files.markdown, to_markdown(found))
-        if files.json_file is not None:
-            write_json(files.json_file, found.to_json())
+        files.write(
+            junit=lambda: same_model_junit(found),
+            markdown=lambda: to_markdown(found),
+            data=found.to_json,
+        )
     return found.exit_code
 
 
@@ -172,7 +194,7 @@ def _mismatch_written(files: Reports) -> Iterator[None]:
     try:
         yield
     except (ProtocolMismatch, Incomplete) as error:
-        write_mismatch(error, **files._asdict())
+        _write_mismatch(error, files)
         raise
 
 
@@ -187,61 +209,13 @@ def _hiding_nothing(code: int) -> Iterator[None]:
         click.echo(f"error: {error}", err=True)
 
 
-def write_comparison(
-    found: Comparison,
-    *,
-    fail_on_rise: bool,
-    junit: Path | None,
-    markdown: Path | None,
-    json_file: Path | None,
-) -> None:
-    """Write the requested reports.
-
-    Args:
-        found: the comparison.
-        fail_on_rise: whether a significant rise counts as a failure, too.
-        junit: where JUnit XML goes; None for none, as below.
-        markdown: where Markdown goes.
-        json_file: where JSON goes.
-
-    Raises:
-        DataError: a file cannot be written.
-    """
-    from harness.reports.tables.comparison import to_markdown
-    from harness.reports.tables.junit import comparison_junit
-    from harness.storage.files import write_json, write_text
-
-    if junit is not None:
-        write_text(junit, comparison_junit(found, fail_on_rise=fail_on_rise))
-    if markdown is not None:
-        write_text(markdown, to_markdown(found))
-    if json_file is not None:
-        code = found.exit_code(fail_on_rise=fail_on_rise)
-        write_json(json_file, {**found.to_json(), "exit_code": code})
-
-
-def write_mismatch(
-    error: HarnessError, *, junit: Path | None, markdown: Path | None, json_file: Path | None
-) -> None:
-    """Write the reports of a comparison that could not be made.
-
-    Args:
-        error: why not.
-        junit: where JUnit XML goes; None for none, as below.
-        markdown: where Markdown goes.
-        json_file: where JSON goes.
-
-    Raises:
-        DataError: a file cannot be written.
-    """
+def _write_mismatch(error: HarnessError, files: Reports) -> None:
+    """Write the reports of a comparison that could not be made."""
     from harness.reports.tables.junit import junit_error
-    from harness.storage.files import write_json, write_text
 
-    if junit is not None:
-        write_text(junit, junit_error(str(error)))
-    if markdown is not None:
-        write_text(markdown, f"## not compared\n\n{error}\n")
-    if json_file is not None:
-        verdict = "not the same protocol" if error.exit_code == 3 else "incomplete"
-        write_json(json_file, {"verdict": verdict, "why": str(error),
-                               "exit_code": error.exit_code})  # fmt: skip
+    verdict = "not the same protocol" if error.exit_code == 3 else "incomplete"
+    files.write(
+        junit=lambda: junit_error(str(error)),
+        markdown=lambda: f"## not compared\n\n{error}\n",
+        data=lambda: {"verdict": verdict, "why": str(error), "exit_code": error.exit_code},
+    )

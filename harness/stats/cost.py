@@ -128,6 +128,22 @@ class Cost:
         return f"of {self.samples:,} samples {self.unmeasured:,} {have} no {what} and {are} not in the sum"
 
 
+def which_price(given: Price | None, recorded: Price | None, *, charged: bool) -> Price | None:
+    """The price that counts; None where none is known, or the server's charges go before it.
+
+    A price given now goes before the one that the user gave the run, that before what the server
+    charged with its replies, and that before the server's price list.
+
+    Args:
+        given: now.
+        recorded: by the run, as given or as listed.
+        charged: whether the server stated charges.
+    """
+    if given is not None:
+        return given
+    return None if charged and recorded is not None and recorded.listed else recorded
+
+
 def cost_of(
     usage: Usage,
     *,
@@ -145,8 +161,7 @@ def cost_of(
         discarded: usage of samples that were drawn and not kept.
         n_problems: of the task; its USD at k = 1 need all of them measured.
     """
-    stated = recorded if recorded is not None and not recorded.listed else None
-    price = given or stated or (recorded if not usage.n_charged else None)
+    price = which_price(given, recorded, charged=usage.n_charged > 0)
     found, lost = usage.at_k1, discarded or Usage()
     if price is None:
         if not usage.n_charged:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from harness.stats.cost import Price
+from harness.stats.cost import Price, which_price
 from harness.stats.usage import UsageCounter
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.workflows.plan_time import SampleLengths
@@ -62,14 +62,13 @@ def costs_from_run(
     counter = UsageCounter()
     for sample in task.samples():
         counter.add(sample)
-    given = price or (recorded if recorded is not None and not recorded.listed else None)
-    charges = counter.charge_means()
+    charges, prompts = counter.charge_means(), counter.prompt_means()
+    given = which_price(price, recorded, charged=bool(charges))
     if given is None and charges:
         if not as_measured:
             return None, (f"{task.name}: charges of {task.path.parent} are for its own lengths: state "
                           "--price for those of --length",)  # fmt: skip
         return SampleCosts(_filled(charges, ids), "as the server charged before"), ()
-    given, prompts = given or recorded, counter.prompt_means()
     if given is None:
         return None, ()
     if prompt_length is None and not prompts:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.reports.format import points, range_text
 from harness.stats.comparison import Comparison, CostChange, GpuUse
 
-from .costs import MEASURED, error_text, hours_figure, ratio_text, usd_or_dash
+from .costs import MEASURED, hours_figure, k1_error_text, ratio_text, usd_or_dash
 from .model import Column, Row, Table
 
 _NOTE = (
@@ -48,7 +48,7 @@ def _rows(change: CostChange) -> Iterator[Row]:
             side,
             usd_or_dash(None if cost is None else cost.usd),
             usd_or_dash(None if cost is None else cost.at_k1),
-            error_text(cost),
+            k1_error_text(cost),
             points(scores[number], sign=False),
             ratio_text(change.points_per_usd[number]),
         )

@@ -114,7 +114,7 @@ def _row(row: TaskCost, cost: Cost) -> Row:
         count_text(usage.completion_tokens),
         usd_text(cost.usd),
         usd_or_dash(cost.at_k1),
-        error_text(cost),
+        k1_error_text(cost),
         points(row.score.value if row.score else None, sign=False),
         ratio_text(row.points_per_usd),
     )
@@ -126,7 +126,7 @@ def usd_or_dash(value: float | None) -> str:
     return "–" if value is None else usd_text(value)
 
 
-def error_text(cost: Cost | None) -> str:
+def k1_error_text(cost: Cost | None) -> str:
     """The standard error of USD at k=1, to the last digit of that; a dash where it is not known."""
     if cost is None or cost.at_k1 is None or cost.at_k1_error is None:
         return "–"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.reports.tables.costs import error_text
+from harness.reports.tables.costs import k1_error_text
 from harness.stats.cost import Cost
 
 
@@ -31,8 +31,8 @@ def test_an_error_has_the_digits_of_its_figure(
         at_k1=value,
         at_k1_error=error,
     )
-    assert error_text(cost) == text
+    assert k1_error_text(cost) == text
 
 
 def test_no_cost_has_no_error() -> None:
-    assert error_text(None) == "–"
+    assert k1_error_text(None) == "–"
