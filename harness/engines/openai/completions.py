@@ -52,16 +52,6 @@ def messages(prompt: Prompt) -> list[dict[str, str]]:
     return [*turns, {"role": "user", "content": prompt.user}]
 
 
-VLLM_UNSTATED = {
-    "temperature": 1.0,
-    "top_p": 1.0,
-    "top_k": -1,  # all; every version reads it so, and 0 only the newer ones
-    "min_p": 0.0,
-    "repetition_penalty": 1.0,
-}
-"""Fields that a vLLM server reads from the checkpoint's generation_config.json unless they are sent."""
-
-
 def request_body(
     request: Request,
     model: str,

@@ -15,12 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.checkpoint import weights_hash
-from harness.engines.openai.completions import (
-    VLLM_UNSTATED,
-    BadReply,
-    read_completion,
-    request_body,
-)
+from harness.engines.openai.completions import BadReply, read_completion, request_body
 from harness.engines.openai.dispatch import Dispatch
 from harness.engines.openai.models import is_model_unknown
 from harness.engines.openai.options import Options
@@ -46,10 +41,6 @@ if TYPE_CHECKING:
 
 _PROBE_SECONDS = 60.0
 _LONG_WAIT_SECONDS = 60.0  # a server that asks for more gets a notice
-# Requests that keep a server busy. vLLM runs 256 sequences at once by default and queues the rest;
-# a hosted API answers with 429 to more than a few dozen from a new account.
-_VLLM_AT_ONCE = 256
-_OTHERS_AT_ONCE = 64
 
 
 class OpenAIEngine:
@@ -102,8 +93,7 @@ class OpenAIEngine:
     def concurrency(self) -> int:
         """Requests in flight that keep the servers busy, as far as open files allow."""
         servers = self._dispatch.servers
-        wanted = (_VLLM_AT_ONCE if server.is_vllm else _OTHERS_AT_ONCE for server in servers)
-        return min(self._most, sum(wanted))
+        return min(self._most, sum(server.kind.at_once for server in servers))
 
     @property
     def opens_reasoning(self) -> bool:
@@ -157,8 +147,7 @@ class OpenAIEngine:
             body = request_body(request, self._model, cap, self._refusals.cap_field, extra)
             taken = await self._take(request, cap)
             server = await self._dispatch.pick()
-            if server.is_vllm:
-                body = {**VLLM_UNSTATED, **body}
+            body = {**(server.kind.neutral or {}), **body}
             try:
                 seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
                 completion = await self._complete(server, body, seconds)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.engines.openai.kinds import named_kind
 from harness.engines.settings import EngineSettings
 from harness.errors import UsageError
 
@@ -26,6 +27,7 @@ class Options:
         tokenizer: folder or hub name of the model's tokenizer, to count the tokens of reasoning.
         cap_field: `max_tokens` or `max_completion_tokens`.
         serve_seconds: seconds that `--serve` waits for its server to start.
+        server: what stands behind the address, one of `kinds.KINDS`; by default what it shows.
         body: `body.NAME=JSON`, further fields of every request.
         headers: `header.NAME=TEXT`, further headers of every request.
         serve: `serve.NAME=VALUE`, options of `vllm serve`.
@@ -37,6 +39,7 @@ class Options:
     tokenizer: str | None = None
     cap_field: str = "max_tokens"
     serve_seconds: float = 3600.0
+    server: str | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     serve: Mapping[str, str] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class Options:
             "headers": sorted(self.headers),
             "serve": dict(self.serve),
             "tokenizer": self.tokenizer,
+            "server": self.server,
         }
         return {name: value for name, value in found.items() if value}
 
@@ -136,4 +140,5 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "tokenizer": lambda _, text: text,
     "cap_field": _cap_field,
     "serve_seconds": _seconds,
+    "server": lambda _, text: named_kind(text).name,
 }

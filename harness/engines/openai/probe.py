@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from harness.engines.budget import prompt_reasoning
-from harness.engines.effort import VARIABLE
 from harness.engines.openai.charges import listed_price
+from harness.engines.openai.kinds import VLLM, listed_kind, named_kind
 from harness.engines.openai.models import (
     ModelEntry,
     exchange_with_retries,
@@ -27,6 +26,7 @@ from harness.engines.openai.reasoning import (
     check_rendered,
     efforts_to_render,
 )
+from harness.engines.openai.rendering import Rendering
 from harness.engines.openai.server import (
     COMPLETIONS,
     Refusal,
@@ -75,7 +75,7 @@ async def probe_servers(
     options: Options,
     chat: Chat | None,
 ) -> ServerInfo:
-    """Probe every server, and set its `is_vllm`.
+    """Probe every server, and set its `kind`.
 
     Args:
         servers: one or more.
@@ -100,14 +100,13 @@ async def probe_servers(
             elif isinstance(result, BaseException):
                 raise result
             else:
-                probe.server.is_vllm = result.get("owned_by") == "vllm"
                 found.append((probe, result))
         _check_absent(servers, absent, settings)
         first, entry = found[0]
         info = await first.describe(entry, chat)
         info.absent = absent
         for server, _ in absent:
-            server.is_vllm = first.server.is_vllm  # assumed: the servers of a run are alike
+            server.kind = first.server.kind  # assumed: the servers of a run are alike
     finally:
         await session.close()
     if len(servers) > 1 and not settings.seeded:
@@ -153,17 +152,21 @@ class _Probe:
         self.server = server
         self._session, self._address, self._model = session, server.address, model
         self._settings, self._options = settings, options
+        self._rendering = Rendering(session, server.address, model, settings, options)
 
     async def model_entry(self) -> ModelEntry:
-        """The server's /models entry of the model; empty where it has no such list."""
+        """The server's /models entry of the model, empty where it has no such list; sets its kind."""
         listed = await list_models(self._session, self._address)
         entry = next((entry for entry in listed if entry.get("id") == self._model), None)
         if entry is None:
             await self._try_model(listed)
+        entry = entry or {}
+        given = self._options.server
+        self.server.kind = named_kind(given) if given else listed_kind(entry)
         if self._settings.repetition_guard is not None:
             await self._check_guard()
-        await self._check_reasoning(is_vllm=(entry or {}).get("owned_by") == "vllm")
-        return entry or {}
+        await self._check_reasoning()
+        return entry
 
     async def describe(self, entry: ModelEntry, chat: Chat | None) -> ServerInfo:
         """What the server reports of itself and of the model."""
@@ -173,7 +176,7 @@ class _Probe:
         info.context = length if isinstance(length, int) else None
         if (price := listed_price(entry)) is not None:
             info.facts["price"] = {"prompt": price.prompt, "completion": price.completion}
-        if self.server.is_vllm:
+        if self.server.kind is VLLM:
             answer = await optional_exchange(self._session, self._address.root, "/version")
             if isinstance(answer, dict) and isinstance(answer.get("version"), str):
                 info.facts["versions"] = {"vllm": answer["version"]}
@@ -183,12 +186,12 @@ class _Probe:
                 "reasoning_parser" not in self._options.serve
             )
             info.n_opened = chat.n_opened
-        elif self.server.is_vllm:
-            opened = await self._opened_reasoning()
+        elif self.server.kind is VLLM:
+            opened = await self._rendering.opened_reasoning()
             info.opens_reasoning = opened is not None
             if opened and self._settings.reasoning_budget is not None:
                 plain = {"prompt": opened, "add_special_tokens": False}
-                info.n_opened = len(await self._tokenize(plain) or ())
+                info.n_opened = len(await self._rendering.tokenize(plain) or ())
         return info
 
     async def _try_model(self, listed: Sequence[ModelEntry]) -> None:
@@ -234,46 +237,20 @@ class _Probe:
                 raise wrong_key(self._address, refusal) from refusal
             raise
 
-    async def _check_reasoning(self, *, is_vllm: bool) -> None:
+    async def _check_reasoning(self) -> None:
         """Raise UsageError unless the server can keep the effort and the reasoning budget."""
         effort, where = self._settings.effort, self._address.shown
         if effort is not None:
             await check_effort_field(self._complete, effort, where)
-            if is_vllm:
+            if self.server.kind is VLLM:
                 prompts = {
-                    asked: await self._rendered(asked) for asked in efforts_to_render(effort)
+                    asked: await self._rendering.tokens(asked)
+                    for asked in efforts_to_render(effort)
                 }
                 if None not in prompts.values():
                     check_rendered(effort, prompts, where, self._model)
         if self._settings.reasoning_budget is not None:
             await check_budget_field(self._complete, where, self._settings.think_end)
-
-    async def _opened_reasoning(self) -> str | None:
-        """What a prompt holds after the tag that opens reasoning, as a vLLM server renders it."""
-        tokens = await self._rendered(self._settings.effort)
-        body = {"model": self._model, "tokens": tokens}
-        found = tokens and await optional_exchange(
-            self._session, self._address.root, "/detokenize", body
-        )
-        text = str(found.get("prompt", "")) if isinstance(found, dict) else ""
-        return prompt_reasoning(text, self._settings.think_end)
-
-    async def _rendered(self, effort: str | None) -> list[int] | None:
-        """The tokens of a prompt, as a vLLM server renders it; None where it does not say."""
-        variables = dict(self._options.body.get("chat_template_kwargs") or {})
-        if effort is not None:
-            # vLLM derives the second from the first, where a request does not have it.
-            variables = {"enable_thinking": effort != "none", **variables, VARIABLE: effort}
-        body = {"messages": [{"role": "user", "content": "x"}]}
-        return await self._tokenize(
-            {**body, "chat_template_kwargs": variables} if variables else body
-        )
-
-    async def _tokenize(self, fields: Mapping[str, Any]) -> list[int] | None:
-        """The token ids of a text or a prompt; None where the server does not say."""
-        body = {"model": self._model, **fields}
-        found = await optional_exchange(self._session, self._address.root, "/tokenize", body)
-        return (found.get("tokens") if isinstance(found, dict) else None) or None
 
 
 def probe_body(model: str, cap_field: str, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import orjson
 
 from harness.engines.openai.address import Address
 from harness.engines.openai.completions import error_text
+from harness.engines.openai.kinds import UNKNOWN
 from harness.engines.openai.retries import is_retried, retry_after
 from harness.errors import EngineDown
 
@@ -132,7 +133,7 @@ class Server:
 
     def __init__(self, address: Address, client: Client) -> None:
         self.address, self.client = address, client
-        self.is_vllm = False
+        self.kind = UNKNOWN
         self.down = False
         self.failures = 0  # in a row, over all samples
         self.limited_since: float | None = None  # since then every reply was a rate-limit refusal
