@@ -17,7 +17,7 @@ DEMO_TASKS = practice_integer,practice_math,practice_choice
 unexport PYTHONDONTWRITEBYTECODE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help demo test test-slow test-exhaustive test-browser test-vllm lint format docs fuzz bench bench-gpu bench-vllm clean
+.PHONY: help demo test test-slow test-exhaustive test-browser test-vllm test-servers lint format docs fuzz bench bench-gpu bench-vllm clean
 .DEFAULT_GOAL = help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make test-exhaustive  the slow set in full size, by hand"
 	@echo "make test-browser  the report page in Chromium"
 	@echo "make test-vllm     vLLM, Ray and lm-eval on the practice checkpoints (CPU)"
+	@echo "make test-servers  servers that others wrote: vLLM, transformers, llama.cpp, LiteLLM (CPU)"
 	@echo "make lint          ruff, import-linter, mypy"
 	@echo "make format        rewrite the code in the project's format"
 	@echo "make docs          rewrite the list of answer kinds in docs/grading.md"
@@ -129,6 +130,26 @@ export RAY_USAGE_STATS_ENABLED = 0
 test-vllm: $(VLLM)/.installed sandbox
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines tests/engines
 
+# Servers that others wrote, each in an environment of its own, in the versions that docs/servers.md
+# states. The last LiteLLM whose proxy the registry has whole.
+SERVERS = .venv-servers
+LLAMACPP = xllamacpp==2026.10.11549 gguf==0.19.0
+LITELLM = litellm[proxy]==1.108.7
+SERVING = torch==2.13.0 transformers[serving]==5.24.0 accelerate
+$(SERVERS)/llamacpp/.installed: PACKAGES = $(LLAMACPP)
+$(SERVERS)/litellm/.installed: PACKAGES = $(LITELLM)
+$(SERVERS)/transformers/.installed: PACKAGES = $(SERVING)
+$(SERVERS)/%/.installed: Makefile
+	@echo "building $(@D), once"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile $(PACKAGES)
+	@touch $@
+
+.PHONY: servers
+servers: $(VENV)/.developer $(VLLM)/.installed $(patsubst %,$(SERVERS)/%/.installed,llamacpp litellm transformers)
+test-servers: servers
+	@$(BIN)/python -m pytest -m servers tests/servers
+
 fuzz: $(VENV)/.developer
 	@$(BIN)/python -m pytest -m fuzz
 
@@ -165,4 +186,4 @@ bench-vllm: $(VLLM)/.installed
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python benchmarks/vllm_rate.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SERVERS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
