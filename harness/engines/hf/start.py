@@ -21,5 +21,6 @@ def open_engine(settings: EngineSettings) -> TransformersEngine:
         thinking=settings.thinking,
         effort=settings.effort,
         bounded=settings.reasoning_budget is not None,
+        seeded=settings.seeded,
         options=parse_options(settings.options),
     )

@@ -14,6 +14,7 @@ from harness.data.datasets import load_problems
 from harness.engines import make_engine
 from harness.engines.chat import Chat
 from harness.engines.hf.decoding import draw_tokens
+from harness.engines.hf.rows import Row
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, UsageError
 from harness.interfaces import Completion
@@ -36,16 +37,16 @@ Reasoning: {{ reasoning_effort | default('medium') }}<|assistant|><think>
 """
 
 
-def opened(model: str, *, seed: int = 0) -> Loop:
+def opened(model: str, *, seed: int = 0, **options: str) -> Loop:
     return Loop(make_engine(EngineSettings(
         engine="transformers", model=model, seed=seed, reasoning_budget=1,
-        options={"dtype": "float32", "device": "cpu"},
+        options={"dtype": "float32", "device": "cpu", **options},
     )))  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def engine(late: str) -> Iterator[Loop]:
-    loop = opened(late)
+@pytest.fixture(scope="module", params=["continuous", "fixed"])
+def engine(late: str, request: pytest.FixtureRequest) -> Iterator[Loop]:
+    loop = opened(late, batching=request.param)
     yield loop
     loop.close()
 
@@ -170,27 +171,35 @@ def test_stop_strings_and_the_repetition_guard_work_beside_it(
         assert (cut.finish_reason, cut.n_reasoning_tokens, cut.looped) == ("stop", 20, False)
 
 
+@pytest.mark.parametrize("batching", ["continuous", "fixed"])
 def test_a_model_that_writes_the_opening_tag(
-    with_template: Any, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
+    with_template: Any, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch, batching: str
 ) -> None:
     """The opening tag is none of the tokens of reasoning."""
     path = with_template("<|user|>{{ messages[-1].content }}<|assistant|>")
-    tag = [1022, 198]  # <think> and the line break after it
+    opening = (1022, 198)  # <think> and the line break after it
+    own_forced = Row.next_forced
 
     class Opens:
+        def __init__(self) -> None:
+            self.left = list(opening)
+
         def __call__(self, input_ids: Any, scores: Any) -> Any:
-            if tag:
+            if self.left:
                 scores[:] = -float("inf")
-                scores[:, tag.pop(0)] = 0.0
+                scores[:, self.left.pop(0)] = 0.0
             return scores
 
-    def opening(*args: Any) -> Any:
-        processors = draw_tokens(*args)
-        processors.append(Opens())
-        return processors
+    def processors(*args: Any) -> Any:
+        return [*draw_tokens(*args), Opens()]
 
-    monkeypatch.setattr("harness.engines.hf.engine.draw_tokens", opening)
-    loop = opened(path)
+    def forced(row: Row) -> int | None:
+        n = len(row.tokens)
+        return opening[n] if n < len(opening) else own_forced(row)
+
+    monkeypatch.setattr("harness.engines.hf.fixed.draw_tokens", processors)
+    monkeypatch.setattr(Row, "next_forced", forced)
+    loop = opened(path, batching=batching)
     bounded = replace(GREEDY, reasoning_budget=7)
     found = loop.draw(ask(prompts[:3], bounded))
     loop.close()
