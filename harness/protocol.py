@@ -65,7 +65,9 @@ class Protocol:
     and limits. `source` says where the rows came from; it is written down and not compared,
     because the content hashes already are. So is `allocation`, the samples of each problem where
     that is not k for each: the mean over problems is the same. `judge` is compared where scores of
-    `model-judge` are: it has no part in those of the rule, nor in the hash.
+    `model-judge` are: it has no part in those of the rule, nor in the hash. `server_sampling` is
+    what a server samples with of its own, in words of `harness.engines.openai.kinds`; None where
+    every request switches it off, and before an engine has said so.
     """
 
     task: str
@@ -81,6 +83,7 @@ class Protocol:
     repetition_guard: int | None = None
     effort: str | None = None
     reasoning_budget: int | None = None
+    server_sampling: str | None = None
     thinking: Thinking = "auto"
     think_end: str = "</think>"
     extract: str = "strict"
@@ -133,8 +136,16 @@ COMPARED = tuple(
     if part.name not in ("source", "family", "masked", "allocation", "judge")
 )
 
-_LATER: Final = ("repetition_guard", "effort", "reasoning_budget")
-"""Parts that came to be compared later."""
+SERVER_SAMPLING: Final = "server_sampling"
+"""The part of a protocol that its engine states, once it knows what it draws from."""
+
+_LATER: Final[Mapping[str, str]] = {
+    "repetition_guard": "off",
+    "effort": "off",
+    "reasoning_budget": "off",
+    SERVER_SAMPLING: "neutral",
+}
+"""Parts that came to be compared later, and what one is called where it is not set."""
 
 
 def make_protocol(
@@ -238,8 +249,9 @@ def differences(old: Protocol, new: Protocol, scoring: str | None = None) -> dic
         if name == "problems":
             found[name] = _problem_differences(before, after)
         elif name in _LATER:
-            words = name.replace("_", " ")
-            found[name] = f"{words}: {before or 'off'} against {after or 'off'}"
+            unset = _LATER[name]
+            both = f"{before or unset} against {after or unset}"
+            found[name] = f"{name.replace('_', ' ')}: {both}"
         else:
             found[name] = f"{name.replace('_', ' ')}: {_both(before, after)}"
     if scoring == MODEL_JUDGE and old.judge != new.judge:

@@ -88,6 +88,7 @@ def test_content_is_what_is_asked_and_how_it_is_graded(change: Any, parts: bool)
             make_protocol(TASK, PROBLEMS, replace(TASK.sampling, reasoning_budget=8)),
             "reasoning_budget",
         ),
+        (replace(PROTOCOL, server_sampling="not neutral"), "server_sampling"),
         (make_protocol(TASK, PROBLEMS, TASK.sampling, thinking="no"), "thinking"),
         (make_protocol(TASK, PROBLEMS, TASK.sampling, think_end="[/T]"), "think_end"),
         (make_protocol(TASK, PROBLEMS, TASK.sampling, extract="lenient"), "extract"),
@@ -124,7 +125,8 @@ def test_what_moves_no_score_changes_nothing(same: Protocol) -> None:
 def test_every_compared_part_is_tested_above() -> None:
     assert set(COMPARED) == {
         "task", "problems", "prompt", "system_prompt", "choice_order", "choice_seed", "temperature",
-        "top_p", "max_tokens", "stop", "repetition_guard", "effort", "reasoning_budget", "thinking", "think_end", "extract", "grader",
+        "top_p", "max_tokens", "stop", "repetition_guard", "effort", "reasoning_budget", "server_sampling",
+        "thinking", "think_end", "extract", "grader",
     }  # fmt: skip
 
 
@@ -165,7 +167,7 @@ def test_an_protocol_file_without_problems_is_refused() -> None:
 
 def test_an_protocol_from_before_the_repetition_guard_reads_as_without_and_keeps_its_hash() -> None:
     stored = orjson.loads(orjson.dumps(PROTOCOL.to_json()))
-    for name in ("repetition_guard", "effort", "reasoning_budget"):
+    for name in ("repetition_guard", "effort", "reasoning_budget", "server_sampling"):
         del stored[name]
     old = Protocol.from_json({**stored, "grader": "choice/1"})  # the version of then
     assert old == replace(PROTOCOL, grader="choice/1")
@@ -175,6 +177,9 @@ def test_an_protocol_from_before_the_repetition_guard_reads_as_without_and_keeps
     low, high = (replace(old, effort=effort) for effort in ("low", "high"))
     assert differences(low, high) == {"effort": "effort: low against high"}
     assert differences(old, low) == {"effort": "effort: off against low"}
+    own = replace(old, server_sampling="not neutral")
+    words = "server sampling: neutral against not neutral"
+    assert differences(old, own) == {"server_sampling": words}
 
 
 def test_settings_differ_in_words() -> None:

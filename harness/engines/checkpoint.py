@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,45 @@ def load_tokenizer(model: str, revision: str | None) -> Any:
             f"{model}: no tokenizer can be loaded ({first_line(error, 200)}); a model folder holds "
             "tokenizer.json and tokenizer_config.json beside its weights"
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFacts:
+    """What the configuration of a checkpoint says.
+
+    Args:
+        context: tokens of prompt and completion together.
+        end_tokens: ids of the tokens that end a completion.
+    """
+
+    context: int | None = None
+    end_tokens: tuple[int, ...] = ()
+
+
+def checkpoint_facts(model: str) -> CheckpointFacts:
+    """What config.json and generation_config.json of a model folder say; nothing where it has none.
+
+    Args:
+        model: folder. Another name says nothing.
+    """
+    config, generation = (
+        _json(Path(model) / name) for name in ("config.json", "generation_config.json")
+    )
+    length = config.get("max_position_embeddings")
+    end = generation.get("eos_token_id", config.get("eos_token_id"))
+    ends = end if isinstance(end, list) else [end]
+    return CheckpointFacts(
+        context=length if isinstance(length, int) else None,
+        end_tokens=tuple(token for token in ends if isinstance(token, int)),
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def load_model(model: str, revision: str | None, dtype: str, device: str) -> Any:

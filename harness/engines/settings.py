@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from harness.errors import UsageError
+from harness.sampling import Sampling
 from harness.stats.seeds import derive_seed
 from harness.types import Thinking
 
@@ -54,6 +55,8 @@ class EngineSettings:
             does not see its tokens refuses it.
         effort: how hard the model is asked to reason, see `harness.sampling.Sampling`.
         reasoning_budget: most tokens of reasoning, likewise.
+        samplings: of the tasks that the engine is to draw, as far as they are known; what is tried
+            on a server before the first sample is sampled as the first of them says.
         outlasts_failures: wait for a server that answers with failures alone, as for one that is
             not there; else a request ends in `error` after its tries.
         notify: called with one line that the user should read; nothing fails because of it.
@@ -76,6 +79,7 @@ class EngineSettings:
     repetition_guard: int | None = None
     effort: str | None = None
     reasoning_budget: int | None = None
+    samplings: Sequence[Sampling] = ()
     outlasts_failures: bool = True
     notify: Callable[[str], None] = _ignore
     stopped: Callable[[], bool] = _never

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import Any
 
 from harness.interfaces import Fingerprint
 from harness.stats.cost import Price
@@ -129,6 +131,48 @@ class Manifest:
     def from_json(cls, data: Json) -> Manifest:
         """Decode manifest.json. KeyError, TypeError or AttributeError on anything else."""
         return cls(**{**data, "starts": tuple(_start(row) for row in data["starts"])})
+
+
+_FIXED = (
+    "model",
+    "revision",
+    "engine",
+    "lm_eval_model",
+    "dtype",
+    "chat_template",
+    "weights",
+    "server_kind",
+    "served",
+    "root",
+)
+"""What all starts of a run have in common; samples of two models, say, are no run."""
+
+
+def other_draws(stored: Manifest, now: Manifest) -> list[str]:
+    """In what a start would draw other samples than a run folder holds, in words.
+
+    Args:
+        stored: of the folder.
+        now: of the start.
+    """
+    old, new = _what_draws(stored), _what_draws(now)
+    names = _FIXED if knows_servers(stored.fingerprint) else _FIXED[:-2]
+    return [f"{n}: {old.get(n)} against {new.get(n)}" for n in names if old.get(n) != new.get(n)]
+
+
+def knows_servers(fingerprint: Fingerprint) -> bool:
+    """Whether it was written when kinds of servers were known, or has no server."""
+    return fingerprint.get("engine") != "openai" or "server_kind" in fingerprint
+
+
+def _what_draws(manifest: Manifest) -> dict[str, Any]:
+    """Model and fingerprint, with the kind of server that an earlier version took it for."""
+    found = {"model": manifest.model, **manifest.fingerprint}
+    if not knows_servers(found):
+        found["server_kind"] = "vllm" if found.get("owned_by") == "vllm" else "unknown"
+    if "root" in found:  # one model may lie in another folder on another machine
+        found["root"] = PurePath(str(found["root"])).name
+    return found
 
 
 def _start(row: Json) -> Start:

@@ -14,7 +14,7 @@ RUN/<task>/stopping.json       only with `--until decided`: the gate, its interi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -27,7 +27,7 @@ from harness.stats.scores import TaskScores
 from harness.stats.stopping import Stopping
 from harness.storage.files import Json, decode, read_json, read_lines, write_json, write_lines
 from harness.storage.lock import FolderLock
-from harness.storage.manifest import Manifest, Start
+from harness.storage.manifest import Manifest, Start, knows_servers, other_draws
 from harness.storage.scores import SCORES, read_scores, read_stopping
 from harness.types import Grade, Judging, Limits, Problem, Provenance, Sample, TestCase, Verdict
 
@@ -202,12 +202,23 @@ class RunWriter:
         self.write_manifest(RunFolder(self.path).manifest().updated(start))
         return start
 
+    def knows_servers(self) -> bool:
+        """Whether the folder is new, or was begun when kinds of servers were known."""
+        if not (self.path / MANIFEST).exists():
+            return True
+        return knows_servers(RunFolder(self.path).manifest().fingerprint)
+
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manifest.json in one step."""
         write_json(self.path / MANIFEST, manifest)
 
-    def check_task(self, protocol: Protocol, k: int) -> bool:
+    def check_task(self, protocol: Protocol, k: int, unknown: Collection[str] = ()) -> bool:
         """Whether the folder holds this task already; it must then be the same protocol.
+
+        Args:
+            protocol: of the task.
+            k: samples per problem.
+            unknown: parts of the protocol that are not known yet, and are not compared.
 
         Raises:
             ProtocolMismatch: the folder's protocol differs; the message names the parts.
@@ -222,7 +233,8 @@ class RunWriter:
                     "restore it, or use another -o folder"
                 )
             return False
-        parts = differences(folder.protocol(), protocol)
+        found = differences(folder.protocol(), protocol)
+        parts = {name: words for name, words in found.items() if name not in unknown}
         if parts:
             only_grader = parts.keys() == {"grader"}
             fix = (
@@ -265,19 +277,7 @@ class RunWriter:
             self.write_manifest(replace(manifest, k={**manifest.k, task: k}))
 
     def _check_same_model(self, stored: Manifest, now: Manifest) -> None:
-        fixed = (
-            "model",
-            "revision",
-            "engine",
-            "lm_eval_model",
-            "dtype",
-            "chat_template",
-            "weights",
-        )
-        old, new = ({"model": m.model, **m.fingerprint} for m in (stored, now))
-        changed = [f"{n}: {old.get(n)} against {new.get(n)}" for n in fixed
-                   if old.get(n) != new.get(n)]  # fmt: skip
-        if changed:
+        if changed := other_draws(stored, now):
             raise ProtocolMismatch(
                 f"{self.path} holds samples drawn in another way ({'; '.join(changed)}); "
                 "use another -o folder"

@@ -21,6 +21,8 @@ from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, Runner
+from harness.protocol import SERVER_SAMPLING
+from harness.sampling import Sampling
 from harness.stats.power import ALPHA
 from harness.stats.scores import TaskScores
 from harness.stats.seeds import derive_seed
@@ -30,7 +32,7 @@ from harness.task import Task
 from harness.workflows.allocation import allocate, sources
 from harness.workflows.early_stopping import forget, make_gate
 from harness.workflows.notices import Notices
-from harness.workflows.prepare import Prepared, prepare
+from harness.workflows.prepare import Prepared, drawn_from, prepare
 from harness.workflows.provenance import next_start, start_record
 from harness.workflows.recorded_start import RecordedStart, own_costs
 from harness.workflows.run_settings import RunSettings
@@ -77,21 +79,29 @@ async def evaluate(
     notices = Notices()
     prepared = prepare(tasks, settings, notify=notices.add)
     earlier_runs = sources(settings, [item.task.name for item in prepared], history)
-    prepared = allocate(prepared, settings, earlier_runs, allow=allow, strict=history is None,
+    early = (*allow, SERVER_SAMPLING)  # which the engine states when it is open
+    prepared = allocate(prepared, settings, earlier_runs, allow=early, strict=history is None,
                         notify=notices.add)  # fmt: skip
-    gate = make_gate(settings, prepared, bases, allow, level=level, notify=notices.add)
+    gate = make_gate(settings, prepared, bases, early, level=level, notify=notices.add)
     earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
-            writer.check_task(item.protocol, item.sampling.k)
+            writer.check_task(item.protocol, item.sampling.k, (SERVER_SAMPLING,))
         number = next_start(settings.output)
         # A resumed run must not repeat the samples of the process before it.
         seed = derive_seed("engine", settings.seed, number, 0)
         async with AsyncExitStack() as stack:
             graders = [item.task.grader for item in prepared]
             pool = await stack.enter_async_context(open_pool(settings, graders, notices))
-            engine = await open_engine(settings, seed, notices)
+            engine = await open_engine(
+                settings, seed, notices, [item.sampling for item in prepared]
+            )
             stack.push_async_callback(engine.close)
+            if gate is not None:
+                known = drawn_from(prepared, engine.fingerprint())
+                gate = replace(gate, allow=tuple(allow)).over(
+                    known, settings.output, strict=bases is None
+                )
             drawing = Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier)
             start = start_record(seed=settings.seed, engine_seed=seed, price=settings.price)
             return await run_engine(writer, settings.model, engine, prepared, observe=observe,
@@ -124,8 +134,16 @@ def length_sources(
     return sources
 
 
-async def open_engine(settings: RunSettings, seed: int, notices: Notices) -> Engine:
+async def open_engine(
+    settings: RunSettings, seed: int, notices: Notices, samplings: Sequence[Sampling]
+) -> Engine:
     """Load the engine of a run in a thread that gives up when the run is interrupted.
+
+    Args:
+        settings: of the run.
+        seed: the engine's own seed for this process start.
+        notices: gets the engine's notices.
+        samplings: of the tasks that it is to draw.
 
     Raises:
         UsageError: an unknown engine or option, or a missing package.
@@ -135,7 +153,9 @@ async def open_engine(settings: RunSettings, seed: int, notices: Notices) -> Eng
     stop = threading.Event()
     waiting = asyncio.create_task(_report_loading(settings))
     try:
-        return await asyncio.to_thread(load_engine, settings, seed, notices, stop.is_set)
+        return await asyncio.to_thread(
+            load_engine, settings, seed, notices, stop.is_set, samplings=samplings
+        )
     except asyncio.CancelledError:
         stop.set()  # the thread goes on until it checks this
         raise
@@ -155,7 +175,12 @@ async def _report_loading(settings: RunSettings) -> None:
 
 
 def load_engine(
-    settings: RunSettings, seed: int, notices: Notices, stopped: Callable[[], bool]
+    settings: RunSettings,
+    seed: int,
+    notices: Notices,
+    stopped: Callable[[], bool],
+    *,
+    samplings: Sequence[Sampling] = (),
 ) -> Engine:
     """Load the engine of a run.
 
@@ -164,6 +189,7 @@ def load_engine(
         seed: the engine's own seed for this process start.
         notices: gets the engine's notices.
         stopped: says that the run was interrupted, so that loading can give up.
+        samplings: of the tasks that the engine is to draw.
 
     Raises:
         UsageError: an unknown engine or option, or a missing package.
@@ -191,6 +217,7 @@ def load_engine(
             repetition_guard=settings.repetition_guard,
             effort=settings.effort,
             reasoning_budget=settings.reasoning_budget,
+            samplings=tuple(dict.fromkeys(samplings)),
             notify=notices.add,
             stopped=stopped,
         )
@@ -255,9 +282,11 @@ async def run_engine(
         EngineDown: the engine cannot go on; every finished sample is kept.
     """
     drawing = drawing or Drawing()
+    fingerprint, notices = engine.fingerprint(), notices or Notices()
+    if writer.knows_servers():  # else the folder goes on as it was begun
+        prepared = drawn_from(prepared, fingerprint)
     for item in prepared:
         writer.check_task(item.protocol, item.sampling.k)
-    fingerprint, notices = engine.fingerprint(), notices or Notices()
     start = start or start_record()
     start = replace(
         start,

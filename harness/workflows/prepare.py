@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.data.datasets import miscounted, select_problems
 from harness.data.selection import in_words
+from harness.interfaces import Fingerprint
 from harness.pipeline.pending import TaskRun
-from harness.protocol import Protocol, make_protocol
+from harness.protocol import SERVER_SAMPLING, Protocol, make_protocol
 from harness.sampling import Sampling
 from harness.storage.run_folder import TaskFolder
 from harness.task import Task
@@ -41,6 +42,18 @@ class Prepared:
             allocation=self.allocation,
             orders=self.orders,
         )
+
+
+def drawn_from(prepared: Sequence[Prepared], fingerprint: Fingerprint) -> list[Prepared]:
+    """The tasks with what their engine says that a server samples with of its own.
+
+    Args:
+        prepared: before the engine was opened.
+        fingerprint: of the engine.
+    """
+    own = fingerprint.get(SERVER_SAMPLING)
+    return [replace(item, protocol=replace(item.protocol, server_sampling=own))
+            for item in prepared]  # fmt: skip
 
 
 def prepare(

@@ -70,7 +70,15 @@ class JudgeSettings:
             raise UsageError(
                 f"--judge-model {self.model}: it needs --base-url URL (or OPENAI_BASE_URL)"
             )
-        Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        self.sampling()
+
+    def sampling(self) -> Sampling:
+        """How its replies are drawn.
+
+        Raises:
+            UsageError: a number is out of range.
+        """
+        return Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
 
     def judge(self) -> ModelJudge:
         """The part of the protocol that these settings amount to; nothing secret is in it.
@@ -100,6 +108,7 @@ class JudgeSettings:
             model=self.model,
             base_url=self.base_url,
             options=self.options,
+            samplings=(self.sampling(),),
             outlasts_failures=False,  # a question that failed is cheap to ask again
             notify=(notices or Notices()).add,
         )

@@ -139,7 +139,8 @@ async def _draw_all(
     # No start of a sweep may repeat samples of an earlier one in any of its folders.
     starts = sum(next_start(draw.path) for draw in sweep.draws)
     seed = derive_seed("engine", settings.seed, "sweep", starts)
-    engine = await open_engine(settings, seed, notices)
+    samplings = [item.sampling for draw in draws for item in draw.prepared]
+    engine = await open_engine(settings, seed, notices, samplings)
     try:
         for draw in draws:
             await _draw(

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from harness.errors import DataError, ProtocolMismatch, UsageError
-from harness.protocol import Protocol, differences
+from harness.protocol import SERVER_SAMPLING, Protocol, differences
 from harness.stats.effects import Effect
 from harness.storage.run_folder import RunFolder
 from harness.workflows.sweep_config import BASE
@@ -69,7 +69,9 @@ def _check(path: Path, stored: Mapping[str, Protocol], planned: Mapping[str, Pro
         )
     for name in stored.keys() & planned.keys():
         found = differences(planned[name], stored[name])
-        if wrong := [text for part, text in found.items() if part not in SPENDING]:
+        if wrong := [
+            text for part, text in found.items() if part not in (*SPENDING, SERVER_SAMPLING)
+        ]:
             raise ProtocolMismatch(
                 f"--beside {path}: {name}: not the same protocol: {'; '.join(wrong)}"
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.pipeline.pending import TaskRun, missing
+from harness.protocol import SERVER_SAMPLING
 from harness.storage.run_folder import MANIFEST, RunFolder, RunWriter, TaskFolder
 from harness.workflows.prepare import Prepared
 from harness.workflows.run_settings import RunSettings
@@ -94,4 +95,4 @@ def check_folder(draw: Draw) -> None:
     if (draw.path / MANIFEST).exists():
         with RunWriter(draw.path, take_over=draw.settings.take_over) as writer:
             for item in draw.prepared:
-                writer.check_task(item.protocol, item.sampling.k)
+                writer.check_task(item.protocol, item.sampling.k, (SERVER_SAMPLING,))

@@ -26,6 +26,7 @@ def protocol_table(group: Sequence[Result]) -> Table:
         ("Repetition guard", lambda r: _guard(r.protocol)),
         ("Reasoning effort", lambda r: r.protocol.effort or "the model's own"),
         ("Reasoning budget", lambda r: _budget(r.protocol)),
+        ("Server's own sampling", lambda r: r.protocol.server_sampling or "none"),
         ("Stop strings", lambda r: ", ".join(map(repr, r.protocol.stop)) or "none"),
         ("Prompt", lambda r: r.protocol.prompt or "not stated"),
         ("System prompt", lambda r: r.protocol.system_prompt or "none"),

@@ -113,6 +113,7 @@ def _protocol(protocol: Protocol) -> str:
         ("repetition guard", protocol.repetition_guard),
         ("effort", protocol.effort),
         ("reasoning budget", protocol.reasoning_budget),
+        ("server's own sampling", protocol.server_sampling),
         ("grader", protocol.grader),
         ("extract", protocol.extract),
     )

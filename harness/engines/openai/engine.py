@@ -14,12 +14,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.engines.chat import length_cap
 from harness.engines.checkpoint import weights_hash
 from harness.engines.openai.completions import BadReply, read_completion, request_body
 from harness.engines.openai.dispatch import Dispatch
+from harness.engines.openai.identify import check_same_model
 from harness.engines.openai.models import is_model_unknown
+from harness.engines.openai.one_token import probe_body
 from harness.engines.openai.options import Options
-from harness.engines.openai.probe import ServerInfo, probe_body
+from harness.engines.openai.probe import ServerInfo
 from harness.engines.openai.rate_limit import TokenRate, estimate_tokens
 from harness.engines.openai.reasoning import BudgetCheck, reasoning_facts, reasoning_fields
 from harness.engines.openai.refusals import Refusals
@@ -32,6 +35,7 @@ from harness.engines.openai.server import (
     Unreachable,
     raise_file_limit,
 )
+from harness.engines.openai.stops import cut_at_stop
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion, Fingerprint, Request
@@ -139,6 +143,7 @@ class OpenAIEngine:
             EngineDown: no sample can succeed: a wrong key or model, a server that stays away or
                 does not keep to the reasoning budget.
         """
+        self._count_prompt(request)
         tries = Tries(self._options.tries, self._random)
         fields = reasoning_fields(request.sampling, self._info.n_opened)
         extra = {**fields, **self._options.body}
@@ -147,7 +152,7 @@ class OpenAIEngine:
             body = request_body(request, self._model, cap, self._refusals.cap_field, extra)
             taken = await self._take(request, cap)
             server = await self._dispatch.pick()
-            body = {**(server.kind.neutral or {}), **body}
+            body = {**server.neutral, **body}
             try:
                 seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
                 completion = await self._complete(server, body, seconds)
@@ -168,10 +173,25 @@ class OpenAIEngine:
                     )
             else:
                 self._dispatch.answered(server)
+                completion = cut_at_stop(completion, request.sampling.stop)
                 self._record(server, completion, taken, cap)
                 return self._budgets.checked(
                     request, completion, opened=self.opens_reasoning, where=server.address.shown
                 )
+
+    def _count_prompt(self, request: Request) -> None:
+        """Count a prompt before it is sent to a server that takes what its context does not hold.
+
+        Raises:
+            EngineError: it leaves no room for a completion.
+        """
+        context = self._refusals.context
+        takes_any = any(server.kind.takes_any_prompt for server in self._dispatch.servers)
+        if not takes_any or context is None or self._chat is None:
+            return
+        n_prompt = len(self._chat.tokens(request.prompt))
+        length_cap(n_prompt, request.sampling.max_tokens, context)
+        self._refusals.prompt_tokens[request.prompt] = n_prompt
 
     async def close(self) -> None:
         """Close the connections, and stop the server that was started for the run."""
@@ -245,15 +265,17 @@ class OpenAIEngine:
         """Request one token: whether a server that was down is back with this model."""
         if self.served is not None:
             await asyncio.to_thread(self.served.restart_if_exited)
-        body = probe_body(self._model, self._refusals.cap_field, self._options.body)
+        body = probe_body(self._settings, self._model, self._refusals.cap_field, self._options.body)
         try:
-            await self._complete(server, body, _PROBE_SECONDS)
+            await self._complete(server, {**server.neutral, **body}, _PROBE_SECONDS)
         except Refusal as refusal:
             if is_model_unknown(refusal):
+                await check_same_model(server, self._model)
                 raise TransientError(str(refusal)) from refusal
         except EngineDown:
             raise
         except EngineError:
             pass  # a content filter's cut is a reply too
+        await check_same_model(server, self._model)
         if self.served is not None:
             self.served.reset_exits()

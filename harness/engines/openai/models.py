@@ -24,7 +24,11 @@ SECONDS = 10.0
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
 _SHOWN_MODELS = 8
-_NO_MODEL = re.compile(r"unknown model|models?\b.*(?:not found|not exist|unknown)", re.I)
+# "Invalid model name" is LiteLLM's, "Server is pinned to" that of transformers serve.
+_NO_MODEL = re.compile(
+    r"unknown model|models?\b.*(?:not found|not exist|unknown)|invalid model name|server is pinned to",
+    re.I,
+)
 
 ModelEntry = Mapping[str, Any]
 """One entry of a server's /models, as JSON: id, and with vLLM owned_by, root and max_model_len."""

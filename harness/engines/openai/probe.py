@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from harness.engines.checkpoint import CheckpointFacts, checkpoint_facts
 from harness.engines.openai.charges import listed_price
-from harness.engines.openai.kinds import VLLM, listed_kind, named_kind
+from harness.engines.openai.identify import (
+    Shown,
+    check_name,
+    chosen_kind,
+    identify,
+    other_model,
+)
+from harness.engines.openai.kinds import TRANSFORMERS, VLLM
 from harness.engines.openai.models import (
-    ModelEntry,
-    exchange_with_retries,
     is_model_unknown,
-    list_models,
     optional_exchange,
     unknown_model,
-    wrong_key,
+)
+from harness.engines.openai.one_token import OneToken
+from harness.engines.openai.own_sampling import (
+    check_batching,
+    check_passed_on,
+    neutral_fields,
+    remark,
 )
 from harness.engines.openai.reasoning import (
     check_budget_field,
@@ -28,7 +38,6 @@ from harness.engines.openai.reasoning import (
 )
 from harness.engines.openai.rendering import Rendering
 from harness.engines.openai.server import (
-    COMPLETIONS,
     Refusal,
     Server,
     TransientError,
@@ -45,7 +54,7 @@ if TYPE_CHECKING:
     from harness.engines.openai.options import Options
     from harness.engines.settings import EngineSettings
 
-_COMPLETION_SECONDS = 60.0  # a server may load the model for the first one
+_PLACES = ("root", "file")
 _ASKED_AT_START = ("repetition_guard", "effort", "reasoning_budget")
 
 
@@ -91,8 +100,8 @@ async def probe_servers(
     session = open_session()
     try:
         probes = [_Probe(session, server, model, settings, options) for server in servers]
-        results = await asyncio.gather(*(p.model_entry() for p in probes), return_exceptions=True)
-        found: list[tuple[_Probe, ModelEntry]] = []
+        results = await asyncio.gather(*(p.identify() for p in probes), return_exceptions=True)
+        found: list[tuple[_Probe, Shown]] = []
         absent: list[tuple[Server, Exception]] = []
         for probe, result in zip(probes, results, strict=True):
             if isinstance(result, Unreachable | TransientError):
@@ -102,11 +111,12 @@ async def probe_servers(
             else:
                 found.append((probe, result))
         _check_absent(servers, absent, settings)
-        first, entry = found[0]
-        info = await first.describe(entry, chat)
+        _check_alike([probe.server for probe, _ in found])
+        first, shown = found[0]
+        info = await first.describe(shown, chat)
         info.absent = absent
-        for server, _ in absent:
-            server.kind = first.server.kind  # assumed: the servers of a run are alike
+        for server, _ in absent:  # assumed: the servers of a run are alike
+            server.kind, server.neutral = first.server.kind, first.server.neutral
     finally:
         await session.close()
     if len(servers) > 1 and not settings.seeded:
@@ -138,6 +148,24 @@ def _check_absent(
         )
 
 
+def _check_alike(servers: Sequence[Server]) -> None:
+    """EngineDown where two servers show that they serve different models."""
+    first = servers[0]
+    for server in servers[1:]:
+        # One model may lie in another folder on every machine.
+        sides = ({n: v for n, v in s.model.items() if n not in _PLACES} for s in (first, server))
+        if difference := other_model(*sides):
+            raise EngineDown(
+                f"{first.address.shown} and {server.address.shown} serve different models "
+                f"({difference}): a run has one"
+            )
+
+
+def _file_name(text: str) -> str:
+    """A path without its folders, which another machine or day may have elsewhere."""
+    return PurePath(text).name if text.startswith("/") else text
+
+
 class _Probe:
     """The small requests to one server before the first sample."""
 
@@ -152,34 +180,59 @@ class _Probe:
         self.server = server
         self._session, self._address, self._model = session, server.address, model
         self._settings, self._options = settings, options
+        self._one_token = OneToken(session, server, model, settings, options)
         self._rendering = Rendering(session, server.address, model, settings, options)
 
-    async def model_entry(self) -> ModelEntry:
-        """The server's /models entry of the model, empty where it has no such list; sets its kind."""
-        listed = await list_models(self._session, self._address)
-        entry = next((entry for entry in listed if entry.get("id") == self._model), None)
-        if entry is None:
-            await self._try_model(listed)
-        entry = entry or {}
-        given = self._options.server
-        self.server.kind = named_kind(given) if given else listed_kind(entry)
+    async def identify(self) -> Shown:
+        """What the server shows of itself; sets what is known of it, and checks what is asked of it."""
+        server, where = self.server, self._address.shown
+        shown = await identify(self._session, self._address, self._model)
+        check_name(shown, self._model, where)
+        server.kind = chosen_kind(shown.kind, self._options.server, where)
+        server.model = shown.model
+        facts = self._checkpoint_facts()
+        server.neutral = neutral_fields(server.kind, facts)
+        if server.kind is TRANSFORMERS:
+            await self._check_batching(facts)
+        if shown.entry.get("id") != self._model and not server.kind.any_name:
+            await self._try_model(shown)
+        if server.kind is not shown.kind:
+            await check_passed_on(self._one_token.request_once, server.kind, where)
         if self._settings.repetition_guard is not None:
             await self._check_guard()
         await self._check_reasoning()
-        return entry
+        return shown
 
-    async def describe(self, entry: ModelEntry, chat: Chat | None) -> ServerInfo:
+    async def describe(self, shown: Shown, chat: Chat | None) -> ServerInfo:
         """What the server reports of itself and of the model."""
+        kind, entry, where = self.server.kind, shown.entry, self._address.shown
         names = ("max_model_len", "root", "owned_by")
         info = ServerInfo({name: entry[name] for name in names if entry.get(name)})
-        length = entry.get("max_model_len")
-        info.context = length if isinstance(length, int) else None
+        info.facts["server_kind"] = kind.name
+        if shown.kind is not kind and shown.kind.proxy:
+            info.facts["proxy"] = shown.kind.name
+        served = {n: _file_name(text) for n, text in shown.model.items() if n != "root"}
+        if served and served != {"model": self._model}:
+            info.facts["served"] = served
+        own = kind.sampling_of_its_own(self._settings.samplings)
+        if own is not None:
+            info.facts["server_sampling"] = own
+        if line := remark(kind, shown.kind, own, where):
+            self._settings.notify(line)
+        info.context = shown.context
+        if kind.takes_any_prompt and info.context is None:
+            info.context = self._checkpoint_facts().context
         if (price := listed_price(entry)) is not None:
             info.facts["price"] = {"prompt": price.prompt, "completion": price.completion}
-        if self.server.kind is VLLM:
+        if kind is VLLM:
             answer = await optional_exchange(self._session, self._address.root, "/version")
             if isinstance(answer, dict) and isinstance(answer.get("version"), str):
                 info.facts["versions"] = {"vllm": answer["version"]}
+        await self._describe_reasoning(info, chat)
+        return info
+
+    async def _describe_reasoning(self, info: ServerInfo, chat: Chat | None) -> None:
+        """Whether the chat template opens reasoning, and with how many tokens."""
         if chat is not None:
             # Where a parser splits reasoning off, a text without one is a response.
             info.opens_reasoning = chat.opens_reasoning and (
@@ -192,18 +245,28 @@ class _Probe:
             if opened and self._settings.reasoning_budget is not None:
                 plain = {"prompt": opened, "add_special_tokens": False}
                 info.n_opened = len(await self._rendering.tokenize(plain) or ())
-        return info
 
-    async def _try_model(self, listed: Sequence[ModelEntry]) -> None:
+    def _checkpoint_facts(self) -> CheckpointFacts:
+        return checkpoint_facts(self._options.tokenizer or self._settings.model)
+
+    async def _check_batching(self, facts: CheckpointFacts) -> None:
+        where, samplings = self._address.shown, self._settings.samplings
+        if await check_batching(self._one_token.request_once, samplings, facts, where):
+            self._settings.notify(
+                f"{where} batches continuously and draws as the first request since its start said: "
+                "if it has answered others before this run, restart it"
+            )
+
+    async def _try_model(self, shown: Shown) -> None:
         """Request one token: not every server lists all that it serves, or has a list."""
         try:
-            await self._complete({})
+            await self._one_token.request({})
         except TransientError as error:
             if not error.limited:  # it answers, and is busy
                 raise
         except Refusal as refusal:
             if is_model_unknown(refusal):
-                raise unknown_model(self._address, self._model, refusal, listed) from refusal
+                raise unknown_model(self._address, self._model, refusal, shown.listed) from refusal
 
     async def _check_guard(self) -> None:
         """Raise UsageError unless the server has vLLM's repetition detection.
@@ -214,7 +277,7 @@ class _Probe:
         for value, accepted in ((detection(2), True), ({"min_count": "none"}, False)):
             why = None
             try:
-                await self._complete({"repetition_detection": value})
+                await self._one_token.request({"repetition_detection": value})
             except Refusal as refusal:
                 why = refusal
             if (why is None) is not accepted:
@@ -224,24 +287,11 @@ class _Probe:
                     "of vLLM, or leave the guard out"
                 )
 
-    async def _complete(self, fields: Mapping[str, Any]) -> None:
-        """Request one token with further fields; EngineDown where the key is refused."""
-        body = probe_body(self._model, self._options.cap_field, self._options.body)
-        sent = orjson.dumps({**body, **fields})
-        try:
-            await exchange_with_retries(
-                self._session, self._address, COMPLETIONS, sent, seconds=_COMPLETION_SECONDS
-            )
-        except Refusal as refusal:
-            if refusal.status in (401, 403):
-                raise wrong_key(self._address, refusal) from refusal
-            raise
-
     async def _check_reasoning(self) -> None:
         """Raise UsageError unless the server can keep the effort and the reasoning budget."""
         effort, where = self._settings.effort, self._address.shown
         if effort is not None:
-            await check_effort_field(self._complete, effort, where)
+            await check_effort_field(self._one_token.request, effort, where)
             if self.server.kind is VLLM:
                 prompts = {
                     asked: await self._rendering.tokens(asked)
@@ -250,16 +300,4 @@ class _Probe:
                 if None not in prompts.values():
                     check_rendered(effort, prompts, where, self._model)
         if self._settings.reasoning_budget is not None:
-            await check_budget_field(self._complete, where, self._settings.think_end)
-
-
-def probe_body(model: str, cap_field: str, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """A request for one token.
-
-    Args:
-        model: the name that the server knows the model by.
-        cap_field: the name of the cap.
-        extra: further fields.
-    """
-    turn = {"role": "user", "content": "Say OK."}
-    return {"model": model, "messages": [turn], cap_field: 1, **extra}
+            await check_budget_field(self._one_token.request, where, self._settings.think_end)

@@ -134,6 +134,10 @@ class Server:
     def __init__(self, address: Address, client: Client) -> None:
         self.address, self.client = address, client
         self.kind = UNKNOWN
+        self.neutral: Mapping[
+            str, Any
+        ] = {}  # what each request to it holds unless it says otherwise
+        self.model: Mapping[str, str] = {}  # what says which model it serves
         self.down = False
         self.failures = 0  # in a row, over all samples
         self.limited_since: float | None = None  # since then every reply was a rate-limit refusal

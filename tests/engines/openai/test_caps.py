@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 def test_the_cap_is_lowered_to_what_the_context_leaves_and_said_once() -> None:
     notices: list[str] = []
-    with Running(Script(context=80)) as server:
+    with Running(Script(context=80, vllm=True)) as server:
         found = draw(settings(server.url, notices=notices), ask(5))
         assert all(isinstance(c, Completion) for c in found), found
         assert {body["max_tokens"] for body in server.mock.bodies} == {79, 77}
@@ -77,7 +77,7 @@ def test_a_cap_that_the_server_lowers_without_a_word_is_said_once() -> None:
         "finish_reason": "length",
         "usage": {"completion_tokens": 60},
     }
-    with Running(Script(reply=lambda body, number: cut)) as server:
+    with Running(Script(reply=lambda body, number: cut, vllm=True)) as server:
         draw(settings(server.url, notices=notices), ask(5))
         assert notices == [
             f"{server.url} cut a completion at 60 tokens, below the 100 asked for: it has a cap of "
@@ -120,7 +120,7 @@ def test_a_guard_is_sent_and_a_sample_that_it_cut_is_a_looped_one_at_the_cap() -
         "finish_reason": "repetition",
     }
     guarded = replace(WARM, repetition_guard=8)
-    with Running(Script(reply=lambda body, number: looped, guards=True)) as server:
+    with Running(Script(reply=lambda body, number: looped, guards=True, vllm=True)) as server:
         found = one(settings(server.url, repetition_guard=8, notices=notices), ask(1, guarded)[0])
         assert (found.finish_reason, found.looped) == ("length", True)
         assert server.mock.bodies[-1]["repetition_detection"] == {

@@ -337,6 +337,7 @@ def test_the_fingerprint_says_what_the_server_says_and_nothing_secret(
             "opens_reasoning": False,
             "max_model_len": 4096,
             "owned_by": "vllm",
+            "server_kind": "vllm",
             "versions": {"vllm": "0.0.mock"},
             "body": {"top_k": 5},
             "headers": ["X-Key"],

@@ -168,7 +168,7 @@ def test_a_failed_generation_of_tgi_is_retried() -> None:
 def test_a_router_that_lost_its_servers_for_a_while_is_waited_for() -> None:
     """It answers 404 for the model until they are back."""
     notices: list[str] = []
-    with Running(Script(mean=0.05, sigma=0.0)) as server:
+    with Running(Script(mean=0.05, sigma=0.0, vllm=True)) as server:
         engine = make_engine(settings(server.url, notices=notices))
 
         async def work() -> list[Completion]:
@@ -224,7 +224,7 @@ def test_a_probe_that_fails_in_an_unknown_way_ends_the_run_and_hangs_nothing() -
 
 def test_a_server_that_goes_down_is_waited_for_with_one_notice() -> None:
     notices: list[str] = []
-    with Running(Script(hold=99)) as server:
+    with Running(Script(hold=99, vllm=True)) as server:
 
         def restart() -> None:
             take(server, 64)
