@@ -33,8 +33,8 @@ def below(pid: int) -> set[int]:
 
 
 def running(pids: set[int]) -> set[int]:
-    """Those of them that have not ended."""
-    return pids & processes("").keys()
+    """Those of them that have not ended; one that has ended has no command line."""
+    return pids & {pid for pid, line in processes("").items() if line}
 
 
 def engine_core(pids: set[int]) -> set[int]:
