@@ -10,17 +10,6 @@ from pathlib import Path
 
 import click
 
-EXTRAS = {
-    "torch": "the transformers engine: pip install 'reasoning-harness[transformers]'",
-    "transformers": "the transformers engine: pip install 'reasoning-harness[transformers]'",
-    "math-verify": "the symbolic fallback of the math grader: reinstall reasoning-harness",
-}
-# Optional: nobody needs all of them.
-ENGINES = {
-    "vllm": "the vllm engine: pip install 'reasoning-harness[vllm]'",
-    "ray": "the ray engine: pip install 'reasoning-harness[ray]'",
-    "lm-eval": "the lm_eval engine and tasks: pip install 'reasoning-harness[lm-eval]'",
-}
 _FREE_GIB = 5
 
 
@@ -28,24 +17,19 @@ _FREE_GIB = 5
 def doctor() -> None:
     """Check what this machine can run, and say how to install the rest.
 
-    Exits 1 if something that every installation needs is missing.
+    Of each engine's library it says whether the installed version was tried. Exits 1 if something that every
+    installation needs is missing, or a library is too old.
     """
+    from harness.engines.versions import PACKAGES
     from harness.judge import check
 
     findings = 0
     click.echo(f"python {platform.python_version()} on {platform.platform()}")
     click.echo(f"{len(os.sched_getaffinity(0))} cores")
-    for package, needed_for in EXTRAS.items():
-        try:
-            click.echo(f"ok       {package} {version(package)}")
-        except PackageNotFoundError:
-            findings += 1
-            click.echo(f"missing  {package}: needed for {needed_for}")
-    for package, needed_for in ENGINES.items():
-        try:
-            click.echo(f"ok       {package} {version(package)}")
-        except PackageNotFoundError:
-            click.echo(f"note     no {package}, for {needed_for}")
+    lines = [package.check() for package in PACKAGES]
+    for word, line in [*lines, _math_verify()]:
+        findings += word in ("missing", "old")
+        click.echo(f"{word:8} {line}")
     try:
         import torch
 
@@ -63,3 +47,11 @@ def doctor() -> None:
     findings += free < _FREE_GIB
     click.echo(f"{'low' if free < _FREE_GIB else 'ok':8} {free:.0f} GiB free in this folder")
     click.get_current_context().exit(1 if findings else 0)
+
+
+def _math_verify() -> tuple[str, str]:
+    """The symbolic fallback of the math grader, which comes with every installation."""
+    try:
+        return "ok", f"math-verify {version('math-verify')}"
+    except PackageNotFoundError:
+        return "missing", "math-verify: needed for the math grader: reinstall reasoning-harness"

@@ -12,6 +12,7 @@ from typing import Any
 from harness.errors import DataError, first_line
 
 _HASHED_BYTES = 1 << 20
+_RENAMED_CLASS = "TokenizersBackend"
 
 
 def load_tokenizer(model: str, revision: str | None) -> Any:
@@ -24,7 +25,16 @@ def load_tokenizer(model: str, revision: str | None) -> Any:
 
     _check_model(model)
     try:
-        return AutoTokenizer.from_pretrained(model, revision=revision)
+        try:
+            return AutoTokenizer.from_pretrained(model, revision=revision)
+        except ValueError as error:
+            if _RENAMED_CLASS not in str(error):
+                raise
+            # transformers 4 does not know the name that 5 writes for this class
+            from transformers import PreTrainedTokenizerFast
+
+            fast: Any = PreTrainedTokenizerFast
+            return fast.from_pretrained(model, revision=revision)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"{model}: no tokenizer can be loaded ({first_line(error, 200)}); a model folder holds "
@@ -81,17 +91,34 @@ def load_model(model: str, revision: str | None, dtype: str, device: str) -> Any
         device: "cpu", "cuda" or "cuda:N".
 
     Raises:
-        DataError: it cannot be loaded.
+        DataError: it cannot be loaded, or not as it was trained.
     """
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, __version__
 
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype=dtype)
+        if __version__.startswith("4."):
+            _check_rotary(model, loaded.config.get_text_config(), __version__)
         return loaded.to(device).eval()
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
         raise DataError(
             f"{model}: the model cannot be loaded ({first_line(error, 200)})"
         ) from error
+
+
+def _check_rotary(model: str, config: Any, version: str) -> None:
+    """Refuse a checkpoint whose rotary embedding transformers 4 would not read, and takes its own for.
+
+    Version 5 writes `rope_parameters` in place of `rope_theta` and `rope_scaling`. Version 4 keeps the
+    name without using it, and goes on with the base of the model's class, such as 10,000.
+    """
+    written = getattr(config, "rope_parameters", None)
+    used = {"rope_type": "default", "rope_theta": getattr(config, "rope_theta", None)}
+    if written and (written != used or getattr(config, "rope_scaling", None)):
+        raise DataError(
+            f"{model}: transformers {version} does not read the checkpoint's rope_parameters "
+            f"{written}, which transformers 5 wrote, and would use {used}: install transformers 5"
+        )
 
 
 def _check_model(model: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,7 +109,7 @@ class Served(Loop):
         )  # fmt: skip
         super().__init__(make_engine(self.settings))
         # Another test run may start guardians on this machine at the same time.
-        (self._guardian,) = (children() - before) & processes("guardian.py").keys()
+        (self.guardian,) = (children() - before) & processes("guardian.py").keys()
 
     @property
     def url(self) -> str:
@@ -118,10 +117,10 @@ class Served(Loop):
         return str(self.engine.served.url)
 
     def kill(self) -> None:
-        """SIGKILL the server, which is its guardian's only child."""
-        task = Path(f"/proc/{self._guardian}/task/{self._guardian}")
-        (child,) = (task / "children").read_text().split()
-        os.kill(int(child), signal.SIGKILL)
+        """SIGKILL the server, the only child of the inner guardian."""
+        (inner,) = children(self.guardian)
+        (child,) = children(inner)
+        os.kill(child, signal.SIGKILL)
 
 
 def ask(prompts: Sequence[Prompt], sampling: Sampling, seed: int | None = None) -> list[Request]:

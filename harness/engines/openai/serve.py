@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -175,6 +176,7 @@ class VllmServer:
             f"(start {self._restarts + 1})"
         )
         self._close_pipe()
+        self._wait_until_gone()
         self._process = self._launch()
 
     def stop(self, *, keep_log: bool = False) -> None:
@@ -188,9 +190,10 @@ class VllmServer:
             self._close_pipe()
         try:
             self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:  # its child exits with it
+        except subprocess.TimeoutExpired:  # the inner guardian then kills the rest
             self._process.kill()
             self._process.wait()
+        self._wait_until_gone()
         self._reserved.close()
         if not keep_log and not self._restarts:
             self.log.unlink(missing_ok=True)
@@ -210,8 +213,8 @@ class VllmServer:
             return subprocess.Popen(
                 [sys.executable, "-I", guardian.__file__, *self._command, "--seed", str(seed)],
                 stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=subprocess.PIPE,
+                stderr=log,
                 env=environment,
                 start_new_session=True,  # the harness handles Ctrl-C
             )
@@ -221,6 +224,15 @@ class VllmServer:
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
+
+    def _wait_until_gone(self) -> None:
+        """Wait for the end of its last process, which may come after that of a killed guardian.
+
+        What is left would hold the port, and the memory that the next start needs.
+        """
+        if (ended := self._process.stdout) is not None:
+            select.select([ended], [], [], _STOP_SECONDS)
+            ended.close()
 
     def _lines(self, count: int) -> list[str]:
         text = self.log.read_bytes()[-20_000:].decode("utf-8", "replace")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from harness.engines.ray.token import send_token, token_advice
 from harness.errors import EngineDown, UsageError, first_line
 
 ANSWER_SECONDS = 5.0  # Ray itself would retry an address without a cluster for minutes
@@ -26,6 +27,7 @@ POLL_SECONDS = 5.0
 HEAD_SECONDS = 45.0
 _NO_HANDLER = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
 _SETTINGS = 4  # type of the frame that each side sends first
+_REASON = 160  # characters of Ray's own message
 _LOCAL_STORE_BYTES = 256 << 20  # prompts, completions and grades are small
 _lock = threading.Lock()
 _users = 0
@@ -119,6 +121,7 @@ def import_ray() -> Any:
     first = "ray" not in sys.modules and _NO_HANDLER not in os.environ
     if first:
         os.environ[_NO_HANDLER] = "1"
+        send_token()
     try:
         import ray
     except ImportError as error:
@@ -191,12 +194,15 @@ def _connect(address: str) -> None:
             configure_logging=False,
             **local,
         )
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        where = "a local Ray cluster" if local else f"--ray-address {address}"
+    except (OSError, RuntimeError, ValueError, import_ray().exceptions.RayError) as error:
+        if local:
+            raise EngineDown(
+                f"no local Ray cluster can be started ({first_line(error, _REASON)}); it writes its token to "
+                "~/.ray/auth_token where there is none: RAY_AUTH_MODE=disabled does without"
+            ) from error
         raise EngineDown(
-            f"{where}: no Ray cluster can be used there ({first_line(error)}); `ray status` on a node of the "
-            "cluster shows its state, and one that asks for a token needs RAY_AUTH_MODE=token here "
-            "too"
+            f"--ray-address {address}: no Ray cluster can be used there ({first_line(error, _REASON)}); "
+            f"`ray status` on a node of the cluster shows its state, and {token_advice()}"
         ) from error
 
 
