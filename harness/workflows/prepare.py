@@ -58,7 +58,7 @@ def _drawn_from(prepared: Sequence[Prepared], fingerprint: Fingerprint) -> list[
 
 def stated(
     writer: RunWriter, prepared: Sequence[Prepared], fingerprint: Fingerprint
-) -> Sequence[Prepared]:
+) -> list[Prepared]:
     """The tasks with all that makes their protocols, checked against the run folder's.
 
     Args:
@@ -71,11 +71,12 @@ def stated(
         UsageError: it holds more samples per problem.
         DataError: it holds samples whose protocol is not known.
     """
+    known = list(prepared)
     if writer.knows_servers():  # else the folder goes on as it was begun
-        prepared = _drawn_from(prepared, fingerprint)
-    for item in prepared:
+        known = _drawn_from(prepared, fingerprint)
+    for item in known:
         writer.check_task(item.protocol, item.sampling.k)
-    return prepared
+    return known
 
 
 def prepare(

@@ -157,7 +157,8 @@ class OpenAIEngine:
                 seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
                 completion = await self._complete(server, body, seconds)
                 self._dispatch.answered(server)
-                await confirm_model(server, self._model)
+                if server.doubted:
+                    await confirm_model(server, self._model)
             except Unreachable as error:
                 self._rate.settle(taken, 0)
                 self._dispatch.lost(server, error)

@@ -177,23 +177,27 @@ async def confirm_model(server: Server, model: str) -> None:
         EngineDown: it serves another one, or refuses the key.
         Unreachable, TransientError: it does not answer.
     """
-    if not server.doubted or (server.kind is UNKNOWN and not server.model):
+    if server.kind is UNKNOWN and not server.model:
         return
     async with server.confirming:
-        if not server.doubted:
-            return
-        shown = await identify(server.client.session, server.address, model)
-        difference = other_model(server.model, shown.model)
-        certain = not (shown.kind is UNKNOWN or shown.kind.proxy)
-        if not server.model and certain and server.kind is not shown.kind:
-            difference = f"{server.kind.name} against {shown.kind.name}"
-        if difference:
-            raise EngineDown(
-                f"{server.address.shown} came back with another model ({difference}): samples of "
-                "two models are no run; start the first one again, and the same command resumes, "
-                "for what is finished is kept"
-            )
-        server.model, server.doubted = server.model or shown.model, False
+        if server.doubted:
+            await _confirm(server, model)
+            server.doubted = False
+
+
+async def _confirm(server: Server, model: str) -> None:
+    shown = await identify(server.client.session, server.address, model)
+    difference = other_model(server.model, shown.model)
+    certain = not (shown.kind is UNKNOWN or shown.kind.proxy)
+    if not server.model and certain and server.kind is not shown.kind:
+        difference = f"{server.kind.name} against {shown.kind.name}"
+    if difference:
+        raise EngineDown(
+            f"{server.address.shown} came back with another model ({difference}): samples of two "
+            "models are no run; start the first one again, and the same command resumes, for what "
+            "is finished is kept"
+        )
+    server.model = server.model or shown.model
 
 
 def _names(entry: ModelEntry) -> list[str]:
