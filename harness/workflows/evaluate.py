@@ -30,9 +30,9 @@ from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunFolder, RunWriter
 from harness.task import Task
 from harness.workflows.allocation import allocate, sources
-from harness.workflows.early_stopping import forget, make_gate
+from harness.workflows.early_stopping import Gate, forget, make_gate
 from harness.workflows.notices import Notices
-from harness.workflows.prepare import Prepared, drawn_from, prepare
+from harness.workflows.prepare import Prepared, prepare, stated
 from harness.workflows.provenance import next_start, start_record
 from harness.workflows.recorded_start import RecordedStart, own_costs
 from harness.workflows.run_settings import RunSettings
@@ -87,21 +87,15 @@ async def evaluate(
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
             writer.check_task(item.protocol, item.sampling.k, (SERVER_SAMPLING,))
-        number = next_start(settings.output)
         # A resumed run must not repeat the samples of the process before it.
-        seed = derive_seed("engine", settings.seed, number, 0)
+        seed = derive_seed("engine", settings.seed, next_start(settings.output), 0)
         async with AsyncExitStack() as stack:
-            graders = [item.task.grader for item in prepared]
-            pool = await stack.enter_async_context(open_pool(settings, graders, notices))
-            engine = await open_engine(
-                settings, seed, notices, [item.sampling for item in prepared]
-            )
+            pooled = open_pool(settings, [item.task.grader for item in prepared], notices)
+            pool = await stack.enter_async_context(pooled)
+            engine = await open_engine(settings, seed, notices, [p.sampling for p in prepared])
             stack.push_async_callback(engine.close)
-            if gate is not None:
-                known = drawn_from(prepared, engine.fingerprint())
-                gate = replace(gate, allow=tuple(allow)).over(
-                    known, settings.output, strict=bases is None
-                )
+            prepared = stated(writer, prepared, engine.fingerprint())
+            gate = _once_known(gate, prepared, settings, allow, strict=bases is None)
             drawing = Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier)
             start = start_record(seed=settings.seed, engine_seed=seed, price=settings.price)
             return await run_engine(writer, settings.model, engine, prepared, observe=observe,
@@ -249,6 +243,17 @@ async def open_pool(
         await elsewhere.close()
 
 
+def _once_known(
+    gate: Gate | None, prepared: Sequence[Prepared], settings: RunSettings, allow: Sequence[str],
+    *, strict: bool,
+) -> Gate | None:  # fmt: skip
+    """The gate checked again, now that the engine has stated the rest of the protocols."""
+    if gate is None:
+        return None
+    checked = replace(gate, allow=tuple(allow)).over(prepared, settings.output, strict=strict)
+    return checked if checked.bases else None
+
+
 async def run_engine(
     writer: RunWriter,
     model: str,
@@ -283,10 +288,7 @@ async def run_engine(
     """
     drawing = drawing or Drawing()
     fingerprint, notices = engine.fingerprint(), notices or Notices()
-    if writer.knows_servers():  # else the folder goes on as it was begun
-        prepared = drawn_from(prepared, fingerprint)
-    for item in prepared:
-        writer.check_task(item.protocol, item.sampling.k)
+    prepared = stated(writer, prepared, fingerprint)
     start = start or start_record()
     start = replace(
         start,

@@ -11,7 +11,7 @@ from harness.interfaces import Fingerprint
 from harness.pipeline.pending import TaskRun
 from harness.protocol import SERVER_SAMPLING, Protocol, make_protocol
 from harness.sampling import Sampling
-from harness.storage.run_folder import TaskFolder
+from harness.storage.run_folder import RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Problem
 from harness.workflows.run_settings import RunSettings, configure
@@ -44,7 +44,7 @@ class Prepared:
         )
 
 
-def drawn_from(prepared: Sequence[Prepared], fingerprint: Fingerprint) -> list[Prepared]:
+def _drawn_from(prepared: Sequence[Prepared], fingerprint: Fingerprint) -> list[Prepared]:
     """The tasks with what their engine says that a server samples with of its own.
 
     Args:
@@ -54,6 +54,29 @@ def drawn_from(prepared: Sequence[Prepared], fingerprint: Fingerprint) -> list[P
     own = fingerprint.get(SERVER_SAMPLING)
     return [replace(item, protocol=replace(item.protocol, server_sampling=own))
             for item in prepared]  # fmt: skip
+
+
+def stated(
+    writer: RunWriter, prepared: Sequence[Prepared], fingerprint: Fingerprint
+) -> list[Prepared]:
+    """The tasks with all that makes their protocols, checked against the run folder's.
+
+    Args:
+        writer: of the run folder.
+        prepared: the tasks.
+        fingerprint: of the engine.
+
+    Raises:
+        ProtocolMismatch: the folder has another protocol.
+        UsageError: it holds more samples per problem.
+        DataError: it holds samples whose protocol is not known.
+    """
+    known = list(prepared)
+    if writer.knows_servers():  # else the folder goes on as it was begun
+        known = _drawn_from(prepared, fingerprint)
+    for item in known:
+        writer.check_task(item.protocol, item.sampling.k)
+    return known
 
 
 def prepare(

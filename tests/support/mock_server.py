@@ -22,6 +22,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support import server_kinds
+
 _BACKLOG = 4096  # connections that wait to be accepted
 
 Reply = Callable[[dict[str, Any], int], Any]
@@ -43,6 +45,12 @@ class Script:
         context: tokens of prompt and completion together; more is refused as vLLM does.
         hold: replies wait until so many requests are in flight.
         vllm: whether /models names vLLM as the owner, and /version answers.
+        kind: of server that it replies as, see `server_kinds`; for a proxy that of the one behind
+            is `behind`.
+        behind: likewise.
+        drops: fields that never reach what samples.
+        batching: whether a `transformers` server draws all samples as its first request says.
+        root: of the model's entry, and the path in llama.cpp's /props.
         listed: whether there is a list of models.
         pricing: what the list says of a model's price.
         usage: further fields of each reply's usage.
@@ -64,6 +72,11 @@ class Script:
     context: int | None = None
     hold: int = 0
     vllm: bool = False
+    kind: str = ""
+    behind: str = ""
+    drops: tuple[str, ...] = ()
+    batching: bool = False
+    root: str | None = None
     listed: bool = True
     pricing: Any = None
     usage: Mapping[str, Any] = field(default_factory=dict)
@@ -101,6 +114,9 @@ class Mock:
                 web.get("/v1/models", self.list_models),
                 web.post("/v1/chat/completions", self.complete),
                 web.get("/version", self.version),
+                web.get("/props", self.props),
+                web.get("/openapi.json", self.described),
+                web.get("/model/info", self.deployments),
                 web.post("/tokenize", self.tokenize),
                 web.post("/detokenize", self.detokenize),
                 web.get("/health", self.health),
@@ -117,6 +133,23 @@ class Mock:
         if not self.script.vllm:
             raise web.HTTPNotFound
         return web.json_response({"version": "0.0.mock"})
+
+    async def props(self, _: web.Request) -> web.Response:
+        path = self.script.root or self.script.models[0]
+        return _found(server_kinds.props(self.script.kind, path, self.script.context))
+
+    async def described(self, _: web.Request) -> web.Response:
+        return _found(server_kinds.described(self.script.kind))
+
+    async def deployments(self, _: web.Request) -> web.Response:
+        if self.script.kind != "litellm":
+            raise web.HTTPNotFound
+        info = {"max_input_tokens": self.script.context}
+        rows = [
+            {"model_name": id, "litellm_params": {"model": f"hosted_vllm/{id}"}, "model_info": info}
+            for id in self.script.models
+        ]
+        return web.json_response({"data": rows})
 
     async def tokenize(self, request: web.Request) -> web.Response:
         if self.script.rendered is None:
@@ -136,12 +169,13 @@ class Mock:
             return refused
         if not self.script.listed:
             raise web.HTTPNotFound
-        extra = {"owned_by": "vllm" if self.script.vllm else "us"}
-        if self.script.context:
-            extra["max_model_len"] = self.script.context  # type: ignore[assignment]
-        if self.script.pricing is not None:
-            extra["pricing"] = self.script.pricing
-        return web.json_response({"data": [{"id": id, **extra} for id in self.script.models]})
+        script, kind = self.script, "vllm" if self.script.vllm else self.script.kind
+        extra = {} if script.pricing is None else {"pricing": script.pricing}
+        entries = [
+            server_kinds.entry(kind, id, context=script.context, root=script.root)
+            for id in script.models
+        ]
+        return web.json_response({"data": [{**entry, **extra} for entry in entries]})
 
     async def stats(self, _: web.Request) -> web.Response:
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -188,8 +222,8 @@ class Mock:
     async def respond(
         self, request: web.Request, body: dict[str, Any], number: int
     ) -> web.StreamResponse:
-        if body["model"] not in self.script.models:
-            return error(404, f"The model `{body['model']}` does not exist.")
+        if refused := self.refused_kind(body):
+            return refused
         failure = await self.take_time()
         self.outcomes[failure or "answered"] += 1
         if failure == "500":
@@ -215,11 +249,25 @@ class Mock:
                               f"{n_prompt} input tokens")  # fmt: skip
         answer = completion(reply, n_prompt)
         answer["usage"].update(self.script.usage)
+        if "llamacpp" in (self.script.kind, self.script.behind):
+            answer["timings"] = {"predicted_n": answer["usage"]["completion_tokens"]}
         if failure == "truncated":
             text = json.dumps(answer)
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
         self.answered[prompt] += 1
         return web.json_response(answer)
+
+    def refused_kind(self, body: dict[str, Any]) -> web.Response | None:
+        """The refusal of a model or a field by the server, or by the one behind it."""
+        script = self.script
+        named = server_kinds.refusal(script.kind, {"model": body["model"]}, script.models)
+        kept = {name: value for name, value in body.items() if name not in script.drops}
+        kind = script.behind or script.kind
+        if refused := named or server_kinds.refusal(kind, kept, (body["model"],)):
+            return web.json_response(refused[1], status=refused[0])
+        if kind == "transformers" and not script.batching and body.get("temperature", 1) < 0:
+            return error(500, "`temperature` has to be a strictly positive float")
+        return None
 
     def refused_field(self, body: Mapping[str, Any]) -> web.Response | None:
         """The refusal of a field that the server does not know in this form."""
@@ -253,6 +301,12 @@ class Mock:
             return failure, 0.0
         middle = math.log(self.script.mean) - self.script.sigma**2 / 2
         return failure, self.random.lognormvariate(middle, self.script.sigma)
+
+
+def _found(answer: Any) -> web.Response:
+    if answer is None:
+        raise web.HTTPNotFound
+    return web.json_response(answer)
 
 
 def _takes(knows: bool | None, number: object) -> bool:

@@ -18,7 +18,7 @@ from harness.engines.chat import length_cap
 from harness.engines.checkpoint import weights_hash
 from harness.engines.openai.completions import BadReply, read_completion, request_body
 from harness.engines.openai.dispatch import Dispatch
-from harness.engines.openai.identify import check_same_model
+from harness.engines.openai.identify import confirm_model
 from harness.engines.openai.models import is_model_unknown
 from harness.engines.openai.one_token import probe_body
 from harness.engines.openai.options import Options
@@ -156,23 +156,26 @@ class OpenAIEngine:
             try:
                 seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
                 completion = await self._complete(server, body, seconds)
+                self._dispatch.answered(server)
+                if server.doubted:
+                    await confirm_model(server, self._model)
             except Unreachable as error:
                 self._rate.settle(taken, 0)
                 self._dispatch.lost(server, error)
             except TransientError as error:
                 self._rate.settle(taken, 0)
+                server.doubted = server.doubted or not error.limited
                 await asyncio.sleep(self._count(tries, server, error))
             except Refusal as refusal:
                 self._rate.settle(taken, 0)
                 if self._answered and is_model_unknown(refusal):  # a router without its servers
-                    transient = TransientError(str(refusal))
+                    server.doubted, transient = True, TransientError(str(refusal))
                     await asyncio.sleep(self._count(tries, server, transient))
                 else:
                     await self._refusals.adjust(
                         request, body, server, refusal, answered=self._answered
                     )
             else:
-                self._dispatch.answered(server)
                 completion = cut_at_stop(completion, request.sampling.stop)
                 self._record(server, completion, taken, cap)
                 return self._budgets.checked(
@@ -270,12 +273,14 @@ class OpenAIEngine:
             await self._complete(server, {**server.neutral, **body}, _PROBE_SECONDS)
         except Refusal as refusal:
             if is_model_unknown(refusal):
-                await check_same_model(server, self._model)
+                server.doubted = True
+                await confirm_model(server, self._model)
                 raise TransientError(str(refusal)) from refusal
         except EngineDown:
             raise
         except EngineError:
             pass  # a content filter's cut is a reply too
-        await check_same_model(server, self._model)
+        server.doubted = True
+        await confirm_model(server, self._model)
         if self.served is not None:
             self.served.reset_exits()

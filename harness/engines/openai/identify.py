@@ -6,7 +6,6 @@ rules the sampling of all later ones.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -79,10 +78,16 @@ async def identify(session: ClientSession, address: Address, model: str) -> Show
     if not entry and kind.any_name and len(listed) == 1:
         entry = listed[0]
     props = await optional_exchange(session, address.root, "/props") if kind is LLAMACPP else None
-    info = await _model_info(session, address, model) if kind is LITELLM else {}
-    return Shown(
-        kind, listed, entry, _model(kind, listed, entry, props), _context(entry, props, info)
-    )
+    rows = await _deployments(session, address, model) if kind in (LITELLM, UNKNOWN) else []
+    if rows:  # its description may be switched off
+        kind = LITELLM
+    found = _model(kind, listed, entry, props)
+    if behind := {str(row["litellm_params"].get("model")) for row in rows}:
+        found["behind"] = ", ".join(sorted(behind))
+    infos = [row.get("model_info") for row in rows]
+    windows = [_context(entry, props, info if isinstance(info, dict) else {})
+               for info in infos or [{}]]  # fmt: skip
+    return Shown(kind, listed, entry, found, min(filter(None, windows), default=None))
 
 
 async def _further(session: ClientSession, address: Address) -> ServerKind:
@@ -90,12 +95,7 @@ async def _further(session: ClientSession, address: Address) -> ServerKind:
     host = urlsplit(address.shown).hostname or ""
     if host == _OPENAI or host.endswith(f".{_OPENAI}"):
         return OPENAI
-    described, health = await asyncio.gather(
-        optional_exchange(session, address.root, "/openapi.json"),
-        optional_exchange(session, address.root, "/health/readiness"),
-    )
-    if isinstance(health, dict) and "litellm_version" in health:
-        return LITELLM
+    described = await optional_exchange(session, address.root, "/openapi.json")
     if not isinstance(described, dict):
         return UNKNOWN
     about, paths = described.get("info"), described.get("paths")
@@ -166,30 +166,38 @@ def other_model(before: Mapping[str, str], now: Mapping[str, str]) -> str | None
     return ", ".join(changed) or None
 
 
-async def check_same_model(server: Server, model: str) -> None:
-    """Check that a server which was down is back with the model that it had.
+async def confirm_model(server: Server, model: str) -> None:
+    """Check that a server which may have been restarted still serves the model that it had.
 
     Args:
-        server: that answers again.
+        server: that answers; nothing is asked where there is no doubt.
         model: the name that the run has for the model.
 
     Raises:
         EngineDown: it serves another one, or refuses the key.
         Unreachable, TransientError: it does not answer.
     """
-    where = server.address.shown
+    if server.kind is UNKNOWN and not server.model:
+        return
+    async with server.confirming:
+        if server.doubted:
+            await _confirm(server, model)
+            server.doubted = False
+
+
+async def _confirm(server: Server, model: str) -> None:
     shown = await identify(server.client.session, server.address, model)
     difference = other_model(server.model, shown.model)
-    if not server.model:  # it was not there before
-        server.model = shown.model
-        if server.kind is not shown.kind and not (shown.kind is UNKNOWN or shown.kind.proxy):
-            difference = f"{server.kind.name} against {shown.kind.name}"
+    certain = not (shown.kind is UNKNOWN or shown.kind.proxy)
+    if not server.model and certain and server.kind is not shown.kind:
+        difference = f"{server.kind.name} against {shown.kind.name}"
     if difference:
         raise EngineDown(
-            f"{where} came back with another model ({difference}): samples of two models are no "
-            "run; start the first one again, and the same command resumes, for what is finished is "
-            "kept"
+            f"{server.address.shown} came back with another model ({difference}): samples of two "
+            "models are no run; start the first one again, and the same command resumes, for what "
+            "is finished is kept"
         )
+    server.model = server.model or shown.model
 
 
 def _names(entry: ModelEntry) -> list[str]:
@@ -228,12 +236,22 @@ def _context(entry: ModelEntry, props: Any, info: Mapping[str, Any]) -> int | No
     return next((value for value in stated if isinstance(value, int) and value > 0), None)
 
 
-async def _model_info(session: ClientSession, address: Address, model: str) -> Mapping[str, Any]:
-    """What LiteLLM's proxy knows of the model."""
+async def _deployments(
+    session: ClientSession, address: Address, model: str
+) -> list[Mapping[str, Any]]:
+    """What LiteLLM's proxy says of the servers behind a model; none where it is another server."""
     answer = await optional_exchange(session, address.root, "/model/info")
     data = answer.get("data") if isinstance(answer, dict) else None
-    for row in data if isinstance(data, list) else ():
-        if isinstance(row, dict) and row.get("model_name") == model:
-            info = row.get("model_info")
-            return info if isinstance(info, dict) else {}
-    return {}
+    return [
+        row
+        for row in (data if isinstance(data, list) else ())
+        if isinstance(row, dict)
+        and row.get("model_name") == model
+        and isinstance(row.get("litellm_params"), dict)
+    ]
+
+
+def kind_by_reply(reply: Any) -> ServerKind:
+    """The kind of the server that a completion came from, which a proxy passes on."""
+    timings = reply.get("timings") if isinstance(reply, dict) else None
+    return LLAMACPP if isinstance(timings, dict) and "predicted_n" in timings else UNKNOWN

@@ -46,8 +46,8 @@ class OneToken:
         self._session, self._server, self._model = session, server, model
         self._settings, self._options = settings, options
 
-    async def request(self, fields: Mapping[str, Any]) -> None:
-        """Request one token with further fields, a few times where it fails.
+    async def request(self, fields: Mapping[str, Any]) -> Any:
+        """Request one token with further fields, a few times where it fails; returns the reply.
 
         Raises:
             EngineDown: the key is refused.
@@ -55,7 +55,7 @@ class OneToken:
         """
         address = self._server.address
         try:
-            await exchange_with_retries(
+            return await exchange_with_retries(
                 self._session, address, COMPLETIONS, self._body(fields), seconds=_SECONDS
             )
         except Refusal as refusal:

@@ -15,9 +15,10 @@ from harness.engines.openai.identify import (
     check_name,
     chosen_kind,
     identify,
+    kind_by_reply,
     other_model,
 )
-from harness.engines.openai.kinds import TRANSFORMERS, VLLM
+from harness.engines.openai.kinds import TRANSFORMERS, UNKNOWN, VLLM, ServerKind, named_kind
 from harness.engines.openai.models import (
     is_model_unknown,
     optional_exchange,
@@ -188,20 +189,35 @@ class _Probe:
         server, where = self.server, self._address.shown
         shown = await identify(self._session, self._address, self._model)
         check_name(shown, self._model, where)
-        server.kind = chosen_kind(shown.kind, self._options.server, where)
-        server.model = shown.model
-        facts = self._checkpoint_facts()
+        server.model, given, facts = shown.model, self._options.server, self._checkpoint_facts()
+        if given:  # before the first completion, which some servers keep to
+            server.neutral = neutral_fields(named_kind(given), facts)
+        evident = await self._behind(shown) if shown.kind.proxy else shown.kind
+        server.kind = chosen_kind(evident, given, where)
         server.neutral = neutral_fields(server.kind, facts)
-        if server.kind is TRANSFORMERS:
-            await self._check_batching(facts)
         if shown.entry.get("id") != self._model and not server.kind.any_name:
             await self._try_model(shown)
+        if server.kind is TRANSFORMERS:
+            await self._check_batching(facts)
         if server.kind is not shown.kind:
             await check_passed_on(self._one_token.request_once, server.kind, where)
         if self._settings.repetition_guard is not None:
             await self._check_guard()
         await self._check_reasoning()
         return shown
+
+    async def _behind(self, shown: Shown) -> ServerKind:
+        """The kind of the server behind a proxy, or the proxy's where its reply does not show it."""
+        try:
+            reply = await self._one_token.request({})
+        except Refusal as refusal:
+            if is_model_unknown(refusal):
+                raise unknown_model(self._address, self._model, refusal, shown.listed) from refusal
+            return shown.kind
+        except TransientError:
+            return shown.kind
+        found = kind_by_reply(reply)
+        return shown.kind if found is UNKNOWN else found
 
     async def describe(self, shown: Shown, chat: Chat | None) -> ServerInfo:
         """What the server reports of itself and of the model."""

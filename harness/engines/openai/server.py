@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import resource
@@ -138,6 +139,8 @@ class Server:
             str, Any
         ] = {}  # what each request to it holds unless it says otherwise
         self.model: Mapping[str, str] = {}  # what says which model it serves
+        self.doubted = False  # whether it may have been restarted since that was asked
+        self.confirming = asyncio.Lock()
         self.down = False
         self.failures = 0  # in a row, over all samples
         self.limited_since: float | None = None  # since then every reply was a rate-limit refusal
