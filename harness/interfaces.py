@@ -144,10 +144,11 @@ class Engine(Protocol):
         ...
 
     @property
-    def opens_reasoning(self) -> bool:
-        """Whether the rendered prompt ends inside open reasoning.
+    def opens_reasoning(self) -> bool | None:
+        """Whether the rendered prompt ends inside open reasoning; None where nothing tells.
 
-        A completion without an end tag then has no response.
+        A completion without an end tag then has no response. An engine in front of a server may
+        come to know it from a completion.
         """
         ...
 

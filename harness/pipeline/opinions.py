@@ -104,4 +104,4 @@ def _reply(completion: Completion, engine: Engine) -> str | None:
         return None
     if completion.reasoning is not None:
         return completion.text
-    return split_reasoning(completion.text, opened=engine.opens_reasoning)[1]
+    return split_reasoning(completion.text, opened=bool(engine.opens_reasoning))[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -184,12 +184,30 @@ def make_request(unit: Unit) -> tuple[Request, tuple[int, ...] | None]:
     return Request(problem.id, unit.index, prompt, run.sampling, seed), order
 
 
+def reasoning_tokens(
+    reasoning: str | None, n_tokens: int | None, count: Callable[[str], int | None]
+) -> int | None:
+    """Tokens of a completion's reasoning, at most its own; None where nobody counts them.
+
+    Args:
+        reasoning: None where it has none.
+        n_tokens: of the completion.
+        count: tokens of a text.
+    """
+    if reasoning is None:
+        return 0 if n_tokens is not None else None
+    found = count(reasoning)
+    return found if found is None or n_tokens is None else min(found, n_tokens)
+
+
 def make_sample(
     request: Request,
     completion: Completion,
     order: tuple[int, ...] | None,
     protocol: Protocol,
     engine: Engine,
+    *,
+    opened: bool | None = None,
 ) -> Sample:
     """The sample of a completion: split the reasoning off and count its tokens.
 
@@ -199,7 +217,10 @@ def make_sample(
         order: in which the choices were shown.
         protocol: how reasoning ends.
         engine: counts the tokens of the reasoning where the completion does not say.
+        opened: whether the prompt opens the reasoning, where the run knows more than the engine.
     """
+    if opened is None:
+        opened = engine.opens_reasoning
     reasoning, response = completion.reasoning, completion.text
     n_reasoning = completion.n_reasoning_tokens
     if reasoning is None:
@@ -207,16 +228,13 @@ def make_sample(
             completion.text,
             think_end=protocol.think_end,
             thinking=protocol.thinking,
-            opened=engine.opens_reasoning,
+            opened=bool(opened),
         )
     else:
         # A server that splits reasoning sends no text when the cap was hit inside the reasoning.
         split = response or None
     if n_reasoning is None:
-        nothing = 0 if completion.n_tokens is not None else None
-        n_reasoning = nothing if reasoning is None else engine.count_tokens(reasoning)
-        if n_reasoning is not None and completion.n_tokens is not None:
-            n_reasoning = min(n_reasoning, completion.n_tokens)
+        n_reasoning = reasoning_tokens(reasoning, completion.n_tokens, engine.count_tokens)
     return Sample(
         problem_id=request.problem_id,
         index=request.index,

@@ -13,10 +13,9 @@ from what is missing.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from harness.errors import EngineDown, EngineError
@@ -35,14 +34,17 @@ from harness.pipeline.pending import (
 )
 from harness.pipeline.schedule import Schedule
 from harness.pipeline.scoring import SampleStatistics, score_task
+from harness.pipeline.splitting import Splitting
 from harness.pipeline.stages import RecordLength, Stages, StageSampler, together
+from harness.pipeline.task_files import TaskFiles, record_error
+from harness.pipeline.untagged import check_settled
 from harness.stats.breakdown import breakdown, open_range
 from harness.stats.clusters import clustering, clusters_of
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
 from harness.stats.usage import Usage, usage_of
-from harness.storage.files import Appender, Json, read_lines, write_lines
-from harness.storage.run_folder import ErrorRow, ErrorStage, RunFolder, TaskFolder
+from harness.storage.files import Json, read_lines, write_lines
+from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.storage.scores import write_scores
 from harness.types import Grade, Sample, Verdict
@@ -55,36 +57,6 @@ Observer = Callable[[str, str, Verdict | None], None]
 
 def silent(event: str, task: str, verdict: Verdict | None) -> None:
     """Observe nothing."""
-
-
-@dataclass(slots=True)
-class _Files:
-    """The append-only files of one task, open for writing."""
-
-    folder: TaskFolder
-    samples: Appender = field(init=False)
-    grades: Appender = field(init=False)
-    errors: Appender = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.samples, self.grades, self.errors = (
-            Appender(self.folder.path / f"{name}.jsonl") for name in ("samples", "grades", "errors")
-        )
-
-    def all(self) -> tuple[Appender, ...]:
-        return self.samples, self.grades, self.errors
-
-
-def record_error(errors: Appender, stage: ErrorStage, key: tuple[str, int], message: str) -> None:
-    """Record an internal error.
-
-    Args:
-        errors: the task's errors.jsonl.
-        stage: what failed.
-        key: (problem id, index) of the sample.
-        message: what happened, for a person.
-    """
-    errors.append([ErrorRow(stage, key[0], key[1], message, time.time())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +77,7 @@ class Runner:
         pool: grades; it is started and stopped by `run`.
         drawing: how samples are drawn.
         observe: notified of every event, for a progress bar.
+        learned: told where samples show whether the prompt opens the reasoning.
     """
 
     def __init__(
@@ -115,13 +88,15 @@ class Runner:
         *,
         drawing: Drawing | None = None,
         observe: Observer = silent,
+        learned: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._runs = runs
         self._engine = engine
         self._pool = pool
         self._drawing = drawing or Drawing()
         self._observe = observe
-        self._files: dict[str, _Files] = {}
+        self._splitting = Splitting(runs, engine, learned)
+        self._files: dict[str, TaskFiles] = {}
         self._queued: dict[str, SampleSet] = {}  # by task, the samples that the pool was given
         self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
         self.discarded: dict[str, Usage] = {}  # by task, what samples beyond an early stop used
@@ -136,10 +111,12 @@ class Runner:
 
         Raises:
             EngineDown: the engine cannot go on; every finished sample is kept.
+            UsageError: samples may be reasoning, and nothing tells; every one is kept.
         """
         rule = self._drawing.rule if self._engine else None
+        self._splitting.begin()
         for run in self._runs:
-            self._files[run.task.name] = _Files(run.folder)
+            self._files[run.task.name] = TaskFiles(run.folder)
             self._queued[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
         syncing = asyncio.create_task(self._sync_files())
         try:
@@ -160,6 +137,7 @@ class Runner:
         if rule is not None:
             used = {run.task.name: cut(run.folder, run.asked) for run in runs}
             self.discarded = {task: usage for task, usage in used.items() if usage.samples}
+        check_settled(runs)
         return [score(run) for run in runs]
 
     async def _draw_stages(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:
@@ -210,13 +188,28 @@ class Runner:
             line.ended(unit.place, request.index)
             return
         record(completion.n_tokens)
-        sample = make_sample(request, completion, order, run.protocol, line.engine)
+        await self._learn(line)
+        sample = make_sample(
+            request, completion, order, run.protocol, line.engine, opened=self._splitting.opens
+        )
         self._files[name].samples.append([sample])
         self._observe("sampled", name, None)
-        if line.pool.offer(self._job(run, sample, line.ended)):
+        if self._splitting.is_held(run, sample):
+            self._left_over.add(name)
+        elif line.pool.offer(self._job(run, sample, line.ended)):
             self._queued[name].add(sample.key)
         else:
             self._left_over.add(name)
+
+    async def _learn(self, line: _Line) -> None:
+        """Split stored samples again where a completion shows that they are reasoning."""
+        for name, keys in self._splitting.learn(self._files).items():
+            for key in keys:
+                self._queued[name].discard(key)
+            self._left_over.add(name)
+        if self._drawing.rule is not None:  # an analysis counts what is graded by then
+            for run in self._runs:
+                await self._grade_rest(run, lambda *_: None)
 
     async def _grade_rest(self, run: TaskRun, ended: Callable[[Place, int], None]) -> None:
         """Grade the stored samples without a grade, left over from a kill or a full queue."""
@@ -226,7 +219,7 @@ class Runner:
             return
         self._left_over.remove(name)
         for sample in run.folder.samples():
-            if sample.key not in self._queued[name]:
+            if sample.key not in self._queued[name] and not self._splitting.is_held(run, sample):
                 self._queued[name].add(sample.key)
                 await self._pool.put(self._job(run, sample, ended))
 
@@ -234,6 +227,9 @@ class Runner:
         files = self._files[run.task.name]
 
         def done(grade: Grade) -> None:
+            if self._splitting.is_superseded(run, sample):
+                ended((run.task.name, grade.problem_id), grade.index)
+                return
             if grade.verdict is Verdict.ERROR:
                 record_error(files.errors, "grader", grade.key, grade.detail)
             else:
@@ -272,7 +268,12 @@ def cut(folder: TaskFolder, counts: Mapping[str, int]) -> Usage:
 
 
 def compute_scores(run: TaskRun) -> TaskScores:
-    """The scores of a task from its folder, over the problems of its protocol."""
+    """The scores of a task from its folder, over the problems of its protocol.
+
+    Raises:
+        UsageError: samples may be reasoning, and nothing tells.
+    """
+    check_settled([run])
     statistics = SampleStatistics()
     stored: Counter[str] = Counter()
     for sample in run.folder.samples():
@@ -308,7 +309,11 @@ def _asked(run: TaskRun, stored: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def score(run: TaskRun) -> TaskScores:
-    """Compute the scores of a task from its folder and write scores.json."""
+    """Compute the scores of a task from its folder and write scores.json.
+
+    Raises:
+        UsageError: samples may be reasoning, and nothing tells.
+    """
     scores = compute_scores(run)
     write_scores(run.folder.path, scores)
     return scores

@@ -68,6 +68,19 @@ class Appender:
             os.ftruncate(self._fd, before)
             raise self._failure(error) from error
 
+    def replace(self, rows: Iterable[object]) -> None:
+        """Replace the file in one step, and go on appending to the new one."""
+        write_lines(self.path, rows)
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            try:
+                # A sync in another thread keeps the number.
+                os.dup2(fd, self._fd, inheritable=False)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise self._failure(error) from error
+
     def sync(self) -> None:
         """Flush everything written so far to disk; network file systems may report errors only here."""
         try:

@@ -6,7 +6,7 @@
              "price": {"prompt", "completion", "listed"}, "discarded": {task: usage as in scores.json},
              "plan": {"order", "tasks": {task: {"samples", "lengths_from", "problems_known",
                                                 "mean_tokens", "longest_tokens", "tokens"}}}}],
- "harness": "0.1.0"}
+ "harness": "0.1.0", "opens_reasoning": true}
 """
 
 from __future__ import annotations
@@ -103,13 +103,36 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What made a run: the model, the engine's fingerprint, k per task, and every start."""
+    """What made a run: the model, the engine's fingerprint, k per task, and every start.
+
+    `opens_reasoning` is what the run came to know after its fingerprint was written: whether a text
+    without a tag of reasoning is reasoning that the prompt opened.
+    """
 
     model: str
     fingerprint: Fingerprint
     k: Mapping[str, int] = field(default_factory=dict)
     starts: tuple[Start, ...] = ()
     harness: str = ""
+    opens_reasoning: bool | None = None
+
+    @property
+    def prompt_opens(self) -> bool | None:
+        """Whether the prompt opens the reasoning; None where nothing has told so far."""
+        if self.opens_reasoning is not None:
+            return self.opens_reasoning
+        known: bool | None = self.fingerprint.get("opens_reasoning", False)
+        return known
+
+    def resumed(self, now: Fingerprint) -> Manifest:
+        """With what an engine that continues the run cannot tell.
+
+        Earlier versions recorded that a prompt opens no reasoning where a server did not tell.
+        """
+        told = self.fingerprint.get("opens_reasoning", False) or "tokenizer" in self.fingerprint
+        if told or now.get("opens_reasoning", False) is not None:
+            return self
+        return replace(self, fingerprint={**self.fingerprint, "opens_reasoning": None})
 
     def started(self, start: Start) -> Manifest:
         """With one more start, which gets the next number."""

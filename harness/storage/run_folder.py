@@ -190,7 +190,12 @@ class RunWriter:
         path = self.path / MANIFEST
         if path.exists():
             stored = RunFolder(self.path).manifest()
-            self._check_same_model(stored, manifest)
+            if changed := other_draws(stored, manifest):
+                raise ProtocolMismatch(
+                    f"{self.path} holds samples drawn in another way ({'; '.join(changed)}); "
+                    "use another -o folder"
+                )
+            stored = stored.resumed(manifest.fingerprint)
         else:
             stored = manifest
         stored = stored.started(start)
@@ -208,12 +213,19 @@ class RunWriter:
             return True
         return knows_servers(RunFolder(self.path).manifest().fingerprint)
 
+    def record_opening(self, opens: bool) -> None:
+        """Record what the run came to know: whether its prompts open the reasoning."""
+        manifest = RunFolder(self.path).manifest()
+        self.write_manifest(replace(manifest, opens_reasoning=opens))
+
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace manifest.json in one step."""
         write_json(self.path / MANIFEST, manifest)
 
     def check_task(self, protocol: Protocol, k: int, unknown: Collection[str] = ()) -> bool:
         """Whether the folder holds this task already; it must then be the same protocol.
+
+        One that was sampled with `--thinking auto` takes a yes or no where nothing told it.
 
         Args:
             protocol: of the task.
@@ -233,19 +245,20 @@ class RunWriter:
                     "restore it, or use another -o folder"
                 )
             return False
-        found = differences(folder.protocol(), protocol)
+        stored = folder.protocol()
+        found = differences(stored, protocol)
         parts = {name: words for name, words in found.items() if name not in unknown}
+        manifest = RunFolder(self.path).manifest()
+        if parts.keys() == {"thinking"} and stored.thinking == "auto":
+            parts = parts if manifest.prompt_opens is not None else {}
         if parts:
-            only_grader = parts.keys() == {"grader"}
-            fix = (
-                f"grade it again first: harness grade {self.path}"
-                if only_grader
-                else "use the same settings, or another -o folder"
-            )
+            fix = "use the same settings, or another -o folder"
+            if parts.keys() == {"grader"}:
+                fix = f"grade it again first: harness grade {self.path}"
             raise ProtocolMismatch(
                 f"{folder.path} holds another protocol ({'; '.join(parts.values())}); {fix}"
             )
-        known_k = RunFolder(self.path).manifest().k.get(protocol.task, 0)
+        known_k = manifest.k.get(protocol.task, 0)
         if k < known_k:
             raise UsageError(
                 f"{folder.path} already holds k={known_k}, more than the {k} asked for; "
@@ -267,6 +280,9 @@ class RunWriter:
                 raise DataError(f"{folder.path}: cannot be created ({error.strerror})") from error
             write_lines(folder.path / "problems.jsonl", problems)
             write_json(folder.path / "protocol.json", protocol.to_json())
+        elif (stored := folder.protocol()).thinking != protocol.thinking:
+            stored = replace(stored, thinking=protocol.thinking)
+            write_json(folder.path / "protocol.json", stored.to_json())
         self.set_k(protocol.task, k)
         return folder
 
@@ -275,13 +291,6 @@ class RunWriter:
         manifest = RunFolder(self.path).manifest()
         if k != manifest.k.get(task):
             self.write_manifest(replace(manifest, k={**manifest.k, task: k}))
-
-    def _check_same_model(self, stored: Manifest, now: Manifest) -> None:
-        if changed := other_draws(stored, now):
-            raise ProtocolMismatch(
-                f"{self.path} holds samples drawn in another way ({'; '.join(changed)}); "
-                "use another -o folder"
-            )
 
 
 def _problem(row: Json) -> Problem:

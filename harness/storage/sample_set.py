@@ -20,6 +20,11 @@ class SampleSet:
         id, index = key
         self._bits[id] = self._bits.get(id, 0) | 1 << index
 
+    def discard(self, key: tuple[str, int]) -> None:
+        """Remove a sample, if it is there."""
+        id, index = key
+        self._bits[id] = self._bits.get(id, 0) & ~(1 << index)
+
     def __contains__(self, key: tuple[str, int]) -> bool:
         id, index = key
         return bool(self._bits.get(id, 0) >> index & 1)

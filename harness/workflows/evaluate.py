@@ -21,16 +21,18 @@ from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.grading_ray import RayGrading
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, Runner
+from harness.pipeline.untagged import HOW_TO_SAY, split_others, unknown_reasoning
 from harness.protocol import SERVER_SAMPLING
 from harness.sampling import Sampling
 from harness.stats.power import ALPHA
 from harness.stats.scores import TaskScores
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import Manifest, Start
-from harness.storage.run_folder import RunFolder, RunWriter
+from harness.storage.run_folder import RunWriter
 from harness.task import Task
 from harness.workflows.allocation import allocate, sources
 from harness.workflows.early_stopping import Gate, forget, make_gate
+from harness.workflows.lengths import length_sources
 from harness.workflows.notices import Notices
 from harness.workflows.prepare import Prepared, prepare, stated
 from harness.workflows.provenance import next_start, start_record
@@ -100,32 +102,6 @@ async def evaluate(
             start = start_record(seed=settings.seed, engine_seed=seed, price=settings.price)
             return await run_engine(writer, settings.model, engine, prepared, observe=observe,
                                     start=start, notices=notices, drawing=drawing, pool=pool)  # fmt: skip
-
-
-def length_sources(
-    settings: RunSettings, tasks: Sequence[str], known: Mapping[str, Path]
-) -> dict[str, Path]:
-    """By task, the run whose lengths are expected: `settings.lengths`, the base, or a known one.
-
-    Args:
-        settings: of the run.
-        tasks: names of the tasks.
-        known: by task, a run to use if the settings name none.
-
-    Raises:
-        DataError: the named folder is not a run.
-        UsageError: it has none of these tasks.
-    """
-    sources = dict(known)
-    for path in (settings.base, settings.lengths):
-        if path is not None:
-            sources |= {folder.name: path for folder in RunFolder(path).tasks()}
-    if settings.lengths is not None and settings.lengths not in map(sources.get, tasks):
-        raise UsageError(
-            f"--lengths {settings.lengths}: that run has none of {', '.join(tasks)}; omit it, "
-            "or name a run that has them"
-        )
-    return sources
 
 
 async def open_engine(
@@ -284,11 +260,13 @@ async def run_engine(
 
     Raises:
         UsageError, DataError, ProtocolMismatch: nothing was changed.
+        UsageError: samples may be reasoning, and nothing tells; every one is kept.
         EngineDown: the engine cannot go on; every finished sample is kept.
     """
     drawing = drawing or Drawing()
     fingerprint, notices = engine.fingerprint(), notices or Notices()
     prepared = stated(writer, prepared, fingerprint)
+    _check(writer, prepared, engine, drawing=drawing, notices=notices)
     start = start or start_record()
     start = replace(
         start,
@@ -298,18 +276,48 @@ async def run_engine(
         **own_costs(fingerprint, start),
     )
     start = writer.begin(Manifest(model, fingerprint, harness=harness.__version__), start)
+    runs = _lay_out(writer, prepared, drawing)
+    record = RecordedStart(writer, start, notices, observe(runs))
+    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
+                    learned=writer.record_opening)  # fmt: skip
+    record.begin(runner.plan.record())
+    try:
+        results = await runner.run()
+    finally:  # what was said of stored samples holds of a run that ended early, too
+        split_others(writer.path, [run.task.name for run in runs], notices.add)
+        record.end(runner.discarded)
+    for run, result in zip(runs, results, strict=True):
+        writer.set_k(run.task.name, result.k)
+    return results
+
+
+def _lay_out(writer: RunWriter, prepared: Sequence[Prepared], drawing: Drawing) -> list[TaskRun]:
+    """The tasks in their folders, without the record of a stop that no longer holds."""
     runs = [item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
             for item in prepared]  # fmt: skip
     for run in runs:
         if drawing.rule is None or run.task.name not in drawing.rule.bases:
             forget(run.folder, run.asked)
-    record = RecordedStart(writer, start, notices, observe(runs))
-    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event)
-    record.begin(runner.plan.record())
-    try:
-        results = await runner.run()
-    finally:  # what was said of stored samples holds of a run that ended early, too
-        record.end(runner.discarded)
-    for run, result in zip(runs, results, strict=True):
-        writer.set_k(run.task.name, result.k)
-    return results
+    return runs
+
+
+def _check(
+    writer: RunWriter,
+    prepared: Sequence[Prepared],
+    engine: Engine,
+    *,
+    drawing: Drawing,
+    notices: Notices,
+) -> None:
+    """Check the tasks against their folders, and tell that texts without a tag may be reasoning.
+
+    UsageError where that is not known and grades may stop the run.
+    """
+    for item in prepared:
+        writer.check_task(item.protocol, item.sampling.k)
+    unknown = unknown_reasoning(writer.path, [item.protocol for item in prepared], engine)
+    if unknown is None:
+        return
+    if drawing.rule is not None:  # its analyses count grades before the last sample may tell
+        raise UsageError(f"--until decided: {unknown}; add {HOW_TO_SAY}")
+    notices.add(f"{unknown}; samples that are cut off may need {HOW_TO_SAY}")

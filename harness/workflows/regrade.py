@@ -14,7 +14,9 @@ from harness.judge.scoring import scoring_of
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.opinions import opinion_adder
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer, compute_scores, record_error, score, silent
+from harness.pipeline.runner import Observer, compute_scores, score, silent
+from harness.pipeline.task_files import record_error
+from harness.pipeline.untagged import check_settled, split_due
 from harness.protocol import ModelJudge, narrowed
 from harness.sampling import Sampling
 from harness.stats.metrics import last_grades, verdict_of
@@ -105,10 +107,13 @@ async def regrade(
 
     Raises:
         DataError: a folder that is not a run, or a damaged file.
-        UsageError: a task is no longer installed, or its grader cannot run here.
+        UsageError: a task is no longer installed, its grader cannot run here, or samples may be
+            reasoning and nothing tells.
     """
     RunFolder(path)  # refuses a folder that is not a run before a lock is written
     with RunWriter(path, take_over=take_over):
+        for folder in RunFolder(path).tasks():
+            split_due(folder)
         return await regrade_runs(stored_runs(path, task_named), observe)
 
 
@@ -118,6 +123,7 @@ async def regrade_runs(
     """Grade the stored samples of tasks whose folder is locked; see `regrade`."""
     for run in runs:
         run.task.grader.ready()
+    check_settled(runs)
     watch = observe(runs)
     changes = []
     async with GradingPool() as pool:
@@ -201,6 +207,8 @@ def rescore(path: Path, task_named: TaskNamed) -> list[TaskScores]:
     RunFolder(path)
     with RunWriter(path):
         runs = stored_runs(path, task_named)
+        for run in runs:
+            split_due(run.folder)
         return [score(replace(run, protocol=run.folder.protocol())) for run in runs]
 
 

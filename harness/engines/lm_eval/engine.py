@@ -29,12 +29,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from harness.data.reasoning import opening_tag
 from harness.engines.batching import Batcher
+from harness.engines.budget import prompt_reasoning
 from harness.engines.chat import length_cap
 from harness.engines.checkpoint import digest, weights_hash
 from harness.engines.lm_eval.calls import arguments, from_reply, record_replies, torch_draws
 from harness.engines.lm_eval.models import Loaded
+from harness.engines.opening import Opening
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion, Fingerprint, Request
@@ -82,8 +83,10 @@ class LmEvalEngine:
         if self._template and not loaded.bos_given and hasattr(self._lm, "add_bos_token"):
             self._lm.add_bos_token = False  # the template decides whether there is one
         rendered = self._render(Prompt("x"))
-        end, text = settings.think_end, rendered if isinstance(rendered, str) else ""
-        self._opens_reasoning = text.rfind(opening_tag(end)) > text.rfind(end)
+        self._rendered: bool | None = None  # a server's own template shows nothing
+        if isinstance(rendered, str):
+            self._rendered = prompt_reasoning(rendered, settings.think_end) is not None
+        self._opening = Opening(self._rendered, settings.think_end)
 
     @property
     def concurrency(self) -> int:
@@ -91,9 +94,12 @@ class LmEvalEngine:
         return self._loaded.concurrency * (1 if self._loaded.api else 2)
 
     @property
-    def opens_reasoning(self) -> bool:
-        """Whether the chat template ends inside open reasoning; False where a server renders it."""
-        return self._opens_reasoning
+    def opens_reasoning(self) -> bool | None:
+        """Whether the chat template ends inside open reasoning.
+
+        Where a server renders it, the completions tell; None while none has.
+        """
+        return self._opening.known if self._loaded.api else self._rendered
 
     def fingerprint(self) -> Fingerprint:
         """Model, weights, template, dtype, context, arguments and versions."""
@@ -105,7 +111,7 @@ class LmEvalEngine:
             "chat_template": digest(str(self._template).encode()) if self._template else None,
             "weights": weights_hash(Path(self._settings.model)),
             "context": self._context,
-            "opens_reasoning": self._opens_reasoning,
+            "opens_reasoning": self._rendered,
             "arguments": dict(self._loaded.shown),
             "versions": _versions("lm_eval", "torch", "transformers", "vllm"),
         }
@@ -128,7 +134,9 @@ class LmEvalEngine:
             sampling = request.sampling
             group = sampling.temperature, sampling.top_p, sampling.stop, item.cap
             return await self._batcher.submit(item, group)
-        return await self._in_a_thread(item)
+        completion = await self._in_a_thread(item)
+        self._opening.observe(completion)
+        return self._opening.placed(completion)
 
     async def close(self) -> None:
         """Free the model; vLLM's engine process ends with it."""

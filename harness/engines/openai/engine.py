@@ -36,6 +36,7 @@ from harness.engines.openai.server import (
     raise_file_limit,
 )
 from harness.engines.openai.stops import cut_at_stop
+from harness.engines.opening import Opening
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion, Fingerprint, Request
@@ -89,7 +90,7 @@ class OpenAIEngine:
             absent=info.absent,
             outlasts_failures=settings.outlasts_failures,
         )
-        self._splits = False  # whether reasoning ever came in a field of its own
+        self._opening = Opening(info.opens_reasoning, settings.think_end)
         self._answered = self._notified_short = self._notified_wait = False
         self._most = raise_file_limit()
 
@@ -100,9 +101,12 @@ class OpenAIEngine:
         return min(self._most, sum(server.kind.at_once for server in servers))
 
     @property
-    def opens_reasoning(self) -> bool:
-        """Whether the chat template opens reasoning, where the server does not split it off."""
-        return self._info.opens_reasoning and not self._splits
+    def opens_reasoning(self) -> bool | None:
+        """Whether a text without a tag is reasoning that the prompt opened, as far as is known.
+
+        Where the server splits reasoning off, it is not.
+        """
+        return self._opening.known
 
     def fingerprint(self) -> Fingerprint:
         """Servers, model facts and options, without anything secret."""
@@ -179,7 +183,10 @@ class OpenAIEngine:
                 completion = cut_at_stop(completion, request.sampling.stop)
                 self._record(server, completion, taken, cap)
                 return self._budgets.checked(
-                    request, completion, opened=self.opens_reasoning, where=server.address.shown
+                    request,
+                    self._opening.placed(completion),
+                    opened=bool(self.opens_reasoning),
+                    where=server.address.shown,
                 )
 
     def _count_prompt(self, request: Request) -> None:
@@ -226,7 +233,7 @@ class OpenAIEngine:
 
     def _record(self, server: Server, completion: Completion, taken: int, cap: int | None) -> None:
         self._answered = True
-        self._splits = self._splits or completion.reasoning is not None
+        self._opening.observe(completion)
         n_tokens = completion.n_tokens
         if n_tokens is None:
             return

@@ -18,7 +18,14 @@ from harness.engines.openai.identify import (
     kind_by_reply,
     other_model,
 )
-from harness.engines.openai.kinds import TRANSFORMERS, UNKNOWN, VLLM, ServerKind, named_kind
+from harness.engines.openai.kinds import (
+    OPENAI,
+    TRANSFORMERS,
+    UNKNOWN,
+    VLLM,
+    ServerKind,
+    named_kind,
+)
 from harness.engines.openai.models import (
     is_model_unknown,
     optional_exchange,
@@ -66,14 +73,15 @@ class ServerInfo:
     Args:
         facts: for the fingerprint: max_model_len, root, owned_by, price and versions, where known.
         context: tokens of prompt and completion together, where that is known.
-        opens_reasoning: whether the chat template ends inside open reasoning, as far as is known.
+        opens_reasoning: whether the chat template ends inside open reasoning; None where nothing
+            tells.
         n_opened: tokens of the prompt after the tag that opens reasoning there, likewise.
         absent: servers that do not answer while another one does, and why.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     context: int | None = None
-    opens_reasoning: bool = False
+    opens_reasoning: bool | None = None
     n_opened: int = 0
     absent: list[tuple[Server, Exception]] = field(default_factory=list)
 
@@ -248,19 +256,18 @@ class _Probe:
         return info
 
     async def _describe_reasoning(self, info: ServerInfo, chat: Chat | None) -> None:
-        """Whether the chat template opens reasoning, and with how many tokens."""
+        """Whether the prompt opens reasoning: by a tokenizer at hand, or as the server renders it."""
         if chat is not None:
             # Where a parser splits reasoning off, a text without one is a response.
             info.opens_reasoning = chat.opens_reasoning and (
                 "reasoning_parser" not in self._options.serve
             )
             info.n_opened = chat.n_opened
-        elif self.server.kind is VLLM:
-            opened = await self._rendering.opened_reasoning()
-            info.opens_reasoning = opened is not None
-            if opened and self._settings.reasoning_budget is not None:
-                plain = {"prompt": opened, "add_special_tokens": False}
-                info.n_opened = len(await self._rendering.tokenize(plain) or ())
+            return
+        if self.server.kind is OPENAI:  # its models never show their reasoning
+            info.opens_reasoning = False
+            return
+        info.opens_reasoning, info.n_opened = await self._rendering.opening()
 
     def _checkpoint_facts(self) -> CheckpointFacts:
         return checkpoint_facts(self._options.tokenizer or self._settings.model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.budget import prompt_reasoning
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from harness.engines.openai.address import Address
     from harness.engines.openai.options import Options
     from harness.engines.settings import EngineSettings
+
+
+def _is_here(model: str) -> bool:
+    """Whether a model's tokenizer is on this machine."""
+    name = "tokenizer_config.json"
+    if Path(model).is_dir():
+        return (Path(model) / name).is_file()
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        return isinstance(try_to_load_from_cache(model, name), str)
+    except ValueError:  # not a name of the hub
+        return False
 
 
 class Rendering:
@@ -39,29 +53,78 @@ class Rendering:
         self._session, self._address, self._model = session, address, model
         self._settings, self._options = settings, options
 
-    async def opened_reasoning(self) -> str | None:
-        """What a prompt holds after the tag that opens reasoning, as a vLLM server renders it."""
-        tokens = await self.tokens(self._settings.effort)
-        body = {"model": self._model, "tokens": tokens}
-        found = tokens and await optional_exchange(
-            self._session, self._address.root, "/detokenize", body
-        )
-        text = str(found.get("prompt", "")) if isinstance(found, dict) else ""
-        return prompt_reasoning(text, self._settings.think_end)
+    async def opening(self) -> tuple[bool | None, int]:
+        """Whether the prompt opens reasoning (None: nothing shows it), and with how many tokens.
+
+        The number is that of a server which shows its tokens, 0 elsewhere.
+        """
+        prompt = await self.prompt() or self.local_prompt()
+        if prompt is None:
+            return None, 0
+        opened = prompt_reasoning(prompt, self._settings.think_end)
+        if not opened or self._settings.reasoning_budget is None:
+            return opened is not None, 0
+        plain = {"prompt": opened, "add_special_tokens": False}
+        return True, len(await self.tokenize(plain) or ())
+
+    async def prompt(self) -> str | None:
+        """A short prompt as the server renders it; None where it does not show one.
+
+        vLLM and what is built on it (Ray Serve LLM) give its tokens and their text, llama.cpp the
+        text.
+        """
+        effort = self._settings.effort
+        if tokens := await self.tokens(effort):
+            body = {"model": self._model, "tokens": tokens}
+            found = await self._ask("/detokenize", body, "prompt")
+        else:
+            found = await self._ask("/apply-template", self._conversation(effort), "prompt")
+        return found if isinstance(found, str) else None
+
+    def local_prompt(self) -> str | None:
+        """A short prompt by the chat template of a model that is on this machine; None without.
+
+        The model is a folder, or in the cache of the hub: nothing is downloaded.
+        """
+        model = self._settings.model
+        if not _is_here(model):
+            return None
+        body = self._conversation(self._settings.effort)
+        try:
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+            if tokenizer.chat_template is None:
+                return None
+            return str(
+                tokenizer.apply_chat_template(
+                    body["messages"],
+                    add_generation_prompt=True,
+                    tokenize=False,
+                    **body.get("chat_template_kwargs", {}),
+                )
+            )
+        except Exception:  # without transformers, or whatever a template raises: nothing is known
+            return None
 
     async def tokens(self, effort: str | None) -> list[int] | None:
         """The tokens of a prompt, as a vLLM server renders it; None where it does not say."""
+        return await self.tokenize(self._conversation(effort))
+
+    def _conversation(self, effort: str | None) -> dict[str, Any]:
+        """A short conversation, with the variables of a run's chat template."""
         variables = dict(self._options.body.get("chat_template_kwargs") or {})
         if effort is not None:
             # vLLM derives the second from the first, where a request does not have it.
             variables = {"enable_thinking": effort != "none", **variables, VARIABLE: effort}
         body = {"messages": [{"role": "user", "content": "x"}]}
-        return await self.tokenize(
-            {**body, "chat_template_kwargs": variables} if variables else body
-        )
+        return {**body, "chat_template_kwargs": variables} if variables else body
 
     async def tokenize(self, fields: Mapping[str, Any]) -> list[int] | None:
         """The token ids of a text or a prompt; None where the server does not say."""
-        body = {"model": self._model, **fields}
-        found = await optional_exchange(self._session, self._address.root, "/tokenize", body)
-        return (found.get("tokens") if isinstance(found, dict) else None) or None
+        return await self._ask("/tokenize", {"model": self._model, **fields}, "tokens") or None
+
+    async def _ask(self, path: str, body: Mapping[str, Any], name: str) -> Any:
+        """A field of what the server answers at a path beside /v1; None where it does not."""
+        found = await optional_exchange(self._session, self._address.root, path, body)
+        return found.get(name) if isinstance(found, dict) else None

@@ -64,7 +64,7 @@ class Host:
         return EngineInfo(
             dict(engine.fingerprint()),
             engine.concurrency,
-            engine.opens_reasoning,
+            bool(engine.opens_reasoning),  # vLLM in this process always knows
             harness.__version__,
             self._take_notices(),
         )

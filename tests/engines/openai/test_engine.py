@@ -334,7 +334,7 @@ def test_the_fingerprint_says_what_the_server_says_and_nothing_secret(
             "engine": "openai",
             "revision": None,
             "servers": [server.url],
-            "opens_reasoning": False,
+            "opens_reasoning": None,
             "max_model_len": 4096,
             "owned_by": "vllm",
             "server_kind": "vllm",
