@@ -13,15 +13,15 @@ from what is missing.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Engine
 from harness.pipeline.drawing import Drawing, StoppingRule
+from harness.pipeline.equal_draws import DrawCheck
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import (
     Place,
@@ -36,13 +36,14 @@ from harness.pipeline.pending import (
 from harness.pipeline.schedule import Schedule
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.pipeline.stages import RecordLength, Stages, StageSampler, together
+from harness.pipeline.task_files import TaskFiles, record_error
 from harness.stats.breakdown import breakdown, open_range
 from harness.stats.clusters import clustering, clusters_of
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
 from harness.stats.usage import Usage, usage_of
-from harness.storage.files import Appender, Json, read_lines, write_lines
-from harness.storage.run_folder import ErrorRow, ErrorStage, RunFolder, TaskFolder
+from harness.storage.files import Json, read_lines, write_lines
+from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.storage.scores import write_scores
 from harness.types import Grade, Sample, Verdict
@@ -55,36 +56,6 @@ Observer = Callable[[str, str, Verdict | None], None]
 
 def silent(event: str, task: str, verdict: Verdict | None) -> None:
     """Observe nothing."""
-
-
-@dataclass(slots=True)
-class _Files:
-    """The append-only files of one task, open for writing."""
-
-    folder: TaskFolder
-    samples: Appender = field(init=False)
-    grades: Appender = field(init=False)
-    errors: Appender = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.samples, self.grades, self.errors = (
-            Appender(self.folder.path / f"{name}.jsonl") for name in ("samples", "grades", "errors")
-        )
-
-    def all(self) -> tuple[Appender, ...]:
-        return self.samples, self.grades, self.errors
-
-
-def record_error(errors: Appender, stage: ErrorStage, key: tuple[str, int], message: str) -> None:
-    """Record an internal error.
-
-    Args:
-        errors: the task's errors.jsonl.
-        stage: what failed.
-        key: (problem id, index) of the sample.
-        message: what happened, for a person.
-    """
-    errors.append([ErrorRow(stage, key[0], key[1], message, time.time())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +76,7 @@ class Runner:
         pool: grades; it is started and stopped by `run`.
         drawing: how samples are drawn.
         observe: notified of every event, for a progress bar.
+        notify: called with one line that the user should read.
     """
 
     def __init__(
@@ -115,13 +87,15 @@ class Runner:
         *,
         drawing: Drawing | None = None,
         observe: Observer = silent,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._runs = runs
         self._engine = engine
         self._pool = pool
         self._drawing = drawing or Drawing()
-        self._observe = observe
-        self._files: dict[str, _Files] = {}
+        self._observe, self._notify = observe, notify
+        self._draws = DrawCheck(runs, engine)
+        self._files: dict[str, TaskFiles] = {}
         self._queued: dict[str, SampleSet] = {}  # by task, the samples that the pool was given
         self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
         self.discarded: dict[str, Usage] = {}  # by task, what samples beyond an early stop used
@@ -129,7 +103,9 @@ class Runner:
     @cached_property
     def plan(self) -> Plan:
         """What is left to draw, read from the folders when it is first asked for."""
-        return make_plan(self._runs if self._engine else (), self._drawing.lengths)
+        return make_plan(
+            self._runs if self._engine else (), self._drawing.lengths, seen=self._draws.add
+        )
 
     async def run(self) -> list[TaskScores]:
         """Sample, grade and score; returns what each scores.json holds, in the tasks' order.
@@ -138,8 +114,9 @@ class Runner:
             EngineDown: the engine cannot go on; every finished sample is kept.
         """
         rule = self._drawing.rule if self._engine else None
+        self._check_stored()
         for run in self._runs:
-            self._files[run.task.name] = _Files(run.folder)
+            self._files[run.task.name] = TaskFiles(run.folder)
             self._queued[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
         syncing = asyncio.create_task(self._sync_files())
         try:
@@ -160,7 +137,15 @@ class Runner:
         if rule is not None:
             used = {run.task.name: cut(run.folder, run.asked) for run in runs}
             self.discarded = {task: usage for task, usage in used.items() if usage.samples}
+        for run in runs:
+            self._draws.report(run, self._notify)
         return [score(run) for run in runs]
+
+    def _check_stored(self) -> None:
+        """Read what is stored; EngineDown where all draws of a task are equal."""
+        _ = self.plan
+        for run in self._runs:
+            self._draws.check(run)
 
     async def _draw_stages(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:
         """Sample in stages until each task is decided; the tasks, each with the samples it came to."""
@@ -212,6 +197,8 @@ class Runner:
         record(completion.n_tokens)
         sample = make_sample(request, completion, order, run.protocol, line.engine)
         self._files[name].samples.append([sample])
+        self._draws.add(run, sample)
+        self._draws.check(run)
         self._observe("sampled", name, None)
         if line.pool.offer(self._job(run, sample, line.ended)):
             self._queued[name].add(sample.key)

@@ -281,8 +281,7 @@ async def run_engine(
         UsageError, DataError, ProtocolMismatch: nothing was changed.
         EngineDown: the engine cannot go on; every finished sample is kept.
     """
-    drawing = drawing or Drawing()
-    fingerprint, notices = engine.fingerprint(), notices or Notices()
+    drawing, notices, fingerprint = drawing or Drawing(), notices or Notices(), engine.fingerprint()
     if writer.knows_servers():  # else the folder goes on as it was begun
         prepared = drawn_from(prepared, fingerprint)
     for item in prepared:
@@ -302,7 +301,8 @@ async def run_engine(
         if drawing.rule is None or run.task.name not in drawing.rule.bases:
             forget(run.folder, run.asked)
     record = RecordedStart(writer, start, notices, observe(runs))
-    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event)
+    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
+                    notify=notices.add)  # fmt: skip
     record.begin(runner.plan.record())
     try:
         results = await runner.run()

@@ -14,7 +14,8 @@ from harness.judge.scoring import scoring_of
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.opinions import opinion_adder
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer, compute_scores, record_error, score, silent
+from harness.pipeline.runner import Observer, compute_scores, score, silent
+from harness.pipeline.task_files import record_error
 from harness.protocol import ModelJudge, narrowed
 from harness.sampling import Sampling
 from harness.stats.metrics import last_grades, verdict_of
