@@ -14,7 +14,9 @@ from typing import Any
 
 from harness.engines.openai.completions import BadReply, read_completion
 from harness.engines.openai.server import Refusal, TransientError, Unreachable
+from harness.engines.settings import EngineSettings
 from harness.errors import EngineError
+from harness.sampling import Sampling
 from harness.stats.seeds import derive_seed
 
 Ask = Callable[[Mapping[str, Any]], Awaitable[Any]]
@@ -90,3 +92,23 @@ def remark_on_seeds(found: Seeds | None, where: str) -> str | None:
             "run's temperature, or the server does not sample; equal draws of a task stop the run"
         )
     return None
+
+
+async def seed_facts(
+    ask: Ask, settings: EngineSettings, cap_field: str, where: str
+) -> dict[str, str]:
+    """Try what a server keeps of `--seeded`, say what it does not, and return it for the fingerprint.
+
+    Args:
+        ask: posts a request to the server, sampled as the run samples.
+        settings: of the engine.
+        cap_field: the name of the cap.
+        where: the server, as it is shown.
+    """
+    sampling = next(iter(settings.samplings), Sampling())
+    if sampling.temperature == 0:
+        return {}
+    found = await try_seeds(ask, settings.seed, cap_field, sampling.max_tokens)
+    if line := remark_on_seeds(found, where):
+        settings.notify(line)
+    return {} if found is None else {"seeds": str(found)}

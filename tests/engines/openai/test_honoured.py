@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from harness.engines import make_engine
 from harness.engines.openai.honoured import Seeds, remark_on_seeds, try_seeds
 from harness.engines.openai.server import Refusal, TransientError
+from harness.engines.settings import EngineSettings
+from harness.sampling import Sampling
+from tests.support.mock_server import Running, Script
 
 
 def reply(text: str) -> dict[str, Any]:
@@ -90,3 +94,35 @@ def test_a_server_that_fails_is_left_to_the_run(error: Exception) -> None:
 
     assert asyncio.run(try_seeds(ask, 7, "max_tokens", None)) is None
     assert remark_on_seeds(None, "http://a/v1") is None
+
+
+def test_a_seeded_run_on_a_server_that_ignores_seeds_says_so_once() -> None:
+    notices: list[str] = []
+    texts = random.Random(3)
+    script = Script(reply=lambda body, number: f"{texts.random()} {texts.random()}")
+    sampling = Sampling(k=4, temperature=0.6, top_p=0.95, max_tokens=50)
+    with Running(script) as server:
+        engine = make_engine(
+            EngineSettings(
+                engine="openai", model="mock", base_url=server.url, seeded=True,
+                samplings=(sampling,), notify=notices.append,
+            )
+        )  # fmt: skip
+        assert engine.fingerprint()["seeds"] == "ignored"
+        assert sum("ignores seeds" in line for line in notices) == 1
+        probes = [body for body in server.mock.bodies if "story" in str(body["messages"])]
+        assert {(body["temperature"], body["top_p"]) for body in probes} == {(0.6, 0.95)}
+        asyncio.run(engine.close())
+
+
+def test_greedy_and_unseeded_runs_try_no_seeds() -> None:
+    with Running(Script()) as server:
+        for seeded, temperature in ((True, 0.0), (False, 0.6)):
+            sampling = Sampling(temperature=temperature, max_tokens=50)
+            engine = make_engine(
+                EngineSettings(engine="openai", model="mock", base_url=server.url, seeded=seeded,
+                               samplings=(sampling,))
+            )  # fmt: skip
+            assert "seeds" not in engine.fingerprint()
+            asyncio.run(engine.close())
+        assert not any("story" in str(body["messages"]) for body in server.mock.bodies)
