@@ -48,8 +48,8 @@ async def try_seeds(ask: Ask, seed: int, cap_field: str, cap: int | None) -> See
     Returns:
         What the texts tell; None where the server answers with failures.
     """
-    fields = {"messages": [{"role": "user", "content": _PROMPT}]}
-    fields |= {cap_field: min(_TOKENS, cap or _TOKENS)}
+    turn = {"role": "user", "content": _PROMPT}
+    fields = {"messages": [turn], cap_field: min(_TOKENS, cap or _TOKENS)}
 
     async def draw(number: int) -> tuple[str, str]:
         reply = await ask({**fields, "seed": derive_seed("honoured", seed, number)})
