@@ -53,7 +53,10 @@ def _print_notes(console: Console, task: str, result: TaskScores) -> None:
     if stopped:
         console.print(stopped, highlight=False)
     if result.duplicates:
-        console.print(f"{task}: {result.duplicates} long samples repeat another one word for word")
+        console.print(
+            f"{task}: {result.duplicates} long samples repeat another one word for word: unless the "
+            "temperature is low, look for a cache or a constant seed in front of the model"
+        )
 
 
 def score_table(tasks: Sequence[str], results: Sequence[TaskScores]) -> Table:

@@ -70,16 +70,27 @@ class Unit:
         return self.run.task.name, self.problem.id
 
 
-def missing(run: TaskRun, lengths: Lengths[Place] | None = None) -> dict[Place, Sequence[int]]:
+Seen = Callable[[TaskRun, Sample], None]
+"""Called with every stored sample of a task."""
+
+
+def missing(
+    run: TaskRun, lengths: Lengths[Place] | None = None, seen: Seen | None = None
+) -> dict[Place, Sequence[int]]:
     """By problem, in the task's order, the indices without a stored sample.
 
-    The lengths of the stored samples are added to `lengths`.
+    Args:
+        run: the task.
+        lengths: those of the stored samples are added to them.
+        seen: called with every stored sample.
     """
     done, name = SampleSet(), run.task.name
     for sample in run.folder.samples():
         done.add(sample.key)
         if lengths is not None:
             lengths.record((name, sample.problem_id), sample.n_tokens)
+        if seen is not None:
+            seen(run, sample)
     due: dict[Place, Sequence[int]] = {}
     asked = run.asked
     for id in run.problems:
@@ -136,17 +147,22 @@ class Plan:
         )
 
 
-def make_plan(runs: Sequence[TaskRun], earlier: Mapping[str, Path] | None = None) -> Plan:
+def make_plan(
+    runs: Sequence[TaskRun],
+    earlier: Mapping[str, Path] | None = None,
+    seen: Seen | None = None,
+) -> Plan:
     """What is left to draw of these tasks.
 
     Args:
         runs: the tasks.
         earlier: by task, the run folder whose lengths to expect of problems without a sample.
+        seen: called with every stored sample.
     """
     lengths: Lengths[Place] = Lengths()
     due: dict[Place, Sequence[int]] = {}
     for run in runs:
-        due |= missing(run, lengths)
+        due |= missing(run, lengths, seen)
     sources = {task: "this run" for task, _ in lengths.means()}
     names = {run.task.name for run in runs}
     for path in dict.fromkeys((earlier or {}).values()):

@@ -21,6 +21,7 @@ from functools import cached_property, partial
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Engine
 from harness.pipeline.drawing import Drawing, StoppingRule
+from harness.pipeline.equal_draws import DrawCheck
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.pending import (
     Place,
@@ -78,6 +79,7 @@ class Runner:
         drawing: how samples are drawn.
         observe: notified of every event, for a progress bar.
         learned: told where samples show whether the prompt opens the reasoning.
+        notify: called with one line that the user should read.
     """
 
     def __init__(
@@ -89,13 +91,15 @@ class Runner:
         drawing: Drawing | None = None,
         observe: Observer = silent,
         learned: Callable[[bool], None] = lambda _: None,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._runs = runs
         self._engine = engine
         self._pool = pool
         self._drawing = drawing or Drawing()
-        self._observe = observe
+        self._observe, self._notify = observe, notify
         self._splitting = Splitting(runs, engine, learned)
+        self._draws = DrawCheck(runs, engine)
         self._files: dict[str, TaskFiles] = {}
         self._queued: dict[str, SampleSet] = {}  # by task, the samples that the pool was given
         self._left_over = {run.task.name for run in runs}  # tasks with samples to grade from disk
@@ -104,7 +108,9 @@ class Runner:
     @cached_property
     def plan(self) -> Plan:
         """What is left to draw, read from the folders when it is first asked for."""
-        return make_plan(self._runs if self._engine else (), self._drawing.lengths)
+        return make_plan(
+            self._runs if self._engine else (), self._drawing.lengths, seen=self._draws.add
+        )
 
     async def run(self) -> list[TaskScores]:
         """Sample, grade and score; returns what each scores.json holds, in the tasks' order.
@@ -115,6 +121,7 @@ class Runner:
         """
         rule = self._drawing.rule if self._engine else None
         self._splitting.begin()
+        self._check_stored()
         for run in self._runs:
             self._files[run.task.name] = TaskFiles(run.folder)
             self._queued[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
@@ -137,8 +144,16 @@ class Runner:
         if rule is not None:
             used = {run.task.name: cut(run.folder, run.asked) for run in runs}
             self.discarded = {task: usage for task, usage in used.items() if usage.samples}
+        for run in runs:
+            self._draws.report(run, self._notify)
         check_settled(runs)
         return [score(run) for run in runs]
+
+    def _check_stored(self) -> None:
+        """Read what is stored; EngineDown where all draws of a task are equal."""
+        _ = self.plan
+        for run in self._runs:
+            self._draws.check(run)
 
     async def _draw_stages(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:
         """Sample in stages until each task is decided; the tasks, each with the samples it came to."""
@@ -193,6 +208,8 @@ class Runner:
             request, completion, order, run.protocol, line.engine, opened=self._splitting.opens
         )
         self._files[name].samples.append([sample])
+        self._draws.add(run, sample)
+        self._draws.check(run)
         self._observe("sampled", name, None)
         if self._splitting.is_held(run, sample):
             self._left_over.add(name)

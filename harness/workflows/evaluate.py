@@ -279,7 +279,7 @@ async def run_engine(
     runs = _lay_out(writer, prepared, drawing)
     record = RecordedStart(writer, start, notices, observe(runs))
     runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
-                    learned=writer.record_opening)  # fmt: skip
+                    learned=writer.record_opening, notify=notices.add)  # fmt: skip
     record.begin(runner.plan.record())
     try:
         results = await runner.run()

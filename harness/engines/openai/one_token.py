@@ -68,6 +68,11 @@ class OneToken:
         address, body = self._server.address, self._body(fields)
         await exchange(self._session, address, COMPLETIONS, _SECONDS, body)
 
+    async def reply(self, fields: Mapping[str, Any]) -> Any:
+        """The JSON of a reply to a request whose further fields may ask for more than a token."""
+        address, body = self._server.address, self._body(fields)
+        return await exchange(self._session, address, COMPLETIONS, _SECONDS, body)
+
     def _body(self, fields: Mapping[str, Any]) -> bytes:
         options = self._options
         body = probe_body(self._settings, self._model, options.cap_field, options.body)

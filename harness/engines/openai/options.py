@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.engines.openai.kinds import named_kind
 from harness.engines.settings import EngineSettings
+from harness.engines.vllm.invariance import read_batch_invariant
 from harness.errors import UsageError
 
 OTHER_CAP = "max_completion_tokens"
@@ -27,6 +28,7 @@ class Options:
         tokenizer: folder or hub name of the model's tokenizer, to count the tokens of reasoning.
         cap_field: `max_tokens` or `max_completion_tokens`.
         serve_seconds: seconds that `--serve` waits for its server to start.
+        batch_invariant: whether `--serve` starts vLLM in its batch-invariant mode.
         server: what stands behind the address, one of `kinds.KINDS`; by default what it shows.
         body: `body.NAME=JSON`, further fields of every request.
         headers: `header.NAME=TEXT`, further headers of every request.
@@ -39,6 +41,7 @@ class Options:
     tokenizer: str | None = None
     cap_field: str = "max_tokens"
     serve_seconds: float = 3600.0
+    batch_invariant: bool | None = None
     server: str | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -56,6 +59,7 @@ class Options:
             "serve": dict(self.serve),
             "tokenizer": self.tokenizer,
             "server": self.server,
+            "batch_invariant": self.batch_invariant,
         }
         return {name: value for name, value in found.items() if value}
 
@@ -79,6 +83,11 @@ def parse_options(settings: EngineSettings) -> Options:
             raise UsageError(f"--engine-arg {name}: the openai engine knows {known}")
     serve = {name.replace("-", "_"): text for name, text in groups["serve"].items()}
     _check_serve(settings, serve)
+    if "batch_invariant" in values and not settings.serve:
+        raise UsageError(
+            "--engine-arg batch_invariant: it is for --serve; a server that runs already was "
+            "started with VLLM_BATCH_INVARIANT=1, or was not, and does not say"
+        )
     return Options(body=groups["body"], headers=groups["header"], serve=serve, **values)
 
 
@@ -140,5 +149,6 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "tokenizer": lambda _, text: text,
     "cap_field": _cap_field,
     "serve_seconds": _seconds,
+    "batch_invariant": lambda _, text: read_batch_invariant(text),
     "server": lambda _, text: named_kind(text).name,
 }

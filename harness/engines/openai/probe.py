@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines.checkpoint import CheckpointFacts, checkpoint_facts
 from harness.engines.openai.charges import listed_price
+from harness.engines.openai.honoured import seed_facts
 from harness.engines.openai.identify import (
     Shown,
     check_name,
@@ -253,6 +254,9 @@ class _Probe:
             if isinstance(answer, dict) and isinstance(answer.get("version"), str):
                 info.facts["versions"] = {"vllm": answer["version"]}
         await self._describe_reasoning(info, chat)
+        if self._settings.seeded:
+            ask, cap_field = self._one_token.reply, self._options.cap_field
+            info.facts |= await seed_facts(ask, self._settings, cap_field, where)
         return info
 
     async def _describe_reasoning(self, info: ServerInfo, chat: Chat | None) -> None:

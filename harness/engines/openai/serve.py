@@ -20,6 +20,7 @@ from pathlib import Path
 
 from harness.engines.openai import guardian
 from harness.engines.settings import EngineSettings
+from harness.engines.vllm.invariance import VARIABLE
 from harness.errors import EngineDown, UsageError
 
 _POLL_SECONDS = 0.25
@@ -69,12 +70,20 @@ class VllmServer:
         settings: model, revision, and the seed of each start.
         arguments: further options of `vllm serve`.
         seconds: longest time until it is ready.
+        batch_invariant: whether its batch-invariant mode is on; None leaves it to the environment.
 
     Raises:
         UsageError: vLLM is not installed.
     """
 
-    def __init__(self, settings: EngineSettings, arguments: list[str], seconds: float) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        arguments: list[str],
+        seconds: float,
+        *,
+        batch_invariant: bool | None = None,
+    ) -> None:
         found = shutil.which("vllm", path=str(Path(sys.executable).parent)) or shutil.which("vllm")
         if found is None:
             raise UsageError("--serve needs vllm: pip install 'reasoning-harness[vllm]'")
@@ -89,6 +98,7 @@ class VllmServer:
             prefix="harness-vllm-serve-", suffix=".log", delete=False
         ) as log:
             self.log = Path(log.name)
+        self._batch_invariant = batch_invariant
         self._restarts = 0
         self._exits = 0
         self._lock, self._stopped = threading.Lock(), False
@@ -209,6 +219,8 @@ class VllmServer:
         seed = self._settings.draw_seed(0, self._restarts)
         environment = {name: value for name, value in os.environ.items()
                        if name not in ("VLLM_API_KEY", "OPENAI_API_KEY")}  # fmt: skip
+        if self._batch_invariant is not None:
+            environment[VARIABLE] = str(int(self._batch_invariant))
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-I", guardian.__file__, *self._command, "--seed", str(seed)],

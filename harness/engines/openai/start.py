@@ -15,6 +15,7 @@ from harness.engines.openai.reasoning import serve_reasoning
 from harness.engines.openai.serve import VllmServer, serve_arguments
 from harness.engines.openai.server import Client, Server
 from harness.engines.settings import EngineSettings
+from harness.engines.vllm.invariance import check_batch_invariant
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def open_engine(settings: EngineSettings) -> OpenAIEngine:
     if not settings.serve:
         return _connect(settings, options, _urls(settings), None)
     arguments = serve_arguments(serve_reasoning(settings, options.serve))
-    served = VllmServer(settings, arguments, options.serve_seconds)
+    if options.batch_invariant:
+        check_batch_invariant()
+    served = VllmServer(settings, arguments, options.serve_seconds,
+                        batch_invariant=options.batch_invariant)  # fmt: skip
     try:
         served.wait_until_ready()
         return _connect(settings, options, [served.url], served)

@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.engines.settings import EngineSettings
+from harness.engines.vllm.invariance import (
+    BATCH_INVARIANT,
+    check_batch_invariant,
+    read_batch_invariant,
+)
 from harness.engines.vllm.process import import_vllm
 from harness.engines.vllm.request import guard_params
 from harness.errors import UsageError
@@ -45,10 +50,12 @@ class EngineArgs:
     Args:
         values: vLLM's engine arguments by name.
         lora: folder of the LoRA adapter for every request.
+        batch_invariant: whether vLLM's batch-invariant mode is on; None leaves it to the environment.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     lora: str | None = None
+    batch_invariant: bool | None = None
 
     @property
     def gpus(self) -> int:
@@ -76,6 +83,8 @@ def read_engine_args(settings: EngineSettings) -> EngineArgs:
         settings.options, AsyncEngineArgs.add_cli_args(FlexibleArgumentParser())
     )
     check_data_parallel(args, seeded=settings.seeded)
+    if args.batch_invariant:
+        check_batch_invariant()
     if args.lora is not None and not Path(args.lora).is_dir():
         raise UsageError(f"--engine-arg lora={args.lora}: there is no such folder")
     return args
@@ -93,21 +102,23 @@ def parse_engine_args(given: Mapping[str, str], parser: argparse.ArgumentParser)
     """
     actions = {action.dest: action for action in parser._actions if action.dest != "help"}
     values: dict[str, Any] = {}
-    lora = None
+    lora = batch_invariant = None
     for written, text in given.items():
         name = plain_name(written)
         if name == "lora":
             lora = text
+        elif name == BATCH_INVARIANT:
+            batch_invariant = read_batch_invariant(text)
         elif name in _OURS:
             raise UsageError(f"--engine-arg {written}: use {_OURS[name]}")
         elif name not in actions:
-            raise UsageError(_unknown(written, name, [*actions, "lora"]))
+            raise UsageError(_unknown(written, name, [*actions, "lora", BATCH_INVARIANT]))
         else:
             values[name] = _convert(actions[name], written, text, parser)
     if lora is not None:
         rank = _rank(Path(lora), actions.get("max_lora_rank"))
         values = {**rank, **values, "enable_lora": True}
-    return EngineArgs(values, lora)
+    return EngineArgs(values, lora, batch_invariant)
 
 
 def _rank(folder: Path, limit: argparse.Action | None) -> dict[str, int]:

@@ -22,6 +22,7 @@ from harness.engines.effort import BY_TEMPLATE
 from harness.engines.replicas import ReplicaLost
 from harness.engines.settings import EngineSettings
 from harness.engines.vllm.args import EngineArgs, read_engine_args
+from harness.engines.vllm.invariance import batch_invariance, is_batch_invariant
 from harness.engines.vllm.pieces import Pieces
 from harness.engines.vllm.process import Processes, end_llm, start_llm
 from harness.engines.vllm.request import (
@@ -93,7 +94,8 @@ class VllmEngine:
         if settings.revision is not None:
             values["revision"] = settings.revision
         self.processes = processes or Processes()
-        self.llm = start_llm(AsyncEngineArgs(**values), devices, self.processes)
+        with batch_invariance(args.batch_invariant):
+            self.llm = start_llm(AsyncEngineArgs(**values), devices, self.processes)
         self._config = self.llm.vllm_config
         self._lora = lora_request(args.lora)
         self._context = int(self._config.model_config.max_model_len)
@@ -145,6 +147,7 @@ class VllmEngine:
             "quantization": config.model_config.quantization,
             "lora": lora and {"path": lora, "weights": weights_hash(Path(lora))},
             "engine_args": dict(self._settings.options),
+            **({"batch_invariant": True} if is_batch_invariant(self._args.batch_invariant) else {}),
             **({} if effort is None else {"effort": BY_TEMPLATE}),
             **(
                 {}

@@ -317,6 +317,7 @@ def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("late", ["max_model_length=9"], "did you mean max_model_len"),
         ("late", ["max_model_len=99999"], "max_model_len (99999)"),
         ("late", ["data_parallel_size=2"], "--replicas N"),
+        ("late", ["batch_invariant=true"], "on GPUs only, and ignores it on this CPU"),
         ("nowhere/at/all", [], "there is no such model folder"),
     ],
 )
