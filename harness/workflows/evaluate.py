@@ -105,7 +105,7 @@ async def evaluate(
 
 
 async def open_engine(
-    settings: RunSettings, seed: int, notices: Notices, samplings: Sequence[Sampling]
+    settings: RunSettings, seed: int, notices: Notices, samplings: Sequence[Sampling] = ()
 ) -> Engine:
     """Load the engine of a run in a thread that gives up when the run is interrupted.
 

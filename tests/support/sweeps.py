@@ -56,7 +56,7 @@ class Bench:
         self.opened: list[RunSettings] = []  # the settings that each engine was opened with
         self.reply: Callable[[Request], Completion] = reply
 
-        async def load(settings: RunSettings, seed: int, _: Any) -> FakeEngine:
+        async def load(settings: RunSettings, seed: int, *_: Any) -> FakeEngine:
             self.opened.append(settings)
             self.engines.append(FakeEngine(lambda request: self.reply(request)))
             return self.engines[-1]

@@ -43,7 +43,7 @@ class Bench:
         self.asked: list[Request] = []
         monkeypatch.setattr(evaluate_module, "load_engine", self.load)
 
-    def load(self, *_: object) -> FakeEngine:
+    def load(self, *_: object, **__: object) -> FakeEngine:
         def reply(request: Request) -> Completion:
             self.asked.append(request)
             return replace(answer("1"), n_tokens=length(request))

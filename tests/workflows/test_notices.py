@@ -32,7 +32,9 @@ def test_what_was_said_is_kept_when_the_engine_goes_down(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def load(settings: RunSettings, seed: int, notices: Notices, _: object) -> FakeEngine:
+    def load(
+        settings: RunSettings, seed: int, notices: Notices, *_: object, **__: object
+    ) -> FakeEngine:
         def reply(request: Request) -> Completion:
             notices.add("completions are capped at 9 tokens")
             if request.index:
@@ -58,7 +60,9 @@ def test_what_was_said_while_loading_is_stored_before_the_first_sample(
     task, run = "practice_integer", tmp_path / "run"
     stored = []
 
-    def load(settings: RunSettings, seed: int, notices: Notices, _: object) -> FakeEngine:
+    def load(
+        settings: RunSettings, seed: int, notices: Notices, *_: object, **__: object
+    ) -> FakeEngine:
         notices.add("the context is 9 tokens")
 
         def reply(request: Request) -> Completion:
@@ -77,7 +81,7 @@ def test_a_model_that_loads_for_long_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluate_module, "LOADING_SECONDS", 0.05)
-    monkeypatch.setattr(evaluate_module, "load_engine", lambda *_: time.sleep(1))
+    monkeypatch.setattr(evaluate_module, "load_engine", lambda *_, **__: time.sleep(1))
     settings = RunSettings(model="big", tasks="aime24", output=Path("run"), engine="vllm")
     asyncio.run(evaluate_module.open_engine(settings, 0, Notices()))
     assert "vllm is still loading big after 0 s" in capsys.readouterr().err

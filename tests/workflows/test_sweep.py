@@ -170,7 +170,7 @@ def test_no_two_starts_of_a_sweep_draw_with_one_seed(
 ) -> None:
     seeds: list[int] = []
 
-    async def load(settings: Any, seed: int, _: Any) -> FakeEngine:
+    async def load(settings: Any, seed: int, *_: Any) -> FakeEngine:
         seeds.append(seed)
         return FakeEngine(reply)
 

@@ -94,9 +94,9 @@ def test_no_two_engines_of_one_start_have_one_seed(
 
     seeds, load = [], module.open_engine
 
-    async def watched(settings: Any, seed: int, notices: Any) -> Any:
+    async def watched(settings: Any, seed: int, *rest: Any) -> Any:
         seeds.append(seed)
-        return await load(settings, seed, notices)
+        return await load(settings, seed, *rest)
 
     monkeypatch.setattr(module, "open_engine", watched)
     bench.run({"effort": ["low", "high"]})
