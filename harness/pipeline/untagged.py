@@ -151,6 +151,6 @@ def check_settled(runs: Sequence[TaskRun]) -> None:
         raise UsageError(
             f"{path}: {cut:,} of {total:,} samples were cut off and hold no tag of reasoning, and "
             "nothing tells whether the model reasons, so they are not graded; every sample is kept: "
-            "run the same command with --thinking yes (they are reasoning that was cut off) or with "
-            "--thinking no (the model does not reason)"
+            "repeat the `harness run` with --thinking yes (they are reasoning that was cut off) or "
+            "with --thinking no (the model does not reason)"
         )
