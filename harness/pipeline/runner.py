@@ -193,6 +193,7 @@ class Runner:
             request, completion, order, run.protocol, line.engine, opened=self._splitting.opens
         )
         self._files[name].samples.append([sample])
+        self._splitting.note(run, sample, completion)
         self._observe("sampled", name, None)
         if self._splitting.is_held(run, sample):
             self._left_over.add(name)

@@ -91,7 +91,7 @@ def test_a_run_that_cannot_tell_asks_and_goes_on_with_the_answer(tmp_path: Path)
         n_asked = len(server.mock.bodies)
         assert first.exit_code != 0
         message = str(first.exception)
-        assert "10 of 10 samples were cut off and hold no tag of reasoning" in message
+        assert "10 of 10 samples may be reasoning that was cut off" in message
         assert "--thinking yes" in message and "--thinking no" in message
         assert "nothing tells before the first sample" in first.output
         assert not (tmp_path / "run" / "practice_integer" / "scores.json").exists()
