@@ -208,6 +208,7 @@ class Runner:
             request, completion, order, run.protocol, line.engine, opened=self._splitting.opens
         )
         self._files[name].samples.append([sample])
+        self._splitting.note(run, sample, completion)
         self._draws.add(run, sample)
         self._draws.check(run)
         self._observe("sampled", name, None)

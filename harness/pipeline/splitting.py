@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
-from harness.interfaces import Engine
+from harness.data.reasoning import opening_tag
+from harness.interfaces import Completion, Engine
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.task_files import TaskFiles
 from harness.pipeline.untagged import (
     SampleKey,
+    as_reasoning,
+    as_response,
     is_cut_untagged,
     is_reasoning,
     is_untagged,
@@ -16,7 +20,6 @@ from harness.pipeline.untagged import (
     split_due,
 )
 from harness.storage.run_folder import RunFolder
-from harness.storage.sample_set import SampleSet
 from harness.types import Sample
 
 
@@ -34,7 +37,8 @@ class Splitting:
     ) -> None:
         self._runs, self._engine, self._learned = runs, engine, learned
         self._said: bool | None = None  # the engine's last word
-        self._superseded: dict[str, SampleSet] = {run.task.name: SampleSet() for run in runs}
+        self._stale: dict[str, dict[SampleKey, bool]] = {run.task.name: {} for run in runs}
+        self._unended: dict[str, set[SampleKey]] = {run.task.name: set() for run in runs}
         self.opens: bool | None = None
         """Whether the prompt opens the reasoning; None where nothing has told so far."""
 
@@ -73,13 +77,25 @@ class Splitting:
         found: dict[str, Collection[SampleKey]] = {}
         for run in self._runs:
             name = run.task.name
-            if run.protocol.thinking == "auto":
-                found[name] = []
-                if said:
-                    found[name] = split_again(run.folder, self._count, write=files[name].replace)
-                    for key in found[name]:
-                        self._superseded[name].add(key)
+            if run.protocol.thinking != "auto":
+                continue
+            split = self._as_reasoning if said else partial(as_response, keys=self._unended[name])
+            found[name] = split_again(run.folder, split, write=files[name].replace)
+            self._stale[name] |= dict.fromkeys(found[name], said)
         return found
+
+    def note(self, run: TaskRun, sample: Sample, completion: Completion) -> None:
+        """Remember a text without a tag that ended by itself, stored as reasoning that never did.
+
+        Where the server turns out to split reasoning off, it had cut off an empty one.
+        """
+        is_text = completion.reasoning is None and completion.finish_reason == "stop"
+        tag = opening_tag(run.protocol.think_end)
+        if is_text and sample.response is None and tag not in completion.text:
+            self._unended[run.task.name].add(sample.key)
+
+    def _as_reasoning(self, sample: Sample) -> Sample:
+        return as_reasoning(sample, self._count)
 
     def is_held(self, run: TaskRun, sample: Sample) -> bool:
         """Whether a sample must not be graded yet: it may be reasoning, and nothing tells."""
@@ -87,7 +103,7 @@ class Splitting:
 
     def is_superseded(self, run: TaskRun, sample: Sample) -> bool:
         """Whether a sample that was given to be graded has been split again since."""
-        return is_untagged(sample) and sample.key in self._superseded[run.task.name]
+        return self._stale[run.task.name].get(sample.key) is is_untagged(sample)
 
     def _count(self, text: str) -> int | None:
         return None if self._engine is None else self._engine.count_tokens(text)

@@ -47,35 +47,55 @@ def is_cut_untagged(sample: Sample) -> bool:
 
 def split_again(
     folder: TaskFolder,
-    count: Callable[[str], int | None] = lambda _: None,
+    split: Callable[[Sample], Sample],
     *,
     write: Callable[[Path, Iterable[object]], None] = write_lines,
 ) -> Collection[SampleKey]:
-    """Make the stored texts without a tag reasoning; their grades are removed.
+    """Split stored samples in another way; the grades of those that change are removed.
 
     Grades go first: after a kill in between, the samples are split the next time. Done twice, it
     changes nothing.
 
     Args:
         folder: of the task.
-        count: tokens of a text.
+        split: the sample as it is to be stored; the same object where it stays as it is.
         write: replaces a file in one step.
 
     Returns:
-        The keys of these samples, which have to be graded again.
+        The keys of the samples that changed, which have to be graded again.
     """
-    keys = {sample.key for sample in folder.samples() if is_untagged(sample)}
+    keys = {sample.key for sample in folder.samples() if split(sample) is not sample}
     if keys:
         kept = (grade for grade in folder.grades() if grade.key not in keys)
         write(folder.path / "grades.jsonl", kept)
-        rows = (_as_reasoning(s, count) if is_untagged(s) else s for s in folder.samples())
-        write(folder.path / "samples.jsonl", rows)
+        write(folder.path / "samples.jsonl", map(split, folder.samples()))
     return keys
 
 
-def _as_reasoning(sample: Sample, count: Callable[[str], int | None]) -> Sample:
+def as_reasoning(sample: Sample, count: Callable[[str], int | None] = lambda _: None) -> Sample:
+    """A sample whose text without a tag is reasoning that never ended.
+
+    Args:
+        sample: as stored.
+        count: tokens of a text.
+    """
+    if not is_untagged(sample):
+        return sample
     tokens = reasoning_tokens(sample.response, sample.n_tokens, count)
     return replace(sample, reasoning=sample.response, response=None, n_reasoning_tokens=tokens)
+
+
+def as_response(sample: Sample, keys: Collection[SampleKey]) -> Sample:
+    """A sample whose text without a tag is a response after empty reasoning.
+
+    Args:
+        sample: as stored.
+        keys: of such samples.
+    """
+    if sample.response is not None or sample.key not in keys:
+        return sample
+    nothing = None if sample.n_tokens is None else 0
+    return replace(sample, reasoning=None, response=sample.reasoning, n_reasoning_tokens=nothing)
 
 
 def split_due(
@@ -94,7 +114,9 @@ def split_due(
     thinking = folder.protocol().thinking
     told = thinking == "auto" and manifest.opens_reasoning is True
     stated = thinking == "yes" and manifest.fingerprint.get("opens_reasoning", False) is None
-    return split_again(folder, count) if told or stated else ()
+    if not told and not stated:
+        return ()
+    return split_again(folder, lambda sample: as_reasoning(sample, count))
 
 
 def split_others(path: Path, names: Collection[str], notify: Callable[[str], None]) -> None:
@@ -149,8 +171,8 @@ def check_settled(runs: Sequence[TaskRun]) -> None:
             cut += is_cut_untagged(sample)
     if cut:
         raise UsageError(
-            f"{path}: {cut:,} of {total:,} samples were cut off and hold no tag of reasoning, and "
-            "nothing tells whether the model reasons, so they are not graded; every sample is kept: "
-            "run the same command with --thinking yes (they are reasoning that was cut off) or with "
-            "--thinking no (the model does not reason)"
+            f"{path}: {cut:,} of {total:,} samples may be reasoning that was cut off: they hold no "
+            "tag of it, and nothing tells whether the model reasons, so they are not graded; every "
+            "sample is kept: repeat the `harness run` with --thinking yes (they are reasoning) or "
+            "with --thinking no (the model does not reason)"
         )

@@ -14,7 +14,7 @@ from harness.errors import ProtocolMismatch, UsageError
 from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner, compute_scores
-from harness.pipeline.untagged import check_settled, split_again, split_others
+from harness.pipeline.untagged import as_reasoning, check_settled, split_again, split_others
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_lines
 from harness.storage.manifest import Manifest, Start
@@ -122,7 +122,7 @@ def test_what_was_graded_as_a_response_is_graded_again(tmp_path: Path) -> None:
 
 def test_what_one_task_shows_holds_in_every_task_of_the_run(tmp_path: Path) -> None:
     first = unknown_run(tmp_path)
-    with pytest.raises(UsageError, match="10 of 10 samples were cut off"):
+    with pytest.raises(UsageError, match="10 of 10 samples may be reasoning"):
         drawn(first, Behind(cut))
     other = replace(first.protocol, task="other")
     with RunWriter(tmp_path) as writer:
@@ -160,7 +160,7 @@ def test_a_kill_at_any_step_of_splitting_again_loses_nothing(tmp_path: Path) -> 
     for steps in (0, 1):  # killed before the grades, and between them and the samples
         killed = KilledAfter(steps)
         with pytest.raises(KeyboardInterrupt):
-            split_again(run.folder, write=killed)
+            split_again(run.folder, as_reasoning, write=killed)
         assert list(run.folder.samples()) == before
         assert killed.written == ["grades.jsonl"][:steps]
     assert verdicts(drawn(run, Behind(cut))) == {"truncated": 10}
@@ -287,6 +287,23 @@ def test_a_parser_that_leaves_cut_reasoning_in_the_text_has_to_be_explained(tmp_
     }
     known = Behind(reply, rendered=True)
     assert verdicts(drawn(unknown_run(tmp_path / "known"), known)) == {"correct": 5, "truncated": 5}
+
+
+def test_a_parser_that_cuts_off_empty_reasoning_leaves_a_response(tmp_path: Path) -> None:
+    """The template opens reasoning; the shortest completions, without any, come first."""
+
+    def reply(request: Request) -> Completion:
+        if request.index:
+            return field(request)
+        text = f"\\boxed{{{2 * int(request.problem_id)}}}"
+        return Completion(text, "stop" if request.problem_id != "4" else "length", 3, 4)
+
+    run = unknown_run(tmp_path)
+    engine = Behind(reply, rendered=True)
+    assert verdicts(drawn(run, engine)) == {"correct": 9, "truncated": 1}
+    assert RunFolder(tmp_path).manifest().opens_reasoning is False
+    again = Behind(reply, rendered=True)
+    assert verdicts(drawn(unknown_run(tmp_path, k=3), again)) == {"correct": 14, "truncated": 1}
 
 
 # Opening

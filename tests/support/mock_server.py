@@ -59,6 +59,7 @@ class Script:
         efforts: the values of `reasoning_effort` that it accepts; None takes any.
         rendered: the prompt for the variables of a chat template, for /tokenize and /detokenize,
             where a token is a character; None has neither.
+        applies: whether it shows that prompt at llama.cpp's /apply-template instead.
         seed: of latencies and failures.
     """
 
@@ -84,6 +85,7 @@ class Script:
     budgets: bool | None = False
     efforts: tuple[str, ...] | None = None
     rendered: Callable[[Mapping[str, Any]], str] | None = None
+    applies: bool = False
     seed: int = 0
 
 
@@ -119,6 +121,7 @@ class Mock:
                 web.get("/model/info", self.deployments),
                 web.post("/tokenize", self.tokenize),
                 web.post("/detokenize", self.detokenize),
+                web.post("/apply-template", self.apply_template),
                 web.get("/health", self.health),
                 web.get("/stats", self.stats),
                 web.post("/reset", self.start_over),
@@ -155,10 +158,20 @@ class Mock:
         if self.script.rendered is None:
             raise web.HTTPNotFound
         body = await request.json()
+        if self.script.applies:  # llama.cpp's own takes another field, and ignores these
+            return web.json_response({"tokens": []})
         text = body.get("prompt")
         if text is None:
             text = self.script.rendered(body.get("chat_template_kwargs", {}))
         return web.json_response({"tokens": [ord(letter) for letter in text]})
+
+    async def apply_template(self, request: web.Request) -> web.Response:
+        if self.script.rendered is None or not self.script.applies:
+            raise web.HTTPNotFound
+        body = await request.json()
+        return web.json_response(
+            {"prompt": self.script.rendered(body.get("chat_template_kwargs", {}))}
+        )
 
     async def detokenize(self, request: web.Request) -> web.Response:
         tokens = (await request.json())["tokens"]
