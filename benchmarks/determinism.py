@@ -29,14 +29,13 @@ from harness.sampling import Sampling
 ROOT = Path(__file__).parent.parent
 TASKS = "practice_integer,practice_math,practice_choice,practice_code"
 AT_ONCE = (1, 8, 64)
-CAP = 256  # tokens; a practice checkpoint ends far below it
+GREEDY = Sampling(temperature=0.0, max_tokens=256)  # a practice checkpoint ends far below it
 
 
 def requests(problems: int) -> list[Request]:
     """Greedy requests for so many problems of each task."""
-    sampling = Sampling(temperature=0.0, max_tokens=CAP)
     return [
-        Request(f"{task.name} {problem.id}", 0, render(task.prompt, problem), sampling)
+        Request(f"{task.name} {problem.id}", 0, render(task.prompt, problem), GREEDY)
         for task in find_tasks(TASKS)
         for problem in load_problems(task, None, problems)
     ]
@@ -92,7 +91,7 @@ def main() -> None:
     engine = make_engine(
         EngineSettings(
             engine=given.engine, model=given.model, base_url=given.base_url, options=options,
-            thinking="yes", notify=lambda text: print(f"({text})"),
+            thinking="yes", samplings=(GREEDY,), notify=lambda text: print(f"({text})"),
         )
     )  # fmt: skip
     facts = engine.fingerprint()

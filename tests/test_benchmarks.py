@@ -116,3 +116,15 @@ def test_the_check_of_one_model_sees_other_answers_and_little_where_nothing_chan
     assert float(cells["nothing changed"]) <= 25  # two of eight
     assert cells["answers"] == "100"
     assert float(cells["cap"]) >= 50
+
+
+def test_equal_texts_are_counted_at_each_number_of_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    determinism = load("determinism", monkeypatch)
+    one, other = ["a", "b", "c", "d"], ["a", "b", "c", "x"]
+    texts = {1: (one, one), 8: (one, other), 64: (other, other)}
+    assert determinism.row("m", texts) == "| m | 100.0% | 75.0% | 100.0% | 100.0% | 75.0% |"
+    asked = determinism.requests(2)
+    assert len(asked) == 8
+    assert {request.sampling.temperature for request in asked} == {0.0}

@@ -5,19 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.errors import EngineDown
-from harness.interfaces import Engine
+from harness.interfaces import Engine, Fingerprint
 from harness.pipeline.pending import TaskRun
 from harness.stats.equal_draws import EqualDraws, collapsed
 from harness.types import Sample
 
-_FEW = 2  # prompts with equal draws from which a task is worth a notice at its end
+_FEW = 5  # prompts with equal draws from which a task is worth a notice at its end
 
-_REMEDIES = {
-    "openai": "have the server sample and switch off caches before it (transformers serve: a "
-    "generation_config with do_sample, which --engine-arg server=transformers sends)",
-    "lm_eval": "have it sample (do_sample=true among its own arguments)",
+_WEIGHTS = "check the weights, as a failed merge or adapter may leave one continuation only"
+_UNKNOWN_SERVER = (
+    "have the server sample and switch off caches in front of it (transformers serve needs a "
+    "generation_config with do_sample, which --engine-arg server=transformers sends)"
+)
+_OF_SERVERS = {
+    "transformers": "leave its generation_config to the harness, or set do_sample there",
+    "unknown": _UNKNOWN_SERVER,
+    "litellm": _UNKNOWN_SERVER,
 }
-_ANY_REMEDY = "check the weights, as a failed merge or adapter may leave one continuation only"
+_ANY_SERVER = f"switch off caches in front of the server, or {_WEIGHTS}"
+_OF_ENGINES = {"lm_eval": f"have it sample (do_sample=true among its own arguments), or {_WEIGHTS}"}
+
+
+def remedy(fingerprint: Fingerprint) -> str:
+    """What makes an engine sample, as far as its kind is known.
+
+    Args:
+        fingerprint: of the engine.
+    """
+    name = str(fingerprint.get("engine"))
+    if name == "openai":
+        return _OF_SERVERS.get(str(fingerprint.get("server_kind", "unknown")), _ANY_SERVER)
+    return _OF_ENGINES.get(name, _WEIGHTS)
 
 
 class DrawCheck:
@@ -31,12 +49,14 @@ class DrawCheck:
     """
 
     def __init__(self, runs: Sequence[TaskRun], engine: Engine | None) -> None:
-        name = "recorded" if engine is None else str(engine.fingerprint().get("engine"))
-        self._remedy = _REMEDIES.get(name, _ANY_REMEDY)
+        fingerprint = {"engine": "recorded"} if engine is None else engine.fingerprint()
+        self._remedy = remedy(fingerprint)
         self._found = {
             run.task.name: EqualDraws(run.sampling.temperature)
             for run in runs
-            if run.sampling.k > 1 and run.sampling.temperature != 0 and name != "recorded"
+            if run.sampling.k > 1
+            and run.sampling.temperature != 0
+            and fingerprint.get("engine") != "recorded"
         }
 
     def add(self, run: TaskRun, sample: Sample) -> None:

@@ -15,7 +15,7 @@ numpy, which vLLM seeds too, refuses more; a signed word has 31.
 def derive_seed(*parts: object) -> int:
     """A seed in [0, SEEDS) that depends on every part and on nothing else.
 
-    It is a hash: seeds of neighbouring samples are no neighbours. vLLM numbers the n completions of a
+    It is a hash: seeds of neighbouring samples are no neighbours. Servers number the n completions of a
     request from its seed on, so that one with seed 1 repeats those of seeds 2, 3 and 4.
     """
     text = "\x1f".join(str(part) for part in parts)

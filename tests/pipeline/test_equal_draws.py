@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import EngineDown
 from harness.interfaces import Completion, Request
+from harness.pipeline.equal_draws import remedy
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Runner
 from harness.protocol import make_protocol
@@ -136,3 +137,18 @@ def test_draws_of_one_prompt_are_compared_and_those_of_other_orders_are_not(
     notes: list[str] = []
     draw(replace(run, orders=shuffled), greedy, notes)
     assert not notes
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "words"),
+    [
+        ({"engine": "openai", "server_kind": "unknown"}, "--engine-arg server=transformers"),
+        ({"engine": "openai", "server_kind": "litellm"}, "switch off caches"),
+        ({"engine": "openai", "server_kind": "transformers"}, "set do_sample there"),
+        ({"engine": "openai", "server_kind": "vllm"}, "switch off caches in front of the server"),
+        ({"engine": "lm_eval"}, "do_sample=true"),
+        ({"engine": "transformers"}, "a failed merge or adapter"),
+    ],
+)
+def test_the_remedy_is_that_of_the_engine(fingerprint: dict[str, str], words: str) -> None:
+    assert words in remedy(fingerprint)

@@ -281,6 +281,18 @@ def test_a_server_that_exits_is_restarted_with_another_seed(record: Path) -> Non
     assert any("is restarted with another seed" in text for text in notices)
 
 
+def test_a_server_is_started_in_the_batch_invariant_mode(
+    record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.engines.openai.start.check_batch_invariant", lambda: None)
+    engine = make_engine(serving([], batch_invariant="true"))
+    (call,) = calls(record)
+    environment = Path(f"/proc/{call[0]}/environ").read_bytes().split(b"\0")
+    assert b"VLLM_BATCH_INVARIANT=1" in environment
+    assert engine.fingerprint()["batch_invariant"] is True
+    asyncio.run(engine.close())
+
+
 def test_a_server_that_does_not_start_shows_the_end_of_its_log(record: Path) -> None:
     with pytest.raises(EngineDown, match="exited while it started") as caught:
         make_engine(serving([], **{"serve.fail": "now"}))
