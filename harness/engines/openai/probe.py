@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -186,7 +187,9 @@ class _Probe:
     async def identify(self) -> Shown:
         """What the server shows of itself; sets what is known of it, and checks what is asked of it."""
         server, where = self.server, self._address.shown
+        began = time.monotonic()
         shown = await identify(self._session, self._address, self._model)
+        server.rate.round_trip = min(1.0, max(0.01, time.monotonic() - began))
         check_name(shown, self._model, where)
         server.kind = chosen_kind(shown.kind, self._options.server, where)
         server.model = shown.model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import resource
 import socket
 import ssl
@@ -17,7 +18,9 @@ import orjson
 from harness.engines.openai.address import Address
 from harness.engines.openai.completions import error_text
 from harness.engines.openai.kinds import UNKNOWN
-from harness.engines.openai.retries import is_retried, retry_after
+from harness.engines.openai.learned_rate import LearnedRate
+from harness.engines.openai.limit_headers import Quota, asked_wait, quota
+from harness.engines.openai.retries import is_retried
 from harness.errors import EngineDown
 
 if TYPE_CHECKING:
@@ -44,6 +47,8 @@ class TransientError(Exception):
         wait: seconds that the server asked to wait, if it did.
         limited: whether the server's rate limit refused the request.
         timed_out: whether the time limit of the request ran out.
+        status: of the reply; None where there was none.
+        quota: what the server says of its rate limit.
     """
 
     def __init__(
@@ -53,9 +58,12 @@ class TransientError(Exception):
         wait: float | None = None,
         limited: bool = False,
         timed_out: bool = False,
+        status: int | None = None,
+        quota: Quota | None = None,
     ) -> None:
         super().__init__(text)
         self.wait, self.limited, self.timed_out = wait, limited, timed_out
+        self.status, self.quota = status, quota
 
 
 class Refusal(Exception):
@@ -141,7 +149,7 @@ class Server:
         self.down = False
         self.failures = 0  # in a row, over all samples
         self.limited_since: float | None = None  # since then every reply was a rate-limit refusal
-        self.limited_until = 0.0
+        self.rate = LearnedRate(random.Random())  # clients of one limit shall not meet
         self._pending: dict[int, float] = {}
         self._tickets = 0
 
@@ -259,8 +267,14 @@ def status_error(status: int, headers: Mapping[str, str], text: str) -> Exceptio
         return Refusal(status, f"it redirects to {to}: use that as --base-url")
     if not is_retried(status) or "insufficient_quota" in text:
         return Refusal(status, text)
-    wait = retry_after(headers.get("Retry-After"))
-    return TransientError(f"status {status}: {text}", wait=wait, limited=status == 429)
+    limited = status == 429
+    return TransientError(
+        f"status {status}: {text}",
+        wait=asked_wait(headers),
+        limited=limited,
+        status=status,
+        quota=quota(headers) if limited else None,
+    )
 
 
 def _error_message(content: bytes) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.engines import make_engine
 from harness.engines.openai.address import Address
-from harness.engines.openai.dispatch import Dispatch
+from harness.engines.openai.dispatch import Dispatch, Turn
 from harness.engines.openai.server import Client, Server, TransientError
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion
@@ -70,23 +69,17 @@ def test_retry_after_is_waited_for() -> None:
         assert len(server.mock.arrivals) == 2
 
 
-def test_a_wait_that_a_server_asked_for_does_not_count(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Requests that waited are sent again at one moment, and some of them are refused again."""
+def test_a_wait_that_a_server_asked_for_does_not_count() -> None:
     now = [100.0]
-    monkeypatch.setattr(
-        "harness.engines.openai.dispatch.time", SimpleNamespace(monotonic=lambda: now[0])
-    )
     server = Server(Address.parse("http://a/v1", None, {}), Client())
-    dispatch = Dispatch([server], no_probe, patience=10, notify=str)
+    dispatch = Dispatch([server], no_probe, patience=10, notify=str, clock=lambda: now[0])
     why = TransientError("status 429: quota", wait=60, limited=True)
-    assert dispatch.limited(server, why, 60) == 60
+    dispatch.limited(Turn(server, now[0]), why)
     now[0] += 70
-    assert dispatch.limited(server, why, 60) == 60
+    dispatch.limited(Turn(server, now[0]), why)
     now[0] += 1
     with pytest.raises(EngineDown, match='nothing but "status 429: quota" for 10 s'):
-        dispatch.limited(server, why, 60)
+        dispatch.limited(Turn(server, now[0]), why)
 
 
 async def no_probe(server: Server) -> None:
@@ -102,12 +95,12 @@ def test_a_server_that_is_back_is_used_before_its_earlier_wait_has_passed() -> N
         notices: list[str] = []
         dispatch = Dispatch([back_again, busy], back, patience=10, notify=notices.append)
         why = TransientError("status 429: quota", wait=900, limited=True)
-        dispatch.limited(back_again, why, 900)
+        dispatch.limited(Turn(back_again, time.monotonic()), why)
         dispatch.lost(back_again, why)
         with busy.request():
             while len(notices) < 2:
                 await asyncio.sleep(0.01)
-            assert await dispatch.pick() is back_again
+            assert (await dispatch.pick()).server is back_again
         await dispatch.close()
 
     asyncio.run(asyncio.wait_for(work(), 20))
