@@ -22,6 +22,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.limiters import Limiter
+
 _BACKLOG = 4096  # connections that wait to be accepted
 
 Reply = Callable[[dict[str, Any], int], Any]
@@ -52,6 +54,9 @@ class Script:
         rendered: the prompt for the variables of a chat template, for /tokenize and /detokenize,
             where a token is a character; None has neither.
         seed: of latencies and failures.
+        limiter: refuses requests to /chat/completions for its rate limit.
+        limit_headers: of its refusals, given the seconds until a request is granted.
+        models_status: of the list of models, instead of the list; the first so many requests.
     """
 
     reply: Reply = lambda body, number: "<think>hm</think>\\boxed{4}"
@@ -72,6 +77,9 @@ class Script:
     efforts: tuple[str, ...] | None = None
     rendered: Callable[[Mapping[str, Any]], str] | None = None
     seed: int = 0
+    limiter: Limiter | None = None
+    limit_headers: Callable[[float], Mapping[str, str]] = lambda wait: {}
+    models_status: tuple[int, float] = (200, 0)
 
 
 class Mock:
@@ -136,6 +144,11 @@ class Mock:
             return refused
         if not self.script.listed:
             raise web.HTTPNotFound
+        status, times = self.script.models_status
+        self.outcomes["listed"] += 1
+        if status != 200 and self.outcomes["listed"] <= times:
+            waits = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}
+            return error(status, "no list of models now", waits)
         extra = {"owned_by": "vllm" if self.script.vllm else "us"}
         if self.script.context:
             extra["max_model_len"] = self.script.context  # type: ignore[assignment]
@@ -190,6 +203,11 @@ class Mock:
     ) -> web.StreamResponse:
         if body["model"] not in self.script.models:
             return error(404, f"The model `{body['model']}` does not exist.")
+        if self.script.limiter is not None:
+            wait = self.script.limiter.take(time.monotonic())
+            if wait:
+                self.outcomes["limited"] += 1
+                return error(429, "rate limit", self.script.limit_headers(wait))
         failure = await self.take_time()
         self.outcomes[failure or "answered"] += 1
         if failure == "500":

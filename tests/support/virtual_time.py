@@ -29,7 +29,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def run_virtual(work: Coroutine[Any, Any, Any], loop: VirtualLoop) -> Any:
     """Run work to its end; it must not wait for a thread or a socket."""
-    try:
-        return loop.run_until_complete(work)
-    finally:
-        loop.close()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(work)

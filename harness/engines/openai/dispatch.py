@@ -121,7 +121,7 @@ class Dispatch:
     async def _wait(self, seconds: float | None) -> None:
         """Wait for so many seconds, or until a server's state has changed."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if seconds is None else max(0.001, seconds)):
                 await self._changed.wait()
 
     def answered(self, turn: Turn) -> None:

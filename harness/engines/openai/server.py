@@ -32,6 +32,9 @@ _CONNECT_SECONDS = 30.0
 _IDLE_SECONDS = 4.0
 # A host that disappears is noticed after two minutes, however long the request may take.
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+# LiteLLM's proxy tries a request three times at 429 and 5xx, which would multiply with the tries here
+# and hide refusals from the rate limit. Other servers ignore it.
+_HEADERS = {"x-litellm-num-retries": "0"}
 _REST = 96  # file descriptors that are not connections
 
 
@@ -213,7 +216,8 @@ async def exchange(
     method = "GET" if body is None else "POST"
     try:
         async with session.request(
-            method, address.url(path), data=body, headers=address.headers, timeout=timeout,
+            method, address.url(path), data=body, headers={**_HEADERS, **address.headers},
+            timeout=timeout,
             proxy=address.proxy, allow_redirects=False,
         ) as response:  # fmt: skip
             content = await response.read()
