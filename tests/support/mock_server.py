@@ -193,21 +193,25 @@ class Mock:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            return await self.respond(request, body, number)
+            return self.limited() or await self.respond(request, body, number)
         finally:
             self.in_flight -= 1
             self.last_reply = time.time()
+
+    def limited(self) -> web.Response | None:
+        """The refusal for the rate limit, if the request is beyond it."""
+        limiter = self.script.limiter
+        wait = limiter.take(time.monotonic()) if limiter is not None else 0.0
+        if not wait:
+            return None
+        self.outcomes["limited"] += 1
+        return error(429, "rate limit", self.script.limit_headers(wait))
 
     async def respond(
         self, request: web.Request, body: dict[str, Any], number: int
     ) -> web.StreamResponse:
         if body["model"] not in self.script.models:
             return error(404, f"The model `{body['model']}` does not exist.")
-        if self.script.limiter is not None:
-            wait = self.script.limiter.take(time.monotonic())
-            if wait:
-                self.outcomes["limited"] += 1
-                return error(429, "rate limit", self.script.limit_headers(wait))
         failure = await self.take_time()
         self.outcomes[failure or "answered"] += 1
         if failure == "500":

@@ -30,12 +30,14 @@ _CONTEXT = re.compile(
     r"(?:context length|model length|context window|max_model_len|context)\D{0,24}?(\d{2,})", re.I
 )
 # "your request has 95 input tokens", "(95 in the messages, 4000 in the completion)", "prompt
-# (length 5000)", "you passed 95 input tokens", "500 tokens from the input messages" (SGLang).
+# (length 5000)", "you passed 95 input tokens", "500 tokens from the input messages" (SGLang), "request
+# (95 tokens) exceeds" (llama.cpp), "(90 in your prompt; 5 for the completion)" (llama-cpp-python).
 _PROMPT = (
     re.compile(r"(\d+) (?:input|prompt) tokens", re.I),
-    re.compile(r"(\d+) in the (?:messages|prompt)", re.I),
+    re.compile(r"(\d+) in (?:the|your) (?:messages|prompt)", re.I),
     re.compile(r"(\d+) tokens from the input", re.I),
     re.compile(r"prompt \(length (\d+)\)", re.I),
+    re.compile(r"request \((\d+) tokens\) exceeds", re.I),
     re.compile(
         r"(?:messages|prompt) (?:resulted in|contains|has) (?:at least )?(\d+) tokens", re.I
     ),

@@ -15,6 +15,7 @@ from harness.engines.openai.server import Client, Server, TransientError
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion
 from tests.support.endpoint import ask, draw, one, settings
+from tests.support.limiters import FixedWindow
 from tests.support.mock_server import Running, Script
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -187,6 +188,33 @@ def test_errors_in_answers_with_status_200_do_not_bring_a_server_back() -> None:
         found = draw(settings(server.url, notices=notices, options={"patience": "0.4"}), ask(32))
         assert {type(c) for c in found} == {EngineDown}, found
     assert not any("answers again" in text for text in notices)
+
+
+def test_many_samples_keep_to_a_limit_that_the_server_does_not_state() -> None:
+    """Twenty requests in two seconds, over connections, with the header that OpenAI's API sends."""
+    limiter = FixedWindow(20, 2.0)
+    headers = lambda wait: {"retry-after-ms": str(int(1000 * wait) + 1)}  # noqa: E731
+    with Running(Script(limiter=limiter, limit_headers=headers)) as server:
+        found = draw(settings(server.url), ask(60))
+        assert all(isinstance(c, Completion) for c in found), found
+        assert server.mock.answered.total() >= 60
+        assert server.mock.outcomes["limited"] <= 30
+
+
+@pytest.mark.parametrize("status", [404, 405, 429, 500, 501, 503])
+def test_a_list_of_models_that_is_missing_or_busy_does_not_end_the_run(status: int) -> None:
+    with Running(Script(models_status=(status, 99))) as server:
+        assert one(settings(server.url)).text
+
+
+def test_a_busy_list_of_models_is_asked_again_when_the_server_says() -> None:
+    script = Script(vllm=True, context=4096, models_status=(429, 1), retry_after="0.6")
+    with Running(script) as server:
+        began = time.monotonic()
+        engine = make_engine(settings(server.url))
+        assert time.monotonic() - began >= 0.6
+        assert engine.fingerprint()["max_model_len"] == 4096
+        asyncio.run(engine.close())
 
 
 # Servers that come and go

@@ -200,7 +200,7 @@ def test_a_low_limit_is_no_stalled_server() -> None:
 
 
 def test_a_server_that_takes_nothing_any_more_ends_the_run() -> None:
-    with pytest.raises(EngineDown, match="nothing but .* --requests-per-minute"):
+    with pytest.raises(EngineDown, match=r"nothing but .* --requests-per-minute"):
         Simulation(FixedWindow(0), patience=60).run(samples=8)
 
 
