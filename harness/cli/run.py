@@ -95,8 +95,11 @@ from harness.judge.scoring import SCORINGS
               "to the least busy one. Also OPENAI_BASE_URL; the key is OPENAI_API_KEY.")  # fmt: skip
 @click.option("--serve", is_flag=True, default=None,
               help="openai: start a `vllm serve` for this run and stop it at the end.")  # fmt: skip
+@click.option("--requests-per-minute", type=int, metavar="N",
+              help="openai: most requests to all servers together; without it, the rate is learned "
+              "from what they refuse.")  # fmt: skip
 @click.option("--tokens-per-minute", type=int, metavar="N",
-              help="openai: rate limit of the server, prompts included.")  # fmt: skip
+              help="openai: most tokens of all servers together, prompts included.")  # fmt: skip
 @click.option("--replicas", type=int, metavar="N",
               help="vllm, ray: engines that run side by side, each with its own seed.")  # fmt: skip
 @click.option("--ray-address", metavar="A",

@@ -14,6 +14,7 @@ from harness.types import Thinking
 _USED_BY = {
     "base_url": ("openai",),
     "serve": ("openai",),
+    "requests_per_minute": ("openai",),
     "tokens_per_minute": ("openai",),
     "replicas": ("vllm", "ray"),
     "ray_address": ("ray",),
@@ -48,7 +49,8 @@ class EngineSettings:
         options: name to text, as `--engine-arg` gave them; each engine parses its own.
         base_url: of an OpenAI-compatible server, up to and including /v1.
         serve: start a server for the run and stop it when the run ends.
-        tokens_per_minute: rate limit of a server, prompt and completion tokens together.
+        requests_per_minute: rate limit of all servers together, each try a request.
+        tokens_per_minute: likewise, prompt and completion tokens together.
         replicas: number of engines that run side by side, each with its own draws.
         ray_address: of a running Ray cluster; a local one is started without it.
         repetition_guard: repeats that make a loop, see `harness.sampling.Sampling`; an engine that
@@ -73,6 +75,7 @@ class EngineSettings:
     options: Mapping[str, str] = field(default_factory=dict)
     base_url: str | None = None
     serve: bool = False
+    requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     replicas: int | None = None
     ray_address: str | None = None

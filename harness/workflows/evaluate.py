@@ -181,6 +181,7 @@ def load_engine(
             options=settings.engine_arg,
             base_url=settings.base_url,
             serve=settings.serve,
+            requests_per_minute=settings.requests_per_minute,
             tokens_per_minute=settings.tokens_per_minute,
             replicas=settings.replicas,
             ray_address=settings.ray_address if for_engine else None,

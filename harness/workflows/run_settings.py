@@ -74,6 +74,7 @@ class RunSettings(BaseModel):
     engine_arg: dict[str, str] = Field(default_factory=dict)
     base_url: str | None = None
     serve: bool = False
+    requests_per_minute: int | None = Field(None, ge=1)
     tokens_per_minute: int | None = Field(None, ge=1)
     replicas: int | None = Field(None, ge=1)
     ray_address: str | None = None

@@ -23,6 +23,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.support import server_kinds
+from tests.support.limiters import Limiter
 
 _BACKLOG = 4096  # connections that wait to be accepted
 
@@ -61,6 +62,9 @@ class Script:
             where a token is a character; None has neither.
         applies: whether it shows that prompt at llama.cpp's /apply-template instead.
         seed: of latencies and failures.
+        limiter: refuses requests to /chat/completions for its rate limit.
+        limit_headers: of its refusals, given the seconds until a request is granted.
+        models_status: of the list of models, instead of the list; the first so many requests.
     """
 
     reply: Reply = lambda body, number: "<think>hm</think>\\boxed{4}"
@@ -87,6 +91,9 @@ class Script:
     rendered: Callable[[Mapping[str, Any]], str] | None = None
     applies: bool = False
     seed: int = 0
+    limiter: Limiter | None = None
+    limit_headers: Callable[[float], Mapping[str, str]] = lambda wait: {}
+    models_status: tuple[int, float] = (200, 0)
 
 
 class Mock:
@@ -183,6 +190,11 @@ class Mock:
         if not self.script.listed:
             raise web.HTTPNotFound
         script, kind = self.script, "vllm" if self.script.vllm else self.script.kind
+        status, times = script.models_status
+        self.outcomes["listed"] += 1
+        if status != 200 and self.outcomes["listed"] <= times:
+            waits = {"Retry-After": script.retry_after} if script.retry_after else {}
+            return error(status, "no list of models now", waits)
         extra = {} if script.pricing is None else {"pricing": script.pricing}
         entries = [
             server_kinds.entry(kind, id, context=script.context, root=script.root)
@@ -227,10 +239,19 @@ class Mock:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            return await self.respond(request, body, number)
+            return self.limited() or await self.respond(request, body, number)
         finally:
             self.in_flight -= 1
             self.last_reply = time.time()
+
+    def limited(self) -> web.Response | None:
+        """The refusal for the rate limit, if the request is beyond it."""
+        limiter = self.script.limiter
+        wait = limiter.take(time.monotonic()) if limiter is not None else 0.0
+        if not wait:
+            return None
+        self.outcomes["limited"] += 1
+        return error(429, "rate limit", self.script.limit_headers(wait))
 
     async def respond(
         self, request: web.Request, body: dict[str, Any], number: int

@@ -30,12 +30,14 @@ _CONTEXT = re.compile(
     r"(?:context length|model length|context window|max_model_len|context)\D{0,24}?(\d{2,})", re.I
 )
 # "your request has 95 input tokens", "(95 in the messages, 4000 in the completion)", "prompt
-# (length 5000)", "you passed 95 input tokens", "500 tokens from the input messages" (SGLang).
+# (length 5000)", "you passed 95 input tokens", "500 tokens from the input messages" (SGLang), "request
+# (95 tokens) exceeds" (llama.cpp), "(90 in your prompt; 5 for the completion)" (llama-cpp-python).
 _PROMPT = (
     re.compile(r"(\d+) (?:input|prompt) tokens", re.I),
-    re.compile(r"(\d+) in the (?:messages|prompt)", re.I),
+    re.compile(r"(\d+) in (?:the|your) (?:messages|prompt)", re.I),
     re.compile(r"(\d+) tokens from the input", re.I),
     re.compile(r"prompt \(length (\d+)\)", re.I),
+    re.compile(r"request \((\d+) tokens\) exceeds", re.I),
     re.compile(
         r"(?:messages|prompt) (?:resulted in|contains|has) (?:at least )?(\d+) tokens", re.I
     ),
@@ -104,6 +106,8 @@ def read_completion(reply: Any, seconds: float) -> Completion:
         choice = reply["choices"][0]
         message = choice["message"]
         reason = choice.get("finish_reason")
+        if reason in ("stop", None):
+            reason = _native_reason(choice) or reason
         text = _text(message.get("content")) or _text(message.get("refusal"))
         reasoning = _text(message.get("reasoning")) or _text(message.get("reasoning_content"))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -159,6 +163,21 @@ def context_refusal(text: str) -> tuple[int | None, int | None] | None:
     context = _CONTEXT.search(text)
     prompt = next((found for form in _PROMPT if (found := form.search(text))), None)
     return int(context[1]) if context else None, int(prompt[1]) if prompt else None
+
+
+def _native_reason(choice: Mapping[str, Any]) -> str | None:
+    """Why the server behind a proxy ended a completion, where that says more than the proxy does.
+
+    OpenRouter has it beside its own reason, LiteLLM among the fields of the provider; both turn what
+    they do not know, vLLM's "repetition" and SGLang's "abort", into "stop". None where it is one of
+    the reasons that every server has, or one that is not known here ("end_turn", "STOP").
+    """
+    provided = choice.get("provider_specific_fields")
+    native = choice.get("native_finish_reason") or (
+        provided.get("native_finish_reason") if isinstance(provided, Mapping) else None
+    )
+    known = native in _ABORTED or native in _REASONS
+    return str(native) if known else None
 
 
 def _text(content: Any) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
+from harness.engines.openai.rate_limit import Bucket
 from harness.engines.openai.server import Server, TransientError, Unreachable
 from harness.errors import EngineDown
 
@@ -14,7 +17,6 @@ FIRST_PROBE_SECONDS = 0.25
 """Pause before the first probe of a server that is down; it doubles after each probe."""
 
 _LONGEST_PROBE_SECONDS = 5.0
-_LIMITED_SECONDS = 1.0  # between requests to a server that refuses them for its rate limit
 _STALLED_SECONDS = 30.0  # a request this old is being generated: it will not be refused
 
 Probe = Callable[[Server], Awaitable[None]]
@@ -24,12 +26,26 @@ Any other exception ends the run.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request that may be sent.
+
+    Args:
+        server: to which.
+        sent: the time, by the clock of its `Dispatch`.
+    """
+
+    server: Server
+    sent: float
+
+
 class Dispatch:
     """Sends each request to the least busy of the servers that are up.
 
     A server that cannot be reached, or fails 16 times in a row, is down: its samples go to the
     others, and one small request at a time probes whether it is back. With all of them down the
-    samples wait.
+    samples wait. A server that refuses requests for its rate limit gets them as fast as it takes
+    them, from all samples together.
 
     Args:
         servers: one or more.
@@ -40,6 +56,8 @@ class Dispatch:
         absent: servers that are down from the start, and why.
         outlasts_failures: whether samples wait for a server that answers with failures alone; else
             it is down only while another one is up, and each sample ends after its tries.
+        requests_per_minute: limit of all requests to all servers; None is no limit.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -52,6 +70,8 @@ class Dispatch:
         returned: str = "",
         absent: Sequence[tuple[Server, Exception]] = (),
         outlasts_failures: bool = True,
+        requests_per_minute: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.servers = servers
         self._probe, self._patience, self._notify = probe, patience, notify
@@ -60,10 +80,13 @@ class Dispatch:
         self._returned, self._absent = returned, list(absent)
         self._outlasts_failures = outlasts_failures
         self._fatal: Exception | None = None
-        self._last_up = time.monotonic()
+        self._requests = Bucket(requests_per_minute, clock=clock)
+        self._clock = clock
+        self._turn = asyncio.Lock()  # samples are served in the order in which they came
+        self._last_up = clock()
 
-    async def pick(self) -> Server:
-        """The server for the next request; waits while all of them are down.
+    async def pick(self) -> Turn:
+        """The next request's server; waits while all of them are down, or take no further request.
 
         Raises:
             EngineDown: no server came back within the patience. What a probe raised beside
@@ -71,27 +94,43 @@ class Dispatch:
         """
         while self._absent:
             self.lost(*self._absent.pop())
-        while True:
-            if self._fatal is not None:
-                raise self._fatal
-            up = [server for server in self.servers if not server.down]
-            if up:
-                return self._choose(up)
-            self._changed.clear()
-            await self._changed.wait()
+        async with self._turn:
+            held = False
+            while True:
+                if self._fatal is not None:
+                    raise self._fatal
+                self._changed.clear()
+                now = self._clock()
+                server, delay = self._choose(now)
+                if server is not None and delay <= 0:
+                    self._requests.take(1)
+                    server.rate.sent(now, held=held)
+                    return Turn(server, now)
+                held = True
+                await self._wait(delay)
 
-    def _choose(self, up: Sequence[Server]) -> Server:
-        """The least busy one; one that refuses at once is never busy, and gets a request now and then."""
-        now = time.monotonic()
-        chosen = min(up, key=lambda server: (server.limited_until > now, server.in_flight))
-        if chosen.limited_since is not None:
-            chosen.limited_until = max(chosen.limited_until, now + _LIMITED_SECONDS)
-        return chosen
+    def _choose(self, now: float) -> tuple[Server | None, float | None]:
+        """The least busy server of those that soonest take a request, and in how many seconds."""
+        up = [server for server in self.servers if not server.down]
+        if not up:
+            return None, None
+        delays = [max(0.0, server.rate.delay(now)) for server in up]
+        chosen = min(range(len(up)), key=lambda n: (delays[n], up[n].in_flight))
+        return up[chosen], max(delays[chosen], self._requests.wait(1))
 
-    def answered(self, server: Server) -> None:
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait for so many seconds, or until a server's state has changed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds is None else max(0.001, seconds)):
+                await self._changed.wait()
+
+    def answered(self, turn: Turn) -> None:
         """Record that a server completed a request."""
-        server.failures = 0
-        server.limited_since, server.limited_until = None, 0.0
+        server = turn.server
+        server.failures, server.limited_since = 0, None
+        if server.rate.limited:
+            server.rate.accepted(turn.sent)
+            self._changed.set()
 
     def failed(self, server: Server, why: Exception) -> None:
         """Record a failed request; after 16 in a row the server counts as down."""
@@ -100,31 +139,31 @@ class Dispatch:
         if server.failures >= _FAILURES and (others or self._outlasts_failures):
             self.lost(server, why)
 
-    def limited(self, server: Server, why: TransientError, wait: float) -> float:
-        """Record a rate-limit refusal; returns the seconds until the next try, 0 if another is free.
+    def limited(self, turn: Turn, why: TransientError) -> None:
+        """Record a rate-limit refusal; the request may go into the queue again at once.
 
         Args:
-            server: that refused.
+            turn: that was refused.
             why: its refusal.
-            wait: seconds that the request would wait for this server.
 
         Raises:
             EngineDown: no server has sent anything else within the patience, not counting the time
-                that a server asked to wait.
+                that a server asked to wait, nor twice the time between two requests that it took.
         """
-        now = time.monotonic()
-        server.limited_until = now + wait
+        now, server = self._clock(), turn.server
+        server.rate.refused(now, turn.sent, why.wait, why.quota)
+        self._changed.set()  # another server may be free sooner
         if server.limited_since is None:
             server.limited_since = now + (why.wait or 0.0)
         if any(not other.down and other.limited_since is None for other in self.servers):
-            return 0.0
-        if now - server.limited_since > self._patience and server.waiting(now) < _STALLED_SECONDS:
+            return
+        patience = max(self._patience, 2 * server.rate.longest_cycle)
+        if now - server.limited_since > patience and server.waiting(now) < _STALLED_SECONDS:
             raise EngineDown(
                 f'{server.address.shown} has answered with nothing but "{why}" for '
-                f"{_minutes(self._patience)}: use a smaller --concurrency or --tokens-per-minute; "
-                "what is finished is kept, and the same command resumes"
+                f"{_minutes(patience)}: use a smaller --concurrency, --requests-per-minute or "
+                "--tokens-per-minute; what is finished is kept, and the same command resumes"
             )
-        return wait
 
     def lost(self, server: Server, why: Exception) -> None:
         """Record that a server is down, and probe it until it is back."""
@@ -133,7 +172,7 @@ class Dispatch:
         server.down = True
         others = any(not other.down for other in self.servers)
         if not others:
-            self._last_up = time.monotonic()
+            self._last_up = self._clock()
         then = (
             "its samples go to the others until it is back"
             if others
@@ -151,7 +190,7 @@ class Dispatch:
         await asyncio.gather(*self._probing, return_exceptions=True)
 
     async def _probe_until_back(self, server: Server, why: Exception) -> None:
-        began, pause = time.monotonic(), FIRST_PROBE_SECONDS
+        began, pause = self._clock(), FIRST_PROBE_SECONDS
         while self._fatal is None:
             await asyncio.sleep(pause)
             try:
@@ -162,11 +201,11 @@ class Dispatch:
                 self._end(error)
                 return
             else:
-                self._back(server, time.monotonic() - began)
+                self._back(server, self._clock() - began)
                 return
             pause = min(2 * pause, _LONGEST_PROBE_SECONDS)
             all_down = all(other.down for other in self.servers)
-            if all_down and time.monotonic() - self._last_up > self._patience:
+            if all_down and self._clock() - self._last_up > self._patience:
                 self._end(
                     EngineDown(
                         f"{server.address.shown} has not answered for "
@@ -177,7 +216,8 @@ class Dispatch:
 
     def _back(self, server: Server, seconds: float) -> None:
         server.down = False
-        self.answered(server)
+        server.failures, server.limited_since = 0, None
+        server.rate.reopen(self._clock())
         self._changed.set()
         self._notify(f"{server.address.shown} answers again after {seconds:.0f} s{self._returned}")
 

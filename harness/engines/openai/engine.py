@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from harness.engines.chat import length_cap
 from harness.engines.checkpoint import weights_hash
 from harness.engines.openai.completions import BadReply, read_completion, request_body
-from harness.engines.openai.dispatch import Dispatch
+from harness.engines.openai.dispatch import Dispatch, Turn
 from harness.engines.openai.identify import confirm_model
+from harness.engines.openai.learned_rate import LONGEST_HOLD_SECONDS
 from harness.engines.openai.models import is_model_unknown
 from harness.engines.openai.one_token import probe_body
 from harness.engines.openai.options import Options
@@ -89,6 +90,7 @@ class OpenAIEngine:
             returned="" if served else "; if it was restarted, it needs another seed than before",
             absent=info.absent,
             outlasts_failures=settings.outlasts_failures,
+            requests_per_minute=settings.requests_per_minute,
         )
         self._opening = Opening(info.opens_reasoning, settings.think_end)
         self._answered = self._notified_short = self._notified_wait = False
@@ -155,12 +157,13 @@ class OpenAIEngine:
             cap = self._refusals.cap(request)
             body = request_body(request, self._model, cap, self._refusals.cap_field, extra)
             taken = await self._take(request, cap)
-            server = await self._dispatch.pick()
+            turn = await self._dispatch.pick()
+            server = turn.server
             body = {**server.neutral, **body}
             try:
                 seconds = self._options.timeout or request_seconds(cap or self._refusals.context)
                 completion = await self._complete(server, body, seconds)
-                self._dispatch.answered(server)
+                self._dispatch.answered(turn)
                 if server.doubted:
                     await confirm_model(server, self._model)
             except Unreachable as error:
@@ -169,12 +172,12 @@ class OpenAIEngine:
             except TransientError as error:
                 self._rate.settle(taken, 0)
                 server.doubted = server.doubted or not error.limited
-                await asyncio.sleep(self._count(tries, server, error))
+                await asyncio.sleep(self._count(tries, turn, error))
             except Refusal as refusal:
                 self._rate.settle(taken, 0)
                 if self._answered and is_model_unknown(refusal):  # a router without its servers
                     server.doubted, transient = True, TransientError(str(refusal))
-                    await asyncio.sleep(self._count(tries, server, transient))
+                    await asyncio.sleep(self._count(tries, turn, transient))
                 else:
                     await self._refusals.adjust(
                         request, body, server, refusal, answered=self._answered
@@ -254,16 +257,18 @@ class OpenAIEngine:
             return "it has a cap of its own"
         return f"prompt and completion share its context of {context}"
 
-    def _count(self, tries: Tries, server: Server, error: TransientError) -> float:
+    def _count(self, tries: Tries, turn: Turn, error: TransientError) -> float:
         """Count a failed try; seconds until the next one. EngineError when there is none."""
+        server = turn.server
         if (error.wait or 0.0) > _LONG_WAIT_SECONDS and not self._notified_wait:
             self._notified_wait = True
             self._settings.notify(
                 f"{server.address.shown} asks to wait {error.wait:.0f} s: {error}"
+                + (" (it is asked again every hour)" * ((error.wait or 0.0) > LONGEST_HOLD_SECONDS))
             )
         if error.limited:
-            tries.limited += 1
-            return self._dispatch.limited(server, error, tries.wait(error.wait))
+            self._dispatch.limited(turn, error)
+            return 0.0
         self._dispatch.failed(server, error)
         if not tries.fail(timed_out=error.timed_out):
             raise EngineError(

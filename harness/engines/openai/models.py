@@ -23,6 +23,7 @@ SECONDS = 10.0
 
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 60.0  # a window of a minute, of which most rate limits are
 _SHOWN_MODELS = 8
 # "Invalid model name" is LiteLLM's, "Server is pinned to" that of transformers serve.
 _NO_MODEL = re.compile(
@@ -44,6 +45,8 @@ async def exchange_with_retries(
 ) -> Any:
     """One small exchange, retried a few times; raises what `exchange` raises.
 
+    A server that asks to wait for up to a minute is asked again after that.
+
     Args:
         session: the connections.
         address: of the server.
@@ -54,10 +57,11 @@ async def exchange_with_retries(
     for number in range(_TRIES):
         try:
             return await exchange(session, address, path, seconds, body)
-        except (Unreachable, TransientError):
-            if number == _TRIES - 1:
+        except (Unreachable, TransientError) as error:
+            wait = getattr(error, "wait", None) or 0.0
+            if number == _TRIES - 1 or wait > _LONGEST_PAUSE_SECONDS:
                 raise
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(max(_PAUSE_SECONDS, wait))
     raise AssertionError
 
 
@@ -80,7 +84,9 @@ async def optional_exchange(
 
 
 async def list_models(session: ClientSession, address: Address) -> list[ModelEntry]:
-    """The models that a server lists; none where it has no list.
+    """The models that a server lists; none where it has no list, or is too busy to show it.
+
+    A server that answers anything at all may still serve completions, which is for these to show.
 
     Raises:
         EngineDown: it refuses the key, or the API is under /v1 and the base URL lacks that.
@@ -93,6 +99,10 @@ async def list_models(session: ClientSession, address: Address) -> list[ModelEnt
             raise wrong_key(address, refusal) from refusal
         if refusal.status == 404:
             await _check_v1(session, address)
+        return []
+    except TransientError as error:
+        if error.status is None:
+            raise
         return []
     return _entries(answer)
 

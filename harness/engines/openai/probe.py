@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -196,7 +197,9 @@ class _Probe:
     async def identify(self) -> Shown:
         """What the server shows of itself; sets what is known of it, and checks what is asked of it."""
         server, where = self.server, self._address.shown
+        began = time.monotonic()
         shown = await identify(self._session, self._address, self._model)
+        server.rate.round_trip = min(1.0, max(0.01, time.monotonic() - began))
         check_name(shown, self._model, where)
         server.model, given, facts = shown.model, self._options.server, self._checkpoint_facts()
         if given:  # before the first completion, which some servers keep to

@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 RETRIED = frozenset({408, 409, 424, 425, 429})
-"""Statuses below 500 that say "not now" (424 is TGI's failed generation); so does all from 500 on."""
+"""Statuses below 500 that say "not now" (424 is TGI's failed generation)."""
+
+_NEVER = frozenset({501, 505})
+"""Statuses from 500 on that say "not at all": the server has no such path or method."""
 
 FIRST_SECONDS = 0.5
 """Longest wait before the first retry; it doubles with each further one."""
 
 _LONGEST_SECONDS = 60.0
-_LONGEST_ASKED = 86_400.0  # a date from a wrong clock may be years ahead
 _TIMEOUTS = 2  # a request that ran into its time limit twice will do so again
 
 
 def is_retried(status: int) -> bool:
     """Whether a status is about the state of the server, not about the request."""
-    return status in RETRIED or status >= 500
-
-
-def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a Retry-After header asks for, at most a day (RFC 9110, section 10.2.3).
-
-    None without a header, or where it is neither a number nor an HTTP date.
-
-    Args:
-        value: of the header.
-        now: the time to which a date is compared; the clock's by default.
-    """
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        pass
-    else:
-        return min(max(0.0, seconds), _LONGEST_ASKED) if math.isfinite(seconds) else None
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return min(max(0.0, (until - (now or datetime.now(UTC))).total_seconds()), _LONGEST_ASKED)
+    return status in RETRIED or (status >= 500 and status not in _NEVER)
 
 
 @dataclass(slots=True)
@@ -63,7 +36,6 @@ class Tries:
     random: random.Random
     failures: int = field(default=0, init=False)
     timeouts: int = field(default=0, init=False)
-    limited: int = field(default=0, init=False)
 
     def fail(self, *, timed_out: bool = False) -> bool:
         """Count a failed try; returns whether to retry.
@@ -85,7 +57,7 @@ class Tries:
         """
         if asked:  # a wait of 0 s is no information
             return asked * (1 + 0.1 * self.random.random()) + 0.1 * self.random.random()
-        round_ = min(max(self.failures + self.limited, 1), 16)
+        round_ = min(max(self.failures, 1), 16)
         longest = min(_LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** (round_ - 1))
         return longest * (0.5 + 0.5 * self.random.random())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import random
 import resource
 import socket
 import ssl
@@ -18,7 +19,9 @@ import orjson
 from harness.engines.openai.address import Address
 from harness.engines.openai.completions import error_text
 from harness.engines.openai.kinds import UNKNOWN
-from harness.engines.openai.retries import is_retried, retry_after
+from harness.engines.openai.learned_rate import LearnedRate
+from harness.engines.openai.limit_headers import Quota, asked_wait, quota
+from harness.engines.openai.retries import is_retried
 from harness.errors import EngineDown
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ _CONNECT_SECONDS = 30.0
 _IDLE_SECONDS = 4.0
 # A host that disappears is noticed after two minutes, however long the request may take.
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+# LiteLLM's proxy tries a request three times at 429 and 5xx, which would multiply with the tries here
+# and hide refusals from the rate limit. Other servers ignore it.
+_HEADERS = {"x-litellm-num-retries": "0"}
 _REST = 96  # file descriptors that are not connections
 
 
@@ -45,6 +51,8 @@ class TransientError(Exception):
         wait: seconds that the server asked to wait, if it did.
         limited: whether the server's rate limit refused the request.
         timed_out: whether the time limit of the request ran out.
+        status: of the reply; None where there was none.
+        quota: what the server says of its rate limit.
     """
 
     def __init__(
@@ -54,9 +62,12 @@ class TransientError(Exception):
         wait: float | None = None,
         limited: bool = False,
         timed_out: bool = False,
+        status: int | None = None,
+        quota: Quota | None = None,
     ) -> None:
         super().__init__(text)
         self.wait, self.limited, self.timed_out = wait, limited, timed_out
+        self.status, self.quota = status, quota
 
 
 class Refusal(Exception):
@@ -144,7 +155,7 @@ class Server:
         self.down = False
         self.failures = 0  # in a row, over all samples
         self.limited_since: float | None = None  # since then every reply was a rate-limit refusal
-        self.limited_until = 0.0
+        self.rate = LearnedRate(random.Random())  # clients of one limit shall not meet
         self._pending: dict[int, float] = {}
         self._tickets = 0
 
@@ -208,7 +219,8 @@ async def exchange(
     method = "GET" if body is None else "POST"
     try:
         async with session.request(
-            method, address.url(path), data=body, headers=address.headers, timeout=timeout,
+            method, address.url(path), data=body, headers={**_HEADERS, **address.headers},
+            timeout=timeout,
             proxy=address.proxy, allow_redirects=False,
         ) as response:  # fmt: skip
             content = await response.read()
@@ -262,8 +274,14 @@ def status_error(status: int, headers: Mapping[str, str], text: str) -> Exceptio
         return Refusal(status, f"it redirects to {to}: use that as --base-url")
     if not is_retried(status) or "insufficient_quota" in text:
         return Refusal(status, text)
-    wait = retry_after(headers.get("Retry-After"))
-    return TransientError(f"status {status}: {text}", wait=wait, limited=status == 429)
+    limited = status == 429
+    return TransientError(
+        f"status {status}: {text}",
+        wait=asked_wait(headers),
+        limited=limited,
+        status=status,
+        quota=quota(headers) if limited else None,
+    )
 
 
 def _error_message(content: bytes) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.engines import make_engine
 from harness.engines.openai.address import Address
-from harness.engines.openai.dispatch import Dispatch
+from harness.engines.openai.dispatch import Dispatch, Turn
 from harness.engines.openai.server import Client, Server, TransientError
 from harness.errors import EngineDown, EngineError
 from harness.interfaces import Completion
 from tests.support.endpoint import ask, draw, one, settings
+from tests.support.limiters import FixedWindow
 from tests.support.mock_server import Running, Script
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -70,23 +70,17 @@ def test_retry_after_is_waited_for() -> None:
         assert len(server.mock.arrivals) == 2
 
 
-def test_a_wait_that_a_server_asked_for_does_not_count(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Requests that waited are sent again at one moment, and some of them are refused again."""
+def test_a_wait_that_a_server_asked_for_does_not_count() -> None:
     now = [100.0]
-    monkeypatch.setattr(
-        "harness.engines.openai.dispatch.time", SimpleNamespace(monotonic=lambda: now[0])
-    )
     server = Server(Address.parse("http://a/v1", None, {}), Client())
-    dispatch = Dispatch([server], no_probe, patience=10, notify=str)
+    dispatch = Dispatch([server], no_probe, patience=10, notify=str, clock=lambda: now[0])
     why = TransientError("status 429: quota", wait=60, limited=True)
-    assert dispatch.limited(server, why, 60) == 60
+    dispatch.limited(Turn(server, now[0]), why)
     now[0] += 70
-    assert dispatch.limited(server, why, 60) == 60
+    dispatch.limited(Turn(server, now[0]), why)
     now[0] += 1
     with pytest.raises(EngineDown, match='nothing but "status 429: quota" for 10 s'):
-        dispatch.limited(server, why, 60)
+        dispatch.limited(Turn(server, now[0]), why)
 
 
 async def no_probe(server: Server) -> None:
@@ -102,12 +96,12 @@ def test_a_server_that_is_back_is_used_before_its_earlier_wait_has_passed() -> N
         notices: list[str] = []
         dispatch = Dispatch([back_again, busy], back, patience=10, notify=notices.append)
         why = TransientError("status 429: quota", wait=900, limited=True)
-        dispatch.limited(back_again, why, 900)
+        dispatch.limited(Turn(back_again, time.monotonic()), why)
         dispatch.lost(back_again, why)
         with busy.request():
             while len(notices) < 2:
                 await asyncio.sleep(0.01)
-            assert await dispatch.pick() is back_again
+            assert (await dispatch.pick()).server is back_again
         await dispatch.close()
 
     asyncio.run(asyncio.wait_for(work(), 20))
@@ -194,6 +188,33 @@ def test_errors_in_answers_with_status_200_do_not_bring_a_server_back() -> None:
         found = draw(settings(server.url, notices=notices, options={"patience": "0.4"}), ask(32))
         assert {type(c) for c in found} == {EngineDown}, found
     assert not any("answers again" in text for text in notices)
+
+
+def test_many_samples_keep_to_a_limit_that_the_server_does_not_state() -> None:
+    """Twenty requests in two seconds, over connections, with the header that OpenAI's API sends."""
+    limiter = FixedWindow(20, 2.0)
+    headers = lambda wait: {"retry-after-ms": str(int(1000 * wait) + 1)}  # noqa: E731
+    with Running(Script(limiter=limiter, limit_headers=headers)) as server:
+        found = draw(settings(server.url), ask(60))
+        assert all(isinstance(c, Completion) for c in found), found
+        assert server.mock.answered.total() >= 60
+        assert server.mock.outcomes["limited"] <= 30
+
+
+@pytest.mark.parametrize("status", [404, 405, 429, 500, 501, 503])
+def test_a_list_of_models_that_is_missing_or_busy_does_not_end_the_run(status: int) -> None:
+    with Running(Script(models_status=(status, 99))) as server:
+        assert one(settings(server.url)).text
+
+
+def test_a_busy_list_of_models_is_asked_again_when_the_server_says() -> None:
+    script = Script(vllm=True, context=4096, models_status=(429, 1), retry_after="0.6")
+    with Running(script) as server:
+        began = time.monotonic()
+        engine = make_engine(settings(server.url))
+        assert time.monotonic() - began >= 0.6
+        assert engine.fingerprint()["max_model_len"] == 4096
+        asyncio.run(engine.close())
 
 
 # Servers that come and go

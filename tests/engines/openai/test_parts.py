@@ -6,14 +6,21 @@ import asyncio
 import random
 import ssl
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from harness.engines.openai import serve as serving
 from harness.engines.openai.address import Address
-from harness.engines.openai.completions import context_refusal, wants_other_cap
+from harness.engines.openai.completions import (
+    BadReply,
+    context_refusal,
+    read_completion,
+    wants_other_cap,
+)
+from harness.engines.openai.limit_headers import Quota, asked_wait, quota, retry_after
 from harness.engines.openai.rate_limit import TokenRate, estimate_tokens
-from harness.engines.openai.retries import Tries, is_retried, request_seconds, retry_after
+from harness.engines.openai.retries import Tries, is_retried, request_seconds
 from harness.engines.openai.server import connection_error, status_error
 from harness.engines.settings import without_secrets
 
@@ -39,9 +46,80 @@ def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float | 
     assert retry_after(header, NOW) == seconds
 
 
+OPENAI = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "0",
+          "x-ratelimit-reset-requests": "1m0.5s", "x-ratelimit-limit-tokens": "1000",
+          "x-ratelimit-remaining-tokens": "900", "x-ratelimit-reset-tokens": "20ms"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({}, None),
+        (OPENAI, Quota(60, 60.5, True)),
+        ({**OPENAI, "x-ratelimit-remaining-requests": "9",
+          "x-ratelimit-remaining-tokens": "1"}, Quota(1000, 0.02, False)),
+        ({"Anthropic-Ratelimit-Requests-Limit": "50", "anthropic-ratelimit-requests-remaining": "0",
+          "anthropic-ratelimit-requests-reset": "2026-01-02T03:04:35Z"}, Quota(50, 30.0, True)),
+        ({"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0",
+          "X-RateLimit-Reset": "1767323075000"}, Quota(20, 30.0, True)),
+        ({f"llm_provider-{name}": value for name, value in OPENAI.items()}, Quota(60, 60.5, True)),
+        ({**OPENAI, "x-ratelimit-reset-requests": "soon"}, Quota(1000, 0.02, False)),
+    ],
+)  # fmt: skip
+def test_the_limit_that_a_refusal_ran_into_is_read(
+    headers: dict[str, str], found: Quota | None
+) -> None:
+    assert quota(headers, NOW) == found
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
+        ({"llm_provider-retry-after": "9"}, 9.0),
+        ({"llm_provider-retry-after": "9", "retry-after": "2"}, 2.0),
+        ({"x-ratelimit-reset-requests": "3s"}, None),
+    ],
+)
+def test_a_wait_is_read_from_the_server_or_from_the_one_behind_it(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert asked_wait(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason", "looped"),
+    [
+        ({"finish_reason": "stop", "provider_specific_fields": {
+            "native_finish_reason": "repetition"}}, "length", True),
+        ({"finish_reason": "stop", "native_finish_reason": "length"}, "length", False),
+        ({"finish_reason": "stop", "native_finish_reason": "end_turn"}, "stop", False),
+        ({"finish_reason": "length", "native_finish_reason": "stop"}, "length", False),
+        ({"finish_reason": "stop", "provider_specific_fields": None}, "stop", False),
+    ],
+)  # fmt: skip
+def test_the_reason_of_the_server_behind_a_proxy_is_read(
+    choice: dict[str, Any], reason: str, looped: bool
+) -> None:
+    found = read_completion({"choices": [{"message": {"content": "4"}, **choice}]}, 0.0)
+    assert (found.finish_reason, found.looped) == (reason, looped)
+
+
+def test_what_the_server_behind_a_proxy_aborted_is_no_completion() -> None:
+    fields = {"native_finish_reason": "abort"}
+    choice = {
+        "message": {"content": "4"},
+        "finish_reason": "stop",
+        "provider_specific_fields": fields,
+    }
+    with pytest.raises(BadReply, match=r"aborted the completion \(abort\)"):
+        read_completion({"choices": [choice]}, 0.0)
+
+
 def test_only_the_servers_moment_is_retried() -> None:
     assert [s for s in range(400, 430) if is_retried(s)] == [408, 409, 424, 425, 429]
-    assert all(is_retried(status) for status in (500, 502, 503, 504, 529))
+    assert [s for s in range(500, 530) if not is_retried(s)] == [501, 505]  # not this server's path
 
 
 def test_waits_double_with_jitter_up_to_a_minute_and_never_undercut_what_was_asked() -> None:
@@ -160,6 +238,13 @@ REFUSALS = [
     ("This model's maximum context length is 4096 tokens. However, you requested 4000 output "
      "tokens and your prompt contains at least 97 input tokens, for a total of at least 4097 "
      "tokens.", (4096, 97)),
+    ("request (95 tokens) exceeds the available context size (64 tokens), try increasing it "
+     "(exceed_context_size_error)", (64, 95)),
+    ("This model's maximum context length is 64 tokens, however you requested 95 tokens (90 in your "
+     "prompt; 5 for the completion). Please reduce your prompt; or completion length.", (64, 90)),
+    ("litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError: "
+     "Hosted_vllmException - {\"error\":{\"message\":\"This model's maximum context length is 512 "
+     "tokens and your request has 95 input tokens\"}}", (512, 95)),
 ]  # fmt: skip
 
 
