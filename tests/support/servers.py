@@ -97,7 +97,7 @@ def _vllm(given: Setting) -> list[str]:
     return [
         str(given.programs / "vllm"), "serve", str(given.checkpoint),
         "--enforce-eager", "--dtype", "float32", "--max-num-batched-tokens", "16384",
-        "--max-num-seqs", "64", "--host", "127.0.0.1", "--port", str(given.port),
+        "--max-num-seqs", "64", "--reasoning-parser", "deepseek_r1", "--host", "127.0.0.1", "--port", str(given.port),
     ]  # fmt: skip
 
 
@@ -254,16 +254,20 @@ class RealServer:
             return True
         return False
 
+    def page(self, path: str) -> str:
+        """The URL of a path under /v1, or beside it where it begins with /../"""
+        beside = path.startswith("/../")
+        return self.url.removesuffix("/v1") + path[3:] if beside else self.url + path
+
     def get(self, path: str) -> Any:
-        """The JSON of a page, from the base URL on; "/../props" for one beside it."""
-        url = self.url.removesuffix("/v1") + path[3:] if path.startswith("/..") else self.url + path
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        """The JSON of a page, from the base URL on."""
+        with urllib.request.urlopen(self.page(path), timeout=10) as answer:
             return json.load(answer)
 
     def post(self, body: Mapping[str, Any], path: str = "/chat/completions") -> tuple[int, Any]:
         """The status and the JSON of an answer; the text where it is no JSON."""
         request = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            self.page(path), json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
