@@ -197,11 +197,12 @@ def test_a_prompt_beyond_the_window_is_an_error_of_that_sample_alone(server: Rea
     )
     given = EngineSettings(
         engine="openai", model=server.model, base_url=server.url,
-        options=dict(OPTIONS.get(server.name, {})), notify=lambda text: None,
+        options=dict(OPTIONS.get(server.name, {})), samplings=(sampling,),
     )  # fmt: skip
 
+    engine = make_engine(given)
+
     async def work() -> list[Completion | BaseException]:
-        engine = make_engine(given)
         try:
             return await asyncio.gather(
                 engine.generate(long), engine.generate(short), return_exceptions=True

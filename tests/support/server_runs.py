@@ -59,7 +59,7 @@ class Size:
     k: int = 4
 
 
-SIZES: Mapping[str, Size] = {"transformers": Size(12), CONTINUOUS: Size(20)}
+SIZES: Mapping[str, Size] = {"transformers": Size(12), CONTINUOUS: Size(12)}
 
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     # A proxy does not say what stands behind it.

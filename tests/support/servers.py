@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent.parent.parent
 MODELS = ROOT / "examples" / "practice-model"
 CONTEXT = 4096  # of the practice checkpoints
 SLOTS = 16  # of llama.cpp's server
-START_SECONDS = 180.0
+START_SECONDS = 600.0  # for a hang, not for a busy machine
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,7 @@ class RealServer:
             behind=self.behind.url if self.behind else None,
         )
         self._guardian: subprocess.Popen[bytes] | None = None
+        self._sessions: set[int] = set()  # of processes, one for each start
 
     @property
     def url(self) -> str:
@@ -246,6 +247,16 @@ class RealServer:
             assert self._guardian.poll() is None, f"{self.name} ended:\n{text[-3000:]}"
             assert time.monotonic() < deadline, f"{self.name} does not start:\n{text[-3000:]}"
             time.sleep(0.1)
+        self._sessions |= children(self._guardian.pid)
+
+    def left(self) -> list[int]:
+        """Ids of the processes of all its starts, and of the server behind it, that are there."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has just ended
+                if os.getsid(int(path.name)) in self._sessions:
+                    found.append(int(path.name))
+        return found + (self.behind.left() if self.behind else [])
 
     def ready(self) -> bool:
         """Whether it lists its model now."""
@@ -295,10 +306,11 @@ class RealServer:
             self._guardian.wait(30)
 
     def close(self) -> None:
-        """Stop what runs, and delete the files."""
+        """Stop what runs, see that nothing is left of it, and delete the files."""
         self.stop()
         if self.behind:
             self.behind.close()
+        wait_for(lambda: not self.left(), 30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
