@@ -30,7 +30,7 @@ help:
 	@echo "make test-servers  servers that others wrote: vLLM, transformers, llama.cpp, LiteLLM (CPU)"
 	@echo "make lint          ruff, import-linter, mypy"
 	@echo "make format        rewrite the code in the project's format"
-	@echo "make docs          rewrite the list of answer kinds in docs/grading.md"
+	@echo "make docs          rewrite what docs/grading.md and docs/servers.md list"
 	@echo "make fuzz          200,000 random answers through the graders"
 	@echo "make bench         every benchmark that the README quotes"
 	@echo "make bench-vllm    the harness over vLLM against vLLM alone, on a CPU, 12 minutes"
@@ -171,6 +171,7 @@ format: $(VENV)/.developer
 
 docs: $(VENV)/.developer
 	@$(BIN)/python -m tests.support.grading_docs
+	@$(BIN)/python -m tests.support.server_facts
 
 NEED_MORE = benchmarks/gpu.py benchmarks/vllm_rate.py
 bench: $(VENV)/.developer

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent.parent.parent
 MODELS = ROOT / "examples" / "practice-model"
 CONTEXT = 4096  # of the practice checkpoints
 SLOTS = 16  # of llama.cpp's server
-START_SECONDS = 180.0
+START_SECONDS = 600.0  # for a hang, not for a busy machine
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _vllm(given: Setting) -> list[str]:
     return [
         str(given.programs / "vllm"), "serve", str(given.checkpoint),
         "--enforce-eager", "--dtype", "float32", "--max-num-batched-tokens", "16384",
-        "--max-num-seqs", "64", "--host", "127.0.0.1", "--port", str(given.port),
+        "--max-num-seqs", "64", "--reasoning-parser", "deepseek_r1", "--host", "127.0.0.1", "--port", str(given.port),
     ]  # fmt: skip
 
 
@@ -193,6 +193,7 @@ class RealServer:
             behind=self.behind.url if self.behind else None,
         )
         self._guardian: subprocess.Popen[bytes] | None = None
+        self._sessions: set[int] = set()  # of processes, one for each start
 
     @property
     def url(self) -> str:
@@ -246,6 +247,16 @@ class RealServer:
             assert self._guardian.poll() is None, f"{self.name} ended:\n{text[-3000:]}"
             assert time.monotonic() < deadline, f"{self.name} does not start:\n{text[-3000:]}"
             time.sleep(0.1)
+        self._sessions |= children(self._guardian.pid)
+
+    def left(self) -> list[int]:
+        """Ids of the processes of all its starts, and of the server behind it, that are there."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has just ended
+                if os.getsid(int(path.name)) in self._sessions:
+                    found.append(int(path.name))
+        return found + (self.behind.left() if self.behind else [])
 
     def ready(self) -> bool:
         """Whether it lists its model now."""
@@ -254,16 +265,20 @@ class RealServer:
             return True
         return False
 
+    def page(self, path: str) -> str:
+        """The URL of a path under /v1, or beside it where it begins with /../"""
+        beside = path.startswith("/../")
+        return self.url.removesuffix("/v1") + path[3:] if beside else self.url + path
+
     def get(self, path: str) -> Any:
-        """The JSON of a page, from the base URL on; "/../props" for one beside it."""
-        url = self.url.removesuffix("/v1") + path[3:] if path.startswith("/..") else self.url + path
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        """The JSON of a page, from the base URL on."""
+        with urllib.request.urlopen(self.page(path), timeout=10) as answer:
             return json.load(answer)
 
     def post(self, body: Mapping[str, Any], path: str = "/chat/completions") -> tuple[int, Any]:
         """The status and the JSON of an answer; the text where it is no JSON."""
         request = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            self.page(path), json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
@@ -291,10 +306,11 @@ class RealServer:
             self._guardian.wait(30)
 
     def close(self) -> None:
-        """Stop what runs, and delete the files."""
+        """Stop what runs, see that nothing is left of it, and delete the files."""
         self.stop()
         if self.behind:
             self.behind.close()
+        wait_for(lambda: not self.left(), 30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
