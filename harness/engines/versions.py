@@ -95,6 +95,12 @@ PACKAGES = (
         needed=True,
     ),
     Package(
+        "psutil",
+        "transformers",
+        "continuous batching of the transformers engine on CPUs",
+        {"5.9.8": "tests/engines/hf with transformers 4.57.1", "7.2.2": "all tests"},
+    ),
+    Package(
         "vllm",
         "vllm",
         "the vllm engine",

@@ -14,6 +14,7 @@ import pytest
 
 from harness.data.datasets import load_problems
 from harness.data.prompts import render
+from harness.engines.checkpoint import load_tokenizer
 from harness.engines.hf.decoding import add_noise
 from harness.engines.hf.engine import TransformersEngine
 from harness.engines.hf.options import Options
@@ -70,7 +71,7 @@ def test_greedy_equals_plain_generate_in_any_batch(late: str, prompts: list[Prom
         c.text for c in ours
     ]
     model = transformers.AutoModelForCausalLM.from_pretrained(late, dtype="float32")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(late)
+    tokenizer = load_tokenizer(late, None)
     for prompt, completion in zip(prompts, ours, strict=True):
         chat = [{"role": "user", "content": prompt.user}]
         ids = tokenizer.apply_chat_template(
