@@ -13,9 +13,8 @@ from what is missing.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 from harness.errors import EngineDown, EngineError
@@ -34,20 +33,16 @@ from harness.pipeline.pending import (
     units,
 )
 from harness.pipeline.schedule import Schedule
-from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.pipeline.splitting import Splitting
 from harness.pipeline.stages import RecordLength, Stages, StageSampler, together
+from harness.pipeline.stored_scores import score
 from harness.pipeline.task_files import TaskFiles, record_error
 from harness.pipeline.untagged import check_settled
-from harness.stats.breakdown import breakdown, open_range
-from harness.stats.clusters import clustering, clusters_of
-from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
 from harness.stats.usage import Usage, usage_of
 from harness.storage.files import Json, read_lines, write_lines
-from harness.storage.run_folder import RunFolder, TaskFolder
+from harness.storage.run_folder import TaskFolder
 from harness.storage.sample_set import SampleSet
-from harness.storage.scores import write_scores
 from harness.types import Grade, Sample, Verdict
 
 _SYNC_SECONDS = 5.0
@@ -283,55 +278,3 @@ def cut(folder: TaskFolder, counts: Mapping[str, int]) -> Usage:
         if any(beyond(row) for _, row in read_lines(path)):
             write_lines(path, (row for _, row in read_lines(path) if not beyond(row)))
     return used
-
-
-def compute_scores(run: TaskRun) -> TaskScores:
-    """The scores of a task from its folder, over the problems of its protocol.
-
-    Raises:
-        UsageError: samples may be reasoning, and nothing tells.
-    """
-    check_settled([run])
-    statistics = SampleStatistics()
-    stored: Counter[str] = Counter()
-    for sample in run.folder.samples():
-        if sample.problem_id in run.protocol.problems:
-            statistics.add(sample)
-            stored[sample.problem_id] += 1
-    scores = score_task(
-        run.protocol,
-        run.sampling.k,
-        run.task.grader,
-        run.task.metrics,
-        grades=run.folder.grades(),
-        failed={row.key for row in run.folder.errors() if row.problem_id in run.protocol.problems},
-        samples=statistics,
-        asked=_asked(run, stored),
-        clusters=clusters_of(run.problems.values()),
-    )
-    found = tallies(run.folder.grades())
-    return replace(
-        scores,
-        stopped=run.folder.stopping(),
-        breakdown=breakdown(run.problems, found),
-        range=open_range(run.problems, found),
-        clusters=clustering(run.problems.values()),
-        usage=statistics.usage.total(),
-    )
-
-
-def _asked(run: TaskRun, stored: Mapping[str, int]) -> Mapping[str, int]:
-    """The samples asked of each problem; of published responses, all there are."""
-    recorded = RunFolder(run.folder.path.parent).manifest().fingerprint.get("engine") == "recorded"
-    return stored if recorded and run.allocation is None else run.asked
-
-
-def score(run: TaskRun) -> TaskScores:
-    """Compute the scores of a task from its folder and write scores.json.
-
-    Raises:
-        UsageError: samples may be reasoning, and nothing tells.
-    """
-    scores = compute_scores(run)
-    write_scores(run.folder.path, scores)
-    return scores

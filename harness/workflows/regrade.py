@@ -14,7 +14,8 @@ from harness.judge.scoring import scoring_of
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.opinions import opinion_adder
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer, compute_scores, score, silent
+from harness.pipeline.runner import Observer, silent
+from harness.pipeline.stored_scores import compute_scores, score
 from harness.pipeline.task_files import record_error
 from harness.pipeline.untagged import check_settled, split_due
 from harness.protocol import ModelJudge, narrowed

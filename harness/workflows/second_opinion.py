@@ -23,7 +23,8 @@ from harness.graders.model_judge import PROMPT, Pair, is_too_long, takes_opinion
 from harness.interfaces import Engine
 from harness.pipeline.opinions import ask, opinion_adder, questions
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer, score
+from harness.pipeline.runner import Observer
+from harness.pipeline.stored_scores import score
 from harness.pipeline.task_files import record_error
 from harness.protocol import MODEL_JUDGE, ModelJudge
 from harness.sampling import Sampling

@@ -13,7 +13,8 @@ from harness.engines.opening import Opening
 from harness.errors import ProtocolMismatch, UsageError
 from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Runner, compute_scores
+from harness.pipeline.runner import Runner
+from harness.pipeline.stored_scores import compute_scores
 from harness.pipeline.untagged import as_reasoning, check_settled, split_again, split_others
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_lines
