@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from harness.engines.hf import attention
 from harness.engines.hf.completion import Completions, Item
 from harness.engines.hf.draws import draw_processor
 from harness.engines.hf.memory import Plan
@@ -122,8 +123,14 @@ class ContinuousBatches:
         )
         # transformers seeds torch's global generator; it is nobody's business here.
         devices = [self._model.device] if self._model.device.type == "cuda" else []
+        ragged = self._model.config._attn_implementation in ("sdpa", attention.NAME)
+        if ragged:
+            attention.register()
+            self._model.set_attn_implementation("sdpa")
         with torch.random.fork_rng(devices=devices):
             manager = ContinuousBatchingManager(self._model, config, self._plan.config())
+            if ragged:
+                self._model.set_attn_implementation(attention.NAME)
             manager.logit_processor = draw_processor(
                 self._rows,
                 self._generator,

@@ -11,7 +11,8 @@ from harness.errors import EngineDown
 _MIB = 1 << 20
 _PAGE = 32
 _STEP_TOKENS = 512
-_SHARE = 0.5  # of a CPU's free memory, at most
+_LENGTH = 1024  # tokens of a sample that the cache is sized for; longer ones take the room of others
+_SHARE = 0.7  # of a CPU's free memory, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,9 @@ class Plan:
 def plan_cache(model: Any, context: int, size: int, kv_mib: int | None) -> Plan:
     """A cache for a model on its device.
 
-    On a CPU it holds `size` samples that fill the context, unless `kv_mib` or half of the free memory
-    is less: pages of it that were never written to take no memory.
+    By default it holds `size` samples of 1,024 tokens, or one that fills the context if that is more,
+    within 70 % of the free memory, all of which is taken at the first sample. Samples that find no
+    room wait, or give theirs up and go on later.
 
     Args:
         model: on its device.
@@ -87,7 +89,8 @@ def plan_cache(model: Any, context: int, size: int, kv_mib: int | None) -> Plan:
     budget = kv_mib * _MIB if kv_mib is not None else _SHARE * psutil.virtual_memory().available
     n_blocks = int(budget) // (_PAGE * per_token)
     if kv_mib is None:
-        n_blocks = min(n_blocks, size * ceil(context / _PAGE))
+        wanted = max(context, size * min(context, _LENGTH))
+        n_blocks = min(n_blocks, ceil(wanted / _PAGE))
     return Plan(size, _PAGE, n_blocks, per_token, max(_STEP_TOKENS, size))
 
 
