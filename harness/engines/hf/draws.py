@@ -13,6 +13,8 @@ from typing import Any
 from harness.engines.hf.rows import Row
 from harness.sampling import Sampling
 
+_NUCLEUS = 32  # tokens that hold the nucleus of a model that is sure of itself
+
 
 def temperature_of(sampling: Sampling) -> float:
     """The temperature; 1 where none is stated."""
@@ -127,11 +129,20 @@ def draw_processor(
 def nucleus(scores: Any, top_p: Any) -> Any:
     """Logits, -inf outside each row's smallest set of tokens whose probabilities reach `top_p`.
 
+    The set is mostly small, so that the whole vocabulary need not be sorted.
+
     Args:
         scores: logits, (rows, vocabulary).
         top_p: (rows, 1).
     """
-    ascending, places = scores.sort(dim=-1)
-    outside = ascending.softmax(dim=-1).cumsum(dim=-1) <= 1 - top_p
-    outside[:, -1] = False
-    return scores.masked_fill(outside.scatter(-1, places, outside), -float("inf"))
+    total = scores.logsumexp(-1, keepdim=True)
+    for n in (_NUCLEUS, scores.shape[-1]):
+        highest, places = scores.topk(min(n, scores.shape[-1]), dim=-1)
+        reached = (highest - total).exp().cumsum(-1)
+        if n >= scores.shape[-1] or bool(((reached[:, -1:] >= top_p) | (top_p >= 1)).all()):
+            break
+    inside = reached.roll(1, -1) < top_p  # what the tokens above it reach
+    inside[:, 0] = True
+    kept = highest.masked_fill(~inside & (top_p < 1), -float("inf"))
+    chosen = scores.new_full(scores.shape, -float("inf")).scatter(-1, places, kept)
+    return chosen.where(top_p < 1, scores)

@@ -9,8 +9,8 @@ from typing import Any
 from harness.errors import EngineDown
 
 _MIB = 1 << 20
-_PAGE = 32
-_STEP_TOKENS = 512
+_PAGE = 64
+_STEP_TOKENS = 1024
 _LENGTH = 1024  # tokens of a sample that the cache is sized for; longer ones take the room of others
 _SHARE = 0.7  # of a CPU's free memory, at most
 
