@@ -145,7 +145,7 @@ class TransformersEngine:
         """How samples are batched, as the fingerprint says it, and what does it."""
         completions = Completions(self._chat, self._tags, self._find_end_tokens())
         size, asked = self._options.batch_size, self._options.batching
-        why = why_fixed(self._model, seeded) if asked != "fixed" else None
+        why = why_fixed(self._model, seeded, completions) if asked != "fixed" else None
         if why is not None and asked == "continuous":
             raise UsageError(f"--engine-arg batching=continuous: {why}; leave it out")
         if asked == "fixed" or why is not None:

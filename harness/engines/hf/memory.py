@@ -11,7 +11,9 @@ from harness.errors import EngineDown
 _MIB = 1 << 20
 _PAGE = 64
 _STEP_TOKENS = 1024
-_LENGTH = 1024  # tokens of a sample that the cache is sized for; longer ones take the room of others
+_LENGTH = (
+    1024  # tokens of a sample that the cache is sized for; longer ones take the room of others
+)
 _SHARE = 0.7  # of a CPU's free memory, at most
 
 

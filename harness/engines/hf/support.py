@@ -8,17 +8,20 @@ from importlib.util import find_spec
 from inspect import signature
 from typing import Any
 
+from harness.engines.hf.completion import Completions
+
 _ATTENTION = {"full_attention", "sliding_attention"}
 _OLDEST = "5.19"
 """The oldest version that was tried; what decides is whether it has what is used here."""
 
 
-def why_fixed(model: Any, seeded: bool) -> str | None:
+def why_fixed(model: Any, seeded: bool, completions: Completions) -> str | None:
     """Why a model's samples are drawn in fixed batches; None where continuous batching can.
 
     Args:
         model: loaded.
         seeded: whether samples have seeds of their own.
+        completions: of the model's tokens.
     """
     if seeded:
         return "seeded samples do not depend on what is drawn beside them"
@@ -26,7 +29,11 @@ def why_fixed(model: Any, seeded: bool) -> str | None:
         return f"transformers {version('transformers')} is too old for it; {_OLDEST} is not"
     if model.device.type == "cpu" and find_spec("psutil") is None:
         return "psutil, which measures free memory, is not installed"
-    return _why_not(model)
+    if (why := _why_not(model)) is not None:
+        return why
+    from harness.engines.hf.continuous import why_it_fails
+
+    return why_it_fails(model, completions)
 
 
 def _library_can() -> bool:
@@ -40,7 +47,8 @@ def _library_can() -> bool:
     except ImportError:
         return False
     return (
-        {"page_size", "max_requests_per_batch"} <= {f.name for f in fields(ContinuousBatchingConfig)}
+        {"page_size", "max_requests_per_batch"}
+        <= {f.name for f in fields(ContinuousBatchingConfig)}
         and "hard_stop" in signature(ContinuousBatchingManager.stop).parameters
         and hasattr(ContinuousBatchingManager, "warmup")
         and hasattr(ContinuousBatchingLogitsProcessorList, "prepare_tensor_args")
