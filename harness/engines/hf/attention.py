@@ -75,17 +75,8 @@ class _Ragged(threading.local):
     ) -> tuple[Any, None]:
         """Attend; as transformers calls it, for one layer.
 
-        Args:
-            module: the layer.
-            query: (1, heads, new tokens, dimension).
-            key: (1, key-value heads, keys, dimension), of one sample after the other.
-            value: likewise.
-            attention_mask: None in continuous batching.
-            scaling: of the scores.
-            cu_seq_lens_q: where the new tokens of each sample begin, and the end.
-            cu_seq_lens_k: where its keys begin, likewise.
-            sliding_window: keys that a token attends to at most, in a layer that has such a window.
-            kwargs: further ones of transformers.
+        Queries are (1, heads, new tokens, dimension), keys and values (1, key-value heads, keys,
+        dimension), of one sample after the other, which begin at `cu_seq_lens_q` and `_k`.
         """
         import torch
 
@@ -105,13 +96,16 @@ class _Ragged(threading.local):
         for group in layout.groups:
             chosen = queries if group.queries is None else queries[group.queries]
             rows = len(chosen)
-            padded = [
-                self._take(place, x, group.keys).view(rows, group.width, *x.shape[1:])
+            own_keys, own_values = (
+                self._take(place, x, group.keys)
+                .view(rows, group.width, *x.shape[1:])
+                .transpose(1, 2)
                 for place, x in enumerate((keys, values))
-            ]
+            )
             found = attend(
                 chosen.reshape(rows, shared, heads // shared, dim),
-                *(x.transpose(1, 2) for x in padded),
+                own_keys,
+                own_values,
                 attn_mask=group.mask,
                 scale=scaling,
             ).reshape(rows, heads, width)
@@ -121,16 +115,8 @@ class _Ragged(threading.local):
                 output[group.queries] = found
         for new, seen in layout.prompts:
             mask = _causal(new, seen, sliding_window, query.device)
-            found = attend(
-                query[:, :, new],
-                key[:, :, seen],
-                value[:, :, seen],
-                attn_mask=mask,
-                is_causal=mask is None,
-                scale=scaling,
-                enable_gqa=heads != shared,
-            )
-            output[new] = found[0].transpose(0, 1)
+            one = query[:, :, new], key[:, :, seen], value[:, :, seen]
+            output[new] = _attend_prompt(*one, mask, scaling)
         return output[None], None
 
     def _layout(self, cu_seq_lens_q: Any, cu_seq_lens_k: Any) -> _Layout:
@@ -154,6 +140,22 @@ class _Ragged(threading.local):
         if buffer is None or buffer.dtype != source.dtype or buffer.numel() < n:
             buffer = self._buffers[place] = source.new_empty(n + n // 4)
         return torch.index_select(source, 0, places, out=buffer[:n].view(shape))
+
+
+def _attend_prompt(query: Any, key: Any, value: Any, mask: Any, scaling: float | None) -> Any:
+    """The output of one sample with several new tokens, (tokens, heads, dimension)."""
+    import torch
+
+    found = torch.nn.functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=mask,
+        is_causal=mask is None,
+        scale=scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return found[0].transpose(0, 1)
 
 
 def _lay_out(queries: Sequence[int], keys: Sequence[int], device: Any) -> _Layout:

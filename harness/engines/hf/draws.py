@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from harness.engines.hf.rows import Row
 from harness.sampling import Sampling
@@ -40,8 +40,8 @@ def draw_processor(rows: Mapping[str, Any], step: Step) -> Any:
     )
 
     class Draws(ContinuousBatchingLogitsProcessor):
-        supported_kwargs: ClassVar[dict[str, type]] = {}
-        ignored_kwargs: ClassVar[tuple[str, ...]] = ()
+        def __init__(self) -> None:
+            self.supported_kwargs, self.ignored_kwargs = {}, ()
 
         def fill_defaults(self, int32_tensor: Any) -> None:
             int32_tensor.fill_(0)

@@ -155,8 +155,8 @@ class TransformersEngine:
         from harness.engines.hf.memory import plan_cache
 
         plan = plan_cache(self._model, self._context, size, self._options.kv_mib)
-        stated = {"batching": "continuous", **plan.facts()}
-        return stated, ContinuousBatches(self._model, completions, self._generator, plan)
+        facts: Fingerprint = {"batching": "continuous", **plan.facts()}
+        return facts, ContinuousBatches(self._model, completions, self._generator, plan)
 
     def _find_end_tokens(self) -> tuple[int, ...]:
         """All tokens that end a completion; the first one also pads."""

@@ -14,7 +14,7 @@ _STEP_TOKENS = 1024
 _LENGTH = (
     1024  # tokens of a sample that the cache is sized for; longer ones take the room of others
 )
-_SHARE = 0.7  # of a CPU's free memory, at most
+_SHARE = 0.7  # of the free memory, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,8 @@ def plan_cache(model: Any, context: int, size: int, kv_mib: int | None) -> Plan:
         size: largest number of samples in a step.
         kv_mib: MiB of keys and values; None for as much as is needed and free.
     """
-    import psutil
-
     per_token = bytes_per_token(model)
-    budget = kv_mib * _MIB if kv_mib is not None else _SHARE * psutil.virtual_memory().available
+    budget = kv_mib * _MIB if kv_mib is not None else _SHARE * _free(model.device)
     n_blocks = int(budget) // (_PAGE * per_token)
     if kv_mib is None:
         wanted = max(context, size * min(context, _LENGTH))
@@ -102,3 +100,14 @@ def bytes_per_token(model: Any) -> int:
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return int(2 * config.num_hidden_layers * heads * dim * model.dtype.itemsize)
+
+
+def _free(device: Any) -> int:
+    """Bytes of memory that are free on a device."""
+    if device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)

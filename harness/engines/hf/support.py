@@ -11,7 +11,7 @@ from typing import Any
 from harness.engines.hf.completion import Completions
 
 _ATTENTION = {"full_attention", "sliding_attention"}
-_OLDEST = "5.19"
+_OLDEST = "5.24"
 """The oldest version that was tried; what decides is whether it has what is used here."""
 
 
@@ -26,7 +26,7 @@ def why_fixed(model: Any, seeded: bool, completions: Completions) -> str | None:
     if seeded:
         return "seeded samples do not depend on what is drawn beside them"
     if not _library_can():
-        return f"transformers {version('transformers')} is too old for it; {_OLDEST} is not"
+        return f"transformers {version('transformers')} lacks what it takes; {_OLDEST} has it"
     if model.device.type == "cpu" and find_spec("psutil") is None:
         return "psutil, which measures free memory, is not installed"
     if (why := _why_not(model)) is not None:
