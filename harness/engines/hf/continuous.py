@@ -14,16 +14,21 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from harness.engines.hf import attention
 from harness.engines.hf.completion import Completions, Item
-from harness.engines.hf.draws import draw_processor
+from harness.engines.hf.draws import Step, draw_processor
 from harness.engines.hf.memory import Plan
 from harness.engines.hf.rows import Row
-from harness.errors import EngineDown, EngineError
-from harness.interfaces import Completion
+from harness.errors import EngineDown, EngineError, first_line
+from harness.interfaces import Completion, Request
+from harness.sampling import Sampling
+from harness.types import Prompt
 
 _STOP_SECONDS = 0.8  # to wait for the step in progress when the engine is closed
+_TRIAL_SECONDS = 120.0
 _MAX_FAILURES = 3  # of the manager in a row, without a sample in between
 
 
@@ -34,8 +39,7 @@ class _InFlight(Row):
         super().__init__(*args)
         self.name = name
         self.loop = asyncio.get_running_loop()
-        self.done: asyncio.Future[Completion] = self.loop.create_future()
-        self.started = time.monotonic()
+        self.done: asyncio.Future[None] = self.loop.create_future()
 
 
 class ContinuousBatches:
@@ -54,6 +58,7 @@ class ContinuousBatches:
         self._rows: dict[str, _InFlight] = {}
         self._numbers = itertools.count()
         self._manager: Any = None
+        self._n_managers = 0
         self._closed = False
         self._failures = 0
         self._recovery: asyncio.Task[None] | None = None
@@ -65,6 +70,15 @@ class ContinuousBatches:
             EngineDown: the cache is too small for it, or the engine is closed.
             EngineError: the model failed on it.
         """
+        row = await self._draw(item)
+        seconds = time.monotonic() - row.started
+        return self._completions.make(item, row.tokens, row.cut, seconds)
+
+    async def draw(self, item: Item) -> list[int]:
+        """The tokens of one sample. Raises what `submit` raises."""
+        return (await self._draw(item)).tokens
+
+    async def _draw(self, item: Item) -> _InFlight:
         self._plan.check_fits(len(item.tokens), item.cap)
         name = str(next(self._numbers))
         chat, tags = self._completions.chat, self._completions.tags
@@ -73,7 +87,8 @@ class ContinuousBatches:
         try:
             if self._recovery is None:
                 self._add([row])
-            return await row.done
+            await row.done
+            return row
         finally:
             if self._rows.pop(name, None) is not None and self._manager is not None:
                 self._manager.cancel_request(name)
@@ -83,10 +98,10 @@ class ContinuousBatches:
         self._closed = True
         if self._recovery is not None:
             self._recovery.cancel()
-        await asyncio.to_thread(self._stop)
         for row in self._rows.values():
             if not row.done.done():
                 row.done.set_exception(EngineDown("the engine was closed"))
+        await asyncio.to_thread(self._stop)
 
     def _own_generator(self, item: Item) -> Any:
         import torch
@@ -102,12 +117,14 @@ class ContinuousBatches:
         if self._manager is None:
             self._manager = self._start()
         for row in rows:
-            self._manager.add_request(
+            taken = self._manager.add_request(
                 [*row.item.tokens, *row.tokens],
                 request_id=row.name,
                 max_new_tokens=row.item.cap - len(row.tokens),
                 eos_token_id=list(self._completions.end_tokens),
             )
+            if taken is None:
+                self._failed(self._n_managers, "its thread has stopped")
 
     def _start(self) -> Any:
         """A manager whose thread runs."""
@@ -122,16 +139,23 @@ class ContinuousBatches:
         )
         # transformers seeds torch's global generator; it is nobody's business here.
         devices = [self._model.device] if self._model.device.type == "cuda" else []
+        ragged = self._model.config._attn_implementation in ("sdpa", attention.NAME)
+        if ragged:
+            attention.register()
+            self._model.set_attn_implementation("sdpa")
         with torch.random.fork_rng(devices=devices):
             manager = ContinuousBatchingManager(self._model, config, self._plan.config())
-            manager.logit_processor = draw_processor(
-                self._rows,
+            if ragged:
+                self._model.set_attn_implementation(attention.NAME)
+            step = Step(
                 self._generator,
                 size=self._plan.size,
                 vocabulary=self._model.config.get_text_config().vocab_size,
                 ended=self._ended,
             )
-            manager.output_router = self._router()
+            manager.logit_processor = draw_processor(self._rows, step)
+            self._n_managers += 1
+            manager.output_router = self._router(self._n_managers)
             manager.warmup()
         # A daemon's threads are daemons, so that no failure elsewhere leaves a process that never ends.
         starter = threading.Thread(target=_run_inference, args=(manager,), daemon=True)
@@ -141,16 +165,19 @@ class ContinuousBatches:
         return manager
 
     def _stop(self) -> None:
+        """End the manager's thread; what it has allocated goes with it, once nothing refers to it."""
         atexit.unregister(self._stop)
         manager, self._manager = self._manager, None
         if manager is not None:
-            manager.stop(block=True, timeout=_STOP_SECONDS, hard_stop=True)
+            status = manager.background_thread_status
+            status.request_stop(status.HARD_STOP, global_rank=0)
+            manager.join(time.perf_counter(), timeout=_STOP_SECONDS)
 
-    def _router(self) -> Any:
-        """Takes what the manager delivers, in its thread."""
+    def _router(self, number: int) -> Any:
+        """Takes what a manager delivers, in its thread."""
         from transformers.generation.continuous_batching.continuous_api import OutputRouter
 
-        deliver = self._delivered
+        deliver = partial(self._delivered, number)
 
         class Router(OutputRouter):
             def deliver(self, output: Any) -> None:
@@ -162,36 +189,35 @@ class ContinuousBatches:
 
         return Router()
 
-    def _delivered(self, output: Any) -> None:
+    def _delivered(self, number: int, output: Any) -> None:
         row = self._rows.get(output.request_id)
         if row is None:
             return
         if output.error is not None:
-            self._call(row, self._failed, output.error)
+            self._call(row, self._failed, number, output.error)
             return
         if not row.over:
             drawn = [*output.prompt_ids, *output.generated_tokens][len(row.item.tokens) :]
             row.follow(drawn)
             self._ended(row)
 
-    def _ended(self, row: Row) -> None:
+    def _ended(self, row: _InFlight) -> None:
         self._call(row, self._complete, row)
 
-    def _call(self, row: Row, function: Any, *args: Any) -> None:
+    @staticmethod
+    def _call(row: _InFlight, function: Any, *args: Any) -> None:
         """Call a function in the event loop of a row, from the manager's thread."""
-        assert isinstance(row, _InFlight)
         if not row.loop.is_closed():
             row.loop.call_soon_threadsafe(function, *args)
 
     def _complete(self, row: _InFlight) -> None:
         self._failures = 0
         if not row.done.done():
-            seconds = time.monotonic() - row.started
-            row.done.set_result(self._completions.make(row.item, row.tokens, row.cut, seconds))
+            row.done.set_result(None)
 
-    def _failed(self, error: str) -> None:
-        """The manager is dead: what was in flight goes on in another one."""
-        if self._recovery is None and not self._closed:
+    def _failed(self, number: int, error: str) -> None:
+        """A manager is dead: what was in flight goes on in another one."""
+        if number == self._n_managers and self._recovery is None and not self._closed:
             self._recovery = asyncio.create_task(self._recover(error))
 
     async def _recover(self, error: str) -> None:
@@ -205,6 +231,53 @@ class ContinuousBatches:
         self._failures = 0
         for row in rows:
             row.done.set_exception(EngineError(f"transformers failed: {error}"))
+
+
+def why_it_fails(model: Any, completions: Completions) -> str | None:
+    """Why the manager cannot draw from a model, found by trying; None where it can.
+
+    A few tokens are drawn greedily for a prompt that is longer than a block. A plain forward pass
+    over all of them has to find each of them the likeliest, but for rounding.
+    """
+    import torch
+
+    vocabulary = model.config.get_text_config().vocab_size
+    prompt = [7 * n % vocabulary for n in range(40)]
+    plan = Plan(size=2, page_size=32, n_blocks=8, bytes_per_token=0, step_tokens=64)
+    request = Request("", 0, Prompt(""), Sampling(temperature=0.0, max_tokens=4))
+    row = Row(Item(request, prompt, 4), completions.tags, completions.chat.decode)
+    attends = model.config._attn_implementation
+    generator = torch.Generator(model.device)
+
+    async def draw() -> None:
+        batches = ContinuousBatches(model, completions, generator, plan)
+        try:
+            row.follow(await asyncio.wait_for(batches.draw(row.item), _TRIAL_SECONDS))
+        finally:
+            await batches.close()
+
+    failure: list[str] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(draw())
+        except (Exception, asyncio.CancelledError) as error:
+            failure.append(first_line(error, 120))
+
+    trial = threading.Thread(target=run)  # there may be an event loop in this one
+    trial.start()
+    trial.join()
+    if model.config._attn_implementation != attends:
+        model.set_attn_implementation(attends)
+    if failure:
+        return f"{type(model).__name__} failed on a trial of it: {failure[0]}"
+    with torch.inference_mode():
+        ids = torch.tensor([[*prompt, *row.tokens]], device=model.device)
+        logits = model(ids).logits[0, len(prompt) - 1 : -1].float()
+    drawn = logits.gather(1, ids[0, len(prompt) :, None])[:, 0]
+    if bool((drawn < logits.amax(-1) - 0.05 * logits.std(-1)).any()):
+        return f"{type(model).__name__} drew other tokens than without it on a trial"
+    return None
 
 
 def _run_inference(manager: Any) -> None:

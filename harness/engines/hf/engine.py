@@ -145,7 +145,7 @@ class TransformersEngine:
         """How samples are batched, as the fingerprint says it, and what does it."""
         completions = Completions(self._chat, self._tags, self._find_end_tokens())
         size, asked = self._options.batch_size, self._options.batching
-        why = why_fixed(self._model, seeded) if asked != "fixed" else None
+        why = why_fixed(self._model, seeded, completions) if asked != "fixed" else None
         if why is not None and asked == "continuous":
             raise UsageError(f"--engine-arg batching=continuous: {why}; leave it out")
         if asked == "fixed" or why is not None:
@@ -155,8 +155,8 @@ class TransformersEngine:
         from harness.engines.hf.memory import plan_cache
 
         plan = plan_cache(self._model, self._context, size, self._options.kv_mib)
-        stated = {"batching": "continuous", **plan.facts()}
-        return stated, ContinuousBatches(self._model, completions, self._generator, plan)
+        facts: Fingerprint = {"batching": "continuous", **plan.facts()}
+        return facts, ContinuousBatches(self._model, completions, self._generator, plan)
 
     def _find_end_tokens(self) -> tuple[int, ...]:
         """All tokens that end a completion; the first one also pads."""

@@ -9,9 +9,12 @@ from typing import Any
 from harness.errors import EngineDown
 
 _MIB = 1 << 20
-_PAGE = 32
-_STEP_TOKENS = 512
-_SHARE = 0.5  # of a CPU's free memory, at most
+_PAGE = 64
+_STEP_TOKENS = 1024
+_LENGTH = (
+    1024  # tokens of a sample that the cache is sized for; longer ones take the room of others
+)
+_SHARE = 0.7  # of the free memory, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,9 @@ class Plan:
 def plan_cache(model: Any, context: int, size: int, kv_mib: int | None) -> Plan:
     """A cache for a model on its device.
 
-    On a CPU it holds `size` samples that fill the context, unless `kv_mib` or half of the free memory
-    is less: pages of it that were never written to take no memory.
+    By default it holds `size` samples of 1,024 tokens, or one that fills the context if that is more,
+    within 70 % of the free memory, all of which is taken at the first sample. Samples that find no
+    room wait, or give theirs up and go on later.
 
     Args:
         model: on its device.
@@ -81,13 +85,12 @@ def plan_cache(model: Any, context: int, size: int, kv_mib: int | None) -> Plan:
         size: largest number of samples in a step.
         kv_mib: MiB of keys and values; None for as much as is needed and free.
     """
-    import psutil
-
     per_token = bytes_per_token(model)
-    budget = kv_mib * _MIB if kv_mib is not None else _SHARE * psutil.virtual_memory().available
+    budget = kv_mib * _MIB if kv_mib is not None else _SHARE * _free(model.device)
     n_blocks = int(budget) // (_PAGE * per_token)
     if kv_mib is None:
-        n_blocks = min(n_blocks, size * ceil(context / _PAGE))
+        wanted = max(context, size * min(context, _LENGTH))
+        n_blocks = min(n_blocks, ceil(wanted / _PAGE))
     return Plan(size, _PAGE, n_blocks, per_token, max(_STEP_TOKENS, size))
 
 
@@ -97,3 +100,14 @@ def bytes_per_token(model: Any) -> int:
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return int(2 * config.num_hidden_layers * heads * dim * model.dtype.itemsize)
+
+
+def _free(device: Any) -> int:
+    """Bytes of memory that are free on a device."""
+    if device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)

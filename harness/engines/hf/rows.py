@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +34,8 @@ class Row:
         """Of the completion so far."""
         self.cut: int | None = None
         """Tokens at which the repetition guard cut; None as long as it has not."""
+        self.started = time.monotonic()
+        """When its first step began."""
         self._stopped = False
         self._decode = decode
         guard, budget = sampling.repetition_guard, sampling.reasoning_budget
