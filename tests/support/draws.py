@@ -62,18 +62,20 @@ def dependence(pairs: Sequence[tuple[Any, Any]], cells: int = 6) -> float:
 
 
 class Distribution:
-    """What a checkpoint should draw, from its logits in float64.
+    """What a checkpoint should draw, from its own logits.
 
     Args:
         model: folder.
+        dtype: in which they are computed.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, dtype: str) -> None:
         from transformers import AutoModelForCausalLM
 
         self.chat = Chat(model, None, "</think>")
-        loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype="float64")
+        loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
         self._model = loaded.eval()
+        self.end = self.chat.tokenizer.eos_token_id
 
     def logits(self, tokens: Sequence[Sequence[int]]) -> Any:
         """Of the next token after each sequence of one length, (sequences, vocabulary)."""
@@ -101,22 +103,23 @@ class Distribution:
     def pairs(
         self, prompt: Prompt, temperature: float, top_p: float
     ) -> tuple[dict[int, float], dict[tuple[int, ...], float]]:
-        """Probabilities of the first token, and of the first two."""
+        """Probabilities of the first token, and of the first two or an end in their place."""
         start = self.chat.tokens(prompt)
         (first,) = self.shares([start], temperature, top_p)
         after = self.shares([[*start, token] for token in first], temperature, top_p)
-        both = {
-            (token, second): share * then
-            for (token, share), nexts in zip(first.items(), after, strict=True)
-            for second, then in nexts.items()
-        }
+        both: dict[tuple[int, ...], float] = {}
+        for (token, share), nexts in zip(first.items(), after, strict=True):
+            if token == self.end:
+                both[(token,)] = share
+            else:
+                both |= {(token, second): share * then for second, then in nexts.items()}
         return first, both
 
 
 @cache
-def distribution(model: str) -> Distribution:
+def distribution(model: str, dtype: str = "float64") -> Distribution:
     """Of a checkpoint, loaded once."""
-    return Distribution(model)
+    return Distribution(model, dtype)
 
 
 def draw_tokens(

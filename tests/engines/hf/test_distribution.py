@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,14 @@ from tests.support.draws import dependence, distribution, draw_prompts, draw_tok
 torch = pytest.importorskip("torch")
 
 BOTH: tuple[Batching, ...] = ("continuous", "fixed")
-PROMPT = Prompt("is is is is")  # not of the training: the first token is open, as in no problem
-DRAWS = 6000
-PLAIN = Sampling(k=DRAWS, temperature=1.0, max_tokens=1)
+PROMPT = Prompt("and is to = and how")  # unlike any of the training, so the first token is open
+DRAWS = 4000
+PLAIN = Sampling(k=DRAWS, temperature=1.0, max_tokens=2)
 LIKELY = 1e-4  # a right sampler goes below it once in 10,000 tests
 UNLIKELY = 1e-8
+
+draws = cache(draw_tokens)
+"""As `draw_tokens`; the same call draws once."""
 
 
 @pytest.fixture(scope="module")
@@ -38,52 +42,48 @@ def early(practice_model: Path) -> str:
     return str(practice_model / "early")
 
 
-@pytest.mark.parametrize(
-    ("temperature", "top_p"), [(1.0, None), (1.0, 0.95), (0.6, None), (0.6, 0.95), (1.3, 0.8)]
-)
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, None), (1.0, 0.95), (0.6, None)])
 @pytest.mark.parametrize("batching", BOTH)
 def test_first_and_second_tokens_follow_the_softmax(
     early: str, batching: Batching, temperature: float, top_p: float | None
 ) -> None:
-    sampling = replace(PLAIN, temperature=temperature, top_p=top_p, max_tokens=2)
-    drawn = draw_tokens(early, PROMPT, sampling, DRAWS, batching)
+    sampling = replace(PLAIN, temperature=temperature, top_p=top_p)
+    drawn = draws(early, PROMPT, sampling, DRAWS, batching)
     first, both = distribution(early).pairs(PROMPT, temperature, top_p or 1.0)
     assert len(drawn) == DRAWS
     assert fit(Counter(tokens[0] for tokens in drawn), first) > LIKELY
-    pairs = Counter(tokens for tokens in drawn if len(tokens) == 2)
-    assert fit(pairs, both) > LIKELY
+    # The first comes from the prompt's pass, the second from a step of one token per sample.
+    assert fit(Counter(drawn), both) > LIKELY
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("batching", "wrong"),
     [
-        replace(PLAIN, temperature=1.1),
-        replace(PLAIN, temperature=0.9),
-        replace(PLAIN, top_p=0.95),
-        replace(PLAIN, k=1, temperature=0.0),
+        ("continuous", replace(PLAIN, temperature=1.1)),
+        ("fixed", replace(PLAIN, temperature=1.1)),
+        ("continuous", replace(PLAIN, top_p=0.95)),
+        ("fixed", replace(PLAIN, top_p=0.95)),
+        ("continuous", replace(PLAIN, k=1, temperature=0.0)),
     ],
 )
-@pytest.mark.parametrize("batching", BOTH)
 def test_another_sampler_fails_the_same_test(
     early: str, batching: Batching, wrong: Sampling
 ) -> None:
     first, _ = distribution(early).pairs(PROMPT, 1.0, 1.0)
-    drawn = draw_tokens(early, PROMPT, wrong, DRAWS, batching)
+    drawn = draws(early, PROMPT, wrong, DRAWS, batching)
     assert fit(Counter(tokens[0] for tokens in drawn), first) < UNLIKELY
 
 
 def test_tokens_outside_the_nucleus_fail_the_test(early: str) -> None:
     first, _ = distribution(early).pairs(PROMPT, 1.0, 0.95)
-    drawn = draw_tokens(early, PROMPT, PLAIN, DRAWS, "fixed")
+    drawn = draws(early, PROMPT, PLAIN, DRAWS, "continuous")
     assert fit(Counter(tokens[0] for tokens in drawn), first) == 0.0
 
 
 @pytest.mark.parametrize("batching", BOTH)
 def test_draws_of_one_batch_are_independent(early: str, batching: Batching) -> None:
-    """Of neighbours, of samples half a batch apart, and of the two tokens' steps."""
-    drawn = [
-        tokens[0] for tokens in draw_tokens(early, PROMPT, PLAIN, DRAWS, batching)
-    ]  # in the order of the requests, so neighbours share a step
+    """In the order of the requests, so that neighbours share a step."""
+    drawn = [tokens[0] for tokens in draws(early, PROMPT, PLAIN, DRAWS, batching)]
     for distance in (1, 2, 128):
         starts = [i for i in range(DRAWS - distance) if i // distance % 2 == 0]
         assert dependence([(drawn[i], drawn[i + distance]) for i in starts]) > LIKELY
@@ -92,12 +92,10 @@ def test_draws_of_one_batch_are_independent(early: str, batching: Batching) -> N
 
 @pytest.mark.parametrize("batching", BOTH)
 def test_engines_of_two_seeds_draw_independently(early: str, batching: Batching) -> None:
-    one, other = (
-        [tokens[0] for tokens in draw_tokens(early, PROMPT, PLAIN, DRAWS, batching, seed=seed)]
-        for seed in (1, 2)
-    )
-    assert one != other
-    assert dependence(list(zip(one, other, strict=True))) > LIKELY
+    one = draws(early, PROMPT, PLAIN, DRAWS, batching)
+    other = draw_tokens(early, PROMPT, PLAIN, DRAWS // 2, batching, seed=1)
+    pairs = [(a[0], b[0]) for a, b in zip(one, other, strict=False)]
+    assert dependence(pairs) > LIKELY
 
 
 @pytest.mark.parametrize("batching", BOTH)
@@ -112,9 +110,6 @@ def test_a_seed_gives_the_same_draws_where_requests_come_one_by_one(
     )
     assert first == again
     assert first != other
-
-
-# --- both kinds of batches beside each other, on the practice problems
 
 
 def prompts(names: Sequence[str]) -> list[Prompt]:
@@ -138,12 +133,8 @@ def is_rounding(model: str, prefix: Sequence[int], tokens: tuple[int, int]) -> b
     It may where their logits are no further apart than float32 moves any logit there, four times
     over: each side has an error of its own in each of the two.
     """
-    from transformers import AutoModelForCausalLM
-
     exact = distribution(model).logits([prefix])[0]
-    loaded: object = AutoModelForCausalLM.from_pretrained(model, dtype="float32").eval()
-    with torch.inference_mode():
-        rounded = loaded(torch.tensor([list(prefix)])).logits[0, -1]  # type: ignore[operator]
+    rounded = distribution(model, "float32").logits([prefix])[0]
     if set(exact.topk(2).indices.tolist()) != set(tokens):
         return False
     gap = abs(float(exact[tokens[0]] - exact[tokens[1]]))
@@ -163,20 +154,20 @@ def test_a_token_that_is_not_close_is_no_rounding(early: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checkpoint", ["early", "middle", "late"])
-def test_greedy_texts_differ_by_rounding_alone(practice_model: Path, checkpoint: str) -> None:
-    model = str(practice_model / checkpoint)
-    asked = prompts(["practice_integer", "practice_math", "practice_choice"])
-    sides = [greedy(model, asked, batching) for batching in BOTH]
-    differ = [n for n, (one, other) in enumerate(zip(*sides, strict=True)) if one != other]
-    print(f"{checkpoint}: {len(asked) - len(differ)} of {len(asked)} greedy texts are equal")
-    assert len(differ) <= 0.01 * len(asked)
-    for number in differ:
-        one, other = (side[number] for side in sides)
-        place = first_difference(one, other)
-        assert place is not None, "one of them goes on where the other ended"
-        prefix = [*distribution(model).chat.tokens(asked[number]), *one[:place]]
-        assert is_rounding(model, prefix, (one[place], other[place]))
+def test_greedy_texts_differ_by_rounding_alone(practice_model: Path) -> None:
+    asked = prompts(["practice_integer", "practice_math", "practice_code"])
+    differ = 0
+    for model in (str(practice_model / name) for name in ("early", "middle", "late")):
+        sides = [greedy(model, asked, batching) for batching in BOTH]
+        for prompt, one, other in zip(asked, *sides, strict=True):
+            if one == other:
+                continue
+            differ += 1
+            place = first_difference(one, other)
+            assert place is not None, "one of them goes on where the other ended"
+            prefix = [*distribution(model).chat.tokens(prompt), *one[:place]]
+            assert is_rounding(model, prefix, (one[place], other[place]))
+    assert differ <= 0.01 * 3 * len(asked)
 
 
 def scores(model: str, path: Path, batching: Batching, k: int) -> Score:
@@ -198,10 +189,6 @@ def compare_scores(model: str, folder: Path, k: int) -> None:
     new, old = (scores(model, folder / batching, batching, k) for batching in BOTH)
     assert new.se_sampling and old.se_sampling
     error = (new.se_sampling**2 + old.se_sampling**2) ** 0.5
-    print(
-        f"{Path(model).name}: pass@1 continuous {new.value:.4f}, fixed {old.value:.4f}, "
-        f"{(new.value - old.value) / error:+.2f} sampling errors of the difference, n={new.n}"
-    )
     assert new.n == old.n == 40 * k
     assert abs(new.value - old.value) <= 4 * error
 
