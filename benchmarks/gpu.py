@@ -1,6 +1,6 @@
 """The transformers engine against bare `generate` on a GPU: tokens per second, and how busy it is.
 
-    python benchmarks/gpu.py [--model FOLDER] [--tasks T] [--k 8] [--pairs 3] [-o FILE.json]
+    python benchmarks/gpu.py [--model FOLDER] [--tasks T] [--k 8] [--pairs 3] [--device D] [-o FILE.json]
 
 Both draw the same number of samples of the same prompts, in batches of one size, in one process
 and from one model that is loaded once: the harness through its whole pipeline (run folder, grading
@@ -9,7 +9,11 @@ median of the pairs. The busy share is NVML's, read ten times per second while s
 
 Without --model there are two: the practice checkpoint, whose samples end by themselves, and random
 weights in the shape of a 1.5B model (28 layers of 1,536, 151,936 tokens), whose samples reach the
-cap: speed needs no trained weights.
+cap: speed needs no trained weights. Those also draw the heavy-tailed load of
+benchmarks/transformers_rate.py, by turns in fixed and in continuous batches: useful tokens per
+second, the tokens of the samples alone.
+
+--device cpu makes the random model tiny: it shows that all of this works, and no speed.
 """
 
 from __future__ import annotations
@@ -28,13 +32,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers_rate import LOADS, Load
 
+from harness.data.datasets import load_problems
+from harness.data.prompts import render
 from harness.engines.hf.engine import TransformersEngine
-from harness.engines.hf.options import Options
+from harness.engines.hf.options import Batching, Options
 from harness.interfaces import Request
 from harness.pipeline.pending import make_plan, make_request, units
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
+from harness.sampling import Sampling
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunFolder, RunWriter
 from harness.workflows.evaluate import run_engine
@@ -49,11 +57,18 @@ SHAPE = {
     "max_position_embeddings": 32_768, "tie_word_embeddings": True, "eos_token_id": 1,
     "pad_token_id": 0, "bos_token_id": None,
 }  # fmt: skip
+TINY = {"hidden_size": 96, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 2048}
+BATCHINGS: tuple[Batching, ...] = ("fixed", "continuous")
 
 
 def write_random_model(folder: Path, device: str) -> None:
-    """Weights at random in the shape of a 1.5B model, with the practice tokenizer filled up."""
+    """Weights at random in the shape of a 1.5B model, with the practice tokenizer filled up.
+
+    Tiny ones on a CPU.
+    """
     from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    shape = SHAPE | (TINY if device == "cpu" else {})
 
     folder.mkdir()
     for name in ("tokenizer_config.json", "chat_template.jinja"):
@@ -61,11 +76,11 @@ def write_random_model(folder: Path, device: str) -> None:
     tokenizer = json.loads((PRACTICE / "tokenizer.json").read_text())
     words = tokenizer["model"]["vocab"]
     taken = {*words.values(), *(token["id"] for token in tokenizer["added_tokens"])}
-    words |= {f"filler{i}": i for i in range(VOCABULARY) if i not in taken}
+    words |= {f"filler{i}": i for i in range(int(str(shape["vocab_size"]))) if i not in taken}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     torch.manual_seed(0)
     with torch.device(device):
-        model = Qwen2ForCausalLM(Qwen2Config(**SHAPE)).to(torch.bfloat16)
+        model = Qwen2ForCausalLM(Qwen2Config(**shape)).to(torch.bfloat16)
     model.save_pretrained(folder)
 
 
@@ -150,12 +165,14 @@ class Harness:
 class Bare:
     """transformers alone: the same prompts through `generate` with its own sampling."""
 
-    def __init__(self, model: str, requests: Sequence[Request], batch_size: int) -> None:
+    def __init__(
+        self, model: str, requests: Sequence[Request], batch_size: int, device: str
+    ) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         self.tokenizer = AutoTokenizer.from_pretrained(model)
         loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype="auto")
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = device
         self.model = loaded.to(self.device).eval()
         self.requests, self.batch_size = requests, batch_size
 
@@ -188,9 +205,8 @@ def measure(label: str, model: str, options: argparse.Namespace, cap: int) -> di
     """Alternating pairs on one model; the medians and ratios."""
     settings = {"tasks": options.tasks, "k": options.k, "limit": options.limit,
                 "max_tokens": cap, "temperature": 0.6, "top_p": 0.95}  # fmt: skip
-    dtype = "bfloat16" if torch.cuda.is_available() else None
-    harness = Harness(model, settings, Options(batch_size=options.batch_size, dtype=dtype))
-    bare = Bare(model, harness.requests(), options.batch_size)
+    harness = Harness(model, settings, engine_options(options))
+    bare = Bare(model, harness.requests(), options.batch_size, options.device)
     sides: dict[str, Harness | Bare] = {"harness": harness, "bare": bare}
     rows: dict[str, list[tuple[float, float | None]]] = {name: [] for name in sides}
     for side in sides.values():
@@ -221,6 +237,58 @@ def measure(label: str, model: str, options: argparse.Namespace, cap: int) -> di
     return result
 
 
+def engine_options(options: argparse.Namespace, batching: Batching | None = None) -> Options:
+    """Of the transformers engine: bfloat16 on a GPU, float32 on a CPU."""
+    dtype = None if options.device == "cpu" else "bfloat16"
+    return Options(
+        batch_size=options.batch_size, batching=batching, device=options.device, dtype=dtype
+    )
+
+
+def heavy_tailed(label: str, model: str, options: argparse.Namespace, load: Load) -> dict[str, Any]:
+    """Fixed against continuous batches on lengths that differ; both engines in turn."""
+    task = find_tasks(options.tasks)[0]
+    prompts = [render(task.prompt, problem) for problem in load_problems(task, None)]
+    requests = [
+        Request(str(number), 0, prompts[number // load.k % len(prompts)],
+                Sampling(temperature=0.6, top_p=0.95, max_tokens=length))
+        for number, length in enumerate(load.lengths[: options.limit * options.k])
+    ]  # fmt: skip
+    rates: dict[Batching, list[float]] = {batching: [] for batching in BATCHINGS}
+    for pair in range(options.pairs):
+        for batching in BATCHINGS[:: -1 if pair % 2 else 1]:
+            tokens, seconds = draw_all(model, engine_options(options, batching), requests)
+            rates[batching].append(tokens / seconds)
+            print(f"{label} heavy-tailed {batching:>10}: {tokens:,} tokens in {seconds:.1f} s = "
+                  f"{tokens / seconds:,.0f} a second", flush=True)  # fmt: skip
+    old, new = (statistics.median(rates[batching]) for batching in BATCHINGS)
+    print(f"{label} heavy-tailed: continuous over fixed {new / old:.2f}", flush=True)
+    return {
+        "model": label,
+        "load": "heavy-tailed",
+        "samples": len(requests),
+        "ratio": new / old,
+        **{f"{batching}_tokens_per_second": rates[batching] for batching in BATCHINGS},
+    }
+
+
+def draw_all(model: str, options: Options, requests: Sequence[Request]) -> tuple[int, float]:
+    """(tokens, seconds) of all requests in a new engine, after two of them to warm up."""
+
+    async def work() -> tuple[int, float]:
+        engine = TransformersEngine(model, options=options)
+        try:
+            await asyncio.gather(*(engine.generate(request) for request in requests[:2]))
+            started = time.monotonic()
+            samples = await asyncio.gather(*(engine.generate(request) for request in requests))
+            seconds = time.monotonic() - started
+        finally:
+            await engine.close()
+        return sum(sample.n_tokens or 0 for sample in samples), seconds
+
+    return asyncio.run(work())
+
+
 def _median(values: Iterable[float | None]) -> float | None:
     there = [value for value in values if value is not None]
     return statistics.median(there) if there else None
@@ -238,22 +306,23 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    if gpu is None:
+    if options.device == "cpu":
         print("no GPU: nothing to compare with; a CPU run shows only that this works")
     results = []
     with tempfile.TemporaryDirectory() as folder:
         models = {options.model: options.model}
         if not options.model:
-            models = {"practice late": str(PRACTICE)}
-            if gpu:
-                random = Path(folder) / "random"
-                write_random_model(random, "cuda")
-                models["random 1.5B"] = str(random)
+            random = Path(folder) / "random"
+            write_random_model(random, options.device)
+            label = "random tiny" if options.device == "cpu" else "random 1.5B"
+            models = {"practice late": str(PRACTICE), label: str(random)}
         for label, model in models.items():
             results.append(measure(label, model, options, options.max_tokens))
+            if label.startswith("random"):
+                results.append(heavy_tailed(label, model, options, LOADS["lognormal"]))
             _write(options, results)  # after each model: an interrupted run keeps what it has
 
 

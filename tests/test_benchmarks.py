@@ -128,3 +128,36 @@ def test_equal_texts_are_counted_at_each_number_of_requests(
     asked = determinism.requests(2)
     assert len(asked) == 8
     assert {request.sampling.temperature for request in asked} == {0.0}
+
+
+@pytest.fixture
+def rate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    pytest.importorskip("torch")
+    return load("transformers_rate", monkeypatch)
+
+
+def test_the_lengths_are_heavy_tailed_and_the_same_at_every_call(rate: ModuleType) -> None:
+    lengths = rate.lognormal(1000, 1.0)
+    assert lengths == rate.lognormal(1000, 1.0)
+    assert 100 < np.median(lengths) < 140
+    assert 0.9 < np.log(lengths).std() < 1.1
+    assert max(lengths) == 1000
+
+
+@pytest.mark.parametrize("batching", ["continuous", "fixed"])
+def test_the_rate_is_that_of_samples_with_the_lengths_asked_for(
+    rate: ModuleType, tmp_path: Path, batching: str
+) -> None:
+    rate.write_endless(tmp_path / "model")
+    few = rate.Load([200, 3, 1])
+    measured = rate.draw(str(tmp_path / "model"), few, {"batching": batching}, sharing=True)
+    assert measured.tokens == 204
+    assert measured.cpu > 0
+    assert measured.memory > 100
+    with pytest.raises(SystemExit, match="not the length"):
+        rate.draw(str(rate.PRACTICE), few, {"batching": batching}, sharing=True)
+
+
+def test_an_older_build_without_an_environment_is_named(rate: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"there is no .*python; `make demo` there"):
+        rate.sides("lognormal", tmp_path)
