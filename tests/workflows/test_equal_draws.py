@@ -61,13 +61,13 @@ def test_a_checkpoint_behind_a_greedy_engine_is_stopped_before_the_end(
                 replace(request, sampling=replace(request.sampling, k=1, temperature=0.0))
             )
 
-    def load(*args: object) -> object:
-        engine = load_engine(*args)  # type: ignore[arg-type]
+    def load(*args: object, **more: object) -> object:
+        engine = load_engine(*args, **more)  # type: ignore[arg-type]
         engine.__class__ = Greedy  # type: ignore[assignment]
         return engine
 
     monkeypatch.setattr(evaluate_module, "load_engine", load)
-    said = r"all draws of 3\d prompts are equal at temperature 1\.3"
+    said = r"all draws of [23]\d prompts are equal at temperature 1\.3"
     with pytest.raises(EngineDown, match=said):
         draw(str(practice_model / "late"), tmp_path / "run", 1.3, at_once=16)
     assert 0 < sum(1 for _ in RunFolder(tmp_path / "run").task(TASK).samples()) < 160
