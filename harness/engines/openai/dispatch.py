@@ -102,7 +102,7 @@ class Dispatch:
                 self._changed.clear()
                 now = self._clock()
                 server, delay = self._choose(now)
-                if server is not None and delay <= 0:
+                if server is not None and delay is not None and delay <= 0:
                     self._requests.take(1)
                     server.rate.sent(now, held=held)
                     return Turn(server, now)
@@ -115,7 +115,12 @@ class Dispatch:
         if not up:
             return None, None
         delays = [max(0.0, server.rate.delay(now)) for server in up]
-        chosen = min(range(len(up)), key=lambda n: (delays[n], up[n].in_flight))
+
+        def order(n: int) -> tuple[float, int]:
+            # The groups of a start are no limit: the servers are to be used alike.
+            return delays[n] if up[n].rate.learned else 0.0, up[n].in_flight
+
+        chosen = min(range(len(up)), key=order)
         return up[chosen], max(delays[chosen], self._requests.wait(1))
 
     async def _wait(self, seconds: float | None) -> None:

@@ -76,6 +76,11 @@ class LearnedRate:
         """Whether requests are held back until one is accepted."""
         return self._blocked
 
+    @property
+    def learned(self) -> bool:
+        """Whether the server has refused a request."""
+        return self._blocked or self._pace is not None
+
     def delay(self, now: float) -> float:
         """Seconds until the next request may be sent; 0 or less if it may be now."""
         if self._blocked and self._probe is not None:
@@ -83,7 +88,7 @@ class LearnedRate:
             if left > 0:
                 return left
             self._open(self._probe)
-        if self._blocked or self._pace is not None:
+        if self.learned:
             return self._next - now
         return self._group_delay(now)
 

@@ -316,7 +316,7 @@ def test_samples_are_spread_over_servers_and_those_of_a_lost_one_go_to_the_other
         first.mock.script.hold = 99
 
         def leave() -> None:
-            take(first, 10)
+            take(first, 2)  # the other one answers at once, and is never as busy
             first.down()
 
         found = draw(settings(first.url, second.url, notices=notices), ask(20), during=leave)
