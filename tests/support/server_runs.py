@@ -143,15 +143,21 @@ def errors_apart(one: Share, other: Share) -> float:
 
 def equal_pairs(
     samples: Sequence[Sample], apart: Callable[[Sample, Sample], bool] = lambda a, b: True
-) -> float:
-    """Share of pairs of equal text among a problem's samples that are `apart` from each other."""
+) -> dict[str, float]:
+    """Share of pairs of equal text among each problem's samples that are `apart` from each other."""
     by_problem: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_problem[sample.problem_id].append(sample)
-    pairs = [
-        a.text == b.text
-        for own in by_problem.values()
-        for a, b in combinations(own, 2)
-        if apart(a, b)
-    ]
-    return sum(pairs) / len(pairs)
+    found = {}
+    for problem, own in by_problem.items():
+        pairs = [a.text == b.text for a, b in combinations(own, 2) if apart(a, b)]
+        if pairs:
+            found[problem] = sum(pairs) / len(pairs)
+    return found
+
+
+def check_as_equal(ours: Mapping[str, float], theirs: Mapping[str, float]) -> None:
+    """Assert that two draws of the same problems have as many equal pairs, within four errors."""
+    differences = [share - theirs[problem] for problem, share in ours.items()]
+    error = statistics.stdev(differences) / math.sqrt(len(differences))
+    assert abs(statistics.mean(differences)) <= 4 * error, (ours, theirs)
