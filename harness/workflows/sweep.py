@@ -30,7 +30,8 @@ from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import MANIFEST, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Grade, Verdict
-from harness.workflows.evaluate import open_engine, open_pool, run_engine
+from harness.workflows.engine_loading import open_engine
+from harness.workflows.evaluate import open_pool, run_engine
 from harness.workflows.lengths import length_sources
 from harness.workflows.notices import Notices
 from harness.workflows.prepare import Prepared, prepare

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import harness.workflows.evaluate as evaluate_module
+import harness.workflows.engine_loading as engine_loading
 from harness.engines.hf.engine import TransformersEngine
 from harness.errors import EngineDown
 from harness.interfaces import Completion, Request
@@ -17,7 +17,8 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.registry import find_tasks
 from harness.storage.run_folder import RunFolder
-from harness.workflows.evaluate import evaluate, load_engine
+from harness.workflows.engine_loading import load_engine
+from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 
 TASK = "practice_choice"
@@ -66,7 +67,7 @@ def test_a_checkpoint_behind_a_greedy_engine_is_stopped_before_the_end(
         engine.__class__ = Greedy  # type: ignore[assignment]
         return engine
 
-    monkeypatch.setattr(evaluate_module, "load_engine", load)
+    monkeypatch.setattr(engine_loading, "load_engine", load)
     said = r"all draws of [23]\d prompts are equal at temperature 1\.3"
     with pytest.raises(EngineDown, match=said):
         draw(str(practice_model / "late"), tmp_path / "run", 1.3, at_once=16)

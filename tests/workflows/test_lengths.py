@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import harness.workflows.evaluate as evaluate_module
+import harness.workflows.engine_loading as engine_loading
 from harness.errors import UsageError
 from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
@@ -41,7 +41,7 @@ class Bench:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.asked: list[Request] = []
-        monkeypatch.setattr(evaluate_module, "load_engine", self.load)
+        monkeypatch.setattr(engine_loading, "load_engine", self.load)
 
     def load(self, *_: object, **__: object) -> FakeEngine:
         def reply(request: Request) -> Completion:

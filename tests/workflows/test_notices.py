@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import harness.workflows.evaluate as evaluate_module
+import harness.workflows.engine_loading as engine_loading
 from harness.errors import EngineDown
 from harness.interfaces import Completion, Request
 from harness.pipeline.pending import TaskRun
@@ -43,7 +43,7 @@ def test_what_was_said_is_kept_when_the_engine_goes_down(
 
         return FakeEngine(reply, concurrency=1)
 
-    monkeypatch.setattr(evaluate_module, "load_engine", load)
+    monkeypatch.setattr(engine_loading, "load_engine", load)
     task, run = "practice_integer", tmp_path / "run"
     settings = RunSettings(model="m", tasks=task, output=run, limit=2, k=2)
     with pytest.raises(EngineDown):
@@ -71,7 +71,7 @@ def test_what_was_said_while_loading_is_stored_before_the_first_sample(
 
         return FakeEngine(reply, concurrency=1)
 
-    monkeypatch.setattr(evaluate_module, "load_engine", load)
+    monkeypatch.setattr(engine_loading, "load_engine", load)
     settings = RunSettings(model="m", tasks=task, output=run, limit=1, k=1)
     asyncio.run(evaluate(find_tasks(task), settings, observe=silent))
     assert stored == [("the context is 9 tokens",)]
@@ -80,11 +80,11 @@ def test_what_was_said_while_loading_is_stored_before_the_first_sample(
 def test_a_model_that_loads_for_long_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate_module, "LOADING_SECONDS", 0.05)
-    monkeypatch.setattr(evaluate_module, "load_engine", lambda *_, **__: time.sleep(1))
+    monkeypatch.setattr(engine_loading, "LOADING_SECONDS", 0.05)
+    monkeypatch.setattr(engine_loading, "load_engine", lambda *_, **__: time.sleep(1))
     settings = RunSettings(model="big", tasks="aime24", output=Path("run"), engine="vllm")
-    asyncio.run(evaluate_module.open_engine(settings, 0, Notices()))
+    asyncio.run(engine_loading.open_engine(settings, 0, Notices()))
     assert "vllm is still loading big after 0 s" in capsys.readouterr().err
     server = settings.model_copy(update={"engine": "openai", "serve": True})  # says so itself
-    asyncio.run(evaluate_module.open_engine(server, 0, Notices()))
+    asyncio.run(engine_loading.open_engine(server, 0, Notices()))
     assert capsys.readouterr().err == ""

@@ -13,7 +13,7 @@ import pytest
 from harness.errors import ProtocolMismatch
 from harness.registry import find_tasks
 from harness.storage.run_folder import RunFolder
-from harness.workflows import evaluate as evaluate_module
+from harness.workflows import engine_loading
 from harness.workflows.compare import compare_runs
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
@@ -39,7 +39,7 @@ class Stating(FakeEngine):
 def run(
     monkeypatch: pytest.MonkeyPatch, path: Path, stated: Mapping[str, Any], **more: Any
 ) -> RunFolder:
-    monkeypatch.setattr(evaluate_module, "load_engine", lambda *_, **__: Stating(stated))
+    monkeypatch.setattr(engine_loading, "load_engine", lambda *_, **__: Stating(stated))
     given = {"model": "m", "tasks": TASK, "output": path, "limit": 2, "k": 2, **more}
     settings = RunSettings(**given)
     asyncio.run(evaluate(find_tasks(TASK), settings, observe=lambda runs: lambda *_: None))

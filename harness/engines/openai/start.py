@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.engines.openai.address import Address
 from harness.engines.openai.engine import OpenAIEngine
 from harness.engines.openai.options import Options, parse_options
-from harness.engines.openai.probe import probe_servers
+from harness.engines.openai.probe_servers import probe_servers
 from harness.engines.openai.reasoning import serve_reasoning
 from harness.engines.openai.serve import VllmServer, serve_arguments
 from harness.engines.openai.server import Client, Server
