@@ -69,7 +69,7 @@ from harness.judge.scoring import SCORINGS
               help="Seed of the choice orders, part of the protocol; 0 by default.")  # fmt: skip
 @click.option("--thinking", type=click.Choice(["auto", "yes", "no"]),
               help="Whether the model reasons before it responds; auto, the default, detects it "
-              "by the chat template or an opening tag.")  # fmt: skip
+              "by the chat template or by tags in the text.")  # fmt: skip
 @click.option(
     "--think-end", metavar="TAG", help="The tag that ends reasoning; </think> by default."
 )

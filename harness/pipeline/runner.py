@@ -198,7 +198,7 @@ class Runner:
             line.ended(unit.place, request.index)
             return
         record(completion.n_tokens)
-        await self._learn(line)
+        learned = self._learn()
         sample = make_sample(
             request, completion, order, run.protocol, line.engine, opened=self._splitting.opens
         )
@@ -213,16 +213,16 @@ class Runner:
             self._queued[name].add(sample.key)
         else:
             self._left_over.add(name)
+        if learned and self._drawing.rule is not None:  # an analysis counts what is graded by then
+            await together(self._grade_rest(other, lambda *_: None) for other in self._runs)
 
-    async def _learn(self, line: _Line) -> None:
-        """Split stored samples again where a completion shows that they are reasoning."""
-        for name, keys in self._splitting.learn(self._files).items():
+    def _learn(self) -> bool:
+        """Split stored samples again where a completion shows what they are; whether it does."""
+        for name, keys in (found := self._splitting.learn(self._files)).items():
             for key in keys:
                 self._queued[name].discard(key)
             self._left_over.add(name)
-        if self._drawing.rule is not None:  # an analysis counts what is graded by then
-            for run in self._runs:
-                await self._grade_rest(run, lambda *_: None)
+        return bool(found)
 
     async def _grade_rest(self, run: TaskRun, ended: Callable[[Place, int], None]) -> None:
         """Grade the stored samples without a grade, left over from a kill or a full queue."""

@@ -292,6 +292,8 @@ class Handler(BaseHTTPRequestHandler):
         message = {"content": "A box.", "reasoning": "Let me see."}
         if text == "cut":
             message = {"content": None, "reasoning": "Let me"}  # type: ignore[dict-item]
+        if text == "unparsed":
+            message = {"content": "Let me see.</think>A box."}
         reply = {
             "choices": [{"index": 0, "message": message,
                          "finish_reason": "length" if text == "cut" else "stop"}],
@@ -348,6 +350,18 @@ def test_what_a_server_says_beside_the_text_is_kept(server: Server) -> None:
     assert (whole.reasoning, whole.text, whole.finish_reason) == ("Let me see.", "A box.", "stop")
     assert (whole.n_prompt_tokens, whole.n_tokens) == (9, 4)
     assert (cut.reasoning, cut.text, cut.finish_reason) == ("Let me", "", "length")
+
+
+def test_a_server_that_shows_no_prompt_is_known_by_its_texts(server: Server) -> None:
+    def known(*asked: str) -> bool | None:
+        engine = client(server)
+        assert engine.opens_reasoning is engine.fingerprint()["opens_reasoning"] is None
+        draw(engine, [request(text) for text in asked])
+        return engine.opens_reasoning
+
+    assert known("unparsed") is True
+    assert known("x") is None  # a text that is cut may still be reasoning
+    assert known("x", "cut") is False
 
 
 def test_a_request_that_fails_for_good_loses_nothing_else(server: Server) -> None:
