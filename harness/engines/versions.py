@@ -105,7 +105,7 @@ PACKAGES = (
         "vllm",
         "the vllm engine",
         {
-            "0.28.0": "greedy text, caps, stop strings and loops of tests/engines/vllm",
+            "0.28.0": "greedy text, caps, stop strings, loops, budgets of tests/engines/vllm",
             "0.32.0": "tests/engines",
         },
         read=("0.33.0",),
