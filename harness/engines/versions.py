@@ -80,7 +80,7 @@ PACKAGES = (
         "torch",
         "transformers",
         "the transformers engine",
-        {"2.6.0": "tests/engines/hf with transformers 4.57.1", "2.13.0": "all tests"},
+        {"2.6.0": "tests/engines/hf, fixed batches, transformers 4.57.1", "2.13.0": "all tests"},
         needed=True,
     ),
     Package(
@@ -88,7 +88,7 @@ PACKAGES = (
         "transformers",
         "the transformers engine",
         {
-            "4.57.1": "tests/engines/hf",
+            "4.57.1": "tests/engines/hf, fixed batches",
             "5.19.0": "tests/engines, beside vLLM 0.32.0",
             "5.24.0": "all tests",
         },
@@ -98,20 +98,23 @@ PACKAGES = (
         "psutil",
         "transformers",
         "continuous batching of the transformers engine on CPUs",
-        {"5.9.8": "tests/engines/hf with transformers 4.57.1", "7.2.2": "all tests"},
+        {"5.9.8": "tests/engines/hf, fixed batches, transformers 4.57.1", "7.2.2": "all tests"},
     ),
     Package(
         "vllm",
         "vllm",
         "the vllm engine",
-        {"0.28.0": "tests/engines/vllm", "0.32.0": "tests/engines"},
+        {
+            "0.28.0": "greedy text, caps, stop strings, loops, budgets of tests/engines/vllm",
+            "0.32.0": "tests/engines",
+        },
         read=("0.33.0",),
     ),
     Package(
         "ray",
         "ray",
         "the ray engine",
-        {"2.40.0": "tests/engines/ray", "2.60.0": "tests/engines"},
+        {"2.40.0": "a local cluster of tests/engines/ray", "2.60.0": "tests/engines"},
     ),
     Package(
         "lm-eval",
