@@ -21,7 +21,7 @@ run: {tasks: practice_integer, k: 4, limit: 8}
 @pytest.fixture(autouse=True)
 def _night(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(
-        "harness.workflows.evaluate.make_engine", lambda settings: Trained(settings.model)
+        "harness.workflows.engine_loading.make_engine", lambda settings: Trained(settings.model)
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")

@@ -87,7 +87,7 @@ def hold_back(monkeypatch: pytest.MonkeyPatch, go: Callable[[Any], bool]) -> Non
     def make(settings: EngineSettings) -> HeldBack:
         return HeldBack(make_engine(settings), go)
 
-    monkeypatch.setattr("harness.workflows.evaluate.make_engine", make)
+    monkeypatch.setattr("harness.workflows.engine_loading.make_engine", make)
 
 
 class Served(Loop):

@@ -25,7 +25,7 @@ from harness.storage.follow import RunProgress
 from harness.storage.nights import CheckpointResult
 from harness.storage.run_folder import RunFolder
 from harness.types import Tally
-from harness.workflows import evaluate as workflow
+from harness.workflows import engine_loading as workflow
 from harness.workflows.accept import accept
 from harness.workflows.evaluate import evaluate
 from harness.workflows.night_settings import NightSettings

@@ -21,7 +21,7 @@ from harness.registry import find_tasks
 from harness.stats.scores import TaskScores
 from harness.storage.files import read_json, write_json
 from harness.storage.run_folder import RunFolder
-from harness.workflows import evaluate as workflow
+from harness.workflows import engine_loading as workflow
 from harness.workflows.early_stopping import make_gate
 from harness.workflows.evaluate import evaluate
 from harness.workflows.prepare import prepare

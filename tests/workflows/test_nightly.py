@@ -27,7 +27,7 @@ from tests.support.checkpoints import INTEGER, TASK, Trained, save
 @pytest.fixture(autouse=True)
 def _fake_engine(inline_grading: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(
-        "harness.workflows.evaluate.make_engine", lambda settings: Trained(settings.model)
+        "harness.workflows.engine_loading.make_engine", lambda settings: Trained(settings.model)
     )
     monkeypatch.chdir(tmp_path)
 

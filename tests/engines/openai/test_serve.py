@@ -150,7 +150,7 @@ def test_a_served_run_agrees_with_transformers_though_its_server_is_killed(
     for name, loop in (("served", served), ("plain", embedded)):
         engine = Borrowed(loop.engine)
         monkeypatch.setattr(
-            "harness.workflows.evaluate.make_engine", lambda given, engine=engine: engine
+            "harness.workflows.engine_loading.make_engine", lambda given, engine=engine: engine
         )
         sampled = 0
 

@@ -383,7 +383,7 @@ def test_a_vllm_actor_killed_in_mid_run_loses_nothing_and_the_score_is_the_model
         update={"engine": "transformers", "k": 8, "replicas": None, "ray_address": None}
     )
     monkeypatch.setattr(
-        "harness.workflows.evaluate.make_engine", lambda given: Borrowed(embedded.engine)
+        "harness.workflows.engine_loading.make_engine", lambda given: Borrowed(embedded.engine)
     )
     (here,) = embedded.run(evaluate([tasks()[TASK]], plain, observe=lambda runs: silent))
     assert close_scores(here.scores[0], result.scores[0])

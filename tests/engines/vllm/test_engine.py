@@ -198,7 +198,7 @@ def test_pass_at_1_agrees_with_the_transformers_engine(
     for name, loop in (("vllm", vllm), ("transformers", embedded)):
         engine = Borrowed(loop.engine)
         monkeypatch.setattr(
-            "harness.workflows.evaluate.make_engine", lambda given, engine=engine: engine
+            "harness.workflows.engine_loading.make_engine", lambda given, engine=engine: engine
         )
         run = RunSettings(model=late, tasks=TASK, output=tmp_path / name, engine=name, k=8)
         (result,) = loop.run(evaluate([tasks()[TASK]], run, observe=lambda runs: silent))
