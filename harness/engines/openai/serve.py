@@ -242,7 +242,8 @@ class VllmServer:
 
         What is left would hold the port, and the memory that the next start needs.
         """
-        if (ended := self._process.stdout) is not None:
+        ended = self._process.stdout
+        if ended is not None and not ended.closed:  # it is, once the server was stopped
             select.select([ended], [], [], _STOP_SECONDS)
             ended.close()
 

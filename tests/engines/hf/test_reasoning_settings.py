@@ -197,9 +197,9 @@ def test_a_model_that_writes_the_opening_tag(
         n = len(row.tokens)
         return opening[n] if n < len(opening) else own_forced(row)
 
+    loop = opened(path, batching=batching)
     monkeypatch.setattr("harness.engines.hf.fixed.draw_tokens", processors)
     monkeypatch.setattr(Row, "next_forced", forced)
-    loop = opened(path, batching=batching)
     bounded = replace(GREEDY, reasoning_budget=7)
     found = loop.draw(ask(prompts[:3], bounded))
     loop.close()

@@ -75,7 +75,10 @@ def open_scripted(
     script = Script(lambda text: engine.chat.tokenizer(text, add_special_tokens=False)["input_ids"])
     script.vllm_config = config  # type: ignore[attr-defined]
     modules = {
-        "vllm": SimpleNamespace(SamplingParams=SimpleNamespace, inputs=SimpleNamespace()),
+        "vllm": SimpleNamespace(
+            SamplingParams=SimpleNamespace, inputs=SimpleNamespace(), envs=SimpleNamespace()
+        ),
+        "vllm.platforms": SimpleNamespace(current_platform=SimpleNamespace(device_type="cpu")),
         "vllm.inputs": SimpleNamespace(),
         "vllm.sampling_params": params,
         "vllm.engine": SimpleNamespace(),
