@@ -25,12 +25,12 @@ def test_a_derived_seed_is_a_signed_word_that_every_part_matters_to(
 
 
 def test_seeds_of_samples_are_spread_like_random_numbers() -> None:
-    """A million samples: no more of them are equal, or near each other, than chance gives.
+    """300,000 samples: no more of them are equal, or near each other, than chance gives.
 
     In order, the gap from one of N random whole numbers below M to the next is at most g with a
     probability of about (g + 1/2) N / M.
     """
-    problems, k = 1000, 1000
+    problems, k = 1000, 300
     seeds = sorted(
         derive_seed("sample", 0, "task", f"problem {problem}", index)
         for problem in range(problems)

@@ -381,14 +381,14 @@ def test_a_nested_k_has_the_error_of_the_samples_that_it_lacks() -> None:
     random = np.random.default_rng(6)
     rates = random.beta(1, 1, 20)
     values, squares = [], []
-    for _ in range(2000):
+    for _ in range(700):
         right = random.random((20, 12)) < rates[:, None]
         base = [outcome(i, j, bool(right[i, j])) for i in range(20) for j in range(12)]
         found = effect_of(base, sample_outcomes.first(base, 3), "nested")
         assert found.difference == pytest.approx(right[:, :3].mean() - right.mean())
         values.append(found.difference)
         squares.append((found.difference_se_sampling or 0) ** 2)
-    assert np.std(values) == pytest.approx(np.sqrt(np.mean(squares)), rel=0.06)
+    assert np.std(values) == pytest.approx(np.sqrt(np.mean(squares)), rel=0.1)
 
 
 def test_no_change_at_all_still_has_a_width() -> None:
