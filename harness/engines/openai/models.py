@@ -58,7 +58,7 @@ async def exchange_with_retries(
         try:
             return await exchange(session, address, path, seconds, body)
         except (Unreachable, TransientError) as error:
-            wait = getattr(error, "wait", None) or 0.0
+            wait = (error.wait or 0.0) if isinstance(error, TransientError) else 0.0
             if number == _TRIES - 1 or wait > _LONGEST_PAUSE_SECONDS:
                 raise
             await asyncio.sleep(max(_PAUSE_SECONDS, wait))

@@ -20,7 +20,7 @@ from harness.sampling import Sampling
 if TYPE_CHECKING:
     from harness.engines.checkpoint import CheckpointFacts
 
-Complete = Callable[[Mapping[str, Any]], Awaitable[None]]
+Complete = Callable[[Mapping[str, Any]], Awaitable[Any]]
 """Requests one token with further fields; raises Refusal, TransientError."""
 
 _INVALID = "none"  # of a field that is a number, or of one that holds JSON

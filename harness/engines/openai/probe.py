@@ -174,7 +174,7 @@ class Probe:
                 info.facts["versions"] = {"vllm": answer["version"]}
         await self._describe_reasoning(info, chat)
         if self._settings.seeded:
-            ask, cap_field = self._one_token.reply, self._options.cap_field
+            ask, cap_field = self._one_token.request_once, self._options.cap_field
             info.facts |= await seed_facts(ask, self._settings, cap_field, where)
         return info
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ def _is_here(model: str) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
 class Rendering:
     """The prompt as one server renders it.
 
@@ -42,16 +44,11 @@ class Rendering:
         options: of the engine.
     """
 
-    def __init__(
-        self,
-        session: ClientSession,
-        address: Address,
-        model: str,
-        settings: EngineSettings,
-        options: Options,
-    ) -> None:
-        self._session, self._address, self._model = session, address, model
-        self._settings, self._options = settings, options
+    session: ClientSession
+    address: Address
+    model: str
+    settings: EngineSettings
+    options: Options
 
     async def opening(self) -> tuple[bool | None, int]:
         """Whether the prompt opens reasoning (None: nothing shows it), and with how many tokens.
@@ -61,8 +58,8 @@ class Rendering:
         prompt = await self.prompt() or self.local_prompt()
         if prompt is None:
             return None, 0
-        opened = prompt_reasoning(prompt, self._settings.think_end)
-        if not opened or self._settings.reasoning_budget is None:
+        opened = prompt_reasoning(prompt, self.settings.think_end)
+        if not opened or self.settings.reasoning_budget is None:
             return opened is not None, 0
         plain = {"prompt": opened, "add_special_tokens": False}
         return True, len(await self.tokenize(plain) or ())
@@ -73,9 +70,9 @@ class Rendering:
         vLLM and what is built on it (Ray Serve LLM) give its tokens and their text, llama.cpp the
         text.
         """
-        effort = self._settings.effort
+        effort = self.settings.effort
         if tokens := await self.tokens(effort):
-            body = {"model": self._model, "tokens": tokens}
+            body = {"model": self.model, "tokens": tokens}
             found = await self._ask("/detokenize", body, "prompt")
         else:
             found = await self._ask("/apply-template", self._conversation(effort), "prompt")
@@ -86,10 +83,10 @@ class Rendering:
 
         The model is a folder, or in the cache of the hub: nothing is downloaded.
         """
-        model = self._settings.model
+        model = self.settings.model
         if not _is_here(model):
             return None
-        body = self._conversation(self._settings.effort)
+        body = self._conversation(self.settings.effort)
         try:
             from transformers import AutoTokenizer
 
@@ -113,7 +110,7 @@ class Rendering:
 
     def _conversation(self, effort: str | None) -> dict[str, Any]:
         """A short conversation, with the variables of a run's chat template."""
-        variables = dict(self._options.body.get("chat_template_kwargs") or {})
+        variables = dict(self.options.body.get("chat_template_kwargs") or {})
         if effort is not None:
             # vLLM derives the second from the first, where a request does not have it.
             variables = {"enable_thinking": effort != "none", **variables, VARIABLE: effort}
@@ -122,9 +119,9 @@ class Rendering:
 
     async def tokenize(self, fields: Mapping[str, Any]) -> list[int] | None:
         """The token ids of a text or a prompt; None where the server does not say."""
-        return await self._ask("/tokenize", {"model": self._model, **fields}, "tokens") or None
+        return await self._ask("/tokenize", {"model": self.model, **fields}, "tokens") or None
 
     async def _ask(self, path: str, body: Mapping[str, Any], name: str) -> Any:
         """A field of what the server answers at a path beside /v1; None where it does not."""
-        found = await optional_exchange(self._session, self._address.root, path, body)
+        found = await optional_exchange(self.session, self.address.root, path, body)
         return found.get(name) if isinstance(found, dict) else None

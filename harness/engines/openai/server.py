@@ -146,9 +146,8 @@ class Server:
     def __init__(self, address: Address, client: Client) -> None:
         self.address, self.client = address, client
         self.kind = UNKNOWN
-        self.neutral: Mapping[
-            str, Any
-        ] = {}  # what each request to it holds unless it says otherwise
+        # What each request to it holds unless it says otherwise.
+        self.neutral: Mapping[str, Any] = {}
         self.model: Mapping[str, str] = {}  # what says which model it serves
         self.doubted = False  # whether it may have been restarted since that was asked
         self.confirming = asyncio.Lock()
