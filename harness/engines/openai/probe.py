@@ -164,8 +164,13 @@ class Probe:
         if line := remark(kind, shown.kind, own, where):
             self._settings.notify(line)
         info.context = shown.context
-        if kind.takes_any_prompt and info.context is None:
-            info.context = self._checkpoint_facts().context
+        if kind.takes_any_prompt:
+            info.context = info.context or self._checkpoint_facts().context
+            if chat is None:
+                self._settings.notify(
+                    f"{where} takes a prompt beyond the model's window without an error: with "
+                    "--engine-arg tokenizer=PATH, a model folder, such a prompt is refused"
+                )
         if (price := listed_price(entry)) is not None:
             info.facts["price"] = {"prompt": price.prompt, "completion": price.completion}
         if kind is VLLM:

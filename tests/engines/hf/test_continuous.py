@@ -268,7 +268,7 @@ def test_seeded_runs_take_fixed_batches(late: str) -> None:
 @pytest.mark.parametrize(("given", "why"), [
     ({"batching": "both"}, "batching=both: continuous or fixed"),
     ({"kv_mib": "-1"}, "kv_mib=-1: a number from 1 on"),
-    ({"kv_mib": "8", "batching": "fixed"}, "kv_mib: the cache is that of batching=continuous"),
+    ({"kv_mib": "8", "batching": "fixed"}, "kv_mib=8: fixed batches have no such cache; leave it out"),
 ])  # fmt: skip
 def test_options_that_cannot_be_honoured(given: dict[str, str], why: str) -> None:
     with pytest.raises(UsageError, match=why):
