@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines.checkpoint import CheckpointFacts, checkpoint_facts
 from harness.engines.openai.charges import listed_price
-from harness.engines.openai.honoured import seed_facts
 from harness.engines.openai.identify import (
     Shown,
     check_name,
@@ -44,6 +43,7 @@ from harness.engines.openai.reasoning import (
     efforts_to_render,
 )
 from harness.engines.openai.rendering import Rendering
+from harness.engines.openai.seeds import seed_facts
 from harness.engines.openai.server import (
     Refusal,
     Server,
@@ -164,13 +164,8 @@ class Probe:
         if line := remark(kind, shown.kind, own, where):
             self._settings.notify(line)
         info.context = shown.context
-        if kind.takes_any_prompt:
-            info.context = info.context or self._checkpoint_facts().context
-            if chat is None:
-                self._settings.notify(
-                    f"{where} takes a prompt beyond the model's window without an error: with "
-                    "--engine-arg tokenizer=PATH, a model folder, such a prompt is refused"
-                )
+        if kind.takes_any_prompt and info.context is None:
+            info.context = self._checkpoint_facts().context
         if (price := listed_price(entry)) is not None:
             info.facts["price"] = {"prompt": price.prompt, "completion": price.completion}
         if kind is VLLM:
