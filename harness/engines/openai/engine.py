@@ -101,7 +101,7 @@ class OpenAIEngine:
     def concurrency(self) -> int:
         """Requests in flight that keep the servers busy, as far as open files allow."""
         servers = self._dispatch.servers
-        return min(self._most, sum(server.kind.at_once for server in servers))
+        return min(self._most, sum(server.at_once for server in servers))
 
     @property
     def opens_reasoning(self) -> bool | None:

@@ -125,7 +125,7 @@ class Probe:
         shown = await identify(self._session, self._address, self._model)
         server.rate.round_trip = min(1.0, max(0.01, time.monotonic() - began))
         check_name(shown, self._model, where)
-        server.model = shown.model
+        server.model, server.slots = shown.model, shown.slots
         try:
             await self._settle_kind(shown)
             await self._check(shown)
@@ -225,6 +225,8 @@ class Probe:
                 f"{where} batches continuously and draws as the first request since its start said: "
                 "if it has answered others before this run, restart it"
             )
+        else:
+            self.server.slots = 1
 
     async def _try_model(self) -> None:
         """Request one token: not every server lists all that it serves, or has a list."""

@@ -110,6 +110,23 @@ def test_an_owner_that_is_no_server_shows_nothing() -> None:
     assert listed_kind({}) is UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("script", "requests"),
+    [
+        (Script(kind="vllm"), 256),
+        (Script(kind="llamacpp"), 6),
+        (Script(kind="transformers"), 2),
+        (Script(kind="transformers", batching=True), 64),
+        (Script(kind="litellm"), 64),
+    ],
+)
+def test_a_server_that_draws_few_at_once_gets_few(script: Script, requests: int) -> None:
+    """More would wait in its queue until their time limit."""
+    with Running(script) as server:
+        given = settings(server.url, samplings=(WARM,), options={"tokenizer": str(LATE)})
+        assert make_engine(given).concurrency == requests
+
+
 # What is not neutral
 
 
