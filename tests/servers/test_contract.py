@@ -24,7 +24,7 @@ from harness.interfaces import Completion, Request
 from harness.sampling import Sampling
 from harness.storage.run_folder import RunFolder
 from harness.types import Prompt, Sample, Verdict
-from tests.support.server_facts import tokens
+from tests.support.server_facts import QUESTION, tokens
 from tests.support.server_runs import (
     OPTIONS,
     Drawn,
@@ -129,31 +129,44 @@ def test_another_model_is_refused_in_one_line(server: RealServer, tmp_path: Path
     assert "--model" in str(error.value)
 
 
-def test_a_prompt_beyond_the_window_is_an_error_of_that_sample_alone(server: RealServer) -> None:
+def completions(server: RealServer, requests: list[Request]) -> list[Completion | BaseException]:
+    """What the engine makes of some requests of one sampling."""
     as_new(server)
-    sampling = Sampling(k=1, temperature=0.6, top_p=0.95, max_tokens=8)
-    long, short = (
-        Request(text[:1], 0, Prompt(text), sampling) for text in ("7" * 5000, "What is 2+2?")
-    )
     given = EngineSettings(
         engine="openai", model=server.model, base_url=server.url,
-        options=dict(OPTIONS.get(server.name, {})), samplings=(sampling,),
+        options=dict(OPTIONS.get(server.name, {})), samplings=(requests[0].sampling,),
     )  # fmt: skip
-
     engine = make_engine(given)
 
     async def work() -> list[Completion | BaseException]:
         try:
-            return await asyncio.gather(
-                engine.generate(long), engine.generate(short), return_exceptions=True
-            )
+            calls = map(engine.generate, requests)
+            return await asyncio.gather(*calls, return_exceptions=True)
         finally:
             await engine.close()
 
-    refused, answered = asyncio.run(work())
+    return asyncio.run(work())
+
+
+def test_a_prompt_beyond_the_window_is_an_error_of_that_sample_alone(server: RealServer) -> None:
+    sampling = Sampling(k=1, temperature=0.6, top_p=0.95, max_tokens=8)
+    texts = ("7" * 5000, QUESTION)
+    refused, answered = completions(
+        server, [Request(text[:1], 0, Prompt(text), sampling) for text in texts]
+    )
     assert isinstance(answered, Completion) and answered.finish_reason == "length"
     assert isinstance(refused, EngineError)
-    assert re.search("context|window|no room", str(refused))
+    assert re.search("context|window|no room", str(refused)) and "\n" not in str(refused)
+
+
+def test_a_stop_string_ends_a_sample_and_is_no_part_of_it(server: RealServer) -> None:
+    sampling = Sampling(k=4, temperature=0.6, top_p=0.95, max_tokens=300, stop=("answer",))
+    found = completions(server, [Request("p", n, Prompt(QUESTION), sampling) for n in range(4)])
+    for completion in found:
+        assert isinstance(completion, Completion) and completion.finish_reason == "stop"
+        reasoning, ended, _ = completion.text.partition("</think>")
+        assert completion.reasoning or (reasoning and ended), completion
+        assert "answer" not in (completion.reasoning or "") + completion.text
 
 
 # At another temperature, from here on: a server that keeps to its first request is started anew once.
