@@ -156,6 +156,27 @@ def unknown_model(
     )
 
 
+def refused_at_start(
+    address: Address, model: str, refusal: Refusal, listed: Sequence[ModelEntry]
+) -> EngineDown:
+    """The error for a server that refuses what it is asked before the first sample.
+
+    Args:
+        address: of the server.
+        model: as it was asked for.
+        refusal: of the request.
+        listed: the models that the server lists.
+    """
+    if is_model_unknown(refusal):
+        return unknown_model(address, model, refusal, listed)
+    if refusal.status in (401, 403):
+        return wrong_key(address, refusal)
+    return EngineDown(
+        f"{address.shown} refuses a request for one token, sampled as the run is ({refusal}): "
+        "check --base-url, --model and each --engine-arg"
+    )
+
+
 async def unknown_model_now(
     session: ClientSession, address: Address, model: str, refusal: Refusal
 ) -> EngineDown:

@@ -60,6 +60,7 @@ async def probe_servers(
         info.absent = absent
         for server, _ in absent:  # assumed: the servers of a run are alike
             server.kind, server.neutral = first.server.kind, first.server.neutral
+            server.slots = first.server.slots
     finally:
         await session.close()
     if len(servers) > 1 and not settings.seeded:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from harness.engines.budget import prompt_reasoning
 from harness.engines.effort import VARIABLE
 from harness.engines.openai.models import optional_exchange
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
+    from harness.engines.chat import Chat
     from harness.engines.openai.address import Address
     from harness.engines.openai.options import Options
     from harness.engines.settings import EngineSettings
@@ -102,6 +104,17 @@ class Rendering:
                 )
             )
         except Exception:  # without transformers, or whatever a template raises: nothing is known
+            return None
+
+    def local_chat(self) -> Chat | None:
+        """The tokenizer of a model that is on this machine; None without."""
+        if not _is_here(self.settings.model):
+            return None
+        from harness.engines.chat import Chat
+
+        try:
+            return Chat(self.settings.model, None, self.settings.think_end)
+        except (HarnessError, ImportError):
             return None
 
     async def tokens(self, effort: str | None) -> list[int] | None:
