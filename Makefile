@@ -131,7 +131,7 @@ test-vllm: $(VLLM)/.installed sandbox
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VLLM_BIN)/python -m pytest -m engines tests/engines
 
 # Servers that others wrote, each in an environment of its own, in the versions that docs/servers.md
-# states. The last LiteLLM whose proxy the registry has whole.
+# states. LiteLLM's is the newest whose proxy can be installed with all that it needs.
 SERVERS = .venv-servers
 LLAMACPP = xllamacpp==2026.10.11549 gguf==0.19.0
 LITELLM = litellm[proxy]==1.108.7

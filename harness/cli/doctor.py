@@ -17,8 +17,8 @@ _FREE_GIB = 5
 def doctor() -> None:
     """Check what this machine can run, and say how to install the rest.
 
-    Of each engine's library it says whether the installed version was tried. Exits 1 if something that every
-    installation needs is missing, or a library is too old.
+    Says of each engine's library whether the installed version was tried. Exits 1 if something
+    that every installation needs is missing, or a library is too old.
     """
     from harness.engines.versions import PACKAGES
     from harness.judge import check

@@ -85,11 +85,13 @@ from harness.judge.scoring import SCORINGS
     help="What generates samples: transformers (the default), vllm, openai, ray, lm_eval:NAME.",
 )
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=engine_args,
-              help="An option of the engine; repeatable. transformers: batch_size, device, "
-              "dtype. openai: timeout, patience, tries, tokenizer, cap_field, body.NAME=JSON, "
-              "header.NAME=TEXT; with --serve also serve.NAME=VALUE. vllm: any of vLLM's own "
-              "arguments, and lora=PATH. ray: gpus, cpus and those of the replicas' engine. "
-              "lm_eval: its model arguments.")  # fmt: skip
+              help="An option of the engine; repeatable. transformers: batch_size, "
+              "batching=continuous|fixed, kv_mib (MiB of its cache of keys and values), device, dtype. "
+              "openai: server=NAME (what stands behind a proxy), timeout, patience, tries, tokenizer, "
+              "cap_field, body.NAME=JSON, header.NAME=TEXT; with --serve also serve.NAME=VALUE. vllm: "
+              "any of vLLM's own arguments, and lora=PATH. vllm, ray and --serve: "
+              "batch_invariant=true (greedy texts that do not depend on the batch). ray: gpus, cpus "
+              "and those of the replicas' engine. lm_eval: its model arguments.")  # fmt: skip
 @click.option("--base-url", metavar="URL[,URL..]",
               help="openai: address of the server, ending in /v1. With several, each request goes "
               "to the least busy one. Also OPENAI_BASE_URL; the key is OPENAI_API_KEY.")  # fmt: skip

@@ -47,8 +47,9 @@ class Package:
         try:
             found = version(self.name)
         except PackageNotFoundError:
-            line = f"{self.name}: needed for {self.engine}: {self.install}"
-            return ("missing", line) if self.needed else ("note", f"no {line}")
+            if self.needed:
+                return "missing", f"{self.name}: needed for {self.engine}: {self.install}"
+            return "note", f"no {self.name}, for {self.engine}: {self.install}"
         return self.judge(found)
 
     def judge(self, found: str) -> tuple[str, str]:
@@ -67,7 +68,7 @@ class Package:
         if public in self.tried:
             return "ok", f"{self.name} {found}, which was tried"
         if public in self.read:
-            return "ok", f"{self.name} {found}: its source was read, it was not run"
+            return "ok", f"{self.name} {found}: its source was read, but it was not run"
         newer = Version(public) > Version(next(reversed(self.tried)))
         return "note", (
             f"{self.name} {found} was not tried{', it is newer' if newer else ''}: "

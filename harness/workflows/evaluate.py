@@ -169,7 +169,7 @@ async def run_engine(
     drawing = drawing or Drawing()
     fingerprint, notices = engine.fingerprint(), notices or Notices()
     prepared = stated(writer, prepared, fingerprint)
-    _check(writer, prepared, engine, drawing=drawing, notices=notices)
+    _check_reasoning(writer, prepared, engine, drawing=drawing, notices=notices)
     start = start or start_record()
     start = replace(
         start,
@@ -204,7 +204,7 @@ def _lay_out(writer: RunWriter, prepared: Sequence[Prepared], drawing: Drawing) 
     return runs
 
 
-def _check(
+def _check_reasoning(
     writer: RunWriter,
     prepared: Sequence[Prepared],
     engine: Engine,
@@ -212,12 +212,10 @@ def _check(
     drawing: Drawing,
     notices: Notices,
 ) -> None:
-    """Check the tasks against their folders, and tell that texts without a tag may be reasoning.
+    """Tell that texts without a tag may be reasoning, where that is not known.
 
-    UsageError where that is not known and grades may stop the run.
+    UsageError where grades may stop the run.
     """
-    for item in prepared:
-        writer.check_task(item.protocol, item.sampling.k)
     unknown = unknown_reasoning(writer.path, [item.protocol for item in prepared], engine)
     if unknown is None:
         return

@@ -62,7 +62,7 @@ def test_versions_are_listed_oldest_first(package: Package) -> None:
         ("2.40.0", "ok", "ray 2.40.0, which was tried"),
         ("2.60.0+cu130", "ok", "ray 2.60.0+cu130, which was tried"),
         ("2.50.1", "note", "ray 2.50.1 was not tried: 2.40.0, 2.60.0 were"),
-        ("2.61.0", "ok", "ray 2.61.0: its source was read, it was not run"),
+        ("2.61.0", "ok", "ray 2.61.0: its source was read, but it was not run"),
         ("3.0", "note", "ray 3.0 was not tried, it is newer: 2.40.0, 2.60.0 were"),
     ],
 )
@@ -78,5 +78,5 @@ def test_what_is_absent_is_named_with_its_extra() -> None:
     absent = Package("no-such-distribution", "ray", "the ray engine", {"1": ""})
     assert absent.check() == (
         "note",
-        "no no-such-distribution: needed for the ray engine: pip install 'reasoning-harness[ray]'",
+        "no no-such-distribution, for the ray engine: pip install 'reasoning-harness[ray]'",
     )

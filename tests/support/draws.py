@@ -14,6 +14,7 @@ from harness.engines.hf.options import Batching, Options
 from harness.interfaces import Request
 from harness.sampling import Sampling
 from harness.types import Prompt
+from tests.support.engines import need_continuous_batching
 
 LEAST = 5.0
 """Expected draws of a cell of a chi-squared test; cells with fewer are pooled."""
@@ -155,6 +156,9 @@ def draw_prompts(
         seed: of the engine.
         one_by_one: ask for a sample when the one before has ended.
     """
+
+    if batching == "continuous":
+        need_continuous_batching()
 
     async def work() -> list[tuple[int, ...]]:
         options = Options(batching=batching, batch_size=256, device="cpu", dtype="float32")

@@ -23,6 +23,16 @@ from tests.support.processes import children, processes
 VLLM_ARGS = {"enforce_eager": "true", "dtype": "float32", "max_num_batched_tokens": "16384"}
 
 
+def need_continuous_batching() -> None:
+    """Skip a test where transformers has no continuous batching that the engine can use."""
+    import transformers
+
+    from harness.engines.hf.support import library_can
+
+    if not library_can():
+        pytest.skip(f"transformers {transformers.__version__}: no continuous batching to use")
+
+
 class Loop:
     """An engine and the one event loop that it runs in."""
 

@@ -299,7 +299,9 @@ class Mock:
         kind = script.behind or script.kind
         if refused := named or server_kinds.refusal(kind, kept, (body["model"],)):
             return web.json_response(refused[1], status=refused[0])
-        if kind == "transformers" and not script.batching and body.get("temperature", 1) < 0:
+        sampled = json.loads(body.get("generation_config") or "{}").get("do_sample")
+        below = sampled and not script.batching and body.get("temperature", 1) < 0
+        if kind == "transformers" and below:
             return error(500, "`temperature` has to be a strictly positive float")
         return None
 

@@ -102,13 +102,14 @@ def sampling_fields(server: RealServer) -> dict[str, Any]:
 
 
 def measured(server: RealServer) -> dict[str, str]:
-    """Every fact of a server by its column, of one that nobody has asked for anything before."""
+    """Every fact of a server by its column."""
     found = {}
     for heading, columns in sorted(TABLES.items(), key=lambda item: item[0] == SAMPLING):
-        if heading == SAMPLING and server.name == CONTINUOUS:
+        if server.name == CONTINUOUS and (heading == SAMPLING or not found):
+            first = sampled if heading == SAMPLING else ask
             server.kill()
             server.start()
-            sampled(server)  # the first request: it sets how all later ones are sampled
+            first(server)  # it sets how all later ones are sampled
         found |= {name: measure(server) for name, measure in columns.items()}
     return {name: found[name] for columns in TABLES.values() for name in columns}
 

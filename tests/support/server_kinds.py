@@ -10,6 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+SLOTS = 3
+"""Of llama.cpp's server."""
+
 ANY_NAME = ("llamacpp", "llama-cpp-python")
 _OWNERS = {
     "vllm": "vllm",
@@ -58,6 +61,7 @@ def props(kind: str, path: str, context: int | None) -> dict[str, Any] | None:
     return {
         "default_generation_settings": {"params": params, "n_ctx": context},
         "model_path": path,
+        "total_slots": SLOTS,
     }
 
 

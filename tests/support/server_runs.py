@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer, silent
@@ -24,6 +24,13 @@ from tests.support.server_facts import CONTINUOUS
 from tests.support.servers import RealServer
 
 
+class Right(NamedTuple):
+    """How many draws of one problem are right, and of how many."""
+
+    n: int
+    of: int
+
+
 @dataclass(frozen=True)
 class Drawn:
     """What a run has stored of one task."""
@@ -32,15 +39,13 @@ class Drawn:
     grades: list[Grade]
     notices: list[str]
 
-    def over(self, problems: Set[str]) -> Share:
-        """pass@1 over some of the problems."""
-        right: dict[str, list[bool]] = defaultdict(list)
+    def right(self, problems: Set[str]) -> dict[str, Right]:
+        """How many draws of some of the problems are right."""
+        verdicts: dict[str, list[bool]] = defaultdict(list)
         for grade in self.grades:
             if grade.problem_id in problems:
-                right[grade.problem_id].append(grade.verdict is Verdict.CORRECT)
-        means = [statistics.mean(drawn) for drawn in right.values()]
-        variance = sum(statistics.variance(drawn) / len(drawn) for drawn in right.values())
-        return Share(statistics.mean(means), math.sqrt(variance) / len(means))
+                verdicts[grade.problem_id].append(grade.verdict is Verdict.CORRECT)
+        return {problem: Right(sum(own), len(own)) for problem, own in verdicts.items()}
 
 
 class Reference(Protocol):
@@ -96,16 +101,24 @@ def command(given: RunSettings) -> list[str]:
     return found
 
 
-def as_new(server: RealServer) -> None:
-    """Start a server again whose first request sets how all later ones are sampled."""
-    if server.name == CONTINUOUS:
+def as_new(server: RealServer, temperature: float | None = None) -> None:
+    """Start a server again whose first request sets how all later ones are sampled.
+
+    Args:
+        server: any; nothing is done where each request has its own sampling, or the same as before.
+        temperature: of the run to come; None is the tasks' own.
+    """
+    if server.name != CONTINUOUS:
+        return
+    if server.ruled not in (None, (temperature,)):
         server.kill()
         server.start()
+    server.ruled = (temperature,)
 
 
 def draw(server: RealServer, given: RunSettings, observe: Observer = silent) -> dict[str, Drawn]:
     """Complete a run; returns what it has stored, by task."""
-    as_new(server)
+    as_new(server, given.temperature)
 
     def watch(runs: Sequence[TaskRun]) -> Observer:
         return observe
@@ -126,19 +139,27 @@ def stored(output: Path) -> dict[str, Drawn]:
     }
 
 
-@dataclass(frozen=True)
-class Share:
-    """pass@1 over some problems, with its sampling error."""
+def errors_apart(ours: Mapping[str, Right], theirs: Mapping[str, Right]) -> float:
+    """How far two scores of one model lie apart, in sampling errors of the difference.
 
-    value: float
-    error: float
+    If both draw from one distribution, then among the draws of a problem, given how many of all are
+    right, each is as likely to be ours: the error is exact without an estimate of any probability
+    (N. Mantel and W. Haenszel, "Statistical aspects of the analysis of data from retrospective
+    studies of disease", 1959). A problem whose draws are all right, or all wrong, tells nothing.
 
-
-def errors_apart(one: Share, other: Share) -> float:
-    """The difference of two scores of one model, in sampling errors of the difference."""
-    error = math.hypot(one.error, other.error)
-    assert 0 < error < 0.2, (one, other)
-    return abs(one.value - other.value) / error
+    Args:
+        ours: draws by problem.
+        theirs: of the same problems.
+    """
+    assert ours and set(ours) == set(theirs)
+    difference = variance = 0.0
+    for problem, own in ours.items():
+        other = theirs[problem]
+        draws, right = own.of + other.of, own.n + other.n
+        difference += own.n / own.of - other.n / other.of
+        count = own.of * right / draws * (1 - right / draws) * other.of / (draws - 1)
+        variance += count * (1 / own.of + 1 / other.of) ** 2
+    return abs(difference) / math.sqrt(variance) if variance else 0.0
 
 
 def equal_pairs(

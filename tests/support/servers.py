@@ -194,6 +194,8 @@ class RealServer:
         )
         self._guardian: subprocess.Popen[bytes] | None = None
         self._sessions: set[int] = set()  # of processes, one for each start
+        self.ruled: object = None
+        """What its first request said, where that sets how all later ones are sampled."""
 
     @property
     def url(self) -> str:

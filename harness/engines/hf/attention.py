@@ -71,6 +71,7 @@ class _Ragged(threading.local):
         cu_seq_lens_q: Any = None,
         cu_seq_lens_k: Any = None,
         sliding_window: int | None = None,
+        cache: Any = None,
         **kwargs: Any,
     ) -> tuple[Any, None]:
         """Attend; as transformers calls it, for one layer.
@@ -78,37 +79,24 @@ class _Ragged(threading.local):
         Queries are (1, heads, new tokens, dimension), keys and values (1, key-value heads, keys,
         dimension), of one sample after the other, which begin at `cu_seq_lens_q` and `_k`.
         """
-        import torch
-
         if cu_seq_lens_q is None:  # a plain forward pass beside the manager's
             from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
             return sdpa_attention_forward(
                 module, query, key, value, attention_mask, scaling=scaling, **kwargs
             )
-        attend = torch.nn.functional.scaled_dot_product_attention
+        if cache is not None:  # up to transformers 5.19 the attention puts keys and values into it
+            told = {"cu_seq_lens_k": cu_seq_lens_k, **kwargs}
+            key, value = cache.update(key, value, module.layer_idx, told)
+            cu_seq_lens_k = told["cu_seq_lens_k"]
+        check_window(module, sliding_window)
         layout = self._layout(cu_seq_lens_q, cu_seq_lens_k)
-        heads, n, dim = query.shape[1:]
-        shared, width = key.shape[1], value.shape[-1]
+        heads, n = query.shape[1:3]
         queries = query[0].transpose(0, 1)
         keys, values = (x[0].transpose(0, 1).contiguous() for x in (key, value))
-        output = query.new_empty(n, heads, width)
+        output = query.new_empty(n, heads, value.shape[-1])
         for group in layout.groups:
-            chosen = queries if group.queries is None else queries[group.queries]
-            rows = len(chosen)
-            own_keys, own_values = (
-                self._take(place, x, group.keys)
-                .view(rows, group.width, *x.shape[1:])
-                .transpose(1, 2)
-                for place, x in enumerate((keys, values))
-            )
-            found = attend(
-                chosen.reshape(rows, shared, heads // shared, dim),
-                own_keys,
-                own_values,
-                attn_mask=group.mask,
-                scale=scaling,
-            ).reshape(rows, heads, width)
+            found = self._attend_group(group, queries, keys, values, scaling)
             if group.queries is None:
                 output = found
             else:
@@ -118,6 +106,27 @@ class _Ragged(threading.local):
             one = query[:, :, new], key[:, :, seen], value[:, :, seen]
             output[new] = _attend_prompt(*one, mask, scaling)
         return output[None], None
+
+    def _attend_group(
+        self, group: _Group, queries: Any, keys: Any, values: Any, scaling: float | None
+    ) -> Any:
+        """The output of samples with one new token each, (samples, heads, dimension)."""
+        import torch
+
+        chosen = queries if group.queries is None else queries[group.queries]
+        rows, heads, dim = chosen.shape
+        shared = keys.shape[1]
+        own_keys, own_values = (
+            self._take(place, x, group.keys).view(rows, group.width, *x.shape[1:]).transpose(1, 2)
+            for place, x in enumerate((keys, values))
+        )
+        return torch.nn.functional.scaled_dot_product_attention(
+            chosen.reshape(rows, shared, heads // shared, dim),
+            own_keys,
+            own_values,
+            attn_mask=group.mask,
+            scale=scaling,
+        ).reshape(rows, heads, values.shape[-1])
 
     def _layout(self, cu_seq_lens_q: Any, cu_seq_lens_k: Any) -> _Layout:
         """The layout of a step, which its layers of one kind share: they get the same tensors."""
@@ -140,6 +149,24 @@ class _Ragged(threading.local):
         if buffer is None or buffer.dtype != source.dtype or buffer.numel() < n:
             buffer = self._buffers[place] = source.new_empty(n + n // 4)
         return torch.index_select(source, 0, places, out=buffer[:n].view(shape))
+
+
+def check_window(module: Any, given: int | None) -> None:
+    """Check that a layer hands over its window, which a model may put into its own masks alone.
+
+    Args:
+        module: the layer's attention.
+        given: the window that it handed over.
+
+    Raises:
+        ValueError: it did not.
+    """
+    config = module.config
+    window = getattr(config, "sliding_window", None)
+    kinds = getattr(config, "layer_types", None)
+    slides = window if kinds is None or kinds[module.layer_idx] == "sliding_attention" else None
+    if given != slides:
+        raise ValueError(f"a layer has a window of {slides} tokens and attends to {given}")
 
 
 def _attend_prompt(query: Any, key: Any, value: Any, mask: Any, scaling: float | None) -> Any:

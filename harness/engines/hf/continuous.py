@@ -13,7 +13,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,13 +22,11 @@ from harness.engines.hf.completion import Completions, Item
 from harness.engines.hf.draws import Step, draw_processor
 from harness.engines.hf.memory import Plan
 from harness.engines.hf.rows import Row
-from harness.errors import EngineDown, EngineError, first_line
-from harness.interfaces import Completion, Request
-from harness.sampling import Sampling
-from harness.types import Prompt
+from harness.errors import EngineDown, EngineError, HarnessError, first_line
+from harness.interfaces import Completion
 
 _STOP_SECONDS = 0.8  # to wait for the step in progress when the engine is closed
-_TRIAL_SECONDS = 120.0
+_OWN_KEYS = "sdpa, of each sample's own keys"
 _MAX_FAILURES = 3  # of the manager in a row, without a sample in between
 
 
@@ -80,6 +78,7 @@ class ContinuousBatches:
 
     async def _draw(self, item: Item) -> _InFlight:
         self._plan.check_fits(len(item.tokens), item.cap)
+        self._check_open()
         name = str(next(self._numbers))
         chat, tags = self._completions.chat, self._completions.tags
         row = _InFlight(item, tags, chat.decode, self._own_generator(item), name=name)
@@ -98,10 +97,12 @@ class ContinuousBatches:
         self._closed = True
         if self._recovery is not None:
             self._recovery.cancel()
-        for row in self._rows.values():
-            if not row.done.done():
-                row.done.set_exception(EngineDown("the engine was closed"))
+        _end(self._rows.values(), EngineDown, "the engine was closed")
         await asyncio.to_thread(self._stop)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineDown("the engine was closed")
 
     def _own_generator(self, item: Item) -> Any:
         import torch
@@ -112,10 +113,15 @@ class ContinuousBatches:
 
     def _add(self, rows: Sequence[_InFlight]) -> None:
         """Hand rows to the manager, with the tokens that they have already."""
-        if self._closed:
-            raise EngineDown("the engine was closed")
+        self._check_open()
         if self._manager is None:
-            self._manager = self._start()
+            try:
+                self._manager = self._start()
+            except Exception as error:
+                raise EngineDown(
+                    f"transformers cannot start continuous batching: {first_line(error)}; --engine-arg "
+                    "kv_mib=N makes its cache smaller, batching=fixed draws without it"
+                ) from error
         for row in rows:
             taken = self._manager.add_request(
                 [*row.item.tokens, *row.tokens],
@@ -139,7 +145,7 @@ class ContinuousBatches:
         )
         # transformers seeds torch's global generator; it is nobody's business here.
         devices = [self._model.device] if self._model.device.type == "cuda" else []
-        ragged = self._model.config._attn_implementation in ("sdpa", attention.NAME)
+        ragged = attention_of(self._model) == _OWN_KEYS
         if ragged:
             attention.register()
             self._model.set_attn_implementation("sdpa")
@@ -171,6 +177,7 @@ class ContinuousBatches:
         if manager is not None:
             status = manager.background_thread_status
             status.request_stop(status.HARD_STOP, global_rank=0)
+            manager.cancel_request("")  # which wakes a thread that waits for requests
             manager.join(time.perf_counter(), timeout=_STOP_SECONDS)
 
     def _router(self, number: int) -> Any:
@@ -226,58 +233,25 @@ class ContinuousBatches:
         rows = [row for row in self._rows.values() if not row.done.done()]
         self._recovery = None
         if self._failures < _MAX_FAILURES:
-            self._add(rows)
+            try:
+                self._add(rows)
+            except EngineDown as failure:
+                _end(rows, EngineDown, str(failure))
             return
         self._failures = 0
-        for row in rows:
-            row.done.set_exception(EngineError(f"transformers failed: {error}"))
+        _end(rows, EngineError, f"transformers failed: {error}")
 
 
-def why_it_fails(model: Any, completions: Completions) -> str | None:
-    """Why the manager cannot draw from a model, found by trying; None where it can.
+def attention_of(model: Any) -> str:
+    """The attention of a model's layers here, as the fingerprint says it."""
+    own = str(model.config._attn_implementation)
+    return _OWN_KEYS if own in ("sdpa", attention.NAME) else own
 
-    A few tokens are drawn greedily for a prompt that is longer than a block. A plain forward pass
-    over all of them has to find each of them the likeliest, but for rounding.
-    """
-    import torch
 
-    vocabulary = model.config.get_text_config().vocab_size
-    prompt = [7 * n % vocabulary for n in range(40)]
-    plan = Plan(size=2, page_size=32, n_blocks=8, bytes_per_token=0, step_tokens=64)
-    request = Request("", 0, Prompt(""), Sampling(temperature=0.0, max_tokens=4))
-    row = Row(Item(request, prompt, 4), completions.tags, completions.chat.decode)
-    attends = model.config._attn_implementation
-    generator = torch.Generator(model.device)
-
-    async def draw() -> None:
-        batches = ContinuousBatches(model, completions, generator, plan)
-        try:
-            row.follow(await asyncio.wait_for(batches.draw(row.item), _TRIAL_SECONDS))
-        finally:
-            await batches.close()
-
-    failure: list[str] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(draw())
-        except (Exception, asyncio.CancelledError) as error:
-            failure.append(first_line(error, 120))
-
-    trial = threading.Thread(target=run)  # there may be an event loop in this one
-    trial.start()
-    trial.join()
-    if model.config._attn_implementation != attends:
-        model.set_attn_implementation(attends)
-    if failure:
-        return f"{type(model).__name__} failed on a trial of it: {failure[0]}"
-    with torch.inference_mode():
-        ids = torch.tensor([[*prompt, *row.tokens]], device=model.device)
-        logits = model(ids).logits[0, len(prompt) - 1 : -1].float()
-    drawn = logits.gather(1, ids[0, len(prompt) :, None])[:, 0]
-    if bool((drawn < logits.amax(-1) - 0.05 * logits.std(-1)).any()):
-        return f"{type(model).__name__} drew other tokens than without it on a trial"
-    return None
+def _end(rows: Iterable[_InFlight], kind: type[HarnessError], message: str) -> None:
+    for row in rows:
+        if not row.done.done():
+            row.done.set_exception(kind(message))
 
 
 def _run_inference(manager: Any) -> None:

@@ -87,6 +87,7 @@ class Step:
         self._nuclei = torch.ones(size, 1, device=device)
         self._forced = torch.full((size, 1), -1, dtype=torch.long, device=device)
         self._any_nucleus = self._any_forced = False
+        self._prepared = torch.cuda.Event() if device.type == "cuda" else None
 
     def follow(self, row: Row, state: Any) -> None:
         """Take in what was drawn for a row since its last step.
@@ -129,11 +130,15 @@ class Step:
             elif not warm[place]:
                 noise[place] = 1.0
         noise.log_().neg_()
+        if self._prepared is not None:
+            self._prepared.record()
 
     def apply(self, scores: Any) -> Any:
         """Logits whose argmax is the draw, from logits, (rows, vocabulary)."""
         import torch
 
+        if self._prepared is not None:  # transformers computes in a stream of its own
+            self._prepared.wait()
         n = scores.shape[0]
         scores = scores / self._temperatures[:n]
         if self._any_nucleus:

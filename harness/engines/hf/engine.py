@@ -151,11 +151,12 @@ class TransformersEngine:
         if asked == "fixed" or why is not None:
             stated = {"batching": "fixed"} | ({} if why is None else {"batching_why": why})
             return stated, FixedBatches(self._model, completions, self._generator, size)
-        from harness.engines.hf.continuous import ContinuousBatches
+        from harness.engines.hf.continuous import ContinuousBatches, attention_of
         from harness.engines.hf.memory import plan_cache
 
         plan = plan_cache(self._model, self._context, size, self._options.kv_mib)
-        facts: Fingerprint = {"batching": "continuous", **plan.facts()}
+        attention = attention_of(self._model)
+        facts: Fingerprint = {"batching": "continuous", "attention": attention, **plan.facts()}
         return facts, ContinuousBatches(self._model, completions, self._generator, plan)
 
     def _find_end_tokens(self) -> tuple[int, ...]:

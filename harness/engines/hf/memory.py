@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, lcm
 from typing import Any
 
 from harness.errors import EngineDown
@@ -27,6 +28,7 @@ class Plan:
         n_blocks: of the cache.
         bytes_per_token: of the keys and values of all layers.
         step_tokens: most tokens of a step; longer prompts are read in several.
+        spare: blocks that one sample may need beyond those of its tokens.
     """
 
     size: int
@@ -34,6 +36,7 @@ class Plan:
     n_blocks: int
     bytes_per_token: int
     step_tokens: int
+    spare: int = 0
 
     def facts(self) -> dict[str, int]:
         """As part of a fingerprint."""
@@ -45,7 +48,7 @@ class Plan:
         Raises:
             EngineDown: it cannot.
         """
-        blocks = ceil((n_prompt + cap) / self.page_size)
+        blocks = ceil((n_prompt + cap) / self.page_size) + self.spare
         if blocks > self.n_blocks:
             needed = ceil(blocks * self.page_size * self.bytes_per_token / _MIB)
             raise EngineDown(
@@ -85,13 +88,13 @@ def plan_cache(model: Any, context: int, size: int, kv_mib: int | None) -> Plan:
         size: largest number of samples in a step.
         kv_mib: MiB of keys and values; None for as much as is needed and free.
     """
-    per_token = bytes_per_token(model)
+    per_token, spare = bytes_per_token(model), spare_blocks(model)
     budget = kv_mib * _MIB if kv_mib is not None else _SHARE * _free(model.device)
     n_blocks = int(budget) // (_PAGE * per_token)
     if kv_mib is None:
         wanted = max(context, size * min(context, _LENGTH))
-        n_blocks = min(n_blocks, ceil(wanted / _PAGE))
-    return Plan(size, _PAGE, n_blocks, per_token, max(_STEP_TOKENS, size))
+        n_blocks = min(n_blocks, ceil(wanted / _PAGE) + spare)
+    return Plan(size, _PAGE, n_blocks, per_token, max(_STEP_TOKENS, size), spare)
 
 
 def bytes_per_token(model: Any) -> int:
@@ -100,6 +103,17 @@ def bytes_per_token(model: Any) -> int:
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return int(2 * config.num_hidden_layers * heads * dim * model.dtype.itemsize)
+
+
+def spare_blocks(model: Any) -> int:
+    """Blocks that may be left unused where layers of two kinds share the cache.
+
+    transformers gives it out in sectors, of as many pages as the layers of either kind fill in whole
+    blocks, and each kind of layer may leave a part of its last sector unused.
+    """
+    config = model.config.get_text_config()
+    counts = Counter(getattr(config, "layer_types", None) or ()).values()
+    return ceil(lcm(*counts) / sum(counts)) if len(counts) > 1 else 0
 
 
 def _free(device: Any) -> int:

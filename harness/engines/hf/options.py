@@ -53,7 +53,10 @@ def parse_options(given: Mapping[str, str]) -> Options:
             f"--engine-arg batching={given['batching']}: {' or '.join(get_args(Batching))}"
         )
     if "kv_mib" in given and given.get("batching") == "fixed":
-        raise UsageError("--engine-arg kv_mib: the cache is that of batching=continuous")
+        raise UsageError(
+            f"--engine-arg kv_mib={given['kv_mib']}: fixed batches have no such cache; leave it out, "
+            "or batching=fixed"
+        )
     return Options(**values)
 
 

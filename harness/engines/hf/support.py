@@ -11,8 +11,8 @@ from typing import Any
 from harness.engines.hf.completion import Completions
 
 _ATTENTION = {"full_attention", "sliding_attention"}
-_OLDEST = "5.24"
-"""The oldest version that was tried; what decides is whether it has what is used here."""
+_OLDEST = "5.19"
+"""The oldest version that was tried."""
 
 
 def why_fixed(model: Any, seeded: bool, completions: Completions) -> str | None:
@@ -25,18 +25,19 @@ def why_fixed(model: Any, seeded: bool, completions: Completions) -> str | None:
     """
     if seeded:
         return "seeded samples do not depend on what is drawn beside them"
-    if not _library_can():
+    if not library_can():
         return f"transformers {version('transformers')} lacks what it takes; {_OLDEST} has it"
     if model.device.type == "cpu" and find_spec("psutil") is None:
         return "psutil, which measures free memory, is not installed"
     if (why := _why_not(model)) is not None:
         return why
-    from harness.engines.hf.continuous import why_it_fails
+    from harness.engines.hf.trial import why_it_fails
 
     return why_it_fails(model, completions)
 
 
-def _library_can() -> bool:
+def library_can() -> bool:
+    """Whether transformers has what continuous batching takes; what decides is not its number."""
     try:
         from transformers import ContinuousBatchingConfig
         from transformers.generation.continuous_batching import ContinuousBatchingManager
@@ -71,4 +72,15 @@ def _why_not(model: Any) -> str | None:
         return f"the attention of {name} cannot be exchanged"
     if getattr(config, "kv_lora_rank", None):
         return f"{name} compresses its keys and values"
+    if any(_stretches(module) for module in model.modules()):
+        return f"the rotary embedding of {name} changes with the longest sample of a step"
     return None
+
+
+def _stretches(module: Any) -> bool:
+    """Whether a module is a rotary embedding whose frequencies follow the longest position it is given."""
+    found = getattr(module, "rope_type", None)
+    kinds = found.values() if isinstance(found, dict) else [found]
+    return any(
+        isinstance(kind, str) and ("dynamic" in kind or kind == "longrope") for kind in kinds
+    )

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.engines.chat import length_cap
 from harness.engines.checkpoint import weights_hash
 from harness.engines.openai.completions import BadReply, read_completion, request_body
 from harness.engines.openai.dispatch import Dispatch, Turn
@@ -76,7 +75,9 @@ class OpenAIEngine:
         self._budgets = BudgetCheck(settings, chat)
         self._client = servers[0].client
         self._model = options.model_name(settings)
-        self._refusals = Refusals(settings, self._model, options.cap_field, info.context)
+        self._refusals = Refusals(
+            settings, self._model, options.cap_field, info.context, info.counter
+        )
         self._random = random.Random(settings.seed)
         self._rate = TokenRate(settings.tokens_per_minute)
         self._limited = settings.tokens_per_minute is not None
@@ -100,7 +101,7 @@ class OpenAIEngine:
     def concurrency(self) -> int:
         """Requests in flight that keep the servers busy, as far as open files allow."""
         servers = self._dispatch.servers
-        return min(self._most, sum(server.kind.at_once for server in servers))
+        return min(self._most, sum(server.at_once for server in servers))
 
     @property
     def opens_reasoning(self) -> bool | None:
@@ -149,7 +150,7 @@ class OpenAIEngine:
             EngineDown: no sample can succeed: a wrong key or model, a server that stays away or
                 does not keep to the reasoning budget.
         """
-        self._count_prompt(request)
+        self._refusals.count_prompt(request)
         tries = Tries(self._options.tries, self._random)
         fields = reasoning_fields(request.sampling, self._info.n_opened)
         extra = {**fields, **self._options.body}
@@ -183,6 +184,7 @@ class OpenAIEngine:
                         request, body, server, refusal, answered=self._answered
                     )
             else:
+                self._refusals.check_prompt(completion, server)
                 completion = cut_at_stop(completion, request.sampling.stop)
                 self._record(server, completion, taken, cap)
                 return self._budgets.checked(
@@ -191,20 +193,6 @@ class OpenAIEngine:
                     opened=bool(self.opens_reasoning),
                     where=server.address.shown,
                 )
-
-    def _count_prompt(self, request: Request) -> None:
-        """Count a prompt before it is sent to a server that takes what its context does not hold.
-
-        Raises:
-            EngineError: it leaves no room for a completion.
-        """
-        context = self._refusals.context
-        takes_any = any(server.kind.takes_any_prompt for server in self._dispatch.servers)
-        if not takes_any or context is None or self._chat is None:
-            return
-        n_prompt = len(self._chat.tokens(request.prompt))
-        length_cap(n_prompt, request.sampling.max_tokens, context)
-        self._refusals.prompt_tokens[request.prompt] = n_prompt
 
     async def close(self) -> None:
         """Close the connections, and stop the server that was started for the run."""

@@ -48,6 +48,7 @@ class Shown:
         entry: the one of the run's model; empty where there is none.
         model: what says which model it serves, by name; empty where nothing does.
         context: tokens of prompt and completion together.
+        slots: requests that it works on side by side.
     """
 
     kind: ServerKind
@@ -55,6 +56,7 @@ class Shown:
     entry: ModelEntry = field(default_factory=dict)
     model: Mapping[str, str] = field(default_factory=dict)
     context: int | None = None
+    slots: int | None = None
 
 
 async def identify(session: ClientSession, address: Address, model: str) -> Shown:
@@ -87,7 +89,8 @@ async def identify(session: ClientSession, address: Address, model: str) -> Show
     infos = [row.get("model_info") for row in rows]
     windows = [_context(entry, props, info if isinstance(info, dict) else {})
                for info in infos or [{}]]  # fmt: skip
-    return Shown(kind, listed, entry, found, min(filter(None, windows), default=None))
+    context = min(filter(None, windows), default=None)
+    return Shown(kind, listed, entry, found, context, _slots(props))
 
 
 async def _further(session: ClientSession, address: Address) -> ServerKind:
@@ -234,6 +237,11 @@ def _context(entry: ModelEntry, props: Any, info: Mapping[str, Any]) -> int | No
         info.get("max_input_tokens"),
     )
     return next((value for value in stated if isinstance(value, int) and value > 0), None)
+
+
+def _slots(props: Any) -> int | None:
+    found = props.get("total_slots") if isinstance(props, dict) else None
+    return found if isinstance(found, int) and found > 0 else None
 
 
 async def _deployments(

@@ -132,6 +132,7 @@ LLAMA_CPP_PYTHON = ServerKind(
     one_model=True,
     top_p_first=True,
 )
+"""llama-cpp-python's server, llama_cpp.server: the order of its samplers cannot be changed."""
 
 TRANSFORMERS = ServerKind(
     "transformers",

@@ -108,9 +108,8 @@ class LearnedRate:
         if self._pace is not None:
             pace = self._grown(self._pace, held=held)
             self._next = max(self._next, now - _SLACK_SECONDS) + 1 / pace
-        if (
-            self._accepted >= _MEASURED and self._pace is not None
-        ):  # what is older says little of the rate of now
+        if self._accepted >= _MEASURED and self._pace is not None:
+            # What is older says little of the present rate.
             self._earlier = self._accepted, now - self._opened
             self._opened, self._accepted = now, 0
 

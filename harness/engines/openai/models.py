@@ -58,7 +58,7 @@ async def exchange_with_retries(
         try:
             return await exchange(session, address, path, seconds, body)
         except (Unreachable, TransientError) as error:
-            wait = getattr(error, "wait", None) or 0.0
+            wait = (error.wait or 0.0) if isinstance(error, TransientError) else 0.0
             if number == _TRIES - 1 or wait > _LONGEST_PAUSE_SECONDS:
                 raise
             await asyncio.sleep(max(_PAUSE_SECONDS, wait))
@@ -153,6 +153,27 @@ def unknown_model(
     more = f" and {rest} more" if rest else ""
     return EngineDown(
         f"{address.shown} does not serve {model}: --model is one of {', '.join(near)}{more}"
+    )
+
+
+def refused_at_start(
+    address: Address, model: str, refusal: Refusal, listed: Sequence[ModelEntry]
+) -> EngineDown:
+    """The error for a server that refuses what it is asked before the first sample.
+
+    Args:
+        address: of the server.
+        model: as it was asked for.
+        refusal: of the request.
+        listed: the models that the server lists.
+    """
+    if is_model_unknown(refusal):
+        return unknown_model(address, model, refusal, listed)
+    if refusal.status in (401, 403):
+        return wrong_key(address, refusal)
+    return EngineDown(
+        f"{address.shown} refuses a request for one token, sampled as the run is ({refusal}): "
+        "check --base-url, --model and each --engine-arg"
     )
 
 

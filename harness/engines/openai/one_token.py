@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,6 +13,7 @@ from harness.engines.openai.models import exchange_with_retries, wrong_key
 from harness.engines.openai.server import COMPLETIONS, Refusal, Server, exchange
 from harness.interfaces import Request
 from harness.sampling import Sampling
+from harness.stats.seeds import SEEDS
 from harness.types import Prompt
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _SECONDS = 60.0  # a server may load the model for the first one
 
 
+@dataclass(frozen=True, slots=True)
 class OneToken:
     """Requests of one token each to one server.
 
@@ -35,16 +37,11 @@ class OneToken:
         options: of the engine.
     """
 
-    def __init__(
-        self,
-        session: ClientSession,
-        server: Server,
-        model: str,
-        settings: EngineSettings,
-        options: Options,
-    ) -> None:
-        self._session, self._server, self._model = session, server, model
-        self._settings, self._options = settings, options
+    session: ClientSession
+    server: Server
+    model: str
+    settings: EngineSettings
+    options: Options
 
     async def request(self, fields: Mapping[str, Any]) -> Any:
         """Request one token with further fields, a few times where it fails; returns the reply.
@@ -53,30 +50,29 @@ class OneToken:
             EngineDown: the key is refused.
             Refusal, Unreachable, TransientError: as `exchange` does.
         """
-        address = self._server.address
+        address = self.server.address
         try:
             return await exchange_with_retries(
-                self._session, address, COMPLETIONS, self._body(fields), seconds=_SECONDS
+                self.session, address, COMPLETIONS, self._body(fields), seconds=_SECONDS
             )
         except Refusal as refusal:
             if refusal.status in (401, 403):
                 raise wrong_key(address, refusal) from refusal
             raise
 
-    async def request_once(self, fields: Mapping[str, Any]) -> None:
-        """The same, tried once: what is expected to fail is not tried again."""
-        address, body = self._server.address, self._body(fields)
-        await exchange(self._session, address, COMPLETIONS, _SECONDS, body)
+    async def request_once(self, fields: Mapping[str, Any]) -> Any:
+        """The same, tried once: what is expected to fail is not tried again.
 
-    async def reply(self, fields: Mapping[str, Any]) -> Any:
-        """The JSON of a reply to a request whose further fields may ask for more than a token."""
-        address, body = self._server.address, self._body(fields)
-        return await exchange(self._session, address, COMPLETIONS, _SECONDS, body)
+        Raises:
+            Refusal, Unreachable, TransientError: as `exchange` does.
+        """
+        body = self._body(fields)
+        return await exchange(self.session, self.server.address, COMPLETIONS, _SECONDS, body)
 
     def _body(self, fields: Mapping[str, Any]) -> bytes:
-        options = self._options
-        body = probe_body(self._settings, self._model, options.cap_field, options.body)
-        return orjson.dumps({**self._server.neutral, **body, **fields})
+        options = self.options
+        body = probe_body(self.settings, self.model, options.cap_field, options.body)
+        return orjson.dumps({**self.server.neutral, **body, **fields})
 
 
 def probe_body(
@@ -93,6 +89,6 @@ def probe_body(
     first = next(iter(settings.samplings), Sampling())
     # What not every server has is tried by itself.
     plain = replace(first, repetition_guard=None, reasoning_budget=None, effort=None)
-    seed = settings.seed % 2**31 if settings.seeded else None
+    seed = settings.seed % SEEDS if settings.seeded else None
     request = Request("", 0, Prompt("Say OK."), plain, seed)
     return request_body(request, model, 1, cap_field, extra)

@@ -85,8 +85,8 @@ def parse_options(settings: EngineSettings) -> Options:
     _check_serve(settings, serve)
     if "batch_invariant" in values and not settings.serve:
         raise UsageError(
-            "--engine-arg batch_invariant: it is for --serve; a server that runs already was "
-            "started with VLLM_BATCH_INVARIANT=1, or was not, and does not say"
+            f"--engine-arg batch_invariant={settings.options['batch_invariant']}: it is for --serve; "
+            "set VLLM_BATCH_INVARIANT=1 where the server is started, and leave it out"
         )
     return Options(body=groups["body"], headers=groups["header"], serve=serve, **values)
 

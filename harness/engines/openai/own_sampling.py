@@ -20,7 +20,7 @@ from harness.sampling import Sampling
 if TYPE_CHECKING:
     from harness.engines.checkpoint import CheckpointFacts
 
-Complete = Callable[[Mapping[str, Any]], Awaitable[None]]
+Complete = Callable[[Mapping[str, Any]], Awaitable[Any]]
 """Requests one token with further fields; raises Refusal, TransientError."""
 
 _INVALID = "none"  # of a field that is a number, or of one that holds JSON
@@ -117,6 +117,7 @@ async def check_batching(
     Raises:
         UsageError: the tasks differ in what the first request rules, the end tokens are not known,
             or a task states no cap.
+        Refusal, TransientError: it does not complete a request of the run.
     """
     if any(sampling.max_tokens is None for sampling in samplings):
         raise UsageError(
@@ -124,8 +125,10 @@ async def check_batching(
             "stated: use --max-tokens"
         )
     await complete({})
+    # Sampled, whatever generation config the user has set: a greedy request has no temperature.
+    sampled = {GENERATION_CONFIG: (TRANSFORMERS.neutral or {})[GENERATION_CONFIG]}
     try:
-        await complete({"temperature": -1.0})
+        await complete({**sampled, "temperature": -1.0})
     except (Refusal, TransientError):
         return False
     values = sorted({(s.temperature, s.top_p) for s in samplings}, key=str)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines.checkpoint import CheckpointFacts, checkpoint_facts
 from harness.engines.openai.charges import listed_price
-from harness.engines.openai.honoured import seed_facts
 from harness.engines.openai.identify import (
     Shown,
     check_name,
@@ -28,7 +27,7 @@ from harness.engines.openai.kinds import (
 from harness.engines.openai.models import (
     is_model_unknown,
     optional_exchange,
-    unknown_model,
+    refused_at_start,
 )
 from harness.engines.openai.one_token import OneToken
 from harness.engines.openai.own_sampling import (
@@ -44,6 +43,7 @@ from harness.engines.openai.reasoning import (
     efforts_to_render,
 )
 from harness.engines.openai.rendering import Rendering
+from harness.engines.openai.seeds import seed_facts
 from harness.engines.openai.server import (
     Refusal,
     Server,
@@ -71,6 +71,7 @@ class ServerInfo:
             tells.
         n_opened: tokens of the prompt after the tag that opens reasoning there, likewise.
         absent: servers that do not answer while another one does, and why.
+        counter: the model's tokenizer, where the server takes prompts that its context does not hold.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class ServerInfo:
     opens_reasoning: bool | None = None
     n_opened: int = 0
     absent: list[tuple[Server, Exception]] = field(default_factory=list)
+    counter: Chat | None = None
 
 
 def _file_name(text: str) -> str:
@@ -111,28 +113,47 @@ class Probe:
         self._rendering = Rendering(session, server.address, model, settings, options)
 
     async def identify(self) -> Shown:
-        """What the server shows of itself; sets what is known of it, and checks what is asked of it."""
+        """What the server shows of itself; sets what is known of it, and checks what is asked of it.
+
+        Raises:
+            EngineDown: it refuses the key, the model, or whatever it is asked for.
+            UsageError: it cannot keep what the run asks for.
+            Unreachable, TransientError: it does not answer.
+        """
         server, where = self.server, self._address.shown
         began = time.monotonic()
         shown = await identify(self._session, self._address, self._model)
         server.rate.round_trip = min(1.0, max(0.01, time.monotonic() - began))
         check_name(shown, self._model, where)
-        server.model, given, facts = shown.model, self._options.server, self._checkpoint_facts()
+        server.model, server.slots = shown.model, shown.slots
+        try:
+            await self._settle_kind(shown)
+            await self._check(shown)
+        except Refusal as refusal:
+            raise refused_at_start(self._address, self._model, refusal, shown.listed) from refusal
+        return shown
+
+    async def _settle_kind(self, shown: Shown) -> None:
+        """Set the server's kind and neutral fields, by what it shows and what the user says."""
+        server, given, facts = self.server, self._options.server, self._checkpoint_facts()
         if given:  # before the first completion, which some servers keep to
             server.neutral = neutral_fields(named_kind(given), facts)
         evident = await self._behind(shown) if shown.kind.proxy else shown.kind
-        server.kind = chosen_kind(evident, given, where)
+        server.kind = chosen_kind(evident, given, self._address.shown)
         server.neutral = neutral_fields(server.kind, facts)
+
+    async def _check(self, shown: Shown) -> None:
+        """Check that it serves the model, and can do what the run asks for."""
+        server, where = self.server, self._address.shown
         if shown.entry.get("id") != self._model and not server.kind.any_name:
-            await self._try_model(shown)
+            await self._try_model()
         if server.kind is TRANSFORMERS:
-            await self._check_batching(facts)
+            await self._check_batching()
         if server.kind is not shown.kind:
             await check_passed_on(self._one_token.request_once, server.kind, where)
         if self._settings.repetition_guard is not None:
             await self._check_guard()
         await self._check_reasoning()
-        return shown
 
     async def _behind(self, shown: Shown) -> ServerKind:
         """The kind of the server behind a proxy, or the proxy's where its reply does not show it."""
@@ -140,7 +161,7 @@ class Probe:
             reply = await self._one_token.request({})
         except Refusal as refusal:
             if is_model_unknown(refusal):
-                raise unknown_model(self._address, self._model, refusal, shown.listed) from refusal
+                raise
             return shown.kind
         except TransientError:
             return shown.kind
@@ -164,8 +185,9 @@ class Probe:
         if line := remark(kind, shown.kind, own, where):
             self._settings.notify(line)
         info.context = shown.context
-        if kind.takes_any_prompt and info.context is None:
-            info.context = self._checkpoint_facts().context
+        if kind.takes_any_prompt:
+            info.context = info.context or self._checkpoint_facts().context
+            info.counter = chat or self._rendering.local_chat()
         if (price := listed_price(entry)) is not None:
             info.facts["price"] = {"prompt": price.prompt, "completion": price.completion}
         if kind is VLLM:
@@ -174,7 +196,7 @@ class Probe:
                 info.facts["versions"] = {"vllm": answer["version"]}
         await self._describe_reasoning(info, chat)
         if self._settings.seeded:
-            ask, cap_field = self._one_token.reply, self._options.cap_field
+            ask, cap_field = self._one_token.request_once, self._options.cap_field
             info.facts |= await seed_facts(ask, self._settings, cap_field, where)
         return info
 
@@ -195,15 +217,18 @@ class Probe:
     def _checkpoint_facts(self) -> CheckpointFacts:
         return checkpoint_facts(self._options.tokenizer or self._settings.model)
 
-    async def _check_batching(self, facts: CheckpointFacts) -> None:
+    async def _check_batching(self) -> None:
         where, samplings = self._address.shown, self._settings.samplings
+        facts = self._checkpoint_facts()
         if await check_batching(self._one_token.request_once, samplings, facts, where):
             self._settings.notify(
                 f"{where} batches continuously and draws as the first request since its start said: "
                 "if it has answered others before this run, restart it"
             )
+        else:
+            self.server.slots = 1
 
-    async def _try_model(self, shown: Shown) -> None:
+    async def _try_model(self) -> None:
         """Request one token: not every server lists all that it serves, or has a list."""
         try:
             await self._one_token.request({})
@@ -212,7 +237,7 @@ class Probe:
                 raise
         except Refusal as refusal:
             if is_model_unknown(refusal):
-                raise unknown_model(self._address, self._model, refusal, shown.listed) from refusal
+                raise
 
     async def _check_guard(self) -> None:
         """Raise UsageError unless the server has vLLM's repetition detection.

@@ -60,6 +60,7 @@ async def probe_servers(
         info.absent = absent
         for server, _ in absent:  # assumed: the servers of a run are alike
             server.kind, server.neutral = first.server.kind, first.server.neutral
+            server.slots = first.server.slots
     finally:
         await session.close()
     if len(servers) > 1 and not settings.seeded:
@@ -87,7 +88,7 @@ def _check_absent(
         server, why = absent[0]
         raise EngineDown(
             f"{server.address.shown} does not answer ({why}): with --{asked[0].replace('_', '-')} "
-            "every server is asked at the start whether it can; start it, or leave it out"
+            "every server is asked at the start whether it can; start it, or leave it out of --base-url"
         )
 
 
@@ -100,5 +101,5 @@ def _check_alike(servers: Sequence[Server]) -> None:
         if difference := other_model(*sides):
             raise EngineDown(
                 f"{first.address.shown} and {server.address.shown} serve different models "
-                f"({difference}): a run has one"
+                f"({difference}): a run has one; leave the other out of --base-url"
             )

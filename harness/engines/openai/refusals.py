@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from harness.engines.chat import length_cap
 from harness.engines.openai.completions import context_refusal, wants_other_cap
 from harness.engines.openai.models import is_model_unknown, unknown_model_now, wrong_key
 from harness.engines.openai.options import OTHER_CAP
@@ -13,9 +14,12 @@ from harness.engines.openai.retries import request_seconds
 from harness.engines.openai.server import Refusal, Server, TransientError, Unreachable
 from harness.engines.settings import EngineSettings
 from harness.errors import EngineDown, EngineError
-from harness.interfaces import Request
+from harness.interfaces import Completion, Request
 from harness.sampling import Sampling
 from harness.types import Prompt
+
+if TYPE_CHECKING:
+    from harness.engines.chat import Chat
 
 
 class Refusals:
@@ -29,14 +33,21 @@ class Refusals:
         model: the name that the servers know it by.
         cap_field: the name of the cap in the first requests.
         context: tokens of prompt and completion together, where the server reports them.
+        counter: the model's tokenizer, where prompts are to be counted before they are sent.
     """
 
     def __init__(
-        self, settings: EngineSettings, model: str, cap_field: str, context: int | None
+        self,
+        settings: EngineSettings,
+        model: str,
+        cap_field: str,
+        context: int | None,
+        counter: Chat | None,
     ) -> None:
         self._notify, self._model, self._notified = settings.notify, model, False
         self.cap_field, self.context = cap_field, context
         self.prompt_tokens: dict[Prompt, int] = {}
+        self._counter = counter
         self._trials: dict[Sampling, asyncio.Task[Refusal | None]] = {}
 
     def cap(self, request: Request) -> int | None:
@@ -53,6 +64,31 @@ class Refusals:
                 f"their prompts leave of it, below the {cap} asked for"
             )
         return min(cap, room)
+
+    def count_prompt(self, request: Request) -> None:
+        """Count a prompt before it is sent to a server that takes what its context does not hold.
+
+        Raises:
+            EngineError: it leaves no room for a completion.
+        """
+        if self._counter is None or self.context is None:
+            return
+        n_prompt = len(self._counter.tokens(request.prompt))
+        length_cap(n_prompt, request.sampling.max_tokens, self.context)
+        self.prompt_tokens[request.prompt] = n_prompt
+
+    def check_prompt(self, completion: Completion, server: Server) -> None:
+        """Check that a prompt which nobody could count before was one that the context holds.
+
+        Raises:
+            EngineError: it was not, and the server went on all the same.
+        """
+        n_prompt = completion.n_prompt_tokens or 0
+        if server.kind.takes_any_prompt and self.context is not None and n_prompt >= self.context:
+            raise EngineError(
+                f"{server.address.shown} went on beyond the model's context of {self.context}: the "
+                f"prompt has {n_prompt} tokens and leaves no room for a completion"
+            )
 
     async def adjust(
         self,

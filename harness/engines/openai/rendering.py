@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.budget import prompt_reasoning
 from harness.engines.effort import VARIABLE
 from harness.engines.openai.models import optional_exchange
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
+    from harness.engines.chat import Chat
     from harness.engines.openai.address import Address
     from harness.engines.openai.options import Options
     from harness.engines.settings import EngineSettings
@@ -31,6 +34,7 @@ def _is_here(model: str) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
 class Rendering:
     """The prompt as one server renders it.
 
@@ -42,16 +46,11 @@ class Rendering:
         options: of the engine.
     """
 
-    def __init__(
-        self,
-        session: ClientSession,
-        address: Address,
-        model: str,
-        settings: EngineSettings,
-        options: Options,
-    ) -> None:
-        self._session, self._address, self._model = session, address, model
-        self._settings, self._options = settings, options
+    session: ClientSession
+    address: Address
+    model: str
+    settings: EngineSettings
+    options: Options
 
     async def opening(self) -> tuple[bool | None, int]:
         """Whether the prompt opens reasoning (None: nothing shows it), and with how many tokens.
@@ -61,8 +60,8 @@ class Rendering:
         prompt = await self.prompt() or self.local_prompt()
         if prompt is None:
             return None, 0
-        opened = prompt_reasoning(prompt, self._settings.think_end)
-        if not opened or self._settings.reasoning_budget is None:
+        opened = prompt_reasoning(prompt, self.settings.think_end)
+        if not opened or self.settings.reasoning_budget is None:
             return opened is not None, 0
         plain = {"prompt": opened, "add_special_tokens": False}
         return True, len(await self.tokenize(plain) or ())
@@ -73,9 +72,9 @@ class Rendering:
         vLLM and what is built on it (Ray Serve LLM) give its tokens and their text, llama.cpp the
         text.
         """
-        effort = self._settings.effort
+        effort = self.settings.effort
         if tokens := await self.tokens(effort):
-            body = {"model": self._model, "tokens": tokens}
+            body = {"model": self.model, "tokens": tokens}
             found = await self._ask("/detokenize", body, "prompt")
         else:
             found = await self._ask("/apply-template", self._conversation(effort), "prompt")
@@ -86,10 +85,10 @@ class Rendering:
 
         The model is a folder, or in the cache of the hub: nothing is downloaded.
         """
-        model = self._settings.model
+        model = self.settings.model
         if not _is_here(model):
             return None
-        body = self._conversation(self._settings.effort)
+        body = self._conversation(self.settings.effort)
         try:
             from transformers import AutoTokenizer
 
@@ -107,13 +106,24 @@ class Rendering:
         except Exception:  # without transformers, or whatever a template raises: nothing is known
             return None
 
+    def local_chat(self) -> Chat | None:
+        """The tokenizer of a model that is on this machine; None without."""
+        if not _is_here(self.settings.model):
+            return None
+        from harness.engines.chat import Chat
+
+        try:
+            return Chat(self.settings.model, None, self.settings.think_end)
+        except (HarnessError, ImportError):
+            return None
+
     async def tokens(self, effort: str | None) -> list[int] | None:
         """The tokens of a prompt, as a vLLM server renders it; None where it does not say."""
         return await self.tokenize(self._conversation(effort))
 
     def _conversation(self, effort: str | None) -> dict[str, Any]:
         """A short conversation, with the variables of a run's chat template."""
-        variables = dict(self._options.body.get("chat_template_kwargs") or {})
+        variables = dict(self.options.body.get("chat_template_kwargs") or {})
         if effort is not None:
             # vLLM derives the second from the first, where a request does not have it.
             variables = {"enable_thinking": effort != "none", **variables, VARIABLE: effort}
@@ -122,9 +132,9 @@ class Rendering:
 
     async def tokenize(self, fields: Mapping[str, Any]) -> list[int] | None:
         """The token ids of a text or a prompt; None where the server does not say."""
-        return await self._ask("/tokenize", {"model": self._model, **fields}, "tokens") or None
+        return await self._ask("/tokenize", {"model": self.model, **fields}, "tokens") or None
 
     async def _ask(self, path: str, body: Mapping[str, Any], name: str) -> Any:
         """A field of what the server answers at a path beside /v1; None where it does not."""
-        found = await optional_exchange(self._session, self._address.root, path, body)
+        found = await optional_exchange(self.session, self.address.root, path, body)
         return found.get(name) if isinstance(found, dict) else None

@@ -146,9 +146,9 @@ class Server:
     def __init__(self, address: Address, client: Client) -> None:
         self.address, self.client = address, client
         self.kind = UNKNOWN
-        self.neutral: Mapping[
-            str, Any
-        ] = {}  # what each request to it holds unless it says otherwise
+        self.slots: int | None = None  # requests that it works on side by side, where that is known
+        # What each request to it holds unless it says otherwise.
+        self.neutral: Mapping[str, Any] = {}
         self.model: Mapping[str, str] = {}  # what says which model it serves
         self.doubted = False  # whether it may have been restarted since that was asked
         self.confirming = asyncio.Lock()
@@ -158,6 +158,14 @@ class Server:
         self.rate = LearnedRate(random.Random())  # clients of one limit shall not meet
         self._pending: dict[int, float] = {}
         self._tickets = 0
+
+    @property
+    def at_once(self) -> int:
+        """Requests in flight that keep it busy.
+
+        More would only wait in its queue, while the time limit of each runs.
+        """
+        return self.kind.at_once if self.slots is None else 2 * self.slots
 
     @property
     def in_flight(self) -> int:

@@ -22,6 +22,7 @@ from harness.types import Prompt, Score
 from harness.workflows.evaluate import evaluate
 from harness.workflows.run_settings import RunSettings
 from tests.support.draws import dependence, distribution, draw_prompts, draw_tokens, fit
+from tests.support.engines import need_continuous_batching
 
 torch = pytest.importorskip("torch")
 
@@ -172,6 +173,8 @@ def test_greedy_texts_differ_by_rounding_alone(practice_model: Path) -> None:
 
 def scores(model: str, path: Path, batching: Batching, k: int) -> Score:
     """pass@1 of a checkpoint over the 40 integer problems."""
+    if batching == "continuous":
+        need_continuous_batching()
     settings = RunSettings(
         model=model, tasks="practice_integer", output=path, k=k, engine_arg={"batching": batching}
     )

@@ -110,6 +110,23 @@ def test_an_owner_that_is_no_server_shows_nothing() -> None:
     assert listed_kind({}) is UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("script", "requests"),
+    [
+        (Script(kind="vllm"), 256),
+        (Script(kind="llamacpp"), 6),
+        (Script(kind="transformers"), 2),
+        (Script(kind="transformers", batching=True), 64),
+        (Script(kind="litellm"), 64),
+    ],
+)
+def test_a_server_that_draws_few_at_once_gets_few(script: Script, requests: int) -> None:
+    """More would wait in its queue until their time limit."""
+    with Running(script) as server:
+        given = settings(server.url, samplings=(WARM,), options={"tokenizer": str(LATE)})
+        assert make_engine(given).concurrency == requests
+
+
 # What is not neutral
 
 
@@ -223,13 +240,47 @@ def test_without_continuous_batching_each_request_has_its_own_sampling() -> None
         make_engine(settings(server.url, samplings=(WARM, replace(WARM, temperature=1.0))))
 
 
-def test_a_prompt_beyond_the_window_of_transformers_serve_is_refused_here() -> None:
+def test_a_generation_config_without_sampling_is_not_taken_for_continuous_batching() -> None:
+    """A greedy request has no temperature, so that none is too low."""
+    greedy, warmer = {"body.generation_config": '"{}"'}, replace(WARM, temperature=1.0)
     with Running(Script(kind="transformers")) as server:
-        given = settings(server.url, samplings=(WARM,), options={"tokenizer": str(LATE)})
+        make_engine(settings(server.url, samplings=(WARM, warmer), options=greedy))
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"), [("transformers", {}), ("litellm", {"server": "transformers"})]
+)
+def test_what_refuses_every_request_ends_the_run_in_one_line(
+    kind: str, named: dict[str, str]
+) -> None:
+    refuses = Script(kind=kind, reply=lambda body, number: (422, {"detail": "Unexpected fields"}))
+    message = r"refuses a request for one token.*status 422: Unexpected fields.*check --base-url"
+    with Running(refuses) as server, pytest.raises(EngineDown, match=message):
+        make_engine(settings(server.url, samplings=(WARM,), options=named))
+
+
+@pytest.mark.parametrize("named", [{"options": {"tokenizer": str(LATE)}}, {"model": str(LATE)}])
+def test_a_prompt_beyond_the_window_of_transformers_serve_is_refused_here(
+    named: dict[str, Any],
+) -> None:
+    models = (named.get("model", "mock"),)
+    with Running(Script(kind="transformers", models=models)) as server:
+        given = settings(server.url, samplings=(WARM,), **named)
         (found,) = draw(given, [replace(ask()[0], prompt=Prompt("7" * 5000))])
         assert isinstance(found, EngineError)
         assert "tokens and the model's context 4096" in str(found)
         assert all(len(body["messages"][0]["content"]) < 5000 for body in server.mock.bodies)
+
+
+def test_a_completion_beyond_the_window_is_no_sample_where_nobody_counts_prompts() -> None:
+    usage = {"prompt_tokens": 1250}
+    with Running(
+        Script(kind="litellm", behind="transformers", context=1000, usage=usage)
+    ) as server:
+        named = {"server": "transformers"}
+        (found,) = draw(settings(server.url, samplings=(WARM,), options=named), ask())
+        assert isinstance(found, EngineError), found
+        assert "went on beyond the model's context of 1000: the prompt has 1250" in str(found)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.engines import make_engine
-from harness.engines.openai.honoured import Seeds, remark_on_seeds, try_seeds
+from harness.engines.openai.seeds import Seeds, remark_on_seeds, try_seeds
 from harness.engines.openai.server import Refusal, TransientError
 from harness.engines.settings import EngineSettings
 from harness.sampling import Sampling
