@@ -118,6 +118,7 @@ def test_the_global_random_state_stays(late: str, prompts: list[Prompt]) -> None
 def test_a_tiny_cache_takes_blocks_back_and_loses_nothing(
     late: str, fixed: Loop, practice_prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    need_continuous_batching()
     from transformers.generation.continuous_batching.offloading_manager import OffloadingManager
 
     taken = []
