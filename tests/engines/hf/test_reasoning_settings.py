@@ -198,8 +198,8 @@ def test_a_model_that_writes_the_opening_tag(
         return opening[n] if n < len(opening) else own_forced(row)
 
     monkeypatch.setattr("harness.engines.hf.fixed.draw_tokens", processors)
-    monkeypatch.setattr(Row, "next_forced", forced)
     loop = opened(path, batching=batching)
+    monkeypatch.setattr(Row, "next_forced", forced)  # after the trial, which forces nothing
     bounded = replace(GREEDY, reasoning_budget=7)
     found = loop.draw(ask(prompts[:3], bounded))
     loop.close()
