@@ -77,34 +77,44 @@ class Distribution:
         loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
         self._model = loaded.eval()
         self.end = self.chat.tokenizer.eos_token_id
+        self._pairs: dict[tuple[Prompt, float, float], Any] = {}
 
     def logits(self, tokens: Sequence[Sequence[int]]) -> Any:
         """Of the next token after each sequence of one length, (sequences, vocabulary)."""
         import torch
 
         with torch.inference_mode():
-            return self._model(torch.tensor([list(row) for row in tokens])).logits[:, -1]
+            ids = torch.tensor([list(row) for row in tokens])
+            return self._model(ids, logits_to_keep=1).logits[:, -1]
 
     def shares(
         self, tokens: Sequence[Sequence[int]], temperature: float, top_p: float
     ) -> list[dict[int, float]]:
         """Probability of each token that may come next, after each sequence of one length."""
         found = []
-        for row in (self.logits(tokens) / temperature).softmax(-1).tolist():
-            order = sorted(range(len(row)), key=lambda token: -row[token])
-            kept, mass = {}, 0.0
-            for token in order:
-                if mass >= top_p:
-                    break
-                kept[token] = row[token]
-                mass += row[token]
-            found.append({token: share / mass for token, share in kept.items()})
+        shares, order = (self.logits(tokens) / temperature).softmax(-1).sort(-1, descending=True)
+        above = shares.cumsum(-1) - shares
+        for row, places, mass in zip(shares, order, above, strict=True):
+            n = len(row) if top_p >= 1 else int((mass < top_p).sum())
+            kept = row[:n] / row[:n].sum()
+            found.append(dict(zip(places[:n].tolist(), kept.tolist(), strict=True)))
         return found
 
     def pairs(
         self, prompt: Prompt, temperature: float, top_p: float
     ) -> tuple[dict[int, float], dict[tuple[int, ...], float]]:
-        """Probabilities of the first token, and of the first two or an end in their place."""
+        """Probabilities of the first token, and of the first two or an end in their place.
+
+        They are computed once.
+        """
+        asked = (prompt, temperature, top_p)
+        if asked not in self._pairs:
+            self._pairs[asked] = self._find_pairs(prompt, temperature, top_p)
+        return self._pairs[asked]
+
+    def _find_pairs(
+        self, prompt: Prompt, temperature: float, top_p: float
+    ) -> tuple[dict[int, float], dict[tuple[int, ...], float]]:
         start = self.chat.tokens(prompt)
         (first,) = self.shares([start], temperature, top_p)
         after = self.shares([[*start, token] for token in first], temperature, top_p)
