@@ -210,7 +210,9 @@ def test_a_server_that_is_killed_and_started_again_costs_nothing(
 def test_a_run_that_is_killed_is_resumed_and_no_draw_comes_twice(
     server: RealServer, reference: Reference, tmp_path: Path
 ) -> None:
-    given = settings(server, "practice_integer", tmp_path / "run", temperature=HOT)
+    given = settings(  # few at a time, so that most are due when a third is stored
+        server, "practice_integer", tmp_path / "run", temperature=HOT, concurrency=16
+    )
     whole = size(server).problems * size(server).k
     path = given.output / "practice_integer" / "samples.jsonl"
     as_new(server, HOT)

@@ -92,7 +92,17 @@ def settings(server: RealServer, task: str, output: Path, **more: object) -> Run
 def command(given: RunSettings) -> list[str]:
     """The same run as a command."""
     found = [sys.executable, "-m", "harness", "run", "--output", str(given.output)]
-    for name in ("model", "tasks", "engine", "base_url", "k", "limit", "temperature", "max_tokens"):
+    for name in (
+        "model",
+        "tasks",
+        "engine",
+        "base_url",
+        "k",
+        "limit",
+        "temperature",
+        "max_tokens",
+        "concurrency",
+    ):
         value = getattr(given, name)
         if value is not None:
             found += ["--" + name.replace("_", "-"), str(value)]
