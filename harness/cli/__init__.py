@@ -96,10 +96,15 @@ def cli() -> None:
     """
 
 
+def _end_quickly() -> None:
+    """Leave out the last search for what can be freed: with transformers loaded it takes a second."""
+    if "triton" not in sys.modules:  # nanobind, which it is built with, reports what was not freed
+        gc.freeze()
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code that scripts rely on."""
-    # With torch and transformers loaded, a search for what can be freed at the end takes a second.
-    atexit.register(gc.freeze)
+    atexit.register(_end_quickly)
     sys.exit(run_command(arguments))  # noqa: TID251
 
 
