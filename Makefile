@@ -22,7 +22,7 @@ export TOKENIZERS_PARALLELISM = false
 
 help:
 	@echo "make demo          sample, grade and report two checkpoints of the practice model (CPU, offline)"
-	@echo "make test          the tests, under 5 minutes once the environment is built"
+	@echo "make test          the tests, 6 to 9 minutes on two cores once the environment is built"
 	@echo "make test-slow     the slow set: built wheel, kills and resumes, a short training"
 	@echo "make test-exhaustive  the slow set in full size, by hand"
 	@echo "make test-browser  the report page in Chromium"
