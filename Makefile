@@ -176,7 +176,7 @@ docs: $(VENV)/.developer
 	@$(BIN)/python -m tests.support.grading_docs
 	@$(BIN)/python -m tests.support.server_facts
 
-NEED_MORE = benchmarks/gpu.py benchmarks/vllm_rate.py
+NEED_MORE = benchmarks/gpu.py benchmarks/random_model.py benchmarks/vllm_rate.py
 bench: $(VENV)/.developer
 	@for file in $(filter-out $(NEED_MORE),$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file || exit $$?; done
 
