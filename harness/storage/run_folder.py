@@ -14,22 +14,22 @@ RUN/<task>/stopping.json       only with `--until decided`: the gate, its interi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, differences
 from harness.stats.allocation import counts_at, uniform
 from harness.stats.scores import TaskScores
 from harness.stats.stopping import Stopping
-from harness.storage.files import Json, decode, read_json, read_lines, write_json, write_lines
+from harness.storage.files import decode, read_json, write_json, write_lines
 from harness.storage.lock import FolderLock
 from harness.storage.manifest import Manifest, Start, knows_servers, other_draws
+from harness.storage.rows import read_rows
 from harness.storage.scores import SCORES, read_scores, read_stopping
-from harness.types import Grade, Judging, Limits, Problem, Provenance, Sample, TestCase, Verdict
+from harness.types import Grade, Problem, Sample
 
 MANIFEST = "manifest.json"
 ErrorStage = Literal["engine", "grader", "model-judge"]
@@ -74,19 +74,19 @@ class TaskFolder:
 
     def problems(self) -> dict[str, Problem]:
         """The problems by id, in the task's order."""
-        return {problem.id: problem for problem in self._rows("problems.jsonl", _problem)}
+        return {problem.id: problem for problem in self.read("problems.jsonl", Problem)}
 
     def samples(self) -> Iterator[Sample]:
         """The samples in the order in which they ended; read lazily, they can be large."""
-        return self._rows("samples.jsonl", _sample)
+        return self.read("samples.jsonl", Sample)
 
     def grades(self) -> Iterator[Grade]:
         """The grades, one per graded sample; read lazily, they can be many."""
-        return self._rows("grades.jsonl", _grade)
+        return self.read("grades.jsonl", Grade)
 
     def errors(self) -> list[ErrorRow]:
         """Every recorded internal error, those of samples that later succeeded included."""
-        return list(self._rows("errors.jsonl", lambda row: ErrorRow(**row)))
+        return list(self.read("errors.jsonl", ErrorRow))
 
     def scores(self) -> TaskScores:
         """What `harness score` wrote; DataError where it is missing or damaged."""
@@ -115,12 +115,14 @@ class TaskFolder:
         """Whether the task was scored."""
         return (self.path / SCORES).exists()
 
-    def _rows(self, name: str, build: Callable[[Any], T]) -> Iterator[T]:
-        path = self.path / name
-        if not path.exists():
-            return
-        for number, row in read_lines(path):
-            yield decode(f"{path}, line {number}", build, row)
+    def read(self, name: str, kind: type[T]) -> Iterator[T]:
+        """The rows of one of its files, as `harness.storage.rows.read_rows` types them.
+
+        Args:
+            name: of the file, such as "grades.jsonl".
+            kind: the dataclass of the rows, or a `msgspec.Struct` with some of their fields.
+        """
+        return read_rows(self.path / name, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,30 +293,3 @@ class RunWriter:
         manifest = RunFolder(self.path).manifest()
         if k != manifest.k.get(task):
             self.write_manifest(replace(manifest, k={**manifest.k, task: k}))
-
-
-def _problem(row: Json) -> Problem:
-    return Problem(
-        **{
-            **row,
-            "choices": tuple(row["choices"]),
-            "tests": tuple(TestCase(**test) for test in row["tests"]),
-            "limits": Limits(**row["limits"]) if row["limits"] else None,
-            "judging": Judging(**row["judging"]),
-            "provenance": _provenance(row["provenance"]),
-        }
-    )
-
-
-def _provenance(row: Json) -> Provenance:
-    day = row["date"]
-    return Provenance(**{**row, "date": None if day is None else date.fromisoformat(day)})
-
-
-def _sample(row: Json) -> Sample:
-    order = row.get("choice_order")
-    return Sample(**{**row, "choice_order": None if order is None else tuple(order)})
-
-
-def _grade(row: Json) -> Grade:
-    return Grade(**{**row, "verdict": Verdict(row["verdict"])})
