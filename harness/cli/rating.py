@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.waiting import waiting_for
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
               "up to 8; failed ones cost points or minutes.")  # fmt: skip
 @click.option("--json", "output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the result as JSON as well.")  # fmt: skip
+@waiting_for("the rating to be computed")
 def rating(
     run: Path, standings: Path | None, population: Path | None, attempts: int, output: Path | None
 ) -> None:

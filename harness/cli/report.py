@@ -11,6 +11,7 @@ import click
 from harness.cli.paper_tables import layout_named, list_tables
 from harness.errors import UsageError
 from harness.points import share_of
+from harness.waiting import waiting_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,6 +81,7 @@ own_baselines = click.option(
 @click.option("--steps", metavar="RUN=STEP", multiple=True,
               help="The training step of a run, if neither the log nor its name says it; "
               "repeatable.")  # fmt: skip
+@waiting_for("the report to be made")
 def report(
     *,
     runs: tuple[Path, ...],

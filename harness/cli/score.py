@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
+from harness.waiting import waiting_for
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--window", metavar="M..M",
               help="Print the scores over the problems of these months (2024-08..2025-01, both "
               "included) and write nothing.")  # fmt: skip
+@waiting_for("the scores to be computed")
 def score(run: Path, window: str | None) -> None:
     """Compute scores.json from the stored samples and grades, and print the scores."""
     from harness.cli.score_table import finish

@@ -24,6 +24,7 @@ from harness.stats.seeds import derive_seed
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
+from harness.waiting import waiting_for
 from harness.workflows.allocation import allocate, sources
 from harness.workflows.early_stopping import Gate, forget, make_gate
 from harness.workflows.engine_loading import open_engine
@@ -72,13 +73,14 @@ async def evaluate(
         EngineDown: the engine cannot continue; every finished sample is kept.
     """
     notices = Notices()
-    prepared = prepare(tasks, settings, notify=notices.add)
-    earlier_runs = sources(settings, [item.task.name for item in prepared], history)
     early = (*allow, SERVER_SAMPLING)  # which the engine states when it is open
-    prepared = allocate(prepared, settings, earlier_runs, allow=early, strict=history is None,
-                        notify=notices.add)  # fmt: skip
-    gate = make_gate(settings, prepared, bases, early, level=level, notify=notices.add)
-    earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
+    with waiting_for("the problems to be read"):
+        prepared = prepare(tasks, settings, notify=notices.add)
+        earlier_runs = sources(settings, [item.task.name for item in prepared], history)
+        prepared = allocate(prepared, settings, earlier_runs, allow=early, strict=history is None,
+                            notify=notices.add)  # fmt: skip
+        gate = make_gate(settings, prepared, bases, early, level=level, notify=notices.add)
+        earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
             writer.check_task(item.protocol, item.sampling.k, (SERVER_SAMPLING,))
@@ -179,13 +181,15 @@ async def run_engine(
         **own_costs(fingerprint, start),
     )
     start = writer.begin(Manifest(model, fingerprint, harness=harness.__version__), start)
-    runs = _lay_out(writer, prepared, drawing)
-    record = RecordedStart(writer, start, notices, observe(runs))
-    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
-                    learned=writer.record_opening, notify=notices.add)  # fmt: skip
-    record.begin(runner.plan.record())
+    with waiting_for("the stored samples to be read"):
+        runs = _lay_out(writer, prepared, drawing)
+        record = RecordedStart(writer, start, notices, observe(runs))
+        runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
+                        learned=writer.record_opening, notify=notices.add)  # fmt: skip
+        record.begin(runner.plan.record())
     try:
-        results = await runner.run()
+        with waiting_for("the samples in work to be dropped", droppable=False):
+            results = await runner.run()
     finally:  # what was said of stored samples holds of a run that ended early, too
         split_others(writer.path, [run.task.name for run in runs], notices.add)
         record.end(runner.discarded)

@@ -30,6 +30,7 @@ from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import MANIFEST, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Grade, Verdict
+from harness.waiting import waiting_for
 from harness.workflows.engine_loading import open_engine
 from harness.workflows.evaluate import open_pool, run_engine
 from harness.workflows.lengths import length_sources
@@ -82,6 +83,7 @@ class Sweep:
         }
 
 
+@waiting_for("the problems to be read")
 def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant]) -> Sweep:
     """Decide for every task and value where the outcomes come from.
 
