@@ -33,12 +33,13 @@ def waiting_for(what: str, *, droppable: bool = True) -> Iterator[None]:
         what: after "waiting for": "the model to load".
         droppable: nothing is lost where the process ends in the middle of it.
     """
-    _waits.append(Wait(what, droppable))
+    wait = Wait(what, droppable)
+    _waits.append(wait)
     _tell()
     try:
         yield
     finally:
-        _waits.pop()
+        _waits.remove(wait)
         _tell()
 
 

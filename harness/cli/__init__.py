@@ -11,7 +11,7 @@ import traceback
 import click
 
 from harness import __version__
-from harness.cli.interrupt import Stopped, handled, leave
+from harness.cli.signals import Stopped, handled, leave
 from harness.errors import HarnessError
 
 COMMANDS = {
@@ -107,7 +107,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code that scripts rely on."""
     atexit.register(_end_quickly)
     with handled(watch=True) as signals:
-        code = run_command(arguments)
+        try:
+            code = run_command(arguments)
+        except Stopped as stop:  # while an error is being told
+            code = stop.exit_code
         if signals.first is not None:
             leave(code)
     sys.exit(code)  # noqa: TID251

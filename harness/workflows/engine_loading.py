@@ -49,6 +49,12 @@ async def open_engine(
         waiting.cancel()
 
 
+async def close_engine(engine: Engine) -> None:
+    """End what the engine has started."""
+    with waiting_for("the engine to end", droppable=False):
+        await engine.close()
+
+
 async def _report_loading(settings: RunSettings) -> None:
     """Print every 30 seconds that the engine is loading: minutes of silence look like a hang."""
     begun = time.monotonic()

@@ -27,7 +27,7 @@ from harness.task import Task
 from harness.waiting import waiting_for
 from harness.workflows.allocation import allocate, sources
 from harness.workflows.early_stopping import Gate, forget, make_gate
-from harness.workflows.engine_loading import open_engine
+from harness.workflows.engine_loading import close_engine, open_engine
 from harness.workflows.lengths import length_sources
 from harness.workflows.notices import Notices
 from harness.workflows.prepare import Prepared, prepare, stated
@@ -90,7 +90,7 @@ async def evaluate(
             pooled = open_pool(settings, [item.task.grader for item in prepared], notices)
             pool = await stack.enter_async_context(pooled)
             engine = await open_engine(settings, seed, notices, [p.sampling for p in prepared])
-            stack.push_async_callback(engine.close)
+            stack.push_async_callback(close_engine, engine)
             prepared = stated(writer, prepared, engine.fingerprint())
             gate = _once_known(gate, prepared, settings, allow, strict=bases is None)
             drawing = Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier)

@@ -31,7 +31,7 @@ from harness.storage.run_folder import MANIFEST, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Grade, Verdict
 from harness.waiting import waiting_for
-from harness.workflows.engine_loading import open_engine
+from harness.workflows.engine_loading import close_engine, open_engine
 from harness.workflows.evaluate import open_pool, run_engine
 from harness.workflows.lengths import length_sources
 from harness.workflows.notices import Notices
@@ -151,7 +151,7 @@ async def _draw_all(
                 draw, sweep.draws[0].path, engine, seed=seed, observe=observe, notices=notices
             )
     finally:
-        await engine.close()
+        await close_engine(engine)
 
 
 async def _draw(
