@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.interrupt import run_async
+from harness.cli.lock_option import take_over_option
 from harness.cli.progress import task_progress
 from harness.errors import DataError, HarnessError, UsageError
 
@@ -33,6 +34,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--redraw", is_flag=True,
               help="Draw the --checkpoint again, with another seed, into a run of its own "
               "(NAME-redrawn), to accept it without the luck of the first draw.")  # fmt: skip
+@take_over_option
 @click.option("--dry-run", is_flag=True, help="List what would be evaluated, and stop.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE",
               help="Write all comparisons as JSON, with every problem.")  # fmt: skip
@@ -44,6 +46,7 @@ def nightly(
     chosen: Sequence[str],
     full: bool,
     redraw: bool,
+    take_over: bool | None,
     dry_run: bool,
     json_file: Path | None,
     markdown: Path | None,
@@ -75,7 +78,7 @@ def nightly(
     from harness.storage.nights import worst
     from harness.workflows.night_settings import read_night
 
-    settings = read_night(config)
+    settings = read_night(config, take_over=take_over)
     found = _plan(settings, chosen)
     if redraw:
         _redraw(found, chosen, dry_run)

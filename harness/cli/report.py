@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from harness.cli.paper_tables import layout_named, list_tables
-from harness.errors import UsageError
+from harness.errors import Incomplete, UsageError
 from harness.points import share_of
 from harness.waiting import waiting_for
 
@@ -100,7 +100,8 @@ def report(
 ) -> None:
     """Report on one or more runs, beside published scores.
 
-    Reads only the run folders: no GPU, no engine, no network. A page with more than
+    Reads only the run folders: no GPU, no engine, no network. Exits with 4 where samples of a run are
+    pending or ended in an internal error; the report is written all the same. A page with more than
     20 MB of samples keeps their texts in a folder beside it (r.html, r_files/);
     move the two together.
 
@@ -142,12 +143,28 @@ def report(
             _deliver(output, built, page.write_report, page.print_report)
     if output is not None:
         _say_written(output, results)
+    _check_complete(results)
 
 
 def _say_written(output: Path, results: Sequence[Result]) -> None:
     for result in (result for result in results if not result.complete):
         click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
     click.echo(f"wrote {output}", err=True)
+
+
+def _check_complete(results: Sequence[Result]) -> None:
+    """Raise Incomplete where a run lacks what a command would add; the report is written by then."""
+    from harness.cli.incomplete import how_to_resume
+
+    lacking = [result for result in results if result.can_be_completed]
+    if not lacking:
+        return
+    first = lacking[0]
+    how = "" if first.folder is None else f"; {how_to_resume(first.folder.path.parent)}"
+    if first.scored is None or not (first.scored.pending or first.scored.errors):
+        how = ""  # its status names the command
+    count = f"; {len(lacking)} of {len(results)} results are like it" if len(results) > 1 else ""
+    raise Incomplete(f"{first.task}, {first.run}: {first.lack}{how}{count}")
 
 
 def claimable(published: Sequence[PublishedScore], layout: Layout | None) -> set[str]:
