@@ -75,6 +75,7 @@ def nightly(
       allow: []                    parts of the protocol that may differ
       site: site                   rebuild the site into this folder
     """
+    from harness.storage.ledger import write_untold
     from harness.storage.nights import worst
     from harness.workflows.night_settings import read_night
 
@@ -89,7 +90,7 @@ def nightly(
     if not found.due:
         click.echo("no new checkpoint")
     results: list[CheckpointResult] = []
-    codes: list[int] = []
+    codes = _tell_earlier(found)
     try:
         with _reports(results, settings.runs, json_file, markdown, junit):
             for result in _results(found, full):
@@ -100,6 +101,7 @@ def nightly(
     codes += [result.exit_code for result in results]
     if settings.site is not None and settings.runs.is_dir():
         codes.append(_rebuild(settings.runs, settings.site))
+    write_untold(settings.runs, [])
     click.get_current_context().exit(worst(codes))
 
 
@@ -111,6 +113,15 @@ def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:
     for line in found.history.left_out:
         click.echo(f"warning: left out: {line}", err=True)
     return found
+
+
+def _tell_earlier(found: Plan) -> list[int]:
+    """Tell what a call found that was ended before its end; the exit codes, which were not seen."""
+    again = {checkpoint.run for checkpoint in found.due}
+    lines = [line for line in found.untold if line.run not in again]
+    for line in lines:
+        click.echo(f"{line.run}: {line.verdict}, found by a call that was ended before it told all")
+    return [line.exit_code for line in lines]
 
 
 def _redraw(found: Plan, chosen: Sequence[str], dry_run: bool) -> None:

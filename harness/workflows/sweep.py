@@ -21,7 +21,7 @@ from harness.errors import UsageError
 from harness.interfaces import Engine
 from harness.pipeline.drawing import Drawing
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer
+from harness.pipeline.runner import Observer, Runner
 from harness.protocol import Protocol
 from harness.stats import effects, sample_outcomes
 from harness.stats.effects import Effect, Pairing, Source
@@ -126,8 +126,22 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
         settings = waiting[0].settings
         if settings.grade_on == "ray":  # one connection for the graders of all folders
             stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
-        for draws in for_one_engine(waiting):
+        lacking = [draw for draw in waiting if draw.missing()]
+        for draws in for_one_engine(lacking):
             await _draw_all(sweep, draws, observe=observe, notices=notices)
+        for draw in waiting:
+            if draw not in lacking:
+                await _grade_and_score(draw, observe, notices)
+
+
+async def _grade_and_score(draw: Draw, observe: Observe, notices: Notices) -> None:
+    """Complete a folder that has all of its samples; its process ended before it was scored."""
+    settings = draw.settings
+    with RunWriter(draw.path, take_over=settings.take_over):
+        graders = [item.task.grader for item in draw.prepared]
+        async with open_pool(settings, graders, notices) as pool:
+            runs = [replace(run, protocol=run.folder.protocol()) for run in draw.runs()]
+            await Runner(runs, None, pool, observe=observe(runs), notify=notices.add).run()
 
 
 async def _draw_all(

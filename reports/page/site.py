@@ -100,6 +100,9 @@ def build_site(
     accepted, acceptances = read_accepted(runs_dir)
     before = _read_state(output)
     published, maker = load(baselines).scores, _maker(baselines)
+    if not before:  # killed from here on, the next call finds a site of its own
+        _make(output)
+        write_json(output / STATE, {})
     known = {} if rebuild or before.get("maker") != maker else before.get("runs", {})
     tests = GateTests(before.get("tests", {}) if known else {})
     runs: list[RunFacts] = []
