@@ -7,14 +7,19 @@ whatever still unwinds. What a killed process leaves is left: temporary files, t
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.storage import lock
+from tests.support.checkpoints import Trained
+from tests.support.fakes import InlinePool
 
 
 class Killed(BaseException):
@@ -30,6 +35,7 @@ class Kills:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
         self._root = str(root.resolve())
         self.at: int | None = None  # None: count only
+        self.end: Callable[[], object] | None = None  # ends the process; None raises Killed
         self.steps: list[str] = []
         self._dead = False
         for name in ("replace", "rename", "unlink", "remove", "mkdir"):
@@ -83,11 +89,13 @@ class Kills:
         self.steps.append(what)
         if self.at is not None and len(self.steps) == self.at:
             self._dead = True
+            if self.end is not None:
+                self.end()
             raise Killed(what)
 
 
 def every_kill(
-    kills: Kills, prepare: Callable[[], None], command: Callable[[], object]
+    kills: Kills, prepare: Callable[[], None], command: Callable[[], object], stride: int = 1
 ) -> Iterator[tuple[str, object]]:
     """For every step of a command: killed there and called again, the step and what the last call returned.
 
@@ -95,13 +103,41 @@ def every_kill(
         kills: at what.
         prepare: makes the state before the command anew.
         command: what is killed.
+        stride: only every so manieth step.
     """
-    step = 0
-    while True:
-        step += 1
+    for step in count(1, stride):
         prepare()
         if not kills.run(command, at=step):
             assert step > 1, "nothing was written"
             return
         what = f"step {step}: {kills.steps[-1]}"
         yield what, command()
+
+
+def main() -> None:
+    """`python -m tests.support.kills STEP ARGUMENTS..`: a command with a fake engine that is killed for real."""
+    step, *arguments = sys.argv[1:]
+    patch = pytest.MonkeyPatch()
+    with_fakes(patch)
+    kills = Kills(patch, Path.cwd())
+    kills.end = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    from harness.cli import run_command
+
+    kills.at = int(step)
+    raise SystemExit(run_command(arguments))
+
+
+def with_fakes(patch: pytest.MonkeyPatch) -> None:
+    """An engine that answers at once, grading in this process, and no figures."""
+    patch.setattr(
+        "harness.workflows.engine_loading.make_engine", lambda settings: Trained(settings.model)
+    )
+    for module in ("evaluate", "regrade"):
+        patch.setattr(f"harness.workflows.{module}.GradingPool", InlinePool)
+    for name in ("sweep.write_figures", "style.write_plots"):
+        patch.setattr(f"harness.reports.figures.{name}", lambda *_: [])
+    patch.setattr("harness.workflows.provenance._git_revision", lambda: None)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,8 @@ import pytest
 
 from harness.cli import run_command
 from harness.storage.run_folder import RunFolder
-from tests.support.checkpoints import TASK, Trained, save
-from tests.support.kills import Kills, every_kill
+from tests.support.checkpoints import TASK, save
+from tests.support.kills import Kills, every_kill, with_fakes
 
 SWEEP = """\
 base: {model: out/m, tasks: practice_integer, k: 2, limit: 2, max_tokens: 100}
@@ -23,28 +27,26 @@ NIGHT = """\
 checkpoints: out/*
 run: {tasks: practice_integer, k: 2, limit: 3}
 """
+RESPONSES = [
+    {
+        "id": f"p{i}",
+        "problem": f"{i}+1?",
+        "answer": str(i + 1),
+        "responses": [rf"\boxed{{{i + 1}}}", "none"],
+    }
+    for i in range(3)
+]
+ROOT = Path(__file__).parents[2]
 _PASSING = {"time", "seconds", "content", "since"}
 """What differs from call to call: clocks, and a digest over the checkpoint's files is left in."""
 
 
 @pytest.fixture(autouse=True)
-def _folder(inline_grading: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(
-        "harness.workflows.engine_loading.make_engine", lambda settings: Trained(settings.model)
-    )
-    monkeypatch.setattr("harness.workflows.regrade.GradingPool", _inline())
-    for name in ("sweep.write_figures", "style.write_plots"):
-        monkeypatch.setattr(f"harness.reports.figures.{name}", lambda *_: [])
-    monkeypatch.setattr("harness.workflows.provenance._git_revision", lambda: None)
+def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_fakes(monkeypatch)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     save("m")
-
-
-def _inline() -> type:
-    from tests.support.fakes import InlinePool
-
-    return InlinePool
 
 
 @pytest.fixture
@@ -79,39 +81,133 @@ def timeless(value: Any) -> Any:
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
-def check(
-    kills: Kills, folder: Path, before: Callable[[], None], *command: str, code: int = 0
-) -> list[str]:
-    """Kill a command at each step; its steps. Called again, it must come to the undisturbed end."""
+class Case:
+    """A command in its folder, and what stands there before it."""
 
-    def anew() -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        before()
+    def __init__(self, folder: str, *command: str, code: int = 0) -> None:
+        self.folder, self.command, self.code = Path(folder), command, code
+        self._before = Path("before")
+        shutil.rmtree(self._before, ignore_errors=True)
+        if self.folder.exists():
+            shutil.copytree(self.folder, self._before)
 
-    def call() -> int:
-        return run_command(list(command))
+    def anew(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._before.exists():
+            shutil.copytree(self._before, self.folder)
 
-    anew()
-    assert call() == code
-    whole = state(folder)
-    steps = []
-    for step, last in every_kill(kills, anew, call):
-        steps.append(step)
-        assert last == code, step
-        assert state(folder) == whole, step
-    return steps
+    def call(self) -> int:
+        return run_command(list(self.command))
+
+    def undisturbed(self) -> dict[str, Any]:
+        self.anew()
+        assert self.call() == self.code
+        return state(self.folder)
+
+    def check(self, kills: Kills, stride: int) -> list[str]:
+        """Kill it at its steps. Called again, it must come to the undisturbed end; returns the steps."""
+        whole, steps = self.undisturbed(), []
+        for step, last in every_kill(kills, self.anew, self.call, stride):
+            steps.append(step)
+            assert last == self.code, step
+            assert state(self.folder) == whole, step
+        return steps
 
 
-def nothing() -> None:
-    pass
-
-
-def test_a_sweep(kills: Kills, capsys: pytest.CaptureFixture[str]) -> None:
+def sweep() -> Case:
     Path("sweep.yaml").write_text(SWEEP)
-    steps = check(kills, Path("s"), nothing, "sweep", "sweep.yaml", "-o", "s")
-    assert len(steps) > 40
-    assert sum("replace scores.json" in step for step in steps) == 2
-    assert any("replace sweep.json" in step for step in steps)
+    return Case("s", "sweep", "sweep.yaml", "-o", "s")
+
+
+def night(**more: object) -> Case:
+    """A night with a baseline and two new checkpoints, the second one worse."""
+    shutil.rmtree("out")
+    Path("night.yaml").write_text(NIGHT + "".join(f"{k}: {v}\n" for k, v in more.items()))
+    save("step-1", 0.9)
+    assert run_command(["nightly", "night.yaml"]) == 0
+    assert run_command(["accept", "runs/step-1"]) == 0
+    save("step-2", 0.9)
+    save("step-3", 0.0)
+    return Case("runs", "nightly", "night.yaml", code=1)
+
+
+def decided_night() -> Case:
+    """The same with `until: decided`."""
+    return night(until="decided")
+
+
+def imported() -> Case:
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in RESPONSES))
+    return Case("i", "import", "r.jsonl", "--task", "integer", "-o", "i")
+
+
+def graded() -> Case:
+    imported().call()
+    path = Path("i/integer/grades.jsonl")
+    path.write_text(path.read_text().replace("correct", "wrong_answer"))
+    Path("i/integer/scores.json").unlink()
+    return Case("i", "grade", "i")
+
+
+def scored() -> Case:
+    imported().call()
+    Path("i/integer/scores.json").unlink()
+    return Case("i", "score", "i")
+
+
+def accepted() -> Case:
+    night()
+    return Case("runs", "accept", "runs/step-1", "--note", "again")
+
+
+CASES = {
+    "sweep": (sweep, 9), "night": (night, 10), "decided night": (decided_night, 17), "import": (imported, 2),
+    "grade": (graded, 1), "score": (scored, 1), "accept": (accepted, 1),
+}  # fmt: skip
+"""By name, what makes it, and how many of its steps the default set leaves out between two."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_comes_to_the_same_end(
+    name: str, kills: Kills, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, stride = CASES[name]
+    assert make().check(kills, stride)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_it_does_so_at_every_single_step(
+    name: str, kills: Kills, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = CASES[name][0]()
+    steps = case.check(kills, 1)
+    words = {"sweep": "replace sweep.json", "night": "write history.jsonl", "grade": "replace grades.jsonl",
+             "decided night": "replace stopping.json", "import": "write samples.jsonl",
+             "score": "replace scores.json", "accept": "replace accepted.json"}  # fmt: skip
+    assert any(words[name] in step for step in steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sweep", "night", "import"])
+def test_it_does_so_when_the_process_is_killed(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[name][0]()
+    whole = case.undisturbed()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for step in count(1, 9):
+        case.anew()
+        killed = subprocess.run(
+            [sys.executable, "-m", "tests.support.kills", str(step), *case.command],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if killed.returncode != -signal.SIGKILL:
+            assert killed.returncode == case.code, killed.stderr
+            assert step > 1
+            return
+        assert case.call() == case.code, step
+        assert state(case.folder) == whole, step
 
 
 def test_a_sweep_that_was_killed_before_its_base_was_scored_needs_no_engine(
@@ -141,19 +237,3 @@ def test_a_sweep_that_was_killed_before_its_base_was_scored_needs_no_engine(
 
 def state_of(text: str) -> Any:
     return timeless(json.loads(text))
-
-
-def accepted_night() -> None:
-    """A night and its baseline, and two new checkpoints, the second one worse."""
-    shutil.rmtree("out")
-    save("step-1", 0.9)
-    assert run_command(["nightly", "night.yaml"]) == 0
-    assert run_command(["accept", "runs/step-1"]) == 0
-    save("step-2", 0.9)
-    save("step-3", 0.1)
-
-
-def test_a_night(kills: Kills, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("night.yaml").write_text(NIGHT)
-    steps = check(kills, Path("runs"), accepted_night, "nightly", "night.yaml", code=1)
-    assert sum("write history.jsonl" in step for step in steps) == 2
