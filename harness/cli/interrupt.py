@@ -42,7 +42,7 @@ async def _cancellable(work: Coroutine[Any, Any, T], signals: Signals) -> T:
         if task is not None:
             task.cancel()
 
-    signals.cancel = lambda: loop.call_soon_threadsafe(cancel) and None
+    signals.cancel = lambda: loop.call_soon_threadsafe(cancel)
     try:
         return await work
     finally:

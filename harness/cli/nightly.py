@@ -75,7 +75,6 @@ def nightly(
       allow: []                    parts of the protocol that may differ
       site: site                   rebuild the site into this folder
     """
-    from harness.storage.ledger import write_untold
     from harness.storage.nights import worst
     from harness.workflows.night_settings import read_night
 
@@ -99,10 +98,19 @@ def nightly(
         click.echo(f"error: {error}", err=True)
         codes.append(error.exit_code)
     codes += [result.exit_code for result in results]
+    codes += _end(settings)
+    click.get_current_context().exit(worst(codes))
+
+
+def _end(settings: NightSettings) -> list[int]:
+    """Rebuild the site, and record that all is told; the site's exit code, if there is one."""
+    from harness.storage.ledger import write_untold
+
+    codes = []
     if settings.site is not None and settings.runs.is_dir():
         codes.append(_rebuild(settings.runs, settings.site))
     write_untold(settings.runs, [])
-    click.get_current_context().exit(worst(codes))
+    return codes
 
 
 def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:

@@ -100,8 +100,8 @@ def report(
 ) -> None:
     """Report on one or more runs, beside published scores.
 
-    Reads only the run folders: no GPU, no engine, no network. Exits with 4 where samples of a run are
-    pending or ended in an internal error; the report is written all the same. A page with more than
+    Reads only the run folders: no GPU, no engine, no network. Exits with 4, after
+    writing, where samples are pending or ended in an internal error. A page with more than
     20 MB of samples keeps their texts in a folder beside it (r.html, r_files/);
     move the two together.
 
@@ -141,15 +141,20 @@ def report(
             at = _steps(results, training, steps)
             built = build(results, published, show_masked=show_masked, figures=figures, steps=at)
             _deliver(output, built, page.write_report, page.print_report)
-    if output is not None:
-        _say_written(output, results)
+    _end(output, results)
+
+
+def _end(output: Path | None, results: Sequence[Result]) -> None:
+    """Say what was written and what is missing; Incomplete where a command would add it."""
+    _say_written(output, results)
     _check_complete(results)
 
 
-def _say_written(output: Path, results: Sequence[Result]) -> None:
-    for result in (result for result in results if not result.complete):
+def _say_written(output: Path | None, results: Sequence[Result]) -> None:
+    for result in (result for result in results if output is not None and not result.complete):
         click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
-    click.echo(f"wrote {output}", err=True)
+    if output is not None:
+        click.echo(f"wrote {output}", err=True)
 
 
 def _check_complete(results: Sequence[Result]) -> None:

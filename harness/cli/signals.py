@@ -43,7 +43,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.first: int | None = None
-        self.cancel: Callable[[], None] | None = None  # None: raise where the main thread is
+        self.cancel: Callable[[], object] | None = None  # None: raise where the main thread is
         self.cancelled = False
         self._since = 0.0
         self._process = os.getpid()

@@ -82,7 +82,9 @@ def accept(
 
 def _made_before(last: Acceptance | None, entry: Acceptance, history: History) -> Acceptance | None:
     """The acceptance that this one repeats: nothing was found since, the call was only ended early."""
-    if last is None or (last.run, last.note, last.missing) != (entry.run, entry.note, entry.missing):
+    if last is None:
+        return None
+    if (last.run, last.note, last.missing) != (entry.run, entry.note, entry.missing):
         return None
     made = datetime.strptime(last.time, CLOCK)
     later = (datetime.strptime(line.time, CLOCK) > made for line in history.lines.values())

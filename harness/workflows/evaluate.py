@@ -84,8 +84,7 @@ async def evaluate(
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
             writer.check_task(item.protocol, item.sampling.k, (SERVER_SAMPLING,))
-        # A resumed run must not repeat the samples of the process before it.
-        seed = derive_seed("engine", settings.seed, next_start(settings.output), 0)
+        seed = _engine_seed(settings)
         async with AsyncExitStack() as stack:
             pooled = open_pool(settings, [item.task.grader for item in prepared], notices)
             pool = await stack.enter_async_context(pooled)
@@ -95,8 +94,13 @@ async def evaluate(
             gate = _once_known(gate, prepared, settings, allow, strict=bases is None)
             drawing = Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier)
             start = start_record(seed=settings.seed, engine_seed=seed, price=settings.price)
-            return await run_engine(writer, settings.model, engine, prepared, observe=observe,
-                                    start=start, notices=notices, drawing=drawing, pool=pool)  # fmt: skip
+            return await run_engine(writer, settings.model, engine, prepared, observe=observe, start=start,
+                                    notices=notices, drawing=drawing, pool=pool)  # fmt: skip
+
+
+def _engine_seed(settings: RunSettings) -> int:
+    """The engine's seed: a resumed run must not repeat the samples of the process before it."""
+    return derive_seed("engine", settings.seed, next_start(settings.output), 0)
 
 
 @asynccontextmanager
@@ -181,12 +185,11 @@ async def run_engine(
         **own_costs(fingerprint, start),
     )
     start = writer.begin(Manifest(model, fingerprint, harness=harness.__version__), start)
-    with waiting_for("the stored samples to be read"):
-        runs = _lay_out(writer, prepared, drawing)
-        record = RecordedStart(writer, start, notices, observe(runs))
-        runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
-                        learned=writer.record_opening, notify=notices.add)  # fmt: skip
-        record.begin(runner.plan.record())
+    runs = _lay_out(writer, prepared, drawing)
+    record = RecordedStart(writer, start, notices, observe(runs))
+    runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
+                    learned=writer.record_opening, notify=notices.add)  # fmt: skip
+    record.begin(runner.plan.record())
     try:
         with waiting_for("the samples in work to be dropped", droppable=False):
             results = await runner.run()

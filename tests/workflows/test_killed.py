@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from harness.cli import run_command
+from harness.reports.page.site import build_site
 from harness.storage.run_folder import RunFolder
 from tests.support.checkpoints import TASK, save
 from tests.support.kills import Kills, every_kill, with_fakes
+from tests.support.run_folders import C, W, WriteRun
 
 SWEEP = """\
 base: {model: out/m, tasks: practice_integer, k: 2, limit: 2, max_tokens: 100}
@@ -237,3 +239,42 @@ def test_a_sweep_that_was_killed_before_its_base_was_scored_needs_no_engine(
 
 def state_of(text: str) -> Any:
     return timeless(json.loads(text))
+
+
+@pytest.mark.slow
+def test_a_site(kills: Kills, write_run: WriteRun, tmp_path: Path) -> None:
+    """Of two runs, then of one of them changed and the other gone."""
+    runs, site = Path("runs"), Path("site")
+    for name in ("one", "two"):
+        write_run([[C, W], [C, C]], name=f"work/runs/{name}")
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    def build() -> None:
+        build_site(runs, site, draw=lambda results, published: {})
+
+    def whole(place: Path) -> dict[str, Any]:
+        shutil.rmtree(site, ignore_errors=True)
+        if place.exists():
+            shutil.copytree(place, site)
+        build()
+        return state(site)
+
+    def check(place: Path, stride: int) -> None:
+        expected = whole(place)
+        for step in count(1, stride):
+            shutil.rmtree(site, ignore_errors=True)
+            if place.exists():
+                shutil.copytree(place, site)
+            if not kills.run(build, at=step):
+                assert step > stride
+                return
+            build()
+            assert state(site) == expected, f"step {step}: {kills.steps[-1]}"
+
+    check(first, 3)
+    shutil.copytree(site, second)
+    shutil.rmtree(runs / "two")
+    path = runs / "one" / TASK / "grades.jsonl"
+    path.write_text(path.read_text().replace('"correct"', '"wrong_answer"', 1))
+    assert run_command(["score", str(runs / "one")]) == 0
+    check(second, 3)
