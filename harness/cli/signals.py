@@ -27,6 +27,7 @@ from harness.waiting import Wait, telling, waiting_for
 
 _BLOCKED_SECONDS = 0.5  # after which work that is not cancelled yet is held up by one of its steps
 _SAME_SECONDS = 0.3  # sent to the whole group, and passed on by a wrapper as well
+CTRL_C = 130  # its exit code
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
