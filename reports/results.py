@@ -24,6 +24,9 @@ from .observations import Key, Observations, observe
 
 _SCORE_FIELDS = tuple(field.name for field in fields(Score))
 
+_RESUMES = "; the run's own command resumes it"
+_SILENT = "incomplete: problems without any response"
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -88,6 +91,16 @@ class Result:
     def complete(self) -> bool:
         """Whether every sample asked for is graded and scored."""
         return self.status == "complete"
+
+    @property
+    def lack(self) -> str:
+        """The status without the words on what completes the run."""
+        return self.status.removesuffix(_RESUMES)
+
+    @property
+    def can_be_completed(self) -> bool:
+        """Whether samples, grades or scores are missing that a command would add."""
+        return not self.complete and not self.status.startswith(_SILENT)
 
     def position_effects(self) -> list[PositionEffect]:
         """What the place of the right choice does; none where each problem has one order of choices.
@@ -267,8 +280,8 @@ def _status(
     missing += [f"{failed:,} ended in error"] * bool(failed)
     if not missing:
         silent = f"{scored.unscored:,}"
-        return f"incomplete: problems without any response, left out of every mean: {silent}"
-    return f"incomplete: {', '.join(missing)}; the run's own command resumes it"
+        return f"{_SILENT}, left out of every mean: {silent}"
+    return f"incomplete: {', '.join(missing)}{_RESUMES}"
 
 
 def _rates(grades: Iterable[Grade]) -> dict[str, Rate]:

@@ -11,6 +11,7 @@ import traceback
 import click
 
 from harness import __version__
+from harness.cli.signals import Stopped, handled, leave
 from harness.errors import HarnessError
 
 COMMANDS = {
@@ -105,7 +106,14 @@ def _end_quickly() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code that scripts rely on."""
     atexit.register(_end_quickly)
-    sys.exit(run_command(arguments))  # noqa: TID251
+    with handled(watch=True) as signals:
+        try:
+            code = run_command(arguments)
+        except Stopped as stop:  # while an error is being told
+            code = stop.exit_code
+        if signals.first is not None:
+            leave(code)
+    sys.exit(code)  # noqa: TID251
 
 
 def run_command(arguments: list[str] | None = None) -> int:
@@ -128,9 +136,9 @@ def run_command(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
+    except (click.Abort, KeyboardInterrupt) as stop:
+        click.echo("interrupted: run the same command again", err=True)
+        return stop.exit_code if isinstance(stop, Stopped) else 130
     except BrokenPipeError:  # the reader closed the pipe: `harness tasks | head`
         sys.stdout = None
         return 0

@@ -20,6 +20,7 @@ from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.task import Task
 from harness.types import Problem, Sample
+from harness.waiting import waiting_for
 
 Place = tuple[str, str]
 """A problem of a run: (task name, problem id)."""
@@ -147,6 +148,7 @@ class Plan:
         )
 
 
+@waiting_for("the stored samples to be read")
 def make_plan(
     runs: Sequence[TaskRun],
     earlier: Mapping[str, Path] | None = None,

@@ -9,6 +9,9 @@ what an incomplete run lacked when it was accepted, or ""; `candidates` the nigh
 chosen from, [] where it was no night; `begin` the night with which the test over nights begins, or
 null: with the accepted run. The history is in chronological order.
 
+RUNS/untold.json, while `harness nightly` works: the runs whose results it has not told yet, so that the
+next call tells those of one that was ended. [run, ..]
+
 RUNS/history.jsonl, written by `harness nightly`: one line per evaluation of a checkpoint, see
 `harness.storage.nights.HistoryLine`.
 """
@@ -27,6 +30,7 @@ from harness.storage.nights import HistoryLine
 
 LEDGER = "accepted.json"
 HISTORY = "history.jsonl"
+UNTOLD = "untold.json"
 REDRAWN = "-redrawn"
 """What the name of a run ends in that draws another run's checkpoint again, see `harness nightly`."""
 
@@ -147,18 +151,50 @@ def read_history(runs: Path) -> History:
     return History(lines, first, incomplete, tuple(damaged))
 
 
+def read_untold(runs: Path, history: History) -> list[HistoryLine]:
+    """The complete lines of the history that no call of `harness nightly` has told to its end.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = runs / UNTOLD
+    if not path.exists():
+        return []
+    names = read_json(path)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path}: not what harness nightly writes; remove it")
+    return [history.lines[name] for name in names if name in history.lines]
+
+
+def write_untold(runs: Path, names: Sequence[str]) -> None:
+    """Record whose results are not told yet.
+
+    Raises:
+        DataError: the folder of runs or the file cannot be written.
+    """
+    if names:
+        _make(runs)
+        write_json(runs / UNTOLD, names)
+    else:
+        (runs / UNTOLD).unlink(missing_ok=True)
+
+
 def append_history(runs: Path, line: HistoryLine) -> None:
     """Add the line of one evaluation to the history.
 
     Raises:
         DataError: the folder of runs or the file cannot be written.
     """
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{runs}: cannot be created ({error.strerror})") from error
+    _make(runs)
     history = Appender(runs / HISTORY)
     try:
         history.append([line])
     finally:
         history.close()
+
+
+def _make(runs: Path) -> None:
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{runs}: cannot be created ({error.strerror})") from error

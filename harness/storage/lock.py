@@ -16,6 +16,7 @@ from harness.errors import UsageError
 from harness.storage.files import dump
 
 LOCK = ".lock"
+_held: list[FolderLock] = []  # by this process
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path, *, take_over: bool = False) -> None:
-        self._folder = folder
+        self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
@@ -56,14 +57,16 @@ class FolderLock:
         except BaseException:
             os.close(self._fd)
             raise
+        _held.append(self)
 
     def release(self, *, leave: bool) -> None:
         """Release the lock; without `leave` delete its file too, and the folder if it is empty."""
+        _held.remove(self)
         os.ftruncate(self._fd, 0)
         if not leave:
-            (self._folder / LOCK).unlink(missing_ok=True)
+            (self.folder / LOCK).unlink(missing_ok=True)
             with suppress(OSError):
-                self._folder.rmdir()
+                self.folder.rmdir()
         os.close(self._fd)
 
     def _take(self, take_over: bool) -> None:
@@ -73,24 +76,31 @@ class FolderLock:
         except BlockingIOError as error:
             holder = _holder(os.pread(self._fd, 4096, 0))
             raise UsageError(
-                f"{self._folder} is being written by {holder or 'another process'}; wait for it, or "
+                f"{self.folder} is being written by {holder or 'another process'}; wait for it, or "
                 "use another -o folder"
             ) from error
         except OSError as error:
             raise UsageError(
-                f"{self._folder}: its file system does not support locks ({error.strerror}), without "
+                f"{self.folder}: its file system does not support locks ({error.strerror}), without "
                 "which two runs could write here; use an -o folder on another one"
             ) from error
         if not os.fstat(self._fd).st_nlink:  # its holder has just released it and deleted the file
-            raise UsageError(f"{self._folder} was released this moment: run the same command again")
+            raise UsageError(f"{self.folder} was released this moment: run the same command again")
         holder = _holder(os.pread(self._fd, 4096, 0))
         if holder and holder.host != here["host"] and not take_over:
             raise UsageError(
-                f"{self._folder} was left locked by {holder}; if that process has ended, add "
+                f"{self.folder} was left locked by {holder}; if that process has ended, add "
                 "--take-over"
             )
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, dump(here), 0)
+
+
+def release_all() -> None:
+    """Release the locks of this process, which is about to end."""
+    for lock in tuple(_held):
+        with suppress(OSError):
+            lock.release(leave=any(path.name != LOCK for path in lock.folder.iterdir()))
 
 
 def holder(folder: Path) -> Holder | None:

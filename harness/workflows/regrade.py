@@ -203,10 +203,10 @@ async def _grade_stored(
     await pool.drain()
 
 
-def rescore(path: Path, task_named: TaskNamed) -> list[TaskScores]:
+def rescore(path: Path, task_named: TaskNamed, *, take_over: bool = False) -> list[TaskScores]:
     """Compute the scores of every task of a run again, and return them."""
     RunFolder(path)
-    with RunWriter(path):
+    with RunWriter(path, take_over=take_over):
         runs = stored_runs(path, task_named)
         for run in runs:
             split_due(run.folder)

@@ -43,6 +43,7 @@ from .output import write_report
 from .site_text import change_ends, change_line, change_text, interval_of, score_of
 
 STATE = ".harness-site.json"
+_NEW = ".new-"  # begins the name of a folder in which a page is made
 _MAKES_PAGES = {".py", ".jinja", ".js", ".yaml", ".txt"}
 _SLUG = re.compile(r"[a-z0-9-]+")
 
@@ -100,6 +101,11 @@ def build_site(
     accepted, acceptances = read_accepted(runs_dir)
     before = _read_state(output)
     published, maker = load(baselines).scores, _maker(baselines)
+    if not before:  # killed from here on, the next call finds a site of its own
+        _make(output)
+        write_json(output / STATE, {})
+    for left in output.glob(f"{_NEW}*"):  # by a call that was killed
+        shutil.rmtree(left, ignore_errors=True)
     known = {} if rebuild or before.get("maker") != maker else before.get("runs", {})
     tests = GateTests(before.get("tests", {}) if known else {})
     runs: list[RunFacts] = []
@@ -149,7 +155,7 @@ def _write_run(
     report = build(results, published, figures=draw(results, published), home="../../index.html")
     place = output / _run_page(facts).parent
     _make(place)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".new-") as temporary:
+    with tempfile.TemporaryDirectory(dir=output, prefix=_NEW) as temporary:
         write_report(report, Path(temporary) / "index.html")
         made = [path for path in Path(temporary).rglob("*") if path.is_file()]
         names = [path.relative_to(temporary) for path in made]

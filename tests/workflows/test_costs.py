@@ -85,7 +85,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 def costs(path: Path, tmp_path: Path, *options: str) -> dict[str, Any]:
     """What `report -o F.json` says of the only task."""
     file = tmp_path / "costs.json"
-    assert run_command(["report", str(path), "-o", str(file), *options]) == 0
+    assert run_command(["report", str(path), "-o", str(file), *options]) in (0, 4)
     (found,) = read_json(file)["costs"]
     return dict(found)
 
