@@ -40,8 +40,8 @@ from harness.pipeline.task_files import TaskFiles, record_error
 from harness.pipeline.untagged import check_settled
 from harness.stats.scores import TaskScores
 from harness.stats.usage import Usage, usage_of
-from harness.storage.files import Json, read_lines, write_lines
-from harness.storage.run_folder import TaskFolder
+from harness.storage.files import write_lines
+from harness.storage.run_folder import ErrorRow, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Verdict
 
@@ -269,12 +269,13 @@ def cut(folder: TaskFolder, counts: Mapping[str, int]) -> Usage:
         What the removed samples had used.
     """
 
-    def beyond(row: Json) -> bool:
-        return bool(row["index"] >= counts.get(row["problem_id"], 0))
+    def beyond(row: Sample | Grade | ErrorRow) -> bool:
+        return row.index >= counts.get(row.problem_id, 0)
 
-    used = usage_of(s for s in folder.samples() if s.index >= counts.get(s.problem_id, 0))
-    for name in ("grades", "errors", "samples"):
-        path = folder.path / f"{name}.jsonl"
-        if any(beyond(row) for _, row in read_lines(path)):
-            write_lines(path, (row for _, row in read_lines(path) if not beyond(row)))
+    used = usage_of(filter(beyond, folder.samples()))
+    for name, kind in (("grades", Grade), ("errors", ErrorRow), ("samples", Sample)):
+        file = f"{name}.jsonl"
+        if any(map(beyond, folder.read(file, kind))):
+            kept = (row for row in folder.read(file, kind) if not beyond(row))
+            write_lines(folder.path / file, kept)
     return used

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.engines.checkpoint import digest, weights_hash
 from harness.errors import DataError, ProtocolMismatch, UsageError
-from harness.storage.ledger import CLOCK
+from harness.storage.nights import CLOCK
 from harness.storage.nights import Checkpoint, HistoryLine
 
 NAME_FIELDS = ("checkpoint", "parent", "content")
