@@ -14,8 +14,8 @@ from harness.errors import HarnessError
 from harness.stats.intervals import Interval
 from harness.stats.metrics import tallies
 from harness.stats.stopping import Stopping
-from harness.storage.run_folder import MANIFEST, RunFolder
 from harness.storage.rows import typed
+from harness.storage.run_folder import MANIFEST, RunFolder
 from harness.types import Score, Tally
 
 from .results import Result, read_results

@@ -58,9 +58,9 @@ class Stopping:
     analyses: tuple[InterimAnalysis, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.shares or not 0 < self.shares[0] or list(self.shares) != sorted(self.shares):
+        if not self.shares or not self.shares[0] > 0 or list(self.shares) != sorted(self.shares):
             raise ValueError("shares: they do not rise from above 0 to 1")
-        if self.stage > len(self.shares) or (self.decision is not None and self.stage < 1):
+        if self.stage > len(self.shares):
             raise ValueError(f"stage: there are {len(self.shares)}, and this is {self.stage}")
 
     @property

@@ -17,13 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from harness.errors import DataError
 from harness.stats.nights import OverNights
 from harness.storage.files import Appender, write_json
-from harness.storage.nights import CLOCK, HistoryLine
+from harness.storage.nights import HistoryLine
 from harness.storage.plain_files import remove_parts
 from harness.storage.rows import read_row, read_rows
 
@@ -49,9 +48,6 @@ class Acceptance:
     missing: str = ""
     candidates: tuple[str, ...] = ()
     begin: str | None = None
-
-    def __post_init__(self) -> None:
-        datetime.strptime(self.time, CLOCK)
 
 
 @dataclass(frozen=True, slots=True)

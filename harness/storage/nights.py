@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 from harness.errors import HarnessError, Incomplete, ProtocolMismatch
 from harness.stats.comparison import Comparison, Outcome, TaskComparison
-from harness.stats.intervals import Interval
 from harness.stats.nights import Night, OverNights
 from harness.stats.scores import TaskScores
 from harness.stats.selection import Choice

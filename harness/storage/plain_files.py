@@ -52,7 +52,7 @@ def open_to_read(path: Path) -> BinaryIO:
     if not stat.S_ISREG(mode := os.fstat(fd).st_mode):
         os.close(fd)
         raise DataError(f"{path}: {_kind(mode)} and no file; remove it, or restore the file")
-    return open(fd, "rb")  # noqa: SIM115 (the caller closes it)
+    return open(fd, "rb")
 
 
 def open_to_write(path: Path, flags: int = 0) -> int:

@@ -25,7 +25,6 @@ from harness.stats.comparison import Comparison, TaskComparison
 from harness.stats.nights import Levels
 from harness.stats.scores import TaskScores
 from harness.storage.ledger import (
-    CLOCK,
     LEDGER,
     History,
     Ledger,
@@ -34,6 +33,7 @@ from harness.storage.ledger import (
     read_ledger,
 )
 from harness.storage.nights import (
+    CLOCK,
     Checkpoint,
     CheckpointResult,
     TaskResult,

@@ -56,7 +56,9 @@ def read_finished(path: Path, planned: Mapping[str, Protocol]) -> FinishedSweep:
     stored = {folder.name: folder.protocol() for folder in RunFolder(path / BASE).tasks()}
     _check(path, stored, planned)
     common = {name: protocol for name, protocol in stored.items() if name in planned}
-    return FinishedSweep(path, document.model, tuple(e for e in document.effects if e.task in common), common)
+    return FinishedSweep(
+        path, document.model, tuple(e for e in document.effects if e.task in common), common
+    )
 
 
 def _document_row(row: Json) -> Json:
