@@ -7,7 +7,6 @@ writer cuts a torn line off, and readers skip it.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -18,7 +17,7 @@ from typing import Any
 import orjson
 
 from harness.errors import DataError
-from harness.storage.plain_files import PART, check_place, open_to_read, open_to_write
+from harness.storage.plain_files import check_place, open_to_read, open_to_write, part_of
 
 Json = dict[str, Any]
 """A JSON object as it was decoded, before a reader makes a typed value of it."""
@@ -223,23 +222,19 @@ def write_text(path: Path, text: str) -> None:
 def _replace(path: Path, chunks: Iterable[bytes]) -> None:
     """Write another file and rename it; where that fails, the one at `path` is as it was."""
     check_place(path, link=True)
+    part = part_of(path)
     try:
-        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
-    try:
-        with os.fdopen(fd, "wb") as file:
+        with part.open("xb") as file:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        part.replace(path)
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror}); the file that was there is unchanged"
-        ) from error
+        kept = "; the file that was there is unchanged" if path.exists() else ""
+        raise DataError(f"{path}: cannot be written ({error.strerror}){kept}") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def _clean(value: Any) -> Any:

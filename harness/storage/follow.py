@@ -22,6 +22,7 @@ from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
 from harness.storage.files import Json
 from harness.storage.lock import holder
+from harness.storage.plain_files import open_to_read
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.types import Tally, Verdict
@@ -58,7 +59,7 @@ class Tail:
             DataError: a line that is not JSON.
         """
         try:
-            file = self.path.open("rb")
+            file = open_to_read(self.path)
         except FileNotFoundError:
             return
         with file:
@@ -260,7 +261,13 @@ class RunProgress:
         if len(starts) == 1 and self.since is not None:
             began = moment - (time.time() - self.since)
         for found in self.tasks.values():
-            found.update(moment, began)
+            try:
+                found.update(moment, began)
+            except (TypeError, ValueError, LookupError) as error:
+                raise DataError(
+                    f"{self.path / found.name}: a line is not what the harness writes ({error}); "
+                    f"harness score {self.path} names it"
+                ) from error
 
     @property
     def complete(self) -> bool:

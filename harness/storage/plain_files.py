@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import stat
 import time
 from contextlib import suppress
@@ -22,7 +23,8 @@ PART = ".harness-part"
 
 _PART = re.compile(r"\..+\.[a-z0-9_]{8}" + re.escape(PART))
 _PART_BEFORE = re.compile(
-    r"\.(manifest|protocol|scores|stopping|problems|samples|grades|errors)\.jsonl?\.[a-z0-9_]{8}"
+    r"\.(manifest|protocol|scores|stopping|problems|samples|grades|errors|accepted)\.jsonl?"
+    r"\.[a-z0-9_]{8}"
 )  # as earlier versions named them
 
 _WRITING = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -36,8 +38,12 @@ _KINDS = (
 )
 
 
-def open_to_read(path: Path) -> BinaryIO:
+def open_to_read(path: Path, buffering: int = -1) -> BinaryIO:
     """Open a plain file, or a link to one.
+
+    Args:
+        path: the file.
+        buffering: bytes that are read at once; by default those of a block.
 
     Raises:
         FileNotFoundError: there is none.
@@ -52,7 +58,7 @@ def open_to_read(path: Path) -> BinaryIO:
     if not stat.S_ISREG(mode := os.fstat(fd).st_mode):
         os.close(fd)
         raise DataError(f"{path}: {_kind(mode)} and no file; remove it, or restore the file")
-    return open(fd, "rb")
+    return os.fdopen(fd, "rb", buffering)
 
 
 def open_to_write(path: Path, flags: int = 0) -> int:
@@ -107,6 +113,11 @@ def check_folder(path: Path) -> None:
                 f"{path}: {_kind(mode)} and no folder; the harness writes to no other place than the "
                 "run folder: put the folder itself there, or use another -o folder"
             )
+
+
+def part_of(path: Path) -> Path:
+    """A name beside `path` for what is to replace it, of which nothing is left after a kill."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
 
 
 def remove_parts(folder: Path, age: float = 0.0) -> None:

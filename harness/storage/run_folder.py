@@ -82,8 +82,14 @@ class TaskFolder:
         return read_row(self.path / PROTOCOL, Protocol, upgrade=protocol_row)
 
     def problems(self) -> dict[str, Problem]:
-        """The problems by id, in the task's order."""
-        return {problem.id: problem for problem in self.read("problems.jsonl", Problem)}
+        """The problems by id, in the task's order; DataError where one of the protocol is missing."""
+        found = {problem.id: problem for problem in self.read("problems.jsonl", Problem)}
+        if missing := [id for id in self.protocol().problems if id not in found]:
+            raise DataError(
+                f"{self.path / 'problems.jsonl'}: {len(missing)} of the protocol's problems are "
+                f"missing ({missing[0]}): the file was changed or damaged, restore it"
+            )
+        return found
 
     def samples(self) -> Iterator[Sample]:
         """The samples in the order in which they ended; read lazily, they can be large."""

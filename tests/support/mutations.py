@@ -90,7 +90,13 @@ def _places(value: Any, here: Place | None = None) -> Iterator[Place]:
     """Where every value of a decoded JSON value stands."""
     here = here or []
     yield here
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    pairs = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for name, item in pairs:
         yield from _places(item, [*here, name])
 
