@@ -115,6 +115,15 @@ class Protocol:
         return {"hash": self.hash, **values, **judge}
 
 
+def protocol_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a protocol, from what protocol.json holds: hashes stand beside them there."""
+    judge = row.get("judge")
+    if isinstance(judge, dict):
+        judge = {name: value for name, value in judge.items() if name != "prompt_hash"}
+    known = {name: value for name, value in row.items() if name != "hash"}
+    return {**known, "stop": row.get("stop") or (), "judge": judge}
+
+
 COMPARED = tuple(
     part.name
     for part in fields(Protocol)

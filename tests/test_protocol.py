@@ -19,11 +19,11 @@ from harness.protocol import (
     content_hash,
     differences,
     make_protocol,
+    protocol_row,
 )
 from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.storage.rows import typed
-from harness.storage.run_folder import protocol_row
 from harness.task import Task
 from harness.types import Judging, Limits, Problem, Provenance, Row, TestCase
 

@@ -273,7 +273,9 @@ def cut(folder: TaskFolder, counts: Mapping[str, int]) -> Usage:
         return row.index >= counts.get(row.problem_id, 0)
 
     used = usage_of(filter(beyond, folder.samples()))
-    for name, kind in (("grades", Grade), ("errors", ErrorRow), ("samples", Sample)):
+    kinds: dict[str, type[Sample | Grade | ErrorRow]]
+    kinds = {"grades": Grade, "errors": ErrorRow, "samples": Sample}
+    for name, kind in kinds.items():
         file = f"{name}.jsonl"
         if any(map(beyond, folder.read(file, kind))):
             kept = (row for row in folder.read(file, kind) if not beyond(row))

@@ -11,6 +11,7 @@ import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
 from harness.storage.files import Json
 from harness.storage.lock import holder
+from harness.storage.nights import CLOCK
 from harness.storage.plain_files import open_to_read
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
@@ -264,10 +266,7 @@ class RunProgress:
             try:
                 found.update(moment, began)
             except (TypeError, ValueError, LookupError) as error:
-                raise DataError(
-                    f"{self.path / found.name}: a line is not what the harness writes ({error}); "
-                    f"harness score {self.path} names it"
-                ) from error
+                raise DataError(f"{self.path / found.name}: a damaged line ({error})") from error
 
     @property
     def complete(self) -> bool:
@@ -309,16 +308,13 @@ def _key(row: Json) -> tuple[str, int]:
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True
 
 
 def _seconds(text: str) -> float | None:
     """A time of a manifest as seconds since 1970."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        return datetime.strptime(text, CLOCK).timestamp()
+    return None

@@ -43,7 +43,7 @@ def read_rows(path: Path, kind: type[T], *, damaged: list[str] | None = None) ->
     Raises:
         DataError: the file cannot be read, or a line is not such a row; the line and field are named.
     """
-    decode = _decoder(kind)
+    decode: Callable[[bytes], T] = _decoder(kind)
     try:
         with open_to_read(path) as file:
             for number, line in enumerate(file, 1):
@@ -88,7 +88,8 @@ def read_row(path: Path, kind: type[T], *, upgrade: Upgrade | None = None, fix: 
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         if upgrade is None:
-            return _decoder(kind)(data)
+            found: T = _decoder(kind)(data)
+            return found
         return _convert(upgrade(msgspec.json.decode(data, type=dict[str, Any])), kind)
     except _WRONG as error:
         raise _damaged(path, error, fix) from error
@@ -128,13 +129,13 @@ def _convert(row: object, kind: type[T]) -> T:
 
 
 @cache
-def _decoder(kind: type[T]) -> Callable[[bytes], T]:
+def _decoder(kind: Any) -> Callable[[bytes], Any]:
     if not is_dataclass(kind):
         return msgspec.json.Decoder(kind).decode
     strict, check = msgspec.json.Decoder(_strict(kind)).decode, check_of(kind)
 
-    def decode(line: bytes) -> T:
-        found: T = msgspec.convert(strict(line), kind, from_attributes=True)
+    def decode(line: bytes) -> Any:
+        found = msgspec.convert(strict(line), kind, from_attributes=True)
         if check is not None:
             check(found, "")
         return found

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from harness.errors import DataError, ProtocolMismatch, UsageError
-from harness.protocol import Protocol, differences
+from harness.protocol import Protocol, differences, protocol_row
 from harness.stats.allocation import counts_at, uniform
 from harness.stats.scores import TaskScores
 from harness.stats.stopping import Stopping
-from harness.storage.files import Json, write_json, write_lines
+from harness.storage.files import write_json, write_lines
 from harness.storage.lock import FolderLock
 from harness.storage.manifest import Manifest, Start, knows_servers, other_draws
 from harness.storage.plain_files import check_folder, remove_parts
@@ -36,15 +36,6 @@ MANIFEST = "manifest.json"
 PROTOCOL = "protocol.json"
 ErrorStage = Literal["engine", "grader", "model-judge"]
 T = TypeVar("T")
-
-
-def protocol_row(row: Json) -> Json:
-    """The fields of a protocol, from what protocol.json holds: hashes stand beside them there."""
-    judge = row.get("judge")
-    if isinstance(judge, dict):
-        judge = {name: value for name, value in judge.items() if name != "prompt_hash"}
-    known = {name: value for name, value in row.items() if name != "hash"}
-    return {**known, "stop": row.get("stop") or (), "judge": judge}
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,19 +184,26 @@ async def run_engine(
     runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
                     learned=writer.record_opening, notify=notices.add)  # fmt: skip
     record.begin(runner.plan.record())
+
     def end() -> None:
         split_others(writer.path, [run.task.name for run in runs], notices.add)
         record.end(runner.discarded)
 
+    results = await _ended(runner, end)
+    for run, result in zip(runs, results, strict=True):
+        writer.set_k(run.task.name, result.k)
+    return results
+
+
+async def _ended(runner: Runner, end: Callable[[], None]) -> list[TaskScores]:
+    """The results of a runner; `end` is called also for a run that ended early."""
     try:
         results = await runner.run()
-    except BaseException:  # what was said of stored samples holds of a run that ended early, too
+    except BaseException:
         with suppress(HarnessError):  # on a full disk, say, what failed first is what is told
             end()
         raise
     end()
-    for run, result in zip(runs, results, strict=True):
-        writer.set_k(run.task.name, result.k)
     return results
 
 

@@ -36,9 +36,8 @@ def folder(path: Path) -> None:
 
 
 def a_socket(path: Path) -> None:
-    with chdir(path.parent):  # the name of a socket is short
-        with socket.socket(socket.AF_UNIX) as found:
-            found.bind(path.name)
+    with chdir(path.parent), socket.socket(socket.AF_UNIX) as found:
+        found.bind(path.name)  # which must be short
 
 
 @pytest.fixture

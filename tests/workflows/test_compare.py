@@ -141,7 +141,8 @@ def test_another_grader_version_is_graded_again_on_both_sides(
     for run, version in ((base, "integer/0"), (new, "integer/1")):
         folder = run / "practice_integer"
         write_json(
-            folder / "protocol.json", {**json.loads((folder / "protocol.json").read_bytes()), "grader": version}
+            folder / "protocol.json",
+            {**json.loads((folder / "protocol.json").read_bytes()), "grader": version},
         )
     grades = [row for _, row in read_lines(new / "practice_integer" / "grades.jsonl")]
     write_lines(
@@ -242,7 +243,8 @@ def test_a_failure_to_grade_again_is_no_pass(
     base, new = write_run(STRONG, name="a"), write_run(STRONG, name="b")
     folder = new / "practice_integer"
     write_json(
-        folder / "protocol.json", {**json.loads((folder / "protocol.json").read_bytes()), "grader": "integer/0"}
+        folder / "protocol.json",
+        {**json.loads((folder / "protocol.json").read_bytes()), "grader": "integer/0"},
     )
 
     async def failing(run: TaskRun, pool: object) -> list[Grade]:
