@@ -10,7 +10,6 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Meta
@@ -74,7 +73,6 @@ def bounded(name: str, hint: Any) -> Any:
     return hint
 
 
-@cache
 def check_of(hint: Any) -> Check | None:
     """What checks the values of a type beyond what their types and numbers say; None for nothing."""
     if hint in _OPEN:

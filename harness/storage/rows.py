@@ -43,7 +43,7 @@ def read_rows(path: Path, kind: type[T], *, damaged: list[str] | None = None) ->
     Raises:
         DataError: the file cannot be read, or a line is not such a row; the line and field are named.
     """
-    decode: Callable[[bytes], T] = _decoder(kind)
+    decode: Callable[[bytes], T] = _decoder_of(kind)
     try:
         with open_to_read(path) as file:
             for number, line in enumerate(file, 1):
@@ -88,7 +88,7 @@ def read_row(path: Path, kind: type[T], *, upgrade: Upgrade | None = None, fix: 
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         if upgrade is None:
-            found: T = _decoder(kind)(data)
+            found: T = _decoder_of(kind)(data)
             return found
         return _convert(upgrade(msgspec.json.decode(data, type=dict[str, Any])), kind)
     except _WRONG as error:
@@ -126,6 +126,10 @@ def _convert(row: object, kind: type[T]) -> T:
     if (check := check_of(kind)) is not None:
         check(found, "")
     return found
+
+
+def _decoder_of(kind: Any) -> Callable[[bytes], Any]:
+    return _decoder(kind)
 
 
 @cache
