@@ -250,7 +250,7 @@ class Runner:
             self._observe("graded", run.task.name, grade.verdict)
             ended((run.task.name, grade.problem_id), grade.index)
 
-        return Job(run.task.grader, run.problems[sample.problem_id], sample, done)
+        return Job(run.task.grader, run.problem_of(sample), sample, done)
 
     async def _sync_files(self) -> None:
         while True:

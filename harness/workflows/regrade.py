@@ -199,7 +199,7 @@ async def _grade_stored(
 
     for sample in run.folder.samples():
         if k is None or sample.index < k:
-            await pool.put(Job(run.task.grader, run.problems[sample.problem_id], sample, done))
+            await pool.put(Job(run.task.grader, run.problem_of(sample), sample, done))
     await pool.drain()
 
 

@@ -120,6 +120,21 @@ def test_a_lock_names_a_process_or_none(tmp_path: Path, pid: object) -> None:
     assert found is not None and found.pid is (pid if pid is True else None)
 
 
+def test_a_sample_of_a_problem_that_is_not_there_is_named(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run / "practice_integer" / "samples.jsonl"
+    path.write_text(path.read_text().replace('"p00"', '"p77"', 1))
+    assert run_command(["grade", str(run)]) == 2
+    assert "samples.jsonl: a sample is of problem 'p77'" in capsys.readouterr().err
+    problems = run / "practice_integer" / "problems.jsonl"
+    problems.write_text("".join(problems.read_text().splitlines(keepends=True)[1:]))
+    assert run_command(["grade", str(run)]) == 2
+    assert (
+        "problems.jsonl: 1 of the protocol's problems are missing (p00)" in capsys.readouterr().err
+    )
+
+
 # What a kill leaves
 
 
