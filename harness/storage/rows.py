@@ -136,7 +136,8 @@ def _decoder_of(kind: Any) -> Callable[[bytes], Any]:
 def _decoder(kind: Any) -> Callable[[bytes], Any]:
     if not is_dataclass(kind):
         return msgspec.json.Decoder(kind).decode
-    strict, check = msgspec.json.Decoder(_strict(kind)).decode, check_of(kind)
+    of: Any = kind  # mypy narrows `kind` to an instance as well
+    strict, check = msgspec.json.Decoder(_strict(of)).decode, check_of(of)
 
     def decode(line: bytes) -> Any:
         found = msgspec.convert(strict(line), kind, from_attributes=True)
