@@ -19,6 +19,7 @@ import orjson
 
 from harness.errors import DataError
 from harness.stats.metrics import tally_problem
+from harness.storage.plain_files import open_to_read
 from harness.types import Grade, Sample, Tally, Verdict
 
 Classes = Callable[[str], Callable[[Sequence[str]], list[int]] | None]
@@ -156,20 +157,29 @@ def _rows(path: Path) -> Iterator[tuple[Line, dict[str, Any]]]:
         return
     start = 0
     try:
-        with path.open("rb", buffering=_BUFFER) as file:
+        with open_to_read(path, _BUFFER) as file:
             for number, text in enumerate(_whole_lines(file), 1):
                 row, valid = decode(text, f"{path}, line {number}")
                 try:
                     clean = (
                         valid and text[:1] == b"{" and text[-2:] == b"}\n" and row.keys() == _FIELDS
                     )
+                    _check(row)
                     tokens = row.get("n_tokens")
-                except AttributeError as error:
+                except (AttributeError, TypeError) as error:
                     raise _not_a_sample(path, number, error) from error
                 yield Line(start, len(text), number, tokens, clean), row
                 start += len(text)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _check(row: Mapping[str, Any]) -> None:
+    """TypeError where a field that is used here has another type."""
+    for name, kind in (("problem_id", str), ("index", int), ("n_tokens", int), ("reasoning", str)):
+        found = row.get(name)
+        if found is not None and not isinstance(found, kind):
+            raise TypeError(f"{name} is {found!r}")
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import click
 
 from harness import __version__
 from harness.cli.signals import Stopped, handled, leave
-from harness.errors import HarnessError
+from harness.errors import DataError, HarnessError
 
 COMMANDS = {
     "run": "Sample, grade and score a model on one or more tasks.",
@@ -147,10 +147,19 @@ def run_command(arguments: list[str] | None = None) -> int:
     except HarnessError as error:
         _show(error, f"error: {error}", meta)
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            return _internal(error, meta)
+        _show(error, f"error: {error.filename}: {error.strerror}", meta)
+        return DataError.exit_code
     except Exception as error:
-        what = f"{type(error).__name__}: {error}"
-        _show(error, f"internal error, please report it: {what}", meta)
-        return 70
+        return _internal(error, meta)
+
+
+def _internal(error: Exception, meta: dict[str, bool]) -> int:
+    what = f"{type(error).__name__}: {error}"
+    _show(error, f"internal error, please report it: {what}", meta)
+    return 70
 
 
 def _show(error: Exception, message: str, meta: dict[str, bool]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.data.prompts import choice_order, render
 from harness.data.reasoning import split_reasoning
+from harness.errors import DataError
 from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
@@ -49,6 +50,16 @@ class TaskRun:
         return (
             uniform(self.problems, self.sampling.k) if self.allocation is None else self.allocation
         )
+
+    def problem_of(self, sample: Sample) -> Problem:
+        """The problem of a stored sample; DataError where the task has none of its id."""
+        problem = self.problems.get(sample.problem_id)
+        if problem is None:
+            raise DataError(
+                f"{self.folder.path / 'samples.jsonl'}: a sample is of problem {sample.problem_id!r}, "
+                "which the protocol does not have; the file was changed or damaged: restore it"
+            )
+        return problem
 
     def stopped_at(self, counts: Mapping[str, int]) -> TaskRun:
         """The task with these samples of each problem in place of its own; k is their mean."""

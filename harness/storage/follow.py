@@ -11,6 +11,7 @@ import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
 from harness.storage.files import Json
 from harness.storage.lock import holder
+from harness.storage.nights import CLOCK
+from harness.storage.plain_files import open_to_read
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.types import Tally, Verdict
@@ -58,7 +61,7 @@ class Tail:
             DataError: a line that is not JSON.
         """
         try:
-            file = self.path.open("rb")
+            file = open_to_read(self.path)
         except FileNotFoundError:
             return
         with file:
@@ -260,7 +263,10 @@ class RunProgress:
         if len(starts) == 1 and self.since is not None:
             began = moment - (time.time() - self.since)
         for found in self.tasks.values():
-            found.update(moment, began)
+            try:
+                found.update(moment, began)
+            except (TypeError, ValueError, LookupError) as error:
+                raise DataError(f"{self.path / found.name}: a damaged line ({error})") from error
 
     @property
     def complete(self) -> bool:
@@ -302,16 +308,13 @@ def _key(row: Json) -> tuple[str, int]:
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True
 
 
 def _seconds(text: str) -> float | None:
     """A time of a manifest as seconds since 1970."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        return datetime.strptime(text, CLOCK).timestamp()
+    return None

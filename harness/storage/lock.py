@@ -12,11 +12,13 @@ from pathlib import Path
 
 import orjson
 
-from harness.errors import UsageError
+from harness.errors import DataError, UsageError
 from harness.storage.files import dump
+from harness.storage.plain_files import open_to_read, open_to_write
 
 LOCK = ".lock"
 _held: list[FolderLock] = []  # by this process
+_LONGEST = 4096  # bytes that are read of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class FolderLock:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            self._fd = open_to_write(folder / LOCK)
+        except DataError as error:
+            raise UsageError(str(error)) from error
         except OSError as error:
             raise UsageError(f"{folder}: cannot be written ({error.strerror})") from error
         try:
@@ -74,7 +78,7 @@ class FolderLock:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = _holder(os.pread(self._fd, 4096, 0))
+            holder = _holder(os.pread(self._fd, _LONGEST, 0))
             raise UsageError(
                 f"{self.folder} is being written by {holder or 'another process'}; wait for it, or "
                 "use another -o folder"
@@ -86,14 +90,20 @@ class FolderLock:
             ) from error
         if not os.fstat(self._fd).st_nlink:  # its holder has just released it and deleted the file
             raise UsageError(f"{self.folder} was released this moment: run the same command again")
-        holder = _holder(os.pread(self._fd, 4096, 0))
+        holder = _holder(os.pread(self._fd, _LONGEST, 0))
         if holder and holder.host != here["host"] and not take_over:
             raise UsageError(
                 f"{self.folder} was left locked by {holder}; if that process has ended, add "
                 "--take-over"
             )
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, dump(here), 0)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, dump(here), 0)
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder / LOCK}: cannot be written ({error.strerror}); make room and run the "
+                "same command again"
+            ) from error
 
 
 def release_all() -> None:
@@ -106,8 +116,9 @@ def release_all() -> None:
 def holder(folder: Path) -> Holder | None:
     """Who holds the lock of a folder; None where nobody does, or the file cannot be read."""
     try:
-        return _holder((folder / LOCK).read_bytes())
-    except OSError:
+        with open_to_read(folder / LOCK) as file:
+            return _holder(file.read(_LONGEST))
+    except (OSError, DataError):
         return None
 
 
@@ -119,4 +130,5 @@ def _holder(data: bytes) -> Holder | None:
     if not isinstance(found, dict) or not found:
         return None
     pid, host = found.get("pid"), found.get("host")
-    return Holder(pid if isinstance(pid, int) else None, host if isinstance(host, str) else None)
+    known = isinstance(pid, int) and 0 < pid < 1 << 31
+    return Holder(pid if known else None, host if isinstance(host, str) else None)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from harness.errors import Incomplete, UsageError
 from harness.storage.ledger import (
-    CLOCK,
     Acceptance,
     History,
     Ledger,
@@ -18,6 +17,7 @@ from harness.storage.ledger import (
     read_ledger,
     write_ledger,
 )
+from harness.storage.nights import CLOCK
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.workflows.over_nights import Chosen, chosen_from
 

@@ -298,7 +298,7 @@ def forget(folder: TaskFolder, asked: Mapping[str, int]) -> None:
 
 def in_words(task: str, record: Stopping) -> str | None:
     """How the sampling of a task ended, on one line; None where it was not decided."""
-    if record.decision is None or record.score is None or record.interval is None:
+    if record.decision is None or record.score is None or not (record.interval and record.analyses):
         return None
     last = record.analyses[-1]
     low, high = record.interval

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import harness
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.interfaces import Engine, Grader
 from harness.pipeline.drawing import Drawing
 from harness.pipeline.grading_pool import GradingPool
@@ -190,14 +190,27 @@ async def run_engine(
     runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
                     learned=writer.record_opening, notify=notices.add)  # fmt: skip
     record.begin(runner.plan.record())
+
+    def end() -> None:
+        split_others(writer.path, [run.task.name for run in runs], notices.add)
+        record.end(runner.discarded)
+
+    results = await _ended(runner, end)
+    for run, result in zip(runs, results, strict=True):
+        writer.set_k(run.task.name, result.k)
+    return results
+
+
+async def _ended(runner: Runner, end: Callable[[], None]) -> list[TaskScores]:
+    """The results of a runner; `end` is called also for a run that ended early."""
     try:
         with waiting_for("the samples in work to be dropped", droppable=False):
             results = await runner.run()
-    finally:  # what was said of stored samples holds of a run that ended early, too
-        split_others(writer.path, [run.task.name for run in runs], notices.add)
-        record.end(runner.discarded)
-    for run, result in zip(runs, results, strict=True):
-        writer.set_k(run.task.name, result.k)
+    except BaseException:
+        with suppress(HarnessError):  # on a full disk, say, what failed first is what is told
+            end()
+        raise
+    end()
     return results
 
 

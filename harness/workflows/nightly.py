@@ -25,7 +25,6 @@ from harness.stats.comparison import Comparison, TaskComparison
 from harness.stats.nights import Levels
 from harness.stats.scores import TaskScores
 from harness.storage.ledger import (
-    CLOCK,
     LEDGER,
     History,
     Ledger,
@@ -36,6 +35,7 @@ from harness.storage.ledger import (
     write_untold,
 )
 from harness.storage.nights import (
+    CLOCK,
     Checkpoint,
     CheckpointResult,
     HistoryLine,

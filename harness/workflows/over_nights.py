@@ -19,8 +19,8 @@ from harness.stats import nights
 from harness.stats.metrics import tallies
 from harness.stats.nights import Night
 from harness.stats.selection import Choice
-from harness.storage.ledger import CLOCK, REDRAWN, Acceptance, History
-from harness.storage.nights import TaskLine
+from harness.storage.ledger import REDRAWN, Acceptance, History
+from harness.storage.nights import CLOCK, TaskLine
 from harness.storage.run_folder import RunFolder, TaskFolder
 
 _NAMED = 3  # runs that a sentence names

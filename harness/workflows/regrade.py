@@ -23,6 +23,7 @@ from harness.sampling import Sampling
 from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_json
+from harness.storage.plain_files import part_of
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.tasks.kinds import with_responses
@@ -138,8 +139,7 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
     before = last_grades(run.folder.grades(), verdict_of)
     changes: list[Change] = []
     failed: list[Grade] = []
-    path = run.folder.path / ".grades.jsonl.new"
-    path.unlink(missing_ok=True)  # left by a killed regrade
+    path = part_of(run.folder.path / "grades.jsonl")
     grades = Appender(path)
 
     def take(grade: Grade) -> None:
@@ -199,7 +199,7 @@ async def _grade_stored(
 
     for sample in run.folder.samples():
         if k is None or sample.index < k:
-            await pool.put(Job(run.task.grader, run.problems[sample.problem_id], sample, done))
+            await pool.put(Job(run.task.grader, run.problem_of(sample), sample, done))
     await pool.drain()
 
 

@@ -16,6 +16,7 @@ from harness.errors import DataError
 from harness.reports.observations import Key, decode
 from harness.reports.results import Result
 from harness.storage.files import dump
+from harness.storage.plain_files import open_to_read
 from harness.types import Grade, Problem, TestCase, Verdict
 
 from .chunks import RAW_BYTES, Chunks
@@ -193,7 +194,7 @@ def _samples(result: Result, *, hide: bool) -> Iterator[_Found]:
         return
     path = result.folder.path / "samples.jsonl"
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_to_read(path, 0) as file:
             for key in keys:
                 line, grade = lines[key], result.grades.get(key)
                 decision = {} if hide else _decision(grade, result.problems[key[0]])
