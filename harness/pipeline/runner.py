@@ -41,6 +41,7 @@ from harness.pipeline.untagged import check_settled
 from harness.stats.scores import TaskScores
 from harness.stats.usage import Usage, usage_of
 from harness.storage.files import Json, read_lines, write_lines
+from harness.storage.projections import KeyRow, SampleRow
 from harness.storage.run_folder import TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Verdict
@@ -119,7 +120,9 @@ class Runner:
         self._check_stored()
         for run in self._runs:
             self._files[run.task.name] = TaskFiles(run.folder)
-            self._queued[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
+            self._queued[run.task.name] = SampleSet(
+                row.key for row in run.folder.read("grades.jsonl", KeyRow)
+            )
         syncing = asyncio.create_task(self._sync_files())
         try:
             async with self._pool:
@@ -272,7 +275,9 @@ def cut(folder: TaskFolder, counts: Mapping[str, int]) -> Usage:
     def beyond(row: Json) -> bool:
         return bool(row["index"] >= counts.get(row["problem_id"], 0))
 
-    used = usage_of(s for s in folder.samples() if s.index >= counts.get(s.problem_id, 0))
+    used = usage_of(
+        s for s in folder.read("samples.jsonl", SampleRow) if s.index >= counts.get(s.problem_id, 0)
+    )
     for name in ("grades", "errors", "samples"):
         path = folder.path / f"{name}.jsonl"
         if any(beyond(row) for _, row in read_lines(path)):

@@ -87,7 +87,8 @@ def read_row(path: Path, kind: type[T], *, upgrade: Upgrade | None = None, fix: 
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         if upgrade is None:
-            return _decoder(kind)(data)
+            found: T = _decoder(kind)(data)
+            return found
         row = msgspec.json.decode(data, type=dict[str, Any])
         return convert(upgrade(row), kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -110,14 +111,13 @@ def convert(row: object, kind: type[T]) -> T:
 
 
 @cache
-def _decoder(kind: type[T]) -> Callable[[bytes], T]:
+def _decoder(kind: Any) -> Callable[[bytes], Any]:
     if not is_dataclass(kind):
         return msgspec.json.Decoder(kind).decode
     strict = msgspec.json.Decoder(_strict(kind)).decode
 
-    def decode(line: bytes) -> T:
-        found: T = msgspec.convert(strict(line), kind, from_attributes=True)
-        return found
+    def decode(line: bytes) -> Any:
+        return msgspec.convert(strict(line), kind, from_attributes=True)
 
     return decode
 
