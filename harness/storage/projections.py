@@ -12,29 +12,6 @@ from harness.storage.rows import Index
 from harness.types import FinishReason, Verdict
 
 
-class VerdictRow(msgspec.Struct, gc=False):
-    """Of a grade, whose it is and the verdict."""
-
-    problem_id: str
-    index: Index
-    verdict: Verdict
-
-
-class DecisionRow(msgspec.Struct):
-    """Of a grade, what scores need: the verdicts and the extracted answer."""
-
-    problem_id: str
-    index: Index
-    verdict: Verdict
-    answer: str | None = None
-    also: dict[str, str] = {}
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """The unit of work: (problem id, index)."""
-        return self.problem_id, self.index
-
-
 class KeyRow(msgspec.Struct, gc=False):
     """Of a sample, a grade or an error, whose it is."""
 
@@ -47,11 +24,29 @@ class KeyRow(msgspec.Struct, gc=False):
         return self.problem_id, self.index
 
 
-class SampleRow(msgspec.Struct, gc=False):
+class VerdictRow(KeyRow, gc=False):
+    """Of a grade, whose it is and the verdict."""
+
+    verdict: Verdict
+
+
+class DecisionRow(VerdictRow):
+    """Of a grade, what scores need: the verdicts and the extracted answer."""
+
+    answer: str | None = None
+    also: dict[str, str] = {}
+
+
+class LengthRow(msgspec.Struct, gc=False):
+    """Of a sample, how it ended and its tokens."""
+
+    finish_reason: FinishReason
+    n_tokens: int | None = None
+
+
+class SampleRow(KeyRow, gc=False):
     """Of a sample, what plans and statistics need; named and meant as in `Sample`."""
 
-    problem_id: str
-    index: Index
     reasoning: str | None
     response: str | None
     finish_reason: FinishReason
@@ -61,11 +56,6 @@ class SampleRow(msgspec.Struct, gc=False):
     choice_order: tuple[int, ...] | None = None
     looped: bool = False
     cost: float | None = None
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """The unit of work: (problem id, index)."""
-        return self.problem_id, self.index
 
     @property
     def text(self) -> str:

@@ -96,6 +96,15 @@ def read_row(path: Path, kind: type[T], *, upgrade: Upgrade | None = None, fix: 
         raise DataError(f"{path}: {_words(error)}{hint}") from error
 
 
+def read_line(line: bytes, kind: type[T], place: object) -> T:
+    """The row of one line of a JSON-lines file; DataError, which begins with `place`, on another shape."""
+    try:
+        found: T = _decoder(kind)(line)
+        return found
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{place}: a line is {_words(error)}") from error
+
+
 def convert(row: object, kind: type[T]) -> T:
     """A typed value from decoded JSON.
 
