@@ -16,6 +16,7 @@ from harness.stats.cost import Price
 from harness.stats.metrics import last_grades
 from harness.stats.positions import PositionEffect, position_effects
 from harness.stats.scores import SecondOpinions, TaskScores
+from harness.stats.verdict_table import VerdictTable
 from harness.storage.manifest import Manifest
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Problem, Score, Verdict
@@ -111,7 +112,9 @@ class Result:
         if self.folder is None or self.protocol.choice_order in (None, "per-problem"):
             return []
         samples = self.folder.samples()
-        return position_effects(right_positions(self.problems, samples, self.grades.values()))
+        return position_effects(
+            right_positions(self.problems, samples, VerdictTable(self.grades.values()))
+        )
 
     def observed(self, *, words: bool = False) -> Observations:
         """What one pass over the samples finds, kept: figures and the page share the pass.

@@ -17,6 +17,7 @@ from harness.sampling import Sampling
 from harness.stats.allocation import uniform
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import ExpectedSamples, PlanRecord
+from harness.storage.projections import SampleRow
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.task import Task
@@ -82,7 +83,7 @@ class Unit:
         return self.run.task.name, self.problem.id
 
 
-Seen = Callable[[TaskRun, Sample], None]
+Seen = Callable[[TaskRun, SampleRow], None]
 """Called with every stored sample of a task."""
 
 
@@ -97,7 +98,7 @@ def missing(
         seen: called with every stored sample.
     """
     done, name = SampleSet(), run.task.name
-    for sample in run.folder.samples():
+    for sample in run.folder.read("samples.jsonl", SampleRow):
         done.add(sample.key)
         if lengths is not None:
             lengths.record((name, sample.problem_id), sample.n_tokens)
@@ -119,7 +120,7 @@ def measured_lengths(path: Path, tasks: Collection[str]) -> Lengths[Place]:
     found: Lengths[Place] = Lengths()
     for folder in RunFolder(path).tasks():
         if folder.name in tasks:
-            for sample in folder.samples():
+            for sample in folder.read("samples.jsonl", SampleRow):
                 found.record((folder.name, sample.problem_id), sample.n_tokens)
     return found
 

@@ -41,6 +41,7 @@ from harness.pipeline.untagged import check_settled
 from harness.stats.scores import TaskScores
 from harness.stats.usage import Usage, usage_of
 from harness.storage.files import write_lines
+from harness.storage.projections import KeyRow
 from harness.storage.run_folder import ErrorRow, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Verdict
@@ -119,7 +120,9 @@ class Runner:
         self._check_stored()
         for run in self._runs:
             self._files[run.task.name] = TaskFiles(run.folder)
-            self._queued[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
+            self._queued[run.task.name] = SampleSet(
+                row.key for row in run.folder.read("grades.jsonl", KeyRow)
+            )
         syncing = asyncio.create_task(self._sync_files())
         try:
             async with self._pool:

@@ -168,9 +168,7 @@ def read_untold(runs: Path, history: History) -> list[HistoryLine]:
     path = runs / UNTOLD
     if not path.exists():
         return []
-    names = read_json(path)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DataError(f"{path}: not what harness nightly writes; remove it")
+    names = read_row(path, list[str], fix="remove it")
     return [history.lines[name] for name in names if name in history.lines]
 
 

@@ -22,7 +22,7 @@ from harness.storage.bounds import MAX_INDEX, Index, bounded, check_of
 from harness.storage.files import Json
 from harness.storage.plain_files import open_to_read
 
-__all__ = ["MAX_INDEX", "Index", "Upgrade", "read_row", "read_rows", "typed"]
+__all__ = ["MAX_INDEX", "Index", "Upgrade", "read_line", "read_row", "read_rows", "typed"]
 
 T = TypeVar("T")
 
@@ -93,6 +93,15 @@ def read_row(path: Path, kind: type[T], *, upgrade: Upgrade | None = None, fix: 
         return _convert(upgrade(msgspec.json.decode(data, type=dict[str, Any])), kind)
     except _WRONG as error:
         raise _damaged(path, error, fix) from error
+
+
+def read_line(line: bytes, kind: type[T], place: object) -> T:
+    """The row of one line of a JSON-lines file; DataError, which begins with `place`, on another shape."""
+    try:
+        found: T = _decoder_of(kind)(line)
+        return found
+    except _WRONG as error:
+        raise DataError(f"{place}: a line is {_words(error)}") from error
 
 
 def typed(row: object, kind: type[T], place: object, *, fix: str = "") -> T:
