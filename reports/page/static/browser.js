@@ -96,11 +96,7 @@ function showListAt(query) {
 }
 
 function showSampleAt(hash) {
-  let n = byAddress.get(hash);
-  if (n === undefined) { // written by hand, or encoded by another hand
-    const same = (part) => { try { return decodeURIComponent(part); } catch { return part; } };
-    n = byAddress.get(`#s/${hash.slice(3).split("/").map((p) => encodeURIComponent(same(p))).join("/")}`);
-  }
+  const n = sampleAt(hash);
   if (by("samples").childElementCount === 0) apply();
   if (n !== undefined) {
     open(n, { focus: document.activeElement === document.body || narrow.matches });

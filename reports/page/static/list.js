@@ -57,7 +57,9 @@ function showList() {
 }
 
 function showCount() {
-  const of = new Set(state.found.map((n) => samples.problem[n])).size;
+  const shown = new Set();
+  for (const n of state.found) shown.add(samples.problem[n]);
+  const of = shown.size;
   const found = state.found.length === 0 ? "No sample matches"
     : `${plural(state.found.length, "sample")} of ${plural(of, "problem")}`;
   const more = state.filters.q !== "" && state.hits === null ? "; Enter searches their texts too" : "";

@@ -27,7 +27,22 @@ WriteRun = Callable[..., Path]
 HOSTILE = "</script><!--<script>alert(1)</script></textarea> \u202e \u2028 &lt;"
 
 
-def unpacked(payload: str) -> list[dict[str, Any]]:
+def columns_of(index: dict[str, Any]) -> dict[str, list[Any]]:
+    """A value per sample in each column, as the script of the page unpacks them."""
+    packed = index["samples"]
+    groups = list(zip(*[iter(packed["groups"])] * 3, strict=True))
+    counted = [n for *_, count in groups for n in range(count)]
+    return {
+        "run": [run for run, _, count in groups for _ in range(count)],
+        "problem": [problem for _, problem, count in groups for _ in range(count)],
+        "index": packed["index"] or counted,
+        "verdict": packed["verdict"],
+        "answer": packed["answer"],
+        "tokens": packed["tokens"] or [None] * len(counted),
+    }
+
+
+def unpacked(payload: bytes | str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(zlib.decompress(base64.b64decode(payload)))
     return rows
 
@@ -44,7 +59,7 @@ def gathered(
 def test_every_sample_has_a_row_in_each_column_and_its_texts(write_run: WriteRun) -> None:
     runs = [write_run([[C, W], [T, None], [C, E]], name=name) for name in ("early", "late")]
     index, rows, browser = gathered(*runs)
-    columns = index["samples"]
+    columns = columns_of(index)
     assert {len(column) for column in columns.values()} == {len(rows)} == {browser.n_samples} == {8}
     assert [run["name"] for run in index["runs"]] == ["early", "late"]
     assert [problem["id"] for problem in index["problems"]] == ["p00", "p01", "p02"]
@@ -60,7 +75,7 @@ def test_samples_come_by_problem_whatever_order_they_ended_in(write_run: WriteRu
     run = write_run([[C, W]] * 4)
     path = run / "practice_integer" / "samples.jsonl"
     path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
-    columns = gathered(run)[0]["samples"]
+    columns = columns_of(gathered(run)[0])
     assert columns["problem"] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert columns["index"] == [0, 1] * 4
 
@@ -70,8 +85,8 @@ def test_a_sample_without_a_grade_is_ungraded(write_run: WriteRun) -> None:
     path = run / "practice_integer" / "grades.jsonl"
     path.write_text(path.read_text().splitlines(keepends=True)[0])
     index, rows, _ = gathered(run)
-    assert [index["verdicts"][v] for v in index["samples"]["verdict"]] == ["correct", "ungraded"]
-    assert index["samples"]["answer"][1] == -1
+    assert [index["verdicts"][v] for v in columns_of(index)["verdict"]] == ["correct", "ungraded"]
+    assert columns_of(index)["answer"][1] == -1
     assert "detail" not in rows[1]
 
 
@@ -92,7 +107,7 @@ def test_runs_share_a_problem_only_where_they_asked_the_same(write_run: WriteRun
     same = write_run([[C, W]], name="same", problems=[Problem("p", "1 + 1?", answer="2")])
     other = write_run([[C, W]], name="other", problems=[Problem("p", "1 + 2?", answer="3")])
     index, _, _ = gathered(one, same, other)
-    assert index["samples"]["problem"] == [0, 0, 0, 0, 1, 1]
+    assert columns_of(index)["problem"] == [0, 0, 0, 0, 1, 1]
     assert [problem["statement"] for problem in index["problems"]] == ["1 + 1?", "1 + 2?"]
 
 
