@@ -26,14 +26,14 @@ function factsOf(texts) {
 function siblings(n) {
   const rows = ordered.filter((group) => group.problem === samples.problem[n]);
   const cells = rows.flatMap((group) => {
-    const { run } = group;
+    const name = plainText(runs[group.run].name);
     const others = [...numbersIn(group)];
     const right = others.filter((other) => samples.verdict[other] === CORRECT).length;
     return [
-      element("span", { class: "who" }, runs[run].name),
+      element("span", { class: "who" }, name),
       element("span", { class: "right" }, `${right}/${others.length}`),
       element("span", { class: "squares" }, ...others.map((other) => {
-        const label = `${runs[run].name}, sample ${samples.index[other]}: ${words(verdictOf(other)).toLowerCase()}`;
+        const label = `${name}, sample ${samples.index[other]}: ${words(verdictOf(other)).toLowerCase()}`;
         return element("a", {
           href: addressOf(other), title: label, "aria-label": label,
           class: `square ${verdictOf(other)}`, "aria-current": other === n && "true",
