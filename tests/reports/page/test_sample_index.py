@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from harness.cli.report import answer_classes
 from harness.errors import DataError
+from harness.reports.figures.scores import figures
 from harness.reports.page import chunks as pieces
 from harness.reports.page.build import build
 from harness.reports.page.chunks import Chunks
@@ -246,3 +248,18 @@ def test_the_names_of_pieces_follow_their_contents() -> None:
     other.add(b"[2]")
     assert one.names != other.names
     assert all(pieces._OURS.fullmatch(f"{name}.js") for name in one.names + other.names)
+
+
+def test_the_page_of_a_problem_with_very_many_samples_is_built(
+    write_run: WriteRun, tmp_path: Path
+) -> None:
+    run = write_run([[C, W] * 520, [C] * 1040], task="aime24", reasoning="x")
+    results = read_results([run])
+    drawn = figures(results, (), classes=answer_classes)
+    page = tmp_path / "r.html"
+    write_report(build(results, (), figures=drawn), page)
+    html = page.read_text()
+    assert "All 2,080 samples" in html
+    assert "pass@k over k" in html
+    assert "cons@k over k" in html
+    assert results[0].observed().tallies(None)[0].n == 1040
