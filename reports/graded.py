@@ -67,12 +67,14 @@ class Grades:
     @property
     def decided(self) -> NDArray[np.bool_]:
         """Which of them are a grade, and no internal error."""
-        return self.verdicts != _ERROR
+        found: NDArray[np.bool_] = self.verdicts != _ERROR
+        return found
 
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Which of them are right."""
-        return self.verdicts == _CORRECT
+        found: NDArray[np.bool_] = self.verdicts == _CORRECT
+        return found
 
     def counts(self, among: NDArray[np.bool_] | None = None) -> dict[str, Tally]:
         """By problem, its graded samples and how many of them are right, without votes.

@@ -93,7 +93,7 @@ def read_lines(
         start += len(text)
     key = np.array(keys)
     chosen = last_of_each(key)
-    columns = [np.array(column)[chosen] for column in (starts, sizes, numbers, tokens)]
+    columns: Any = [np.array(column)[chosen] for column in (starts, sizes, numbers, tokens)]
     return Lines(*places_of(key[chosen]), *columns, np.array(clean, dtype=bool)[chosen])
 
 
