@@ -12,7 +12,6 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.stats.intervals import Interval
-from harness.stats.metrics import tallies
 from harness.stats.stopping import Stopping
 from harness.storage.rows import typed
 from harness.storage.run_folder import MANIFEST, RunFolder
@@ -217,11 +216,15 @@ def _allocation(result: Result) -> tuple[int, ...] | None:
 
 def _right(result: Result, stopping: Stopping | None) -> str:
     """See `TaskFacts`."""
-    asked = {} if stopping is None else result.asked
-    counted = tallies(
-        grade
-        for grade in result.grades.values()
-        if stopping is None or grade.index < asked[grade.problem_id]
-    )
+    import numpy as np
+
+    grades = result.graded
+    if grades is None:
+        return ""
+    among = None
+    if stopping is not None:
+        limits = np.array([result.asked[id] for id in grades.ids])
+        among = grades.indices < limits[grades.problems]
+    counted = grades.counts(among)
     found = (counted.get(id, Tally(0, 0)) for id in sorted(result.problems))
     return " ".join(f"{tally.correct}/{tally.n}" for tally in found)

@@ -200,23 +200,25 @@ def write_json(path: Path, value: object) -> None:
     _replace(path, [dump(value, orjson.OPT_INDENT_2), b"\n"])
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str | Iterable[bytes]) -> None:
     """Replace a text file in one step, creating the folders above it; invalid Unicode is replaced.
+
+    A text may come in parts, as UTF-8.
 
     What is no plain file (/dev/stdout) is written to directly.
 
     Raises:
         DataError: it cannot be written.
     """
-    data = text.encode("utf-8", "replace")
+    parts = [text.encode("utf-8", "replace")] if isinstance(text, str) else text
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
-            path.write_bytes(data)
+            path.write_bytes(b"".join(parts))
             return
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
-    _replace(path, [data])
+    _replace(path, parts)
 
 
 def _replace(path: Path, chunks: Iterable[bytes]) -> None:
