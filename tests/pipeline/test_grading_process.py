@@ -156,7 +156,10 @@ def test_a_sample_that_kills_its_worker_costs_three_processes_and_no_neighbour()
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_kills_at_random_moments_lose_and_double_nothing(workers: int) -> None:
+def test_kills_at_random_moments_lose_and_double_nothing(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grading_process, "_MAX_KILLED", 1_000)  # most kills may meet a start
     began = time.monotonic()
     grade(["fine"], TimedGrader())
     start = time.monotonic() - began
@@ -166,4 +169,4 @@ def test_kills_at_random_moments_lose_and_double_nothing(workers: int) -> None:
         grades = grade(endless, TimedGrader(0.02), workers)
     assert len(killed) >= 20
     assert [grade.index for grade in grades] == list(range(len(grades)))
-    assert {grade.verdict for grade in grades} == {Verdict.CORRECT}
+    assert [grade.detail for grade in grades if grade.verdict is not Verdict.CORRECT] == []
