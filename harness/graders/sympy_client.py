@@ -86,7 +86,9 @@ class _Worker:
                     why = error
                     self._stop()
                 pause += _PAUSE_SECONDS
-            raise WorkerLost(f"the symbolic worker was lost {_TRIES} times, at last: {why}") from why
+            raise WorkerLost(
+                f"the symbolic worker was lost {_TRIES} times, at last: {why}"
+            ) from why
 
     def _exchange(self, request: bytes, n_pairs: int, seconds: float) -> bytes:
         """The worker's reply. OSError when it could not be started, ended, or gave none."""
@@ -102,7 +104,7 @@ class _Worker:
     @staticmethod
     def _results(reply: bytes) -> list[bool | None]:
         """The answers of a reply. WorkerLost where one is a text: why there is none."""
-        results: list[bool | None | str] = json.loads(reply)
+        results: list[bool | str | None] = json.loads(reply)
         for result in results:
             if isinstance(result, str):
                 raise WorkerLost(f"the process that compares by computer algebra {result}")

@@ -128,7 +128,9 @@ class LocalWorker:
         self._channel, theirs = context.Pipe()
         self._position = context.RawValue("i", 0)
         try:
-            process = context.Process(target=serve, args=[theirs, self._position], name="grading worker")
+            process = context.Process(
+                target=serve, args=[theirs, self._position], name="grading worker"
+            )
             process.start()
             self._process = process
         finally:

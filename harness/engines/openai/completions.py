@@ -121,9 +121,9 @@ def read_completion(reply: Any, seconds: float) -> Completion:
     details = usage.get("completion_tokens_details")
     counted = details.get("reasoning_tokens") if isinstance(details, dict) else None
     n_tokens = _completion_tokens(usage, _count(counted))
-    if _REASONS.get(str(reason), "stop") == "stop" and not (reasoning or _count(counted)):
-        if _lacks_content(message, n_tokens):
-            raise BadReply(f"content is null after {n_tokens or 'an unknown number of'} tokens")
+    ended = reason is None or _REASONS.get(str(reason)) == "stop"
+    if ended and not (reasoning or _count(counted)) and _lacks_content(message, n_tokens):
+        raise BadReply(f"content is null after {n_tokens or 'an unknown number of'} tokens")
     return Completion(
         text=text,
         finish_reason=_REASONS.get(str(reason), "unknown"),
