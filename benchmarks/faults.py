@@ -54,6 +54,8 @@ KINDS = (*STATUSES, *BODIES, *CONNECTIONS)
 WEIGHTS = [0.02 if kind.startswith("429") else 1.0 for kind in KINDS]
 """Each 429 slows the client down for a while, as it should; they have tests of their own."""
 
+SLOW_ANSWER = "slow answer"
+ALL = {*KINDS, SLOW_ANSWER}
 SLOW_SHARE = 0.002  # of all requests: two in a row end a sample
 
 
@@ -79,7 +81,7 @@ class FaultyMock(Mock):
         if point >= self.share or number == 0:
             return await super().respond(request, body, number)
         if point < SLOW_SHARE:
-            self.answered["slow answer"] += 1
+            self.answered[SLOW_ANSWER] += 1
             await asyncio.sleep(SLOW)
             return await super().respond(request, body, number)
         (kind,) = self.random.choices(KINDS, WEIGHTS)
@@ -106,7 +108,7 @@ def serve(share: float) -> None:
     with server:
         print(server.url, flush=True)
         sys.stdin.read()
-    faults = {kind: n for kind, n in server.mock.answered.items() if "What" not in kind}
+    faults = {kind: n for kind, n in server.mock.answered.items() if kind in ALL}
     print(json.dumps({"requests": len(server.mock.arrivals), "faults": faults}))
 
 
