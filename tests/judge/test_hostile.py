@@ -15,7 +15,7 @@ import pytest
 from harness.judge import Judge, ProgramChecker, Submission, sandbox
 from harness.judge.checkers import first_difference, returned
 from harness.judge.worker import Job, JobResult, Worker, WorkerFailed
-from harness.types import Limits, TestCase, Verdict
+from harness.types import Limits, Verdict
 from tests.support import hostile
 from tests.support.hostile_batch import TESTS, batch, failures
 from tests.support.programs import SUM
@@ -48,9 +48,7 @@ def test_a_test_finds_neither_port_nor_rights_of_the_one_before(judge: Judge) ->
         assert result.verdict is Verdict.CORRECT, (name, result)
 
 
-def _fails_for(
-    monkeypatch: pytest.MonkeyPatch, fails: str, attempts: list[Worker]
-) -> None:
+def _fails_for(monkeypatch: pytest.MonkeyPatch, fails: str, attempts: list[Worker]) -> None:
     run = Worker.run
 
     def once(self: Worker, job: Job) -> JobResult:
@@ -113,11 +111,11 @@ def test_an_output_is_compared_in_little_memory(output: bytes) -> None:
 
 
 def test_without_a_sandbox_no_folder_is_left() -> None:
-    before = set(Path("/tmp").glob("harness-judge-*"))  # noqa: S108
+    before = set(Path("/tmp").glob("harness-judge-*"))
     with Judge(unsafe=True) as unsafe:
         for name in ("leaves files without rights", "many files"):
             unsafe.judge(Submission(hostile.HONEST[name]), TESTS, LIMITS)
-    assert set(Path("/tmp").glob("harness-judge-*")) <= before  # noqa: S108
+    assert set(Path("/tmp").glob("harness-judge-*")) <= before
 
 
 @pytest.fixture

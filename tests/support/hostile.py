@@ -171,6 +171,11 @@ TIME = {
         "    if os.fork() == 0:\n        burn(0.4)\n        os.write(w, b'x')\n        os._exit(0)\n"
         "    os.read(r, 1)\nprint(6)"
     ),
+    "many short children that are discarded": (
+        _BURNS + "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nr, w = os.pipe()\nfor _ in range(150):\n"
+        "    if os.fork() == 0:\n        burn(0.06)\n        os.write(w, b'x')\n        os._exit(0)\n"
+        "    os.read(r, 1)\nprint(6)"
+    ),
     "orphans that have ended": (
         _BURNS + "r, w = os.pipe()\nfor _ in range(6):\n    if os.fork() == 0:\n        if os.fork() == 0:\n"
         "            burn(0.4)\n            os.write(w, b'x')\n        os._exit(0)\n    os.wait()\n    os.read(r, 1)\nprint(6)"

@@ -48,7 +48,9 @@ def batch(data: Path | None) -> list[Item]:
         for due, kinds in (*programs.FAILED.items(), *hostile.KINDS.items())
         for name, source in kinds.items()
     ]
-    found += [Item(name, Submission(source), "correct") for name, source in programs.ACCEPTED.items()]
+    found += [
+        Item(name, Submission(source), "correct") for name, source in programs.ACCEPTED.items()
+    ]
     every = list(idioms.programs().items())
     found += [
         Item(name, Submission(source), "any")
@@ -87,7 +89,7 @@ def left_behind() -> dict[str, list[str]]:
     """What could be left of programs: processes below this one, mounts, IPC objects, files, cgroups."""
     ipc = [line for kind in ("shm", "sem", "msg")
            for line in Path(f"/proc/sysvipc/{kind}").read_text().splitlines()[1:]]  # fmt: skip
-    shared = [path.name for path in Path("/dev/shm").iterdir()] if Path("/dev/shm").is_dir() else []  # noqa: S108
+    shared = [path.name for path in Path("/dev/shm").iterdir()] if Path("/dev/shm").is_dir() else []
     return {
         "processes": sorted(_below(os.getpid())),
         "mounts": Path("/proc/self/mountinfo").read_text().splitlines(),
@@ -140,12 +142,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
     items = batch(options.data)
-    print(f"{len(items)} programs as user {os.geteuid()}", file=sys.stderr)
+    sys.stderr.write(f"{len(items)} programs as user {os.geteuid()}\n")
     wrong = 0
     for _ in range(options.rounds):
         for row in failures(items):
             wrong += 1
-            print(json.dumps(row), flush=True)
+            sys.stdout.write(json.dumps(row) + "\n")
     raise SystemExit(wrong > 0)
 
 

@@ -41,17 +41,16 @@ class Memory:
 
     def __init__(self, limit: int, file_limit: int, folder: str, given: Sequence[int]) -> None:
         self._limit, self._file_limit, self._folder = limit, file_limit, folder
-        known = [os.fstat(fd) for fd in given]
-        self._given = {(info.st_dev, info.st_ino) for info in known}
-        self._device = known[0].st_dev
-        self._folder_device = os.stat(folder).st_dev if folder else None  # noqa: PTH116
+        self._given = given
         self._files_before = self._files()
         self._shared_before, _ = _of_the_machine()
 
     def exceeded(self, running: Sequence[Process]) -> bool:
         """Whether the processes hold more than the limit."""
         shared, swaps = _of_the_machine()
-        seen = _Descriptors(running, self._given, self._device)
+        known = [os.fstat(fd) for fd in self._given]
+        device, own = known[0].st_dev, {info.st_ino for info in known}
+        seen = _Descriptors(running, own, device)
         if seen.unreadable:
             return True
         files = max(0, self._files() - self._files_before) + sum(seen.files.values())
@@ -61,7 +60,9 @@ class Memory:
         if resident + files + buffers + unseen <= self._limit and not swaps:
             return False
         if unseen:
-            unseen = min(unseen, seen.on_their_way() * self._file_limit + self._mapped(running, seen))
+            own.update(seen.files)
+            most = seen.on_their_way() * self._file_limit + _mapped(running, own, device)
+            unseen = min(unseen, most)
         apart, mapped = _resident(running)
         return apart + max(mapped, files + unseen) + buffers > self._limit
 
@@ -72,37 +73,33 @@ class Memory:
         info = os.statvfs(self._folder)
         return (info.f_blocks - info.f_bfree) * info.f_frsize
 
-    def _mapped(self, running: Sequence[Process], seen: _Descriptors) -> int:
-        """Bytes of the shared mappings of memory files that no process has open."""
-        device = f"{os.major(self._device):02x}:{os.minor(self._device):02x}"
-        known = {inode for _, inode in (*seen.files, *self._given)}
-        found: dict[int, int] = {}
-        for process in running:
-            of_process: dict[int, int] = {}
-            with contextlib.suppress(OSError), open(f"/proc/{process.pid}/maps") as lines:  # noqa: PTH123
-                for line in lines:
-                    fields = line.split(maxsplit=5)
-                    inode = int(fields[4])
-                    if fields[1][3] == "s" and fields[3] == device and inode not in known:
-                        low, high = fields[0].split("-")
-                        size = int(high, 16) - int(low, 16)
-                        of_process[inode] = of_process.get(inode, 0) + size
-            for inode, size in of_process.items():
-                found[inode] = max(found.get(inode, 0), size)
-        return sum(found.values())
+
+def _mapped(running: Sequence[Process], known: set[int], device: int) -> int:
+    """Bytes of the shared mappings of memory files, those with a known inode left out."""
+    place = f"{os.major(device):02x}:{os.minor(device):02x}"
+    found: dict[int, int] = {}
+    for process in running:
+        sizes: dict[int, int] = {}
+        with contextlib.suppress(OSError), open(f"/proc/{process.pid}/maps") as lines:  # noqa: PTH123
+            for line in lines:
+                span, rights, _, on, inode = line.split(maxsplit=5)[:5]
+                if rights[3] == "s" and on == place and int(inode) not in known:
+                    low, high = span.split("-")
+                    sizes[int(inode)] = sizes.get(int(inode), 0) + int(high, 16) - int(low, 16)
+        for number, size in sizes.items():
+            found[number] = max(found.get(number, 0), size)
+    return sum(found.values())
 
 
 class _Descriptors:
     """What the open descriptors of processes refer to, each object once.
 
-    `files` are the bytes of memory files by device and inode; `sockets` and `pipes` have the place
-    of one descriptor by inode.
+    `files` are the bytes of memory files, `sockets` what /proc tells about one descriptor, both by
+    inode; `pipes` are inodes. Memory files are those on a device, less the judge's own.
     """
 
-    def __init__(
-        self, running: Sequence[Process], given: set[tuple[int, int]], device: int
-    ) -> None:
-        self.files: dict[tuple[int, int], int] = {}
+    def __init__(self, running: Sequence[Process], own: set[int], device: int) -> None:
+        self.files: dict[int, int] = {}
         self.sockets: dict[int, str] = {}
         self.pipes: set[int] = set()
         self.unreadable = False
@@ -117,14 +114,16 @@ class _Descriptors:
                 continue
             for name in names:
                 with contextlib.suppress(OSError):
-                    info = os.stat(f"/proc/{process.pid}/fd/{name}")  # noqa: PTH116
-                    key = info.st_dev, info.st_ino
-                    if stat.S_ISSOCK(info.st_mode):
-                        self.sockets[info.st_ino] = f"/proc/{process.pid}/fdinfo/{name}"
-                    elif stat.S_ISFIFO(info.st_mode):
-                        self.pipes.add(info.st_ino)
-                    elif info.st_dev == device and key not in given:
-                        self.files[key] = info.st_blocks * 512
+                    self._add(process.pid, name, own, device)
+
+    def _add(self, pid: int, name: str, own: set[int], device: int) -> None:
+        info = os.stat(f"/proc/{pid}/fd/{name}")  # noqa: PTH116
+        if stat.S_ISSOCK(info.st_mode):
+            self.sockets[info.st_ino] = f"/proc/{pid}/fdinfo/{name}"
+        elif stat.S_ISFIFO(info.st_mode):
+            self.pipes.add(info.st_ino)
+        elif info.st_dev == device and info.st_ino not in own:
+            self.files[info.st_ino] = info.st_blocks * 512
 
     def on_their_way(self) -> int:
         """Descriptors that were sent over the sockets and not received."""

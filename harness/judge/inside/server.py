@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import signal
 import socket
@@ -137,11 +138,8 @@ class _Network:
         """Sockets in use, and those that wait for the end of a connection, of this namespace."""
         text = b"".join(os.pread(fd, 4096, 0) for fd in self._counts)
         words = text.split()
-        return [
-            word
-            for name, word in zip(words, words[1:], strict=False)
-            if name in (b"used", b"inuse", b"tw")
-        ]
+        pairs = itertools.pairwise(words)
+        return [number for name, number in pairs if name in (b"used", b"inuse", b"tw")]
 
     def is_used(self) -> bool:
         """Whether sockets are there that were not at first."""

@@ -9,9 +9,9 @@ watcher looks:
     discarded by the kernel  (of a parent that ignores SIGCHLD) its time when it was last seen, unless
                              an ancestor's time grew by it
 
-What a discarded child uses after the watcher's last look at it is not seen: up to the 50 ms between two
-looks, and all of it where the child lives shorter. The limit of wall time bounds that. Time asleep
-counts nowhere.
+What a discarded child uses after the watcher's last look at it is not seen. Looks are 50 ms apart, and
+5 ms once a child was discarded; times are cut to 10 ms. The limit of wall time bounds the rest.
+Time asleep counts nowhere.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import NamedTuple
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
+_LOOK_SECONDS = 0.05
+_CLOSE_LOOK_SECONDS = 0.005
 _ROUNDING = 2 * TICK  # of user and system time, each cut to whole ticks
 
 
@@ -49,6 +51,8 @@ class Process(NamedTuple):
 class Usage:
     """What a test has used so far: `cpu` in seconds, `peak` in KiB of its largest process.
 
+    `pause` is how many seconds the next look may wait.
+
     Args:
         parent: the watcher's process id as the processes see it: 0 from another namespace.
     """
@@ -56,13 +60,18 @@ class Usage:
     def __init__(self, parent: int) -> None:
         self.cpu = 0.0
         self.peak = 0
+        self.pause = _LOOK_SECONDS
         self._parent = parent
         self._seen: dict[int, Process] = {}
+        self._main: float | None = None  # seconds of the main process, once it has ended
+        self._waiting = self._alive = 0.0
         self._missing: dict[int, float] = {}  # seconds that an ancestor may still come to count
 
     def add(self, used: resource.struct_rusage) -> None:
         """Count a process that the watcher has waited for."""
-        self.cpu += used.ru_utime + used.ru_stime
+        seconds = used.ru_utime + used.ru_stime
+        self.cpu += seconds
+        self._main = seconds if self._main is None else self._main
         self.peak = max(self.peak, used.ru_maxrss)
 
     def look(self, running: list[Process]) -> float:
@@ -74,16 +83,22 @@ class Usage:
         return self.cpu + sum(process.cpu for process in running)
 
     def end(self, running: list[Process]) -> None:
-        """Count what is about to be killed and what nobody else will count.
-
-        An orphan that has ended is a child of PID 1, whose end counts it; the main process is the
-        watcher's child.
-        """
+        """Take what /proc shows of the processes that are about to be killed with PID 1."""
         self.look(running)
         for process in running:
-            orphan = process.state == "Z" and process.parent == 1
-            if process.parent != self._parent and not (orphan and self._parent == 0):
-                self.cpu += process.cpu
+            if process.state == "Z" and process.parent == 1:
+                self._waiting += process.cpu
+            elif process.parent != self._parent:
+                self._alive += process.cpu
+
+    def add_first(self, used: resource.struct_rusage) -> None:
+        """Count the children of PID 1 that had ended before it, and the others as they were seen.
+
+        Those that ended between `end` and its death are among both.
+        """
+        seconds = used.ru_utime + used.ru_stime
+        both = max(0.0, seconds - self._waiting)
+        self.cpu += seconds + max(0.0, self._alive - both)
 
     def _count_discarded(self, now: dict[int, Process]) -> None:
         """Count the time of processes that have vanished where no ancestor's time grew by it.
@@ -98,21 +113,35 @@ class Usage:
                     due[above] = due.get(above, 0.0) + gone.cpu
         missing = {}
         for pid, time in due.items():
-            there = pid in self._seen and self._remains(self._seen[pid], now)
-            grown = now[pid].waited - self._seen[pid].waited if there else 0.0
+            there = pid in now and pid in self._seen and self._remains(self._seen[pid], now)
+            grown = now[pid].waited - self._seen[pid].waited if there else self._main_grown(pid)
             left = max(0.0, time - grown - (_ROUNDING if grown else 0.0))
             lost = min(left, self._missing.get(pid, 0.0)) if there else left
             self.cpu += lost
+            if left:
+                self.pause = _CLOSE_LOOK_SECONDS
             missing[pid] = left - lost
         self._missing = {pid: time for pid, time in missing.items() if time}
 
     def _above(self, gone: Process, now: dict[int, Process]) -> int | None:
-        """The nearest ancestor that remains, 0 if none does; None for what the watcher waited for."""
+        """The nearest ancestor that remains, else the main process if that is one, else 0.
+
+        None for what the watcher has waited for itself.
+        """
+        if gone.parent == self._parent:
+            return None
         while gone.parent in self._seen:
             gone = self._seen[gone.parent]
-            if self._remains(gone, now):
+            if self._remains(gone, now) or gone.parent == 0:
                 return gone.pid
         return None if gone.parent == self._parent else 0
+
+    def _main_grown(self, pid: int) -> float:
+        """Seconds by which the main process has grown since the last look, once it has ended."""
+        main = self._seen.get(pid)
+        if main is None or main.parent != 0 or self._main is None:
+            return 0.0
+        return max(0.0, self._main - main.cpu)
 
     def _remains(self, process: Process, now: dict[int, Process]) -> bool:
         there = now.get(process.pid)

@@ -1,6 +1,6 @@
 """Runs the tests of one submission, out of their reach: the watcher and the processes that it watches.
 
-    watcher (pid and mount namespace of its own children's making)
+    watcher (own mount namespace)
       PID 1 of the program's namespace: sleeps; when it is killed, the kernel kills all others
       the program's main process, see `harness.judge.inside.program`, and what it starts
 
@@ -16,18 +16,32 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from harness.judge.inside import channel, ending, program, syscalls, usage
 from harness.judge.inside.channel import Job
 from harness.judge.inside.memory import Memory
 
-if TYPE_CHECKING:
-    from harness.judge.inside.server import Server
-
-_POLL_SECONDS = 0.05
 _MAX_WALL_FACTOR = 8  # of the wall limit, however long the test had to wait for a core
+
+
+class Server(Protocol):
+    """What a watcher has of the fork server."""
+
+    channel: socket.socket
+    isolated: bool
+    filter: syscalls.SyscallFilter | None
+    base_memory: int
+    next: tuple[Job, list[int]]
+    sleeper: syscalls.Sleeper
+
+    def mount_proc(self) -> None:
+        """Mount /proc of the pid namespace of the caller's children."""
+
+    def has_sockets(self) -> bool:
+        """Whether programs that have ended left sockets."""
 
 
 class SupervisorGone(Exception):
@@ -144,7 +158,7 @@ class Watcher:
         watched.register(self.server.channel.fileno(), 0)
         try:
             while True:
-                for fd, event in watched.poll(_POLL_SECONDS * 1000):
+                for fd, event in watched.poll(used.pause * 1000):
                     if fd != pidfd and event & (select.POLLHUP | select.POLLERR):
                         raise SupervisorGone
                 status = usage.reap(used, main)
@@ -170,25 +184,25 @@ class Watcher:
     def _end_rest(self, used: usage.Usage) -> None:
         """Kill and count every process of the test that is still there, orphans included."""
         running = self._processes()
-        if not running and usage.reap(used, 0) is None and self.first:
-            return
-        used.end(running)
-        self._kill_all(used)
+        if self.server.isolated:
+            used.end(running)
+        if running or not self.server.isolated:
+            self._kill_all(used)
 
     def _kill_all(self, used: usage.Usage | None = None) -> None:
         """Kill every process of the test and wait for its end."""
         while True:
             try:
-                done, status, spent = os.wait4(-1, os.WNOHANG)
+                done, _, spent = os.wait4(-1, os.WNOHANG)
                 if done == 0:
                     self._kill()
-                    done, status, spent = os.wait4(-1, 0)
+                    done, _, spent = os.wait4(-1, 0)
             except ChildProcessError:
                 return
+            if used is not None:
+                (used.add_first if done == self.first else used.add)(spent)
             if done == self.first:
                 self.first = 0
-            if used is not None:
-                used.add(spent)
 
     def _kill(self) -> None:
         """Send SIGKILL to PID 1, with whom the kernel kills its namespace; else to each process."""
