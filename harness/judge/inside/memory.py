@@ -4,8 +4,9 @@
     files         its folder, which /tmp and /dev/shm are: a file system in memory
     memory files  memfds, by the blocks of those that a process has open
     unseen        mappings of memory files that no process has open, and descriptors on their way
-                  through a socket, at their full size; never more than the machine's shared memory
-                  has grown by since the test began
+                  through a socket, at their full size; shared memory without a file at what was
+                  faulted in; never more than the machine's shared memory has grown by since the
+                  test began
     buffers       of sockets and pipes, at what they hold at most (pipes at their usual size: the
                   kernel bounds enlarged ones to 64 MiB for all of a user's)
 
@@ -75,20 +76,26 @@ class Memory:
 
 
 def _mapped(running: Sequence[Process], known: set[int], device: int) -> int:
-    """Bytes of the shared mappings of memory files, those with a known inode left out."""
+    """Bytes of the shared mappings of memory files, those with a known inode left out.
+
+    Of those that never were a file no more than has been faulted in: they may be large and empty.
+    """
     place = f"{os.major(device):02x}:{os.minor(device):02x}"
-    found: dict[int, int] = {}
+    files: dict[int, int] = {}
+    nameless: dict[int, int] = {}
     for process in running:
         sizes: dict[int, int] = {}
         with contextlib.suppress(OSError), open(f"/proc/{process.pid}/maps") as lines:  # noqa: PTH123
             for line in lines:
-                span, rights, _, on, inode = line.split(maxsplit=5)[:5]
-                if rights[3] == "s" and on == place and int(inode) not in known:
+                span, rights, _, on, number, *name = line.split(maxsplit=5)
+                inode = int(number)
+                if rights[3] == "s" and on == place and inode not in known:
                     low, high = span.split("-")
-                    sizes[int(inode)] = sizes.get(int(inode), 0) + int(high, 16) - int(low, 16)
-        for number, size in sizes.items():
-            found[number] = max(found.get(number, 0), size)
-    return sum(found.values())
+                    sizes[inode] = sizes.get(inode, 0) + int(high, 16) - int(low, 16)
+                    found = nameless if name[0].startswith("/dev/zero") else files
+                    found[inode] = max(found.get(inode, 0), sizes[inode])
+    faulted = sum(process.faulted for process in running)
+    return sum(files.values()) + min(faulted, sum(nameless.values()))
 
 
 class _Descriptors:

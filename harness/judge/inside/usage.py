@@ -41,6 +41,7 @@ class Process(NamedTuple):
     own: float
     waited: float  # of the children that it has waited for
     rss: int
+    faulted: int  # of the pages that it and the children that it has waited for faulted in
 
     @property
     def cpu(self) -> float:
@@ -192,6 +193,7 @@ def _processes(root: int | None) -> Iterator[Process]:
             own=(int(fields[11]) + int(fields[12])) * TICK,
             waited=(int(fields[13]) + int(fields[14])) * TICK,
             rss=int(fields[21]) * PAGE,
+            faulted=sum(map(int, fields[7:11])) * PAGE,
         )
 
 
