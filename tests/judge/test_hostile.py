@@ -9,6 +9,7 @@ import tempfile
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,10 @@ QUICK = {
     },
 }
 MIB = 1 << 20
+_BEGINS = (
+    "import site\nfor path in {found}: site.addsitedir(path)\nimport harness.judge, pyseccomp\n"
+)
+_RUNS = "import runpy\nrunpy.run_module('tests.support.hostile_batch', run_name='__main__')\n"
 
 
 @pytest.mark.parametrize(("due", "kinds"), QUICK.items(), ids=QUICK)
@@ -143,19 +148,18 @@ def test_the_batch_as_an_ordinary_user(test_data: Path, _own_folder: Path) -> No
     temporary = _own_folder / "temporary"
     temporary.mkdir()
     temporary.chmod(0o777)
-    found = [path for path in sys.path if path.endswith("site-packages")]
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(_own_folder), "TMPDIR": str(temporary),
-        "PYTHONPATH": ":".join([str(Path(__file__).parents[2]), *found]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
     user = {"user": 4242, "group": 4242, "extra_groups": []}
+    begins = _BEGINS.format(found=[path for path in sys.path if path.endswith("site-packages")])
     python = sandbox.interpreter().executable
-    imports = [python, "-c", "import harness.judge, pyseccomp, click"]
-    if subprocess.run(imports, env=environment, **user).returncode:  # type: ignore[call-overload]
+    options: Any = {"env": environment, "cwd": Path(__file__).parents[2], "text": True, **user}
+    if subprocess.run([python, "-c", begins], **options).returncode:
         pytest.skip(f"{python} cannot import the package as another user")
     done = subprocess.run(
-        [python, "-m", "tests.support.hostile_batch", "--data", str(test_data), "--rounds", "2"],
-        env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, **user,
+        [python, "-c", begins + _RUNS, "--data", str(test_data), "--rounds", "2"],
+        capture_output=True, **options,
     )  # fmt: skip
     assert (done.stdout, done.returncode) == ("", 0), done.stderr

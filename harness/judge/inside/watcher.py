@@ -118,7 +118,7 @@ class Watcher:
         if main == 0:
             program.start(job, fds, self.code, self.server.base_memory)
         status, ended, delay = self._watch(job, main, started, used, memory)
-        self._end_rest(used)
+        self._end_rest(ended, used)
         wall = time.monotonic() - started
         if job["collect"]:
             _collect(job["collect"], fds[program.STDOUT], job["output"])
@@ -181,9 +181,17 @@ class Watcher:
     def _processes(self) -> list[usage.Process]:
         return usage.processes(None if self.server.isolated else os.getpid())
 
-    def _end_rest(self, used: usage.Usage) -> None:
+    def _has_orphans(self) -> bool:
+        """Whether any process outlives the main one; all of them descend from children of PID 1."""
+        try:
+            with open("/proc/1/task/1/children", "rb") as pids:  # noqa: PTH123
+                return not self.server.isolated or bool(pids.read(1))
+        except OSError:  # of a kernel that does not tell
+            return True
+
+    def _end_rest(self, ended: str, used: usage.Usage) -> None:
         """Kill and count every process of the test that is still there, orphans included."""
-        running = self._processes()
+        running = self._processes() if ended != "exit" or self._has_orphans() else []
         if self.server.isolated:
             used.end(running)
         if running or not self.server.isolated:
