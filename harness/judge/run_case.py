@@ -171,7 +171,7 @@ def _verdict(result: JobResult, case: Case) -> tuple[Verdict | None, str]:
         return Verdict.OUTPUT_LIMIT, f"more than {OUTPUT_BYTES >> 20} MiB of output"
     if result.status == 0:
         return None, ""
-    if b"MemoryError" in result.stderr or b"std::bad_alloc" in result.stderr:
+    if result.exhausted or (killed == signal.SIGABRT and _is_bad_alloc(result.stderr, case)):
         return Verdict.MEMORY_LIMIT, message
     if not result.compiled and not language(case.submission.language).compiled:
         return Verdict.COMPILE_ERROR, message
@@ -179,6 +179,14 @@ def _verdict(result: JobResult, case: Case) -> tuple[Verdict | None, str]:
         return Verdict.RUNTIME_ERROR, f"killed by {_signal_name(killed)} {message}".strip()
     status = os.waitstatus_to_exitcode(result.status)
     return Verdict.RUNTIME_ERROR, f"exit status {status} {message}".strip()
+
+
+def _is_bad_alloc(stderr: bytes, case: Case) -> bool:
+    """Whether libstdc++ ended a C++ program for memory that it did not get: its last words."""
+    if not language(case.submission.language).compiled:
+        return False
+    last = [line for line in stderr.splitlines()[-2:] if not line.startswith(b"  what():")]
+    return last[-1:] == [b"terminate called after throwing an instance of 'std::bad_alloc'"]
 
 
 def _signal_name(number: int) -> str:
@@ -219,7 +227,8 @@ def _decision(
     """(whether the output is accepted, or None, and how the checker ended).
 
     Raises:
-        CheckerFailed: the checker was stopped at a limit, which says nothing about the output.
+        CheckerFailed: the checker was stopped by the clock or by itself, which says nothing about
+            the output.
     """
     names = ("input.txt", "correct_output.txt", "solution_output.txt")
     with ExitStack() as held:
@@ -237,6 +246,8 @@ def _decision(
     message = last_line(result.stderr) or printed
     if result.status is None:
         shown = f": {message}" if message else ""
+        if result.ended in ("cpu", "memory"):  # as an endless output may make it
+            return None, f"stopped at its limit of {result.ended}{shown}"
         raise CheckerFailed(f"the checker program was stopped ({result.ended}){shown}")
     status = os.waitstatus_to_exitcode(result.status)
     if checker.convention == "exits" and status in (0, 1, 2):
