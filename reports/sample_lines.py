@@ -94,8 +94,10 @@ def read_lines(
         start += len(text)
     key = np.array(keys)
     chosen = last_of_each(key)
-    columns: Any = [np.array(column)[chosen] for column in (starts, sizes, numbers, tokens)]
-    return Lines(*places_of(key[chosen]), *columns, np.array(clean, dtype=bool)[chosen])
+    columns: Any = [*places_of(key[chosen]),
+                    *(np.array(column)[chosen] for column in (starts, sizes, numbers, tokens)),
+                    np.array(clean, dtype=bool)[chosen]]  # fmt: skip
+    return Lines(*columns)
 
 
 def decode(line: bytes, place: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from harness.pipeline.untagged import check_settled
 from harness.stats.scores import TaskScores
 from harness.stats.usage import Usage, usage_of
 from harness.storage.files import write_lines
-from harness.storage.projections import KeyRow
+from harness.storage.projections import KeyRow, SampleRow
 from harness.storage.run_folder import ErrorRow, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Verdict
@@ -275,7 +275,11 @@ def cut(folder: TaskFolder, counts: Mapping[str, int]) -> Usage:
     def beyond(row: Sample | Grade | ErrorRow) -> bool:
         return row.index >= counts.get(row.problem_id, 0)
 
-    used = usage_of(filter(beyond, folder.samples()))
+    used = usage_of(
+        row
+        for row in folder.read("samples.jsonl", SampleRow)
+        if row.index >= counts.get(row.problem_id, 0)
+    )
     kinds: dict[str, type[Sample | Grade | ErrorRow]]
     kinds = {"grades": Grade, "errors": ErrorRow, "samples": Sample}
     for name, kind in kinds.items():

@@ -195,7 +195,7 @@ def _sum_of_hypergeometrics(
     spectrum = np.ones(length // 2 + 1, dtype=complex)
     log_factorials = special.gammaln(np.arange(2.0 + max(key[0] + key[1] for key in strata)) + 1)
     for key, count in strata.items():
-        n_base, n_new, right = key
+        n_base, n_new, _ = key
         steps = np.arange(_reach(key) + 1)
         chances = _hypergeometric(_fewest(key) + steps, key, log_factorials)
         places = steps * (1 / n_base + 1 / n_new) / cell

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import re
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class Chunks:
         self._beside = False
         self._limit = limit
         self._held = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - kept
+        weakref.finalize(self, self._held.close)
 
     @property
     def beside(self) -> bool:
