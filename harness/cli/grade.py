@@ -46,6 +46,9 @@ _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=engine_args,
               help="With --judge-model: an option of the openai engine, as in `harness run`: "
               "tries, timeout, patience, cap_field, body.NAME=JSON, header.NAME=TEXT; repeatable.")  # fmt: skip
+@click.option("--unsafe-judge", is_flag=True,
+              help="Run programs without a sandbox, as `harness run --unsafe-judge`; never because "
+              "the folder says so.")  # fmt: skip
 @take_over_option
 def grade(
     *,
@@ -58,6 +61,7 @@ def grade(
     judge_max_tokens: int | None,
     judge_again: bool,
     engine_arg: Mapping[str, str] | None,
+    unsafe_judge: bool,
     take_over: bool | None,
 ) -> None:
     """Grade the stored samples of a run with the graders of this version.
@@ -93,7 +97,11 @@ def grade(
         _second_opinion(run, settings, diff=diff, again=judge_again, take_over=bool(take_over))
         return
     with task_progress(sampling=False) as observe:
-        changes = run_async(regrade(run, task_named, observe=observe, take_over=bool(take_over)))
+        changes = run_async(
+            regrade(
+                run, task_named, observe=observe, take_over=bool(take_over), unsafe=unsafe_judge
+            )
+        )
     _print_changes(changes, diff=diff)
     _print_missing_opinions(run)
     _check_failed(run, changes)

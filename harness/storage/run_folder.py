@@ -69,8 +69,12 @@ class TaskFolder:
         return self.path.name
 
     def protocol(self) -> Protocol:
-        """The protocol these samples were drawn under."""
-        return read_row(self.path / PROTOCOL, Protocol, upgrade=protocol_row)
+        """The protocol these samples were drawn under; DataError where it is another task's."""
+        found = read_row(self.path / PROTOCOL, Protocol, upgrade=protocol_row)
+        if found.task != self.name:  # a name may lead to code; a folder's cannot lead elsewhere
+            raise DataError(f"{self.path / PROTOCOL}: task: {found.task!r}, and its folder is not "
+                            "called so")  # fmt: skip
+        return found
 
     def problems(self) -> dict[str, Problem]:
         """The problems by id, in the task's order; DataError where one of the protocol is missing."""
@@ -163,7 +167,9 @@ class RunFolder:
                                               if t.name in order else 0, t.name))  # fmt: skip
 
     def task(self, name: str) -> TaskFolder:
-        """One task by name."""
+        """One task by name; UsageError for a name that leads elsewhere."""
+        if Path(name).name != name:
+            raise UsageError(f"{self.path}: {name!r} is no task's name")
         return TaskFolder(self.path / name)
 
 
