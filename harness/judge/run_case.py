@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
@@ -71,7 +72,7 @@ class Case:
     """The arguments of one call of `Judge.judge`; `alone` while no other worker runs."""
 
     submission: Submission
-    tests: tuple[TestCase, ...]
+    tests: Sequence[TestCase]
     limits: Limits
     checker: str | ProgramChecker
     scoring: Scoring

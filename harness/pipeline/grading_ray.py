@@ -17,6 +17,7 @@ from harness.engines.ray.cluster import Cluster, Node, import_ray
 from harness.errors import first_line
 from harness.interfaces import Grader
 from harness.pipeline.grading_pool import Chunk, Worker, WorkerLost, default_workers, grade_chunk
+from harness.problem_tests import portable
 from harness.types import Grade
 
 _POLL_SECONDS = 5.0  # between two lists of the nodes
@@ -75,7 +76,9 @@ class RayWorker:
         """Grade a chunk. WorkerLost when the actor or node stopped, or did not answer in time."""
         ray = import_ray()
         try:
-            call = self._actor.grade.remote(list(chunk))
+            call = self._actor.grade.remote(
+                [(grader, portable(problem), sample) for grader, problem, sample in chunk]
+            )
             async with asyncio.timeout(seconds):
                 grades: list[Grade] = await call
         except TimeoutError:

@@ -23,6 +23,7 @@ from harness.sampling import Sampling
 from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.scores import TaskScores
 from harness.storage.files import Appender, write_json
+from harness.storage.problem_tests import check_tests
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.tasks.kinds import with_responses
@@ -191,6 +192,7 @@ async def _grade_stored(
     *,
     k: int | None = None,
 ) -> None:
+    check_tests(run.problems.values())  # missing ones would cost every grade
     add = opinion_adder(run)
 
     def done(grade: Grade) -> None:
