@@ -31,6 +31,7 @@ from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
 from harness.sampling import Sampling
+from harness.stats.decisions import Decisions
 from harness.stats.metrics import pass_at
 from harness.storage.files import Appender
 from harness.storage.manifest import Manifest, Start
@@ -100,7 +101,13 @@ def write_run(path: Path, n_problems: int, k: int, n_bytes: int) -> None:
         write_scores(
             folder.path,
             score_task(
-                protocol, k, grader, metrics, grades=grades, failed=set(), samples=statistics
+                protocol,
+                k,
+                grader,
+                metrics,
+                decisions=Decisions(protocol.problems, grades),
+                failed=set(),
+                samples=statistics,
             ),
         )
 

@@ -17,7 +17,7 @@ from typing import Any
 from harness.data.datasets import load_problems
 from harness.data.prompts import choice_order, render
 from harness.data.reasoning import split_reasoning
-from harness.pipeline.grading_pool import grade_chunk
+from harness.pipeline.grading_process import grade_chunk
 from harness.pipeline.scoring import SampleStatistics
 from harness.registry import find_tasks
 from harness.stats.metrics import tally_problem

@@ -51,11 +51,6 @@ class ModelJudge:
         """As written to protocol.json, the prompt's hash beside it."""
         return {**asdict(self), "prompt_hash": self.prompt_hash}
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ModelJudge:
-        """Read what `to_json` wrote. Raises TypeError or AttributeError on anything else."""
-        return cls(**{name: value for name, value in data.items() if name != "prompt_hash"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
@@ -94,6 +89,10 @@ class Protocol:
     allocation: Mapping[str, int] | None = None
     judge: ModelJudge | None = None
 
+    def __post_init__(self) -> None:
+        if self.allocation is not None and self.allocation.keys() != self.problems.keys():
+            raise ValueError("allocation: it is of other problems than those of the protocol")
+
     @property
     def hash(self) -> str:
         """Sixteen hex digits over every part that is compared.
@@ -115,19 +114,14 @@ class Protocol:
             del values["allocation"]
         return {"hash": self.hash, **values, **judge}
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Protocol:
-        """Read what `to_json` wrote. Raises TypeError or KeyError on anything else."""
-        known = {part.name for part in fields(cls)}
-        values = {name: value for name, value in data.items() if name in known}
-        judge = values.get("judge")
-        return cls(
-            **{
-                **values,
-                "stop": tuple(values.get("stop") or ()),
-                "judge": None if judge is None else ModelJudge.from_json(judge),
-            }
-        )
+
+def protocol_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a protocol, from what protocol.json holds: hashes stand beside them there."""
+    judge = row.get("judge")
+    if isinstance(judge, dict):
+        judge = {name: value for name, value in judge.items() if name != "prompt_hash"}
+    known = {name: value for name, value in row.items() if name != "hash"}
+    return {**known, "stop": row.get("stop") or (), "judge": judge}
 
 
 COMPARED = tuple(

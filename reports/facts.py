@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +12,9 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.stats.intervals import Interval
-from harness.stats.metrics import tallies
 from harness.stats.stopping import Stopping
+from harness.storage.rows import typed
 from harness.storage.run_folder import MANIFEST, RunFolder
-from harness.storage.scores import stopping_from
 from harness.types import Score, Tally
 
 from .results import Result, read_results
@@ -70,20 +68,6 @@ class TaskFacts:
         rests_on = repr((self.protocol, self.metric, self.right, self.stopping, self.allocation))
         return hashlib.sha256(rests_on.encode()).hexdigest()[:16]
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TaskFacts:
-        """Read what `RunFacts.to_json` wrote. KeyError or TypeError on anything else."""
-        intervals = {
-            name: None if data[name] is None else Interval(*data[name])
-            for name in ("interval_sampling", "interval_problems")
-        }
-        stopping = None if data["stopping"] is None else stopping_from(data["stopping"])
-        pairs = {
-            name: None if data[name] is None else tuple(data[name])
-            for name in ("n_range", "allocation")
-        }
-        return cls(**{**data, **intervals, **pairs, "stopping": stopping})
-
     @property
     def missing(self) -> str:
         """What is not there yet, in words; empty where the task is complete."""
@@ -131,9 +115,9 @@ class RunFacts:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> RunFacts:
-        """Read what `to_json` wrote. KeyError or TypeError on anything else."""
-        return cls(**{**data, "tasks": tuple(map(TaskFacts.from_json, data["tasks"]))})
+    def from_json(cls, data: Any, place: Path) -> RunFacts:
+        """Read what `to_json` wrote; DataError that names `place` on anything else."""
+        return typed(data, cls, place)
 
 
 def find_runs(root: Path, leave_out: Path) -> list[Path]:
@@ -232,11 +216,15 @@ def _allocation(result: Result) -> tuple[int, ...] | None:
 
 def _right(result: Result, stopping: Stopping | None) -> str:
     """See `TaskFacts`."""
-    asked = {} if stopping is None else result.asked
-    counted = tallies(
-        grade
-        for grade in result.grades.values()
-        if stopping is None or grade.index < asked[grade.problem_id]
-    )
+    import numpy as np
+
+    grades = result.graded
+    if grades is None:
+        return ""
+    among = None
+    if stopping is not None:
+        limits = np.array([result.asked[id] for id in grades.ids])
+        among = grades.indices < limits[grades.problems]
+    counted = grades.counts(among)
     found = (counted.get(id, Tally(0, 0)) for id in sorted(result.problems))
     return " ".join(f"{tally.correct}/{tally.n}" for tally in found)

@@ -1,25 +1,27 @@
 """What a report needs of a task's samples, from one pass over them: where each stands, its length, words.
 
-Texts are read one by one and dropped; what stays is a few numbers per sample, and where its line
-is, so that a page copies texts without reading the file again.
+Texts are read one by one and dropped; what stays is a few numbers per sample in columns, and where its
+line is, so that a page copies texts without reading the file again.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
-import orjson
+from harness.types import Tally
 
-from harness.errors import DataError
-from harness.stats.metrics import tally_problem
-from harness.types import Grade, Sample, Tally, Verdict
+from .graded import Grades, keys_of
+from .sample_lines import Lines, read_lines
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Classes = Callable[[str], Callable[[Sequence[str]], list[int]] | None]
 """By a task's name, what numbers the equivalence classes of its answers; None where unknown."""
@@ -28,60 +30,66 @@ Key = tuple[str, int]
 """Of a sample: problem id and index."""
 
 _WORDS = Path(__file__).parent / "reflection_words.txt"
-_BUFFER = 1 << 20
-_FIELDS = frozenset(field.name for field in fields(Sample))
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
-    """One graded sample: whether it is right, and its tokens with the reasoning."""
+class Lengths:
+    """The graded samples whose tokens were counted, by problem; entry i of every column is sample i.
 
-    problem_id: str
-    correct: bool
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Where a sample stands in samples.jsonl, in bytes, and its tokens with the reasoning.
-
-    `clean` says that the line is valid JSON, of exactly the fields of a sample, between
-    braces that are its first and last characters.
+    `problems` are numbers, `tokens` those of a sample with its reasoning.
     """
 
-    start: int
-    size: int
-    number: int
-    n_tokens: int | None
-    clean: bool
+    problems: NDArray[np.int32]
+    correct: NDArray[np.bool_]
+    tokens: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @classmethod
+    def none(cls) -> Lengths:
+        """Those of no sample."""
+        import numpy as np
+
+        number = np.empty(0, dtype=np.int64)
+        return cls(number.astype(np.int32), number.astype(bool), number)
+
+    def ordered(self, *, correct: bool) -> NDArray[np.int64]:
+        """The tokens of the right samples, or of the others, rising."""
+        import numpy as np
+
+        return np.sort(self.tokens[self.correct == correct])
+
+
+def _no_places() -> NDArray[np.int64]:
+    import numpy as np
+
+    return np.empty(0, dtype=np.int64)
 
 
 @dataclass(slots=True)
 class Observations:
     """One task of one run.
 
-    `grades` holds each problem's graded samples by index, `lengths` those whose tokens were
-    counted, `words` how often each reflection word stands in the `n_reasoning` samples that hold
-    reasoning, `lines` where the samples are, also those without a grade.
+    `lengths` are of the graded samples whose tokens were counted, `words` how often each reflection word
+    stands in the `n_reasoning` graded samples that hold reasoning, `lines` where the samples are, also
+    those without a grade, and `grade_of` the place among `grades` of each of these lines' (-1: none).
     """
 
-    grades: Mapping[str, Sequence[Grade]]
-    lengths: list[Length] = field(default_factory=list)
+    grades: Grades = field(default_factory=Grades.none)
+    lengths: Lengths = field(default_factory=Lengths.none)
     words: Counter[str] = field(default_factory=Counter)
     n_reasoning: int = 0
-    lines: dict[Key, Line] = field(default_factory=dict)
+    lines: Lines = field(default_factory=Lines.none)
+    grade_of: NDArray[np.int64] = field(default_factory=_no_places)
 
     def tallies(self, classes: Callable[[Sequence[str]], list[int]] | None) -> list[Tally]:
         """One tally per problem; without `classes` it holds no votes that mean anything."""
-        return [tally_problem(found, classes) for found in self.grades.values() if found]
+        return self.grades.tallies(classes)
 
 
 def observe(
-    path: Path,
-    problems: Mapping[str, object],
-    grades: Mapping[Key, Grade],
-    *,
-    words: bool = False,
+    path: Path, problems: Mapping[str, object], grades: Grades, *, words: bool = False
 ) -> Observations:
     """Read the samples of a task once.
 
@@ -94,42 +102,45 @@ def observe(
     Raises:
         DataError: a file that cannot be read, or a line that is no sample (its number is named).
     """
-    graded = {key: grade for key, grade in grades.items() if grade.verdict is not Verdict.ERROR}
-    by_problem: dict[str, list[Grade]] = {id: [] for id in problems}
-    for _, grade in sorted(graded.items()):
-        by_problem[grade.problem_id].append(grade)
-    seen = Observations(by_problem)
-    for line, row in _rows(path):
-        key = _key(row, line, path)
-        if key[0] not in by_problem:
-            continue
-        seen.lines[key] = line  # a later line replaces an earlier one
-        if words and key in graded and row.get("reasoning") is not None:
-            seen.n_reasoning += 1
-            seen.words.update(count_words(row["reasoning"]))
-    seen.lengths = [
-        Length(key[0], graded[key].verdict is Verdict.CORRECT, line.n_tokens)
-        for key, line in seen.lines.items()
-        if line.n_tokens is not None and key in graded
-    ]
+    import numpy as np
+
+    seen = Observations(grades)
+    see = _WordCount(seen, problems, grades) if words else None
+    seen.lines = lines = read_lines(path, problems, see)
+    seen.grade_of = _places(keys_of(grades.problems, grades.indices),
+                            keys_of(lines.problems, lines.indices))  # fmt: skip
+    decided, correct = (
+        np.append(of, False)[seen.grade_of] for of in (grades.decided, grades.correct)
+    )
+    counted = decided & (lines.tokens >= 0)
+    seen.lengths = Lengths(lines.problems[counted], correct[counted], lines.tokens[counted])
     return seen
 
 
-def decode(line: bytes, place: str) -> tuple[dict[str, Any], bool]:
-    """One line of samples.jsonl, and whether it is valid as it stands.
+def _places(among: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each key, its place among rising keys; -1 where it is none of them."""
+    import numpy as np
 
-    Of text that is not valid Unicode the broken parts are replaced. `place` names the line.
+    if not among.size:
+        return np.full(keys.size, -1)
+    at = np.minimum(np.searchsorted(among, keys), among.size - 1)
+    return np.where(among[at] == keys, at, -1)
 
-    Raises:
-        DataError: the line is not JSON.
-    """
-    try:
-        return orjson.loads(line), True
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(line.decode("utf-8", "replace")), False
-        except ValueError as error:
-            raise DataError(f"{place}: not valid JSON ({error})") from error
+
+class _WordCount:
+    """Counts the reflection words of graded samples."""
+
+    def __init__(self, seen: Observations, problems: Mapping[str, object], grades: Grades) -> None:
+        self.seen = seen
+        ids = list(problems)
+        pairs = zip(grades.problems[grades.decided].tolist(),
+                    grades.indices[grades.decided].tolist(), strict=True)  # fmt: skip
+        self.graded = {(ids[number], index) for number, index in pairs}
+
+    def __call__(self, row: Any) -> None:
+        if row.reasoning is not None and (row.problem_id, row.index) in self.graded:
+            self.seen.n_reasoning += 1
+            self.seen.words.update(count_words(row.reasoning))
 
 
 def count_words(text: str) -> Counter[str]:
@@ -148,43 +159,6 @@ def reflection_words() -> tuple[str, ...]:
     """The words that are counted, in the order of their file."""
     lines = _WORDS.read_text(encoding="utf-8").splitlines()
     return tuple(line.strip().lower() for line in lines if line.strip() and line[0] != "#")
-
-
-def _rows(path: Path) -> Iterator[tuple[Line, dict[str, Any]]]:
-    """Each line and what it holds; a torn last line is no sample."""
-    if not path.exists():
-        return
-    start = 0
-    try:
-        with path.open("rb", buffering=_BUFFER) as file:
-            for number, text in enumerate(_whole_lines(file), 1):
-                row, valid = decode(text, f"{path}, line {number}")
-                try:
-                    clean = (
-                        valid and text[:1] == b"{" and text[-2:] == b"}\n" and row.keys() == _FIELDS
-                    )
-                    tokens = row.get("n_tokens")
-                except AttributeError as error:
-                    raise _not_a_sample(path, number, error) from error
-                yield Line(start, len(text), number, tokens, clean), row
-                start += len(text)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
-    return (line for line in file if line.endswith(b"\n"))
-
-
-def _key(row: Mapping[str, Any], line: Line, path: Path) -> Key:
-    try:
-        return row["problem_id"], row["index"]
-    except KeyError as error:
-        raise _not_a_sample(path, line.number, error) from error
-
-
-def _not_a_sample(path: Path, number: int, error: Exception) -> DataError:
-    return DataError(f"{path}, line {number}: not what the harness writes ({error!r})")
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,21 @@ from harness.data.selection import Window
 from harness.errors import UsageError
 from harness.protocol import MODEL_JUDGE, Protocol, narrowed
 from harness.stats.cost import Price
-from harness.stats.metrics import last_grades
 from harness.stats.positions import PositionEffect, position_effects
 from harness.stats.scores import SecondOpinions, TaskScores
+from harness.stats.verdict_table import VerdictTable
 from harness.storage.manifest import Manifest
+from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import RunFolder, TaskFolder
-from harness.types import Grade, Problem, Score, Verdict
+from harness.types import Problem, Score, Verdict
 
-from .observations import Key, Observations, observe
+from .graded import Grades, read_grades
+from .observations import Observations, observe
 
 _SCORE_FIELDS = tuple(field.name for field in fields(Score))
+
+_RESUMES = "; the run's own command resumes it"
+_SILENT = "incomplete: problems without any response"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Rate:
 class Result:
     """One task of one run. `scored` is None, and `status` says why, where scores are missing.
 
-    `grades` are the last ones of the samples, `rates` count those that are no internal error, and
+    `graded` are the last grades of the samples, `rates` count those that are no internal error, and
     `internal_errors` are the messages of samples that have no other outcome yet, with their number.
     `stands_for` names the published model that the run reproduces, where its own name does not.
     `price` is that of its tokens where another one is given than the run recorded. `folder` is where
@@ -61,7 +66,7 @@ class Result:
     stands_for: str | None = None
     price: Price | None = None
     folder: TaskFolder | None = None
-    grades: Mapping[Key, Grade] = field(default_factory=dict)
+    graded: Grades | None = field(default=None, repr=False, compare=False)
     _observed: dict[bool, Observations] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -89,6 +94,16 @@ class Result:
         """Whether every sample asked for is graded and scored."""
         return self.status == "complete"
 
+    @property
+    def lack(self) -> str:
+        """The status without the words on what completes the run."""
+        return self.status.removesuffix(_RESUMES)
+
+    @property
+    def can_be_completed(self) -> bool:
+        """Whether samples, grades or scores are missing that a command would add."""
+        return not self.complete and not self.status.startswith(_SILENT)
+
     def position_effects(self) -> list[PositionEffect]:
         """What the place of the right choice does; none where each problem has one order of choices.
 
@@ -98,7 +113,8 @@ class Result:
         if self.folder is None or self.protocol.choice_order in (None, "per-problem"):
             return []
         samples = self.folder.samples()
-        return position_effects(right_positions(self.problems, samples, self.grades.values()))
+        verdicts = VerdictTable(self.folder.read("grades.jsonl", VerdictRow))
+        return position_effects(right_positions(self.problems, samples, verdicts))
 
     def observed(self, *, words: bool = False) -> Observations:
         """What one pass over the samples finds, kept: figures and the page share the pass.
@@ -109,12 +125,12 @@ class Result:
         Raises:
             DataError: a samples.jsonl that cannot be read, with the line.
         """
-        if self.folder is None:
-            return Observations({})
+        if self.folder is None or self.graded is None:
+            return Observations()
         counted = words or True in self._observed
         if counted not in self._observed:
             path = self.folder.path / "samples.jsonl"
-            found = observe(path, self.problems, self.grades, words=counted)
+            found = observe(path, self.problems, self.graded, words=counted)
             self._observed[counted] = found
         return self._observed[counted]
 
@@ -221,12 +237,9 @@ def _result(
         protocol = replace(
             narrowed(protocol, problems), source=f"{protocol.source}, window {window}"
         )
-    grades = _last_grades(folder, problems)
-    graded = {key for key, grade in grades.items() if grade.verdict is not Verdict.ERROR}
+    grades = read_grades(folder, problems)
     last_errors = {row.key: row for row in folder.errors()}
-    internal_errors = Counter(
-        row.message for key, row in last_errors.items() if key not in graded and key[0] in problems
-    )
+    internal_errors = Counter(last_errors[key].message for key in grades.missing(last_errors))
     scored = inside or (folder.scores() if folder.has_scores() else None)
     return Result(
         run=run,
@@ -234,20 +247,15 @@ def _result(
         protocol=protocol,
         k=manifest.k.get(protocol.task, 0),
         problems=problems,
-        rates=_rates(grades.values()),
+        rates={id: Rate(tally.correct, tally.n) for id, tally in grades.counts().items()},
         scored=scored,
-        status=_status(folder, protocol, scored, len(graded), internal_errors.total()),
+        status=_status(
+            folder, protocol, scored, int(grades.decided.sum()), internal_errors.total()
+        ),
         internal_errors=internal_errors,
         folder=folder,
-        grades=grades,
+        graded=grades,
     )
-
-
-def _last_grades(folder: TaskFolder, problems: Container[str]) -> dict[Key, Grade]:
-    """The grade that counts of each sample of these problems."""
-    inside = (grade for grade in folder.grades() if grade.problem_id in problems)
-    rows = last_grades(inside, lambda grade: grade)
-    return {grade.key: grade for row in rows.values() for grade in row.values()}
 
 
 def _status(
@@ -267,15 +275,5 @@ def _status(
     missing += [f"{failed:,} ended in error"] * bool(failed)
     if not missing:
         silent = f"{scored.unscored:,}"
-        return f"incomplete: problems without any response, left out of every mean: {silent}"
-    return f"incomplete: {', '.join(missing)}; the run's own command resumes it"
-
-
-def _rates(grades: Iterable[Grade]) -> dict[str, Rate]:
-    correct, graded = Counter[str](), Counter[str]()
-    for grade in grades:
-        if grade.verdict is Verdict.ERROR:
-            continue
-        graded[grade.problem_id] += 1
-        correct[grade.problem_id] += grade.verdict is Verdict.CORRECT
-    return {id: Rate(correct[id], n) for id, n in graded.items()}
+        return f"{_SILENT}, left out of every mean: {silent}"
+    return f"incomplete: {', '.join(missing)}{_RESUMES}"

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = {
     "aiohttp", "antlr4", "datasets", "huggingface_hub", "latex2sympy2_extended", "lm_eval", "math_verify",
-    "matplotlib", "numpy", "openai", "pandas", "pebble", "pyarrow", "ray", "scipy", "sympy", "torch",
+    "matplotlib", "numpy", "openai", "pandas", "pyarrow", "ray", "scipy", "sympy", "torch",
     "transformers", "vllm",
 }  # fmt: skip
 WORKER_ONLY = {"harness.graders.sympy_equality"}

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from harness.data.datasets import PackagedDataset
+from harness.errors import DataError
 from harness.graders.choice import Choice
 from harness.protocol import (
     COMPARED,
@@ -18,9 +19,11 @@ from harness.protocol import (
     content_hash,
     differences,
     make_protocol,
+    protocol_row,
 )
 from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
+from harness.storage.rows import typed
 from harness.task import Task
 from harness.types import Judging, Limits, Problem, Provenance, Row, TestCase
 
@@ -152,24 +155,28 @@ def test_a_graders_own_extraction_policy_counts_unless_another_is_asked_for() ->
     assert make_protocol(lenient, PROBLEMS, TASK.sampling, extract="strict").extract == "strict"
 
 
+def read(row: dict[str, Any]) -> Protocol:
+    return typed(protocol_row(row), Protocol, "protocol.json")
+
+
 def test_an_protocol_survives_its_file() -> None:
     protocol = make_protocol(TASK, PROBLEMS, replace(TASK.sampling, stop=("a", "b")), source="here")
     stored = orjson.loads(orjson.dumps(protocol.to_json()))
     assert stored["hash"] == protocol.hash
-    assert Protocol.from_json(stored) == protocol
-    assert Protocol.from_json(stored).hash == protocol.hash
+    assert read(stored) == protocol
+    assert read(stored).hash == protocol.hash
 
 
 def test_an_protocol_file_without_problems_is_refused() -> None:
-    with pytest.raises(TypeError, match="problems"):
-        Protocol.from_json({"task": "colours", "prompt": "{statement}"})
+    with pytest.raises(DataError, match=r"protocol\.json: .*problems"):
+        read({"task": "colours", "prompt": "{statement}"})
 
 
 def test_an_protocol_from_before_the_repetition_guard_reads_as_without_and_keeps_its_hash() -> None:
     stored = orjson.loads(orjson.dumps(PROTOCOL.to_json()))
     for name in ("repetition_guard", "effort", "reasoning_budget", "server_sampling"):
         del stored[name]
-    old = Protocol.from_json({**stored, "grader": "choice/1"})  # the version of then
+    old = read({**stored, "grader": "choice/1"})  # the version of then
     assert old == replace(PROTOCOL, grader="choice/1")
     assert old.hash == "2980c7f786794669"  # as it was written then
     guarded = replace(old, repetition_guard=8)
@@ -236,6 +243,6 @@ def test_the_judge_is_written_with_its_prompts_hash_and_read_back() -> None:
     judged = replace(PROTOCOL, judge=JUDGE)
     written = orjson.loads(orjson.dumps(judged.to_json()))
     assert written["judge"]["prompt_hash"] == JUDGE.prompt_hash
-    assert Protocol.from_json(written) == judged
+    assert read(written) == judged
     del written["judge"]  # written before there was one
-    assert Protocol.from_json(written) == PROTOCOL
+    assert read(written) == PROTOCOL

@@ -11,7 +11,8 @@ import traceback
 import click
 
 from harness import __version__
-from harness.errors import HarnessError
+from harness.cli.signals import Stopped, handled, leave
+from harness.errors import DataError, HarnessError
 
 COMMANDS = {
     "run": "Sample, grade and score a model on one or more tasks.",
@@ -105,7 +106,14 @@ def _end_quickly() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code that scripts rely on."""
     atexit.register(_end_quickly)
-    sys.exit(run_command(arguments))  # noqa: TID251
+    with handled(watch=True) as signals:
+        try:
+            code = run_command(arguments)
+        except Stopped as stop:  # while an error is being told
+            code = stop.exit_code
+        if signals.first is not None:
+            leave(code)
+    sys.exit(code)  # noqa: TID251
 
 
 def run_command(arguments: list[str] | None = None) -> int:
@@ -128,9 +136,9 @@ def run_command(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
+    except (click.Abort, KeyboardInterrupt) as stop:
+        click.echo("interrupted: run the same command again", err=True)
+        return stop.exit_code if isinstance(stop, Stopped) else 130
     except BrokenPipeError:  # the reader closed the pipe: `harness tasks | head`
         sys.stdout = None
         return 0
@@ -139,10 +147,19 @@ def run_command(arguments: list[str] | None = None) -> int:
     except HarnessError as error:
         _show(error, f"error: {error}", meta)
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            return _internal(error, meta)
+        _show(error, f"error: {error.filename}: {error.strerror}", meta)
+        return DataError.exit_code
     except Exception as error:
-        what = f"{type(error).__name__}: {error}"
-        _show(error, f"internal error, please report it: {what}", meta)
-        return 70
+        return _internal(error, meta)
+
+
+def _internal(error: Exception, meta: dict[str, bool]) -> int:
+    what = f"{type(error).__name__}: {error}"
+    _show(error, f"internal error, please report it: {what}", meta)
+    return 70
 
 
 def _show(error: Exception, message: str, meta: dict[str, bool]) -> None:

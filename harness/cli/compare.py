@@ -12,6 +12,7 @@ import click
 from harness.cli.interrupt import run_async
 from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch, UsageError
 from harness.points import MARGIN, share_of
+from harness.waiting import waiting_for
 
 _RUN = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -137,6 +138,7 @@ class Settings(NamedTuple):
     scoring: str | None
 
 
+@waiting_for("the runs to be compared")
 def _compare_scores(
     base: Path,
     new: Path,
@@ -168,6 +170,7 @@ def _compare_scores(
     return code
 
 
+@waiting_for("the runs to be compared")
 def _compare_models(base: Path, new: Path, settings: Settings, files: Reports) -> int:
     from rich.console import Console
 

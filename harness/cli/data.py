@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from harness.waiting import waiting_for
+
 STANDINGS = "codeforces-standings"
 
 
@@ -44,7 +46,8 @@ def fetch(names: Sequence[str], contests: str | None, output: Path) -> None:
             click.echo(f"{task.name}: ships with the harness")
             continue
         for file in task.dataset.hub_files():
-            path = file.path(None)
+            with waiting_for(f"{file.names[0]} to be downloaded"):
+                path = file.path(None)
             copy = output / f"{file.names[0]}{path.suffix}"
             copy.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, copy)

@@ -10,6 +10,7 @@ import click
 
 from harness.cli.engine_options import engine_args
 from harness.cli.interrupt import run_async
+from harness.cli.lock_option import take_over_option
 from harness.cli.progress import question_progress, task_progress
 from harness.errors import EngineDown, Incomplete, UsageError
 
@@ -45,8 +46,7 @@ _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=engine_args,
               help="With --judge-model: an option of the openai engine, as in `harness run`: "
               "tries, timeout, patience, cap_field, body.NAME=JSON, header.NAME=TEXT; repeatable.")  # fmt: skip
-@click.option("--take-over", is_flag=True,
-              help="Take over a folder whose lock was left by a process on another host.")  # fmt: skip
+@take_over_option
 def grade(
     *,
     run: Path,
@@ -58,7 +58,7 @@ def grade(
     judge_max_tokens: int | None,
     judge_again: bool,
     engine_arg: Mapping[str, str] | None,
-    take_over: bool,
+    take_over: bool | None,
 ) -> None:
     """Grade the stored samples of a run with the graders of this version.
 
@@ -90,10 +90,10 @@ def grade(
         _list_undecided(run)
         return
     if settings:
-        _second_opinion(run, settings, diff=diff, again=judge_again, take_over=take_over)
+        _second_opinion(run, settings, diff=diff, again=judge_again, take_over=bool(take_over))
         return
     with task_progress(sampling=False) as observe:
-        changes = run_async(regrade(run, task_named, observe=observe, take_over=take_over))
+        changes = run_async(regrade(run, task_named, observe=observe, take_over=bool(take_over)))
     _print_changes(changes, diff=diff)
     _print_missing_opinions(run)
     _check_failed(run, changes)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from harness.cli.incomplete import SAME
 from harness.cli.interrupt import run_async
+from harness.cli.lock_option import take_over_option
 from harness.cli.progress import task_progress
 from harness.cli.score_table import finish
 from harness.judge.scoring import SCORINGS
@@ -41,8 +43,7 @@ from harness.judge.scoring import SCORINGS
 @click.option("--unsafe-judge", is_flag=True,
               help="Run programs without a sandbox, with resource limits only; the scores are "
               "marked.")  # fmt: skip
-@click.option("--take-over", is_flag=True,
-              help="Take over a folder whose lock was left by a process on another host.")  # fmt: skip
+@take_over_option
 def import_(
     *,
     file: Path,
@@ -55,7 +56,7 @@ def import_(
     model: str | None,
     output: Path,
     unsafe_judge: bool,
-    take_over: bool,
+    take_over: bool | None,
 ) -> None:
     """Turn published responses into a run, graded and scored like any other.
 
@@ -93,7 +94,7 @@ def import_(
             observe=observe,
             selection=selection,
             dataset_order=choice_order == "dataset",
-            take_over=take_over,
+            take_over=bool(take_over),
         )
         results = run_async(work)
-    finish(output, [task.name], results)
+    finish(output, [task.name], results, SAME)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from harness.cli.signals import Signals, Stopped, handled
 from harness.errors import Interrupted
 
 T = TypeVar("T")
@@ -15,28 +16,36 @@ T = TypeVar("T")
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end; Ctrl-C and SIGTERM cancel it.
 
+    A thread that it has started and that cannot be cancelled is not waited for.
+
     Raises:
         Interrupted: it was cancelled; exit code 130 for Ctrl-C, 143 for SIGTERM.
     """
-    received: list[signal.Signals] = []
+    with handled() as signals:
+        try:
+            with asyncio.Runner() as runner:
+                return runner.run(_cancellable(work, signals))
+        except (asyncio.CancelledError, Stopped):
+            raise Interrupted(
+                "interrupted: what is finished is kept; run the same command to resume",
+                signals.exit_code,
+            ) from None
+        finally:
+            signals.cancel = None
 
-    async def guarded() -> T:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-        def stop(number: signal.Signals) -> None:
-            received.append(number)
-            loop.remove_signal_handler(number)  # a second one ends the process at once
-            if task is not None:
-                task.cancel()
+async def _cancellable(work: Coroutine[Any, Any, T], signals: Signals) -> T:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, number)
-        return await work
+    def cancel() -> None:
+        signals.cancelled = True
+        if task is not None:
+            task.cancel()
 
+    signals.cancel = lambda: loop.call_soon_threadsafe(cancel)
     try:
-        return asyncio.run(guarded())
-    except asyncio.CancelledError:
-        code = 143 if signal.SIGTERM in received else 130
-        raise Interrupted(
-            "interrupted: what is finished is kept; run the same command to resume", code
-        ) from None
+        return await work
+    finally:
+        signals.cancel = None
+        if signals.first is not None:  # closing the loop would wait for the threads of this one
+            loop.set_default_executor(ThreadPoolExecutor(1))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.interrupt import run_async
+from harness.cli.lock_option import take_over_option
 from harness.cli.progress import task_progress
 from harness.errors import DataError, HarnessError, UsageError
 
@@ -33,6 +34,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--redraw", is_flag=True,
               help="Draw the --checkpoint again, with another seed, into a run of its own "
               "(NAME-redrawn), to accept it without the luck of the first draw.")  # fmt: skip
+@take_over_option
 @click.option("--dry-run", is_flag=True, help="List what would be evaluated, and stop.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE",
               help="Write all comparisons as JSON, with every problem.")  # fmt: skip
@@ -44,6 +46,7 @@ def nightly(
     chosen: Sequence[str],
     full: bool,
     redraw: bool,
+    take_over: bool | None,
     dry_run: bool,
     json_file: Path | None,
     markdown: Path | None,
@@ -75,7 +78,7 @@ def nightly(
     from harness.storage.nights import worst
     from harness.workflows.night_settings import read_night
 
-    settings = read_night(config)
+    settings = read_night(config, take_over=take_over)
     found = _plan(settings, chosen)
     if redraw:
         _redraw(found, chosen, dry_run)
@@ -86,7 +89,7 @@ def nightly(
     if not found.due:
         click.echo("no new checkpoint")
     results: list[CheckpointResult] = []
-    codes: list[int] = []
+    codes = _tell_earlier(found)
     try:
         with _reports(results, settings.runs, json_file, markdown, junit):
             for result in _results(found, full):
@@ -95,9 +98,19 @@ def nightly(
         click.echo(f"error: {error}", err=True)
         codes.append(error.exit_code)
     codes += [result.exit_code for result in results]
+    codes += _end(settings)
+    click.get_current_context().exit(worst(codes))
+
+
+def _end(settings: NightSettings) -> list[int]:
+    """Rebuild the site, and record that all is told; the site's exit code, if there is one."""
+    from harness.storage.ledger import write_untold
+
+    codes = []
     if settings.site is not None and settings.runs.is_dir():
         codes.append(_rebuild(settings.runs, settings.site))
-    click.get_current_context().exit(worst(codes))
+    write_untold(settings.runs, [])
+    return codes
 
 
 def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:
@@ -108,6 +121,15 @@ def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:
     for line in found.history.left_out:
         click.echo(f"warning: left out: {line}", err=True)
     return found
+
+
+def _tell_earlier(found: Plan) -> list[int]:
+    """Tell what a call found that was ended before its end; the exit codes, which were not seen."""
+    again = {checkpoint.run for checkpoint in found.due}
+    lines = [line for line in found.untold if line.run not in again]
+    for line in lines:
+        click.echo(f"{line.run}: {line.verdict}, found by a call that was ended before it told all")
+    return [line.exit_code for line in lines]
 
 
 def _redraw(found: Plan, chosen: Sequence[str], dry_run: bool) -> None:

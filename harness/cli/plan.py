@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.points import MARGIN, share_of
+from harness.waiting import waiting_for
 
 if TYPE_CHECKING:
     from harness.workflows.plan_decided import Allocation
@@ -58,6 +59,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--json", "document", type=_PATH, metavar="FILE", help="Write the plan as JSON as well."
 )
+@waiting_for("the runs and problems to be read")
 def plan(
     *,
     tasks: str,

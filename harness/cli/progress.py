@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import MODEL_JUDGE
+from harness.storage.projections import KeyRow
 from harness.types import Verdict
 
 _LINE_SECONDS = 30.0  # between two lines without a terminal, so that a log stays readable
@@ -117,7 +118,7 @@ class _Count:
         self.label = f"{run.folder.path.parent.name} {self.name}" if several else self.name
         self._sampling = sampling
         self.graded = self.correct = self.failed = 0
-        stored = sum(1 for _ in run.folder.samples())
+        stored = sum(1 for _ in run.folder.read("samples.jsonl", KeyRow))
         self.total = sum(run.asked.values()) if sampling else stored
         self.done = stored if sampling else 0
 

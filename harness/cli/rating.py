@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.waiting import waiting_for
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
               "up to 8; failed ones cost points or minutes.")  # fmt: skip
 @click.option("--json", "output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the result as JSON as well.")  # fmt: skip
+@waiting_for("the rating to be computed")
 def rating(
     run: Path, standings: Path | None, population: Path | None, attempts: int, output: Path | None
 ) -> None:
@@ -36,11 +39,14 @@ def rating(
 
     The first rating is the one under which the ratings of the contests have the mean that they have,
     with a 95 % interval; from three contests on it counts in how much the model's strength differs by
-    contest. CodeElo's mean of per-contest ratings follows.
+    contest. CodeElo's mean of per-contest ratings follows. Exits with 4 where samples of the run are
+    pending or ended in an internal error.
     """
     from rich.console import Console
 
+    from harness.cli.incomplete import check_complete
     from harness.storage.files import write_json
+    from harness.storage.run_folder import RunFolder
     from harness.workflows.rating import rate
 
     folder = standings or run / "standings"
@@ -51,6 +57,7 @@ def rating(
     console.print(_contests(rated))
     for line in lines(rated):
         console.print(line)
+    check_complete(run, [task.scores() for task in RunFolder(run).tasks() if task.has_scores()])
 
 
 def _contests(rated: Rated) -> Table:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from harness.cli.paper_tables import layout_named, list_tables
-from harness.errors import UsageError
+from harness.errors import Incomplete, UsageError
 from harness.points import share_of
+from harness.waiting import waiting_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,6 +81,7 @@ own_baselines = click.option(
 @click.option("--steps", metavar="RUN=STEP", multiple=True,
               help="The training step of a run, if neither the log nor its name says it; "
               "repeatable.")  # fmt: skip
+@waiting_for("the report to be made")
 def report(
     *,
     runs: tuple[Path, ...],
@@ -98,7 +100,8 @@ def report(
 ) -> None:
     """Report on one or more runs, beside published scores.
 
-    Reads only the run folders: no GPU, no engine, no network. A page with more than
+    Reads only the run folders: no GPU, no engine, no network. Exits with 4, after
+    writing, where samples are pending or ended in an internal error. A page with more than
     20 MB of samples keeps their texts in a folder beside it (r.html, r_files/);
     move the two together.
 
@@ -138,14 +141,35 @@ def report(
             at = _steps(results, training, steps)
             built = build(results, published, show_masked=show_masked, figures=figures, steps=at)
             _deliver(output, built, page.write_report, page.print_report)
-    if output is not None:
-        _say_written(output, results)
+    _end(output, results)
 
 
-def _say_written(output: Path, results: Sequence[Result]) -> None:
-    for result in (result for result in results if not result.complete):
+def _end(output: Path | None, results: Sequence[Result]) -> None:
+    """Say what was written and what is missing; Incomplete where a command would add it."""
+    _say_written(output, results)
+    _check_complete(results)
+
+
+def _say_written(output: Path | None, results: Sequence[Result]) -> None:
+    for result in (result for result in results if output is not None and not result.complete):
         click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
-    click.echo(f"wrote {output}", err=True)
+    if output is not None:
+        click.echo(f"wrote {output}", err=True)
+
+
+def _check_complete(results: Sequence[Result]) -> None:
+    """Raise Incomplete where a run lacks what a command would add; the report is written by then."""
+    from harness.cli.incomplete import how_to_resume
+
+    lacking = [result for result in results if result.can_be_completed]
+    if not lacking:
+        return
+    first = lacking[0]
+    how = "" if first.folder is None else f"; {how_to_resume(first.folder.path.parent)}"
+    if first.scored is None or not (first.scored.pending or first.scored.errors):
+        how = ""  # its status names the command
+    count = f"; {len(lacking)} of {len(results)} results are like it" if len(results) > 1 else ""
+    raise Incomplete(f"{first.task}, {first.run}: {first.lack}{how}{count}")
 
 
 def claimable(published: Sequence[PublishedScore], layout: Layout | None) -> set[str]:

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from harness.cli.engine_options import engine_args
+from harness.cli.incomplete import SAME
 from harness.cli.interrupt import run_async
+from harness.cli.lock_option import take_over_option
 from harness.cli.progress import task_progress
 from harness.cli.score_table import finish
 from harness.judge.scoring import SCORINGS
@@ -142,8 +144,7 @@ from harness.judge.scoring import SCORINGS
 @click.option("--unsafe-judge", is_flag=True, default=None,
               help="Run programs without a sandbox, with resource limits only; the scores are "
               "marked.")  # fmt: skip
-@click.option("--take-over", is_flag=True, default=None,
-              help="Take over a folder whose lock was left by a process on another host.")  # fmt: skip
+@take_over_option
 def run(config: Path | None, **options: Any) -> None:
     """Sample, grade and score a model on one or more tasks.
 
@@ -164,4 +165,4 @@ def run(config: Path | None, **options: Any) -> None:
     click.echo(f"{settings.model} on {settings.tasks} -> {settings.output}", err=True)
     with task_progress(sampling=True) as observe:
         results = run_async(evaluate(tasks, settings, observe=observe))
-    finish(settings.output, [task.name for task in tasks], results)
+    finish(settings.output, [task.name for task in tasks], results, SAME)

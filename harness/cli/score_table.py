@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.cli.cost_lines import cost_lines
-from harness.errors import Incomplete
+from harness.cli.incomplete import check_complete
 from harness.protocol import MODEL_JUDGE
 from harness.stats.scores import OpenRange, TaskScores
 from harness.storage.run_folder import RunFolder
@@ -17,20 +17,27 @@ from harness.types import Score, Verdict
 from harness.workflows.early_stopping import in_words as stopped_text
 
 
-def finish(path: Path, tasks: Sequence[str], results: Sequence[TaskScores]) -> None:
-    """Print the scores of a run; Incomplete when some samples ended in `error`."""
+def finish(
+    path: Path, tasks: Sequence[str], results: Sequence[TaskScores], how: str | None = None
+) -> None:
+    """Print the scores of a run.
+
+    Args:
+        path: the run folder.
+        tasks: names of its tasks.
+        results: the scores of each.
+        how: what completes the run, where that is not the command that its manifest names.
+
+    Raises:
+        Incomplete: samples are pending, or ended in an internal error.
+    """
     console = Console()
     console.print(score_table(tasks, results))
     for task, result in zip(tasks, results, strict=True):
         _print_notes(console, task, result)
     for line in cost_lines(RunFolder(path).manifest(), tasks, results):
         console.print(line, highlight=False)
-    errors = sum(result.errors for result in results)
-    if errors:
-        raise Incomplete(
-            f"{errors} samples ended in error, see {path}/*/errors.jsonl; the same command "
-            "tries them again"
-        )
+    check_complete(path, results, how)
 
 
 def _print_notes(console: Console, task: str, result: TaskScores) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.waiting import waiting_for
+
 _FOLDER = click.Path(path_type=Path)
 
 
@@ -37,6 +39,7 @@ def site(runs_dir: Path, output: Path, baselines: tuple[Path, ...], rebuild: boo
     click.echo(f"wrote {written} pages; open {output / 'index.html'}", err=True)
 
 
+@waiting_for("the site to be built")
 def build(
     runs_dir: Path, output: Path, *, baselines: tuple[Path, ...] = (), rebuild: bool = False
 ) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.interrupt import run_async
+from harness.cli.lock_option import take_over_option
 from harness.cli.progress import task_progress
 from harness.errors import Incomplete, UsageError
 
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
               multiple=True,
               help="Another sweep of the same tasks, of another model or effort for one, whose line "
               "of accuracy over reasoning tokens is drawn too. Repeatable.")  # fmt: skip
-@click.option("--take-over", is_flag=True, default=None,
-              help="Take over folders whose lock was left by a process on another host.")  # fmt: skip
+@take_over_option
 def sweep(
     config: Path, output: Path, dry_run: bool, beside: tuple[Path, ...], **options: Any
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.signals import CTRL_C, Stopped
 from harness.errors import Incomplete
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def watch(run: Path, once: bool, every: float) -> None:
             _redraw(progress, console, every)
         else:
             _lines(progress, every)
-    except KeyboardInterrupt:  # following leaves nothing to resume
+    except KeyboardInterrupt as stop:  # following leaves nothing to resume
+        if isinstance(stop, Stopped) and stop.exit_code != CTRL_C:
+            raise
         return
     if not progress.complete:
         raise Incomplete(f"{run} is not complete and no process writes to it; "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.protocol import Protocol
-from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.positions import PositionEffect
-from harness.types import LETTERS, Grade, Problem, Sample, Verdict
+from harness.stats.verdict_table import VerdictTable
+from harness.types import LETTERS, Problem, Sample, Verdict
 
 
 def order_words(protocol: Protocol) -> str | None:
@@ -51,20 +51,23 @@ def orders_compared(old: Protocol, new: Protocol) -> str | None:
 
 
 def right_positions(
-    problems: Mapping[str, Problem], samples: Iterable[Sample], grades: Iterable[Grade]
+    problems: Mapping[str, Problem], samples: Iterable[Sample], verdicts: VerdictTable
 ) -> Iterator[tuple[str, int, bool]]:
     """Of each graded sample, its problem, the position of the right choice, and whether it is right.
 
     Args:
         problems: by id, with their choices.
         samples: with the orders that were shown; none is as the choices are written.
-        grades: of these samples.
+        verdicts: on these samples.
     """
-    verdicts = last_grades(grades, verdict_of)
     for sample in samples:
         problem = problems.get(sample.problem_id)
-        verdict = verdicts.get(sample.problem_id, {}).get(sample.index, Verdict.ERROR)
-        if problem is None or problem.answer not in problem.choices or verdict is Verdict.ERROR:
+        verdict = verdicts.get(sample.key)
+        if (
+            problem is None
+            or problem.answer not in problem.choices
+            or verdict in (None, Verdict.ERROR)
+        ):
             continue
         order = sample.choice_order or range(len(problem.choices))
         place = list(order).index(problem.choices.index(problem.answer))

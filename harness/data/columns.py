@@ -23,7 +23,7 @@ FIELDS = {
 }
 """The fields of an import and, for each, the columns that are tried in this order."""
 
-_EXACT = 2.0**53  # from here a number in JSON may have lost digits
+EXACT = 2.0**53  # from here a number in JSON may have lost digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def plain(place: str, column: str, name: str, found: object) -> object:
                 f"needed; name another column with --map {name}=COLUMN"
             )
         return plain(place, column, name, found[0])
-    if isinstance(found, float) and math.isfinite(found) and abs(found) >= _EXACT:
+    if isinstance(found, float) and math.isfinite(found) and abs(found) >= EXACT:
         raise DataError(
             f"{place}: the column {column!r} ({name}) holds a number too large to be read "
             "exactly; write it as a string"

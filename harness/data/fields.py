@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from harness.data.columns import json_value
+from harness.data.columns import EXACT, json_value
 from harness.types import Row, TestCase
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -84,9 +84,12 @@ def latex(row: Row, name: str) -> str:
 
     Raises:
         KeyError: the row lacks it.
-        ValueError: it holds a list, an object, nothing (Parquet's NaN too), true or false.
+        ValueError: it holds a list, an object, nothing (Parquet's NaN too), true or false, or a number
+            that its table made inexact.
     """
     value = row[name]
+    if isinstance(value, float) and math.isfinite(value) and abs(value) >= EXACT:
+        raise ValueError(f"{value!r}: a number too large to be exact there; write it as a text")
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return str(value)
     if not isinstance(value, str) or not value.strip():

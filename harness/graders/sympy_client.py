@@ -4,7 +4,8 @@
 
 The worker is started at first use, one per process and shared by its threads; it exits when this
 process ends, even by SIGKILL. A child that takes too much CPU time or memory is killed and the next
-one forked in milliseconds, without importing sympy again.
+one forked in milliseconds, without importing sympy again. A worker that somebody else kills or stops
+says nothing about an answer: the request goes to a fresh one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import threading
 import time
 from collections.abc import Sequence
 
-from harness.graders.sympy_worker import MEMORY_MIB, wall_seconds
+from harness.errors import HarnessError
+from harness.graders.sympy_worker import CHILDREN, MEMORY_MIB, wall_seconds
 
 SECONDS = 0.6
 """CPU seconds of one pair: a verdict does not depend on how busy the machine is."""
@@ -30,8 +32,16 @@ LIMITS = f"symbolic-{SECONDS:g}s-{MEMORY_MIB}mib"
 
 _START_SECONDS = 300.0  # wall time; an import on a busy machine, without compiled modules
 _GRACE_SECONDS = 1.0
+_TRIES = 6  # of one request, each with a fresh worker: somebody else may have killed it
+_PAUSE_SECONDS = 0.1  # after the first try, and so much longer after each further one
 
 Pair = tuple[str, str]
+
+
+class WorkerLost(HarnessError):
+    """The worker was lost again and again for a reason that is not the answer's: an internal error."""
+
+    exit_code = 4
 
 
 def start() -> None:
@@ -40,13 +50,16 @@ def start() -> None:
 
 
 def same(pairs: Sequence[Pair], *, seconds: float = SECONDS) -> list[bool | None]:
-    """Whether each (reference, answer) is equal; None where that is not known.
+    """Whether each (reference, answer) is equal; None where that is not known, or takes too much.
 
     Safe in any thread and event loop (it blocks), and in a daemonic pool worker.
 
     Args:
         pairs: texts of answers.
         seconds: CPU seconds of each pair; its wall time may be many times that on a busy machine.
+
+    Raises:
+        WorkerLost: workers were killed, stopped or could not be started, several times in a row.
     """
     return _worker().ask(pairs, seconds)
 
@@ -64,21 +77,38 @@ class _Worker:
     def ask(self, pairs: Sequence[Pair], seconds: float) -> list[bool | None]:
         with self.lock:
             request = json.dumps({"pairs": list(pairs), "seconds": seconds}).encode() + b"\n"
-            limit = len(pairs) * wall_seconds(seconds) + _GRACE_SECONDS
-            for _ in range(2):  # once more if the worker had exited since the last request
-                process = self._start()
-                limit += 0.0 if self.ready else _START_SECONDS
+            pause = 0.0
+            for _ in range(_TRIES):
+                time.sleep(pause)
                 try:
-                    self._send(process, request)
-                    reply = self._line(process, limit)
-                except OSError:
-                    reply = None
-                if reply is not None:
-                    self.ready = True
-                    results: list[bool | None] = json.loads(reply)
-                    return results
-                self._stop()
-            return [None] * len(pairs)
+                    return self._results(self._exchange(request, len(pairs), seconds))
+                except OSError as error:
+                    why = error
+                    self._stop()
+                pause += _PAUSE_SECONDS
+            raise WorkerLost(
+                f"the symbolic worker was lost {_TRIES} times, at last: {why}"
+            ) from why
+
+    def _exchange(self, request: bytes, n_pairs: int, seconds: float) -> bytes:
+        """The worker's reply. OSError when it could not be started, ended, or gave none."""
+        process = self._start()
+        limit = n_pairs * CHILDREN * wall_seconds(seconds) + _GRACE_SECONDS
+        if not self.ready:  # so that a start that is killed costs no wait
+            self._send(process, b'{"pairs": [], "seconds": 0}\n')
+            self._line(process, _START_SECONDS)
+            self.ready = True
+        self._send(process, request)
+        return self._line(process, limit)
+
+    @staticmethod
+    def _results(reply: bytes) -> list[bool | None]:
+        """The answers of a reply. WorkerLost where one is a text: why there is none."""
+        results: list[bool | str | None] = json.loads(reply)
+        for result in results:
+            if isinstance(result, str):
+                raise WorkerLost(f"the process that compares by computer algebra {result}")
+        return [result for result in results if not isinstance(result, str)]
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self.process is None or self.process.poll() is not None:
@@ -103,19 +133,19 @@ class _Worker:
             process.stdin.write(request)
             process.stdin.flush()
 
-    def _line(self, process: subprocess.Popen[bytes], seconds: float) -> bytes | None:
-        """The worker's next line, or None when it does not arrive in time."""
+    def _line(self, process: subprocess.Popen[bytes], seconds: float) -> bytes:
+        """The worker's next line. OSError when it ends, or does not send one in time."""
         if process.stdout is None:
-            return None
+            raise OSError("it has no pipe")
         source = process.stdout.fileno()
         deadline = time.monotonic() + seconds
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([source], [], [], left)[0]:
-                return None
+                raise OSError(f"it did not answer within {seconds:.0f} s")
             chunk = os.read(source, 1 << 16)
             if not chunk:
-                return None
+                raise OSError(f"it ended with code {process.wait()}")
             self.buffer += chunk
         line, _, self.buffer = self.buffer.partition(b"\n")
         return line

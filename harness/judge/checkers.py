@@ -2,11 +2,13 @@
 
 The output is hostile: tens of megabytes of blanks, of digits, of lines. Every checker walks it
 lazily beside the expected output and stops at the first difference, so that its cost is bounded by
-the length of the output and its memory by that of the expected output.
+the length of the output and its memory by that of the expected output: no list of lines or words
+is made of an output.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -14,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from itertools import zip_longest
 from typing import Any
 
 from harness.errors import UsageError
@@ -23,10 +24,12 @@ Checker = Callable[[bytes, bytes], bool]
 """(output, expected output) -> whether the output is accepted."""
 
 _TOKEN = re.compile(rb"\S+")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 _TOLERANCE = 1e-6
 _MAX_NUMBER = 10_000  # characters of one number
 _JSON_GROWTH = 64  # times the expected JSON: a value written by `portable` is no longer than that
+_ITEM_GROWTH = 4  # times its items: a pair of a dict is a list there, and a tuple a dict
 _SHOWN = 60  # characters of a line in `first_difference`
 
 
@@ -161,12 +164,19 @@ def returned(output: bytes, expected: bytes) -> bool:
     """
     if len(output) > _JSON_GROWTH * len(expected) + 4096:
         return False
+    if _items(output) > _ITEM_GROWTH * _items(expected) + 16:
+        return False
     try:
         value = _value(json.loads(output))
     except (ValueError, TypeError, RecursionError, KeyError):
         return False
     value = list(value) if isinstance(value, tuple) else value
     return bool(value == json.loads(expected))
+
+
+def _items(text: bytes) -> int:
+    """Upper bound of the values in a JSON text, also in one that is none."""
+    return text.count(b",") + text.count(b"[") + text.count(b"{") + 1
 
 
 def _value(written: Any) -> Any:
@@ -196,15 +206,25 @@ def first_difference(output: bytes, expected: bytes) -> str:
     It decides nothing. A checker may accept that difference and refuse a later one (numbers within
     a tolerance), so it says where to begin reading, not why the output was refused.
     """
-    pairs = zip_longest(output.rstrip().splitlines(), expected.rstrip().splitlines())
+    pairs = itertools.zip_longest(_split(output.rstrip()), _split(expected.rstrip()))
     for number, (found, wanted) in enumerate(pairs, 1):
         if found is None:
             return f"output ends before line {number}, expected {_quoted(wanted)}"
         if wanted is None:
             return f"line {number} is one too many: {_quoted(found)}"
-        if found.split() != wanted.split():
+        if not tokens(found, wanted):
             return f"line {number} is {_quoted(found)}, expected {_quoted(wanted)}"
     return ""
+
+
+def _split(text: bytes) -> Iterator[bytes]:
+    """The lines of a text as `splitlines` gives them, one at a time."""
+    start = 0
+    for end in _LINE_END.finditer(text):
+        yield text[start : end.start()]
+        start = end.end()
+    if start < len(text):
+        yield text[start:]
 
 
 def _quoted(line: bytes) -> str:

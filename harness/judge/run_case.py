@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.errors import DataError
 from harness.judge import checkers
 from harness.judge.languages import language
 from harness.judge.scoring import Scoring
@@ -96,7 +97,7 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
     """
     cpu = wall = 0.0
     peak = 0
-    for number, test in enumerate(case.tests, 1):
+    for number, test in _numbered(worker, case.tests):
         last = number == len(case.tests) or isinstance(case.checker, ProgramChecker)
         with sealed(encoded(test.input)) as stdin:
             result = worker.run(_job(case, test, program, stdin, last=last))
@@ -114,6 +115,15 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
                 worker.end_submission()
             return Result(verdict, number, cpu, wall, peak, detail)
     return Result(Verdict.CORRECT, None, cpu, wall, peak)
+
+
+def _numbered(worker: Worker, tests: Sequence[TestCase]) -> Iterator[tuple[int, TestCase]]:
+    """The tests with their numbers. One that cannot be read ends the sandbox with its submission."""
+    try:
+        yield from enumerate(tests, 1)
+    except DataError:
+        worker.close()
+        raise
 
 
 def _job(case: Case, test: TestCase, program: int, stdin: int, *, last: bool) -> Job:
@@ -172,7 +182,7 @@ def _verdict(result: JobResult, case: Case) -> tuple[Verdict | None, str]:
         return Verdict.OUTPUT_LIMIT, f"more than {OUTPUT_BYTES >> 20} MiB of output"
     if result.status == 0:
         return None, ""
-    if b"MemoryError" in result.stderr or b"std::bad_alloc" in result.stderr:
+    if result.exhausted or (killed == signal.SIGABRT and _is_bad_alloc(result.stderr, case)):
         return Verdict.MEMORY_LIMIT, message
     if not result.compiled and not language(case.submission.language).compiled:
         return Verdict.COMPILE_ERROR, message
@@ -180,6 +190,14 @@ def _verdict(result: JobResult, case: Case) -> tuple[Verdict | None, str]:
         return Verdict.RUNTIME_ERROR, f"killed by {_signal_name(killed)} {message}".strip()
     status = os.waitstatus_to_exitcode(result.status)
     return Verdict.RUNTIME_ERROR, f"exit status {status} {message}".strip()
+
+
+def _is_bad_alloc(stderr: bytes, case: Case) -> bool:
+    """Whether libstdc++ ended a C++ program for memory that it did not get: its last words."""
+    if not language(case.submission.language).compiled:
+        return False
+    last = [line for line in stderr.splitlines()[-2:] if not line.startswith(b"  what():")]
+    return last[-1:] == [b"terminate called after throwing an instance of 'std::bad_alloc'"]
 
 
 def _signal_name(number: int) -> str:
@@ -220,7 +238,8 @@ def _decision(
     """(whether the output is accepted, or None, and how the checker ended).
 
     Raises:
-        CheckerFailed: the checker was stopped at a limit, which says nothing about the output.
+        CheckerFailed: the checker was stopped by the clock or by itself, which says nothing about
+            the output.
     """
     names = ("input.txt", "correct_output.txt", "solution_output.txt")
     with ExitStack() as held:
@@ -238,6 +257,8 @@ def _decision(
     message = last_line(result.stderr) or printed
     if result.status is None:
         shown = f": {message}" if message else ""
+        if result.ended in ("cpu", "memory"):  # as an endless output may make it
+            return None, f"stopped at its limit of {result.ended}{shown}"
         raise CheckerFailed(f"the checker program was stopped ({result.ended}){shown}")
     status = os.waitstatus_to_exitcode(result.status)
     if checker.convention == "exits" and status in (0, 1, 2):

@@ -39,7 +39,10 @@ _BROKEN = (
     "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, "
     "kernel.apparmor_restrict_unprivileged_userns; in a container, its seccomp profile)"
 )
-_MODULES = ("__init__", "ending", "livecodebench", "program", "server", "syscalls", "usage")
+_MODULES = (
+    "__init__", "channel", "ending", "livecodebench", "memory", "program", "server", "syscalls",
+    "usage", "watcher",
+)  # fmt: skip
 _ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",  # noqa: S108
@@ -267,6 +270,7 @@ def _bwrap(bwrap: str, found: Interpreter, files: dict[str, int]) -> list[str]:
         bwrap, "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup-try", "--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID),
         "--hostname", "judge", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN",
+        "--cap-add", "CAP_NET_ADMIN",
         "--proc", "/proc", "--dir", _TMP, *_system(), *binds, "--remount-ro", "/", "--chdir", "/",
     ]  # fmt: skip
 

@@ -1,12 +1,16 @@
 """The system call filter of submissions, compiled by libseccomp.
 
-It refuses what needs no privilege and no submission needs: reading or tracing other processes, namespaces, mounts, kernel keyrings, System V and POSIX message queues (which
-outlive a program), io_uring, BPF, and every socket family but local and internet ones (a vsock
-reaches the host of a virtual machine from any network namespace).
+It refuses what needs no privilege and no submission needs: reading or tracing other processes,
+namespaces, mounts, kernel keyrings, System V and POSIX message queues (which outlive a program),
+memory that nobody can count, io_uring, BPF, and every socket family but local and internet ones (a
+vsock reaches the host of a virtual machine from any network namespace). Signals, limits and
+priorities of other processes need no rule: the only processes that a program can name are its own
+and PID 1 of its namespace, which sleeps.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import socket
@@ -28,6 +32,8 @@ _DENIED = (
     "setns", "settimeofday", "shmat", "shmctl", "shmget", "swapoff", "swapon", "syslog",
     "umount2", "unshare", "uselib", "userfaultfd", "vhangup",
 )  # fmt: skip
+_RECENT = ("memfd_secret", "process_mrelease", "set_mempolicy_home_node")
+"""Refused where libseccomp knows them. Nobody can count the pages of memfd_secret."""
 _NAMESPACES = (
     0x00000080, 0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )  # fmt: skip
@@ -52,6 +58,9 @@ def compiled() -> bytes:
     refused = seccomp.ERRNO(errno.EPERM)
     for name in _DENIED:
         rules.add_rule(refused, name)
+    for name in _RECENT:
+        with contextlib.suppress(OSError):
+            rules.add_rule(refused, name)
     for flag in _NAMESPACES:
         rules.add_rule(refused, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, flag, flag))
     rules.add_rule(

@@ -100,12 +100,16 @@ print(left + others or "nothing")
     Canary(
         "kill its judge",
         """
-import os
-for pid in (-1, 1, os.getppid()):
+import os, resource
+for pid in {-1, 1, os.getppid()} - {0}:  # 0 would be itself
     try:
         os.kill(pid, 9)
     except OSError:
         pass
+try:
+    resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))
+except OSError:
+    pass
 print("nothing")
 """,
     ),

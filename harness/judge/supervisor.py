@@ -2,8 +2,9 @@
 
     submission -> compile -> one process per test case, in order -> checker -> verdict
 
-After a failure of the sandbox the submission is retried once in a fresh one; a second failure is the
-verdict `error`, never one of the model's.
+After a failure of the sandbox the submission is retried once in a fresh one. Where that fails as well, a
+program that is known to be right is run in a fresh one: if it is judged correct, the sandbox works
+and the failure is the program's, a `runtime_error`; else it is ours, the verdict `error`.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ from harness.judge.run_case import (
     run_tests,
     wall_limit,
 )
+from harness.judge.sandbox import JudgeUnavailable
 from harness.judge.scoring import SCORINGS, Scoring
 from harness.judge.submission import Submission
 from harness.judge.worker import Worker, WorkerFailed, deadline, encoded, sealed
 from harness.types import Limits, TestCase, Verdict
 
 _ATTEMPTS = 2
+_HONEST = Submission("print(sum(map(int, input().split())))")
+_HONEST_TESTS = (TestCase("1 2 3\n", "6\n"),)
 _ALLOWANCE = 1.5  # on the time limits of a test that is repeated because the machine was busy
 
 
@@ -45,7 +49,7 @@ def worst_case_seconds(n_tests: int, limits: Limits) -> float:
     """
     each = deadline(_ALLOWANCE * wall_limit(limits))
     compiling = deadline(wall_limit(COMPILER))
-    return 2 * _ATTEMPTS * (2 * compiling + n_tests * each)
+    return 2 * _ATTEMPTS * (2 * compiling + n_tests * each) + deadline(wall_limit(Limits()))
 
 
 class Judge:
@@ -126,10 +130,10 @@ class Judge:
         case = Case(submission, tests, limits or Limits(), checker, scoring,
                      input_file, output_file)  # fmt: skip
         failure = ""
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             try:
                 try:
-                    with self._worker() as worker:
+                    with self._worker(fresh=attempt > 0) as worker:
                         return self._judge(worker, case)
                 except Starved:
                     with self._only_worker() as worker:
@@ -141,12 +145,26 @@ class Judge:
                 failure = str(error)
             except CheckerFailed as error:
                 return Result(Verdict.ERROR, detail=str(error))
+        if self._works():
+            reason = f"the judge failed twice on this program alone: {failure}"
+            return Result(Verdict.RUNTIME_ERROR, detail=reason)
         return Result(Verdict.ERROR, detail=f"the judge failed twice: {failure}")
 
+    def _works(self) -> bool:
+        """Whether a program that is known to be right is judged correct on a fresh worker."""
+        case = Case(_HONEST, _HONEST_TESTS, Limits(), "tokens", "process", "", "", alone=True)
+        try:
+            with self._worker(fresh=True) as worker:
+                return self._judge(worker, case).verdict is Verdict.CORRECT
+        except (WorkerFailed, JudgeUnavailable):
+            return False
+
     @contextmanager
-    def _worker(self) -> Iterator[Worker]:
+    def _worker(self, *, fresh: bool = False) -> Iterator[Worker]:
         worker = self._free.get()
         try:
+            if fresh:
+                worker.close()
             yield worker
         finally:
             self._free.put(worker)

@@ -21,10 +21,11 @@ _DETAIL = 300
 _MAX_WALL_FACTOR = 8  # as in the server
 _GRACE_SECONDS = 15.0
 _STDERR_TAIL = 4096
+_PAGE = 4096
 
 
 class WorkerFailed(Exception):
-    """The sandbox exited or stopped answering: an internal error, whatever the program did."""
+    """The sandbox exited or stopped answering, by its own fault or by what the program did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Job:
         memory: limit of all its processes together.
         output: limit of its output, and of any file that it writes.
         processes: limit of its processes and threads.
-        disk: size of its folder, which is held in memory.
+        disk: size of its folder, which is held in memory, beside the files that are put there.
         argv: arguments; for "exec" with the path of the binary before them.
         function: for "function" the name of the function to call.
         runner: for "official" the scoring, which tells LiveCodeBench's runners apart.
@@ -79,7 +80,8 @@ class JobResult:
     """What came of a job.
 
     `delay` is how long it waited for a core, where that was measured; `compiled` whether a
-    Python program got past its compilation; `stderr` the end of what it wrote there.
+    Python program got past its compilation; `exhausted` whether the interpreter ended it for a
+    MemoryError that nobody caught; `stderr` the end of what it wrote there.
     """
 
     status: int | None
@@ -89,6 +91,7 @@ class JobResult:
     peak_kib: int
     delay: float | None
     compiled: bool
+    exhausted: bool
     output: bytes
     stderr: bytes
 
@@ -156,6 +159,7 @@ class Worker:
                 peak_kib=answer["peak"],
                 delay=answer["delay"],
                 compiled=answer["compiled"],
+                exhausted=answer["exhausted"],
                 output=os.pread(stdout, os.fstat(stdout).st_size, 0),
                 stderr=os.pread(stderr, _STDERR_TAIL, max(0, size - _STDERR_TAIL)),
             )
@@ -205,7 +209,8 @@ def _message(job: Job) -> dict[str, Any]:
     return {
         "mode": job.mode, "argv": list(job.argv), "function": job.function,
         "runner": job.runner, "restricted": job.restricted, "prelude": job.prelude, "cpu": job.cpu, "wall": job.wall,
-        "memory": job.memory, "output": job.output, "processes": job.processes, "disk": job.disk,
+        "memory": job.memory, "output": job.output, "processes": job.processes,
+        "disk": job.disk + sum(_PAGE + os.fstat(fd).st_size for _, fd in job.files),
         "files": [name for name, _ in job.files], "collect": job.collect,
         "keep": job.kept is not None, "last": job.last,
     }  # fmt: skip

@@ -8,6 +8,7 @@ from harness.errors import EngineDown
 from harness.interfaces import Engine, Fingerprint
 from harness.pipeline.pending import TaskRun
 from harness.stats.equal_draws import EqualDraws, collapsed
+from harness.storage.projections import SampleRow
 from harness.types import Sample
 
 _FEW = 5  # prompts with equal draws from which a task is worth a notice at its end
@@ -59,7 +60,7 @@ class DrawCheck:
             and fingerprint.get("engine") != "recorded"
         }
 
-    def add(self, run: TaskRun, sample: Sample) -> None:
+    def add(self, run: TaskRun, sample: Sample | SampleRow) -> None:
         """Compare one more sample of a task with the others of its prompt."""
         found = self._found.get(run.task.name)
         if found is not None and not found.sampled:

@@ -4,36 +4,30 @@ A sample is handed over with `put` and its grade comes back through a callback, 
 queue is bounded: `offer` refuses when it is full, and the caller grades that sample later from
 the stored ones, so that grading never holds up an engine and memory stays flat.
 
-When a worker exits or hangs, the samples of its chunk are graded once more, one at a time in a
-process here; a sample that stops its worker again ends in `error`, an internal error and never the
-model's. Workers elsewhere (`harness.pipeline.grading_ray`) take from the same queue beside the
-processes here, as they come and go.
+When a worker exits or hangs, the sample in work is graded again, alone in a process here; one that
+keeps stopping its worker ends in `error`, an internal error and never the model's. The others of its
+chunk keep their grades, or are graded as if nothing had happened. Workers elsewhere
+(`harness.pipeline.grading_ray`) take from the same queue beside the processes here, as they come and
+go.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
-import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.interfaces import Grader
-from harness.types import Grade, Problem, Sample, Verdict
+from harness.pipeline.grading_process import Chunk, LocalWorker, WorkerLost, error_grade
+from harness.types import Grade, Problem, Sample
 
 _CHUNK = 32  # samples per message to a worker: hides the cost of the message, bounds what is lost
 _SECONDS = 60.0  # wall time for one sample, far above any grader's own limits
+_TRIES = 3  # of a sample whose worker exits: somebody else may have killed it
+_TRIES_HUNG = 2  # of one whose worker does not answer
 _BACKLOG_SECONDS = 1.0  # about what starting a process costs
-
-
-Chunk = Sequence[tuple[Grader, Problem, Sample]]
-
-
-class WorkerLost(Exception):
-    """A worker exited or hung with a chunk; the message says how."""
 
 
 class Worker(Protocol):
@@ -71,44 +65,6 @@ def default_workers() -> int:
     return max(1, min(8, len(os.sched_getaffinity(0))))
 
 
-class LocalWorker:
-    """The processes of a pool; the pool starts another in place of one that exited."""
-
-    def __init__(self, processes: int) -> None:
-        from pebble import ProcessPool
-
-        # spawn: a forked child of a process that holds an engine's threads may deadlock.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(max_workers=processes, context=context)
-        self._up = False
-
-    async def ready(self) -> bool:
-        """Wait until a process is up; if none starts, its samples will report why."""
-        if not self._up:
-            with suppress(WorkerLost):
-                await self.grade([], _SECONDS)
-            self._up = True
-        return True
-
-    async def grade(self, chunk: Chunk, seconds: float) -> list[Grade]:
-        """Grade a chunk. WorkerLost when its process exited or did not answer in time."""
-        from pebble import ProcessExpired
-
-        with _interrupts_blocked():
-            future = self._pool.schedule(grade_chunk, args=[chunk], timeout=seconds)
-        try:
-            return await asyncio.wrap_future(future)
-        except TimeoutError:
-            raise WorkerLost(f"the grader did not answer within {seconds:.0f} s") from None
-        except ProcessExpired as error:
-            raise WorkerLost(f"the grading worker exited ({error})") from error
-
-    async def close(self) -> None:
-        """Stop the processes at once."""
-        self._pool.stop()
-        await asyncio.to_thread(self._pool.join)
-
-
 class GradingPool:
     """Worker processes and the bounded queue before them; an async context manager.
 
@@ -133,7 +89,7 @@ class GradingPool:
         self._elsewhere = elsewhere
         self._queue: asyncio.Queue[Job] = asyncio.Queue(maxsize=self._workers * _CHUNK * 4)
         self._emptied = True  # whether the queue was empty since the last check
-        self._here = LocalWorker(1)
+        self._here = LocalWorker()
         self._local = [self._here]
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None]
@@ -141,7 +97,7 @@ class GradingPool:
     async def __aenter__(self) -> GradingPool:
         from multiprocessing import resource_tracker
 
-        # Started by the first worker instead, it would unblock what `_interrupts_blocked` blocks.
+        # Started with the first worker instead, it would unblock the signals that are blocked there.
         resource_tracker.ensure_running()
         self._failure = asyncio.get_running_loop().create_future()
         self._keep(self._consume(self._here))
@@ -207,10 +163,9 @@ class GradingPool:
         while self._emptied or self._queue.empty():
             self._emptied = self._queue.empty()
             await asyncio.sleep(_BACKLOG_SECONDS)
-        others = LocalWorker(processes)
-        self._local.append(others)
         for _ in range(processes):
-            self._keep(self._consume(others))
+            self._local.append(LocalWorker())
+            self._keep(self._consume(self._local[-1]))
 
     async def _add_elsewhere(self, elsewhere: Elsewhere) -> None:
         async for worker in elsewhere.workers():
@@ -227,17 +182,19 @@ class GradingPool:
                 self._queue.task_done()
 
     async def _grade(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
-        try:
-            return await self._try(jobs, worker)
-        except WorkerLost as error:
-            if len(jobs) == 1 and worker is self._here:
-                return [_error(jobs[0], str(error))]
-        grades = []
-        for job in jobs:
+        grades: list[Grade] = []
+        suspect, losses = -1, 0  # the sample that was in work when a worker was lost, and how often
+        while (done := len(grades)) < len(jobs):
+            end = max(suspect, done + 1) if suspect >= done else len(jobs)
             try:
-                grades += await self._try([job], self._here)
+                grades += await self._try(jobs[done:end], worker)
             except WorkerLost as error:
-                grades.append(_error(job, str(error)))
+                grades += error.grades
+                losses = losses + 1 if done == suspect else 1
+                suspect = done + error.in_work
+                if losses >= (_TRIES if error.ended else _TRIES_HUNG):
+                    grades.append(_error(jobs[suspect], str(error)))
+                worker = worker if worker in self._local else self._here
         return grades
 
     async def _try(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
@@ -245,19 +202,6 @@ class GradingPool:
         opening = max(job.grader.startup_seconds for job in jobs)  # may be its first
         seconds = self._seconds + opening + sum(_budget(job) for job in jobs)
         return await worker.grade(chunk, seconds)
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Threads and processes started here never see Ctrl-C: the driver stops them.
-
-    The first job starts the pool, whose threads start the workers and hand their mask down.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _budget(job: Job) -> float:
@@ -268,20 +212,5 @@ def _budget(job: Job) -> float:
     return job.grader.budget(job.problem)
 
 
-def grade_chunk(chunk: Chunk) -> list[Grade]:
-    """Grade samples in this process; a grader that raises gives `error` for that sample."""
-    grades = []
-    for grader, problem, sample in chunk:
-        try:
-            grades.append(grader.grade(problem, sample))
-        except (Exception, SystemExit) as error:  # an internal error, not the model's
-            grades.append(_error_grade(grader, sample, f"the grader raised {error!r}"))
-    return grades
-
-
 def _error(job: Job, what: str) -> Grade:
-    return _error_grade(job.grader, job.sample, what)
-
-
-def _error_grade(grader: Grader, sample: Sample, what: str) -> Grade:
-    return Grade(*sample.key, Verdict.ERROR, detail=what, grader=grader.version)
+    return error_grade(job.grader, job.sample, what)

@@ -16,7 +16,8 @@ import harness
 from harness.engines.ray.cluster import Cluster, Node, import_ray
 from harness.errors import first_line
 from harness.interfaces import Grader
-from harness.pipeline.grading_pool import Chunk, Worker, WorkerLost, default_workers, grade_chunk
+from harness.pipeline.grading_pool import Worker, default_workers
+from harness.pipeline.grading_process import Chunk, WorkerLost, grade_chunk
 from harness.problem_tests import portable
 from harness.types import Grade
 
@@ -33,7 +34,7 @@ class GradingActor:
         """Return once the process is up."""
 
     def grade(self, chunk: Chunk) -> list[Grade]:
-        """Grade a chunk; see `harness.pipeline.grading_pool.grade_chunk`."""
+        """Grade a chunk; see `harness.pipeline.grading_process.grade_chunk`."""
         return grade_chunk(chunk)
 
 
@@ -83,7 +84,8 @@ class RayWorker:
                 grades: list[Grade] = await call
         except TimeoutError:
             self._end()
-            raise WorkerLost(f"the grader did not answer within {seconds:.0f} s") from None
+            what = f"the grader did not answer within {seconds:.0f} s"
+            raise WorkerLost(what, ended=False) from None
         except ray.exceptions.RayError as error:
             self._end()
             raise WorkerLost(

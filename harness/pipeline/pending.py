@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.data.prompts import choice_order, render
 from harness.data.reasoning import split_reasoning
+from harness.errors import DataError
 from harness.interfaces import Completion, Engine, Request
 from harness.pipeline.schedule import ORDER, Lengths, Schedule
 from harness.protocol import Protocol
@@ -16,10 +17,12 @@ from harness.sampling import Sampling
 from harness.stats.allocation import uniform
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import ExpectedSamples, PlanRecord
+from harness.storage.projections import SampleRow
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.task import Task
 from harness.types import Problem, Sample
+from harness.waiting import waiting_for
 
 Place = tuple[str, str]
 """A problem of a run: (task name, problem id)."""
@@ -49,6 +52,16 @@ class TaskRun:
             uniform(self.problems, self.sampling.k) if self.allocation is None else self.allocation
         )
 
+    def problem_of(self, sample: Sample) -> Problem:
+        """The problem of a stored sample; DataError where the task has none of its id."""
+        problem = self.problems.get(sample.problem_id)
+        if problem is None:
+            raise DataError(
+                f"{self.folder.path / 'samples.jsonl'}: a sample is of problem {sample.problem_id!r}, "
+                "which the protocol does not have; the file was changed or damaged: restore it"
+            )
+        return problem
+
     def stopped_at(self, counts: Mapping[str, int]) -> TaskRun:
         """The task with these samples of each problem in place of its own; k is their mean."""
         k = round(sum(counts.values()) / max(1, len(counts)))
@@ -70,7 +83,7 @@ class Unit:
         return self.run.task.name, self.problem.id
 
 
-Seen = Callable[[TaskRun, Sample], None]
+Seen = Callable[[TaskRun, SampleRow], None]
 """Called with every stored sample of a task."""
 
 
@@ -85,7 +98,7 @@ def missing(
         seen: called with every stored sample.
     """
     done, name = SampleSet(), run.task.name
-    for sample in run.folder.samples():
+    for sample in run.folder.read("samples.jsonl", SampleRow):
         done.add(sample.key)
         if lengths is not None:
             lengths.record((name, sample.problem_id), sample.n_tokens)
@@ -107,7 +120,7 @@ def measured_lengths(path: Path, tasks: Collection[str]) -> Lengths[Place]:
     found: Lengths[Place] = Lengths()
     for folder in RunFolder(path).tasks():
         if folder.name in tasks:
-            for sample in folder.samples():
+            for sample in folder.read("samples.jsonl", SampleRow):
                 found.record((folder.name, sample.problem_id), sample.n_tokens)
     return found
 
@@ -147,6 +160,7 @@ class Plan:
         )
 
 
+@waiting_for("the stored samples to be read")
 def make_plan(
     runs: Sequence[TaskRun],
     earlier: Mapping[str, Path] | None = None,

@@ -40,8 +40,9 @@ from harness.pipeline.task_files import TaskFiles, record_error
 from harness.pipeline.untagged import check_settled
 from harness.stats.scores import TaskScores
 from harness.stats.usage import Usage, usage_of
-from harness.storage.files import Json, read_lines, write_lines
-from harness.storage.run_folder import TaskFolder
+from harness.storage.files import write_lines
+from harness.storage.projections import KeyRow, SampleRow
+from harness.storage.run_folder import ErrorRow, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.types import Grade, Sample, Verdict
 
@@ -119,7 +120,9 @@ class Runner:
         self._check_stored()
         for run in self._runs:
             self._files[run.task.name] = TaskFiles(run.folder)
-            self._queued[run.task.name] = SampleSet(grade.key for grade in run.folder.grades())
+            self._queued[run.task.name] = SampleSet(
+                row.key for row in run.folder.read("grades.jsonl", KeyRow)
+            )
         syncing = asyncio.create_task(self._sync_files())
         try:
             async with self._pool:
@@ -250,7 +253,7 @@ class Runner:
             self._observe("graded", run.task.name, grade.verdict)
             ended((run.task.name, grade.problem_id), grade.index)
 
-        return Job(run.task.grader, run.problems[sample.problem_id], sample, done)
+        return Job(run.task.grader, run.problem_of(sample), sample, done)
 
     async def _sync_files(self) -> None:
         while True:
@@ -269,12 +272,19 @@ def cut(folder: TaskFolder, counts: Mapping[str, int]) -> Usage:
         What the removed samples had used.
     """
 
-    def beyond(row: Json) -> bool:
-        return bool(row["index"] >= counts.get(row["problem_id"], 0))
+    def beyond(row: Sample | Grade | ErrorRow) -> bool:
+        return row.index >= counts.get(row.problem_id, 0)
 
-    used = usage_of(s for s in folder.samples() if s.index >= counts.get(s.problem_id, 0))
-    for name in ("grades", "errors", "samples"):
-        path = folder.path / f"{name}.jsonl"
-        if any(beyond(row) for _, row in read_lines(path)):
-            write_lines(path, (row for _, row in read_lines(path) if not beyond(row)))
+    used = usage_of(
+        row
+        for row in folder.read("samples.jsonl", SampleRow)
+        if row.index >= counts.get(row.problem_id, 0)
+    )
+    kinds: dict[str, type[Sample | Grade | ErrorRow]]
+    kinds = {"grades": Grade, "errors": ErrorRow, "samples": Sample}
+    for name, kind in kinds.items():
+        file = f"{name}.jsonl"
+        if any(map(beyond, folder.read(file, kind))):
+            kept = (row for row in folder.read(file, kind) if not beyond(row))
+            write_lines(folder.path / file, kept)
     return used

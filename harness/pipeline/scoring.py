@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from types import MappingProxyType
 
 from harness.graders.model_judge import ASKED
@@ -14,6 +15,7 @@ from harness.interfaces import Grader, Metric
 from harness.protocol import MODEL_JUDGE, Protocol
 from harness.stats.allocation import uniform
 from harness.stats.clusters import clustered_error, clustered_interval
+from harness.stats.decisions import Decision, Decisions
 from harness.stats.intervals import (
     Interval,
     mean,
@@ -30,8 +32,11 @@ from harness.stats.scores import (
     TokenLengths,
 )
 from harness.stats.usage import UsageCounter
-from harness.storage.sample_set import SampleSet
-from harness.types import Grade, Sample, Score, Tally, Verdict
+from harness.storage.projections import SampleRow
+from harness.types import Sample, Score, Tally, Verdict
+
+Counts = Mapping[str, Counter[Decision]]
+"""By problem, the samples of each decision."""
 
 _NONE_ALIKE: Mapping[str, Hashable] = MappingProxyType({})  # each problem is a cluster of its own
 _LONG = 200  # characters from which two equal samples are no coincidence
@@ -41,9 +46,9 @@ _LONG = 200  # characters from which two equal samples are no coincidence
 class SampleStatistics:
     """What scores need to know of the samples; fed one by one, because texts are large."""
 
-    lengths: dict[str, array[int]] = field(
+    lengths: dict[str, Counter[int]] = field(
         default_factory=lambda: {
-            name: array("q") for name in ("prompt", "reasoning", "response", "total")
+            name: Counter() for name in ("prompt", "reasoning", "response", "total")
         }
     )
     n: int = 0
@@ -52,18 +57,22 @@ class SampleStatistics:
     usage: UsageCounter = field(default_factory=UsageCounter)
     _long: array[int] = field(default_factory=lambda: array("q"))  # hashes of the long texts
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: Sample | SampleRow) -> None:
         """Count one sample."""
         self.n += 1
         self.capped += sample.finish_reason == "length"
         self.looped += sample.looped
         self.usage.add(sample)
         total, reasoning = sample.n_tokens, sample.n_reasoning_tokens
-        response = None if total is None or reasoning is None else total - reasoning
-        counts = {"prompt": sample.n_prompt_tokens, "reasoning": reasoning, "total": total}
-        for name, value in {**counts, "response": response}.items():
-            if value is not None:
-                self.lengths[name].append(value)
+        lengths = self.lengths
+        if sample.n_prompt_tokens is not None:
+            lengths["prompt"][sample.n_prompt_tokens] += 1
+        if reasoning is not None:
+            lengths["reasoning"][reasoning] += 1
+        if total is not None:
+            lengths["total"][total] += 1
+            if reasoning is not None:
+                lengths["response"][total - reasoning] += 1
         text = sample.text
         if len(text) >= _LONG:
             self._long.append(hash((sample.problem_id, text)))
@@ -71,17 +80,27 @@ class SampleStatistics:
     @property
     def duplicates(self) -> int:
         """Samples whose long text another sample of the same problem has already."""
-        return len(self._long) - len(set(self._long))
+        import numpy as np
+
+        hashes = np.array(self._long, dtype=np.int64)
+        hashes.sort()  # in place: a run may have a million
+        return int(np.count_nonzero(hashes[1:] == hashes[:-1]))
 
     def tokens(self) -> TokenLengths:
         """The lengths, summarised; None where no engine counted."""
         return TokenLengths(
-            **{
-                name: LengthSummary(mean(values), statistics.median(values), max(values))
-                for name, values in self.lengths.items()
-                if values
-            }
+            **{name: _summary(counts) for name, counts in self.lengths.items() if counts}
         )
+
+
+def _summary(counts: Counter[int]) -> LengthSummary:
+    """Of values, each with how often it occurs."""
+    ordered, n = sorted(counts), counts.total()
+    ends = list(accumulate(counts[value] for value in ordered))
+    lower, upper = (ordered[bisect_right(ends, at)] for at in ((n - 1) // 2, n // 2))
+    total = sum(value * times for value, times in counts.items())
+    median = lower if n % 2 else (lower + upper) / 2
+    return LengthSummary(total / n, median, ordered[-1])
 
 
 def score_task(
@@ -90,7 +109,7 @@ def score_task(
     grader: Grader,
     metrics: Sequence[Metric],
     *,
-    grades: Iterable[Grade],
+    decisions: Decisions,
     failed: set[tuple[str, int]],
     samples: SampleStatistics,
     asked: Mapping[str, int] | None = None,
@@ -103,14 +122,14 @@ def score_task(
         k: samples asked for per problem.
         grader: numbers the equivalence classes of answers for cons@k.
         metrics: those of the task; one that needs more samples than there are is skipped by name.
-        grades: one per graded sample, in any order.
+        decisions: on the graded samples.
         failed: (problem id, index) of samples that ended in an internal error.
         samples: their lengths and duplicates.
         asked: samples asked for by problem, where that is not k for each.
         clusters: by problem, the cluster that it belongs to; by default its own.
     """
-    by_problem, graded = _decisions(protocol.problems, grades)
-    lost = Counter(id for id, index in failed if (id, index) not in graded)
+    by_problem = decisions.counts
+    lost = Counter(key[0] for key in failed if key not in decisions)
     wanted = uniform(by_problem, k) if asked is None else asked
     pending = _pending(by_problem, wanted, lost)
     unscored = sum(not row for row in by_problem.values())
@@ -146,68 +165,47 @@ def score_task(
     )
 
 
-def _pending(
-    found: Mapping[str, Sequence[object]], wanted: Mapping[str, int], lost: Mapping[str, int]
-) -> int:
+def _pending(found: Counts, wanted: Mapping[str, int], lost: Mapping[str, int]) -> int:
     """A problem with more samples than were asked for makes up for none that has fewer."""
-    return sum(max(0, wanted.get(id, 0) - len(row) - lost.get(id, 0)) for id, row in found.items())
+    return sum(
+        max(0, wanted.get(id, 0) - row.total() - lost.get(id, 0)) for id, row in found.items()
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """What scores need of a grade. Equal ones are one object: runs hold 100,000 samples and more."""
-
-    verdict: Verdict
-    answer: str | None
-    also: tuple[tuple[str, str], ...]
-
-
-def _decisions(
-    problems: Iterable[str], grades: Iterable[Grade]
-) -> tuple[dict[str, list[_Decision]], SampleSet]:
-    """By problem what was decided, in the order of the samples' index, and which samples those are.
-
-    The last grade of a sample counts; internal errors and other problems are left out.
-    """
-    shared: dict[_Decision, _Decision] = {}
-    rows: dict[str, list[_Decision | None]] = {id: [] for id in problems}
-    graded = SampleSet()
-    for grade in grades:
-        row = rows.get(grade.problem_id)
-        if row is None or grade.verdict is Verdict.ERROR:
-            continue
-        decision = _Decision(grade.verdict, grade.answer, tuple(sorted(grade.also.items())))
-        row.extend([None] * (grade.index + 1 - len(row)))
-        row[grade.index] = shared.setdefault(decision, decision)
-        graded.add(grade.key)
-    return {id: [found for found in row if found] for id, row in rows.items()}, graded
-
-
-def _counts(found: Mapping[str, Sequence[_Decision]], errors: int) -> dict[str, int]:
+def _counts(found: Counts, errors: int) -> dict[str, int]:
     """Samples by verdict; what there is none of is left out."""
-    verdicts = Counter(str(decision.verdict) for row in found.values() for decision in row)
+    verdicts: Counter[str] = Counter()
+    for row in found.values():
+        for decision, n in row.items():
+            verdicts[str(decision.verdict)] += n
     verdicts[str(Verdict.ERROR)] += errors
     return +verdicts
 
 
-def _further(
-    by_problem: Mapping[str, Sequence[_Decision]],
-) -> tuple[dict[str, dict[str, list[_Decision]]], list[str]]:
+def _further(by_problem: Counts) -> tuple[dict[str, dict[str, Counter[Decision]]], list[str]]:
     """The same decisions with the verdicts of each further scoring, by its name.
 
     And the names of those that left a sample undecided: a mean over the rest would be another one.
     """
     seen = {decision for row in by_problem.values() for decision in row}
-    further: dict[str, dict[_Decision, _Decision]] = {}
+    further: dict[str, dict[Decision, Decision]] = {}
     for decision in seen:
         for name, verdict in decision.also:
             further.setdefault(name, {})[decision] = replace(decision, verdict=Verdict(verdict))
     partial = sorted(name for name, other in further.items() if len(other) < len(seen))
     return {
-        name: {id: [other[decision] for decision in row] for id, row in by_problem.items()}
+        name: {id: _replaced(row, other) for id, row in by_problem.items()}
         for name, other in sorted(further.items())
         if name not in partial
     }, partial
+
+
+def _replaced(row: Counter[Decision], other: Mapping[Decision, Decision]) -> Counter[Decision]:
+    """The decisions with those that take their place, in the same order."""
+    found: Counter[Decision] = Counter()
+    for decision, n in row.items():
+        found[other[decision]] += n
+    return found
 
 
 def _without_verdicts(
@@ -224,11 +222,11 @@ def _without_verdicts(
     return found
 
 
-def _opinions(
-    by_problem: Mapping[str, Sequence[_Decision]], *, wanted: bool
-) -> SecondOpinions | None:
+def _opinions(by_problem: Counts, *, wanted: bool) -> SecondOpinions | None:
     """How the model's verdicts agree with the rule's; None where there are none and none is wanted."""
-    counts = Counter(decision for row in by_problem.values() for decision in row)
+    counts: Counter[Decision] = Counter()
+    for row in by_problem.values():
+        counts.update(row)
     asked = no_opinion = missing = 0
     differ: Counter[str] = Counter()
     for decision, n in counts.items():
@@ -249,11 +247,12 @@ def _opinions(
     )
 
 
-def _tallies(
-    by_problem: Mapping[str, Sequence[_Decision]], grader: Grader, metrics: Sequence[Metric]
-) -> dict[str, Tally]:
+def _tallies(by_problem: Counts, grader: Grader, metrics: Sequence[Metric]) -> dict[str, Tally]:
     classes = grader.classes if any(metric.votes for metric in metrics) else None
-    return {id: tally_problem(found, classes) for id, found in by_problem.items()}
+    return {
+        id: tally_problem(list(found), classes, list(found.values()))
+        for id, found in by_problem.items()
+    }
 
 
 def _score(

@@ -11,8 +11,9 @@ from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.pipeline.untagged import check_settled
 from harness.stats.breakdown import breakdown, open_range
 from harness.stats.clusters import clustering, clusters_of
-from harness.stats.metrics import tallies
+from harness.stats.decisions import Decisions
 from harness.stats.scores import TaskScores
+from harness.storage.projections import DecisionRow, SampleRow
 from harness.storage.run_folder import RunFolder
 from harness.storage.scores import write_scores
 
@@ -26,22 +27,23 @@ def compute_scores(run: TaskRun) -> TaskScores:
     check_settled([run])
     statistics = SampleStatistics()
     stored: Counter[str] = Counter()
-    for sample in run.folder.samples():
+    for sample in run.folder.read("samples.jsonl", SampleRow):
         if sample.problem_id in run.protocol.problems:
             statistics.add(sample)
             stored[sample.problem_id] += 1
+    decisions = Decisions(run.protocol.problems, run.folder.read("grades.jsonl", DecisionRow))
     scores = score_task(
         run.protocol,
         run.sampling.k,
         run.task.grader,
         run.task.metrics,
-        grades=run.folder.grades(),
+        decisions=decisions,
         failed={row.key for row in run.folder.errors() if row.problem_id in run.protocol.problems},
         samples=statistics,
         asked=_asked(run, stored),
         clusters=clusters_of(run.problems.values()),
     )
-    found = tallies(run.folder.grades())
+    found = decisions.tallies()
     return replace(
         scores,
         stopped=run.folder.stopping(),

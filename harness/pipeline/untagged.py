@@ -16,6 +16,7 @@ from harness.interfaces import Engine
 from harness.pipeline.pending import TaskRun, reasoning_tokens
 from harness.protocol import Protocol
 from harness.storage.files import write_lines
+from harness.storage.projections import SampleRow
 from harness.storage.run_folder import MANIFEST, RunFolder, TaskFolder
 from harness.storage.scores import SCORES
 from harness.types import Sample
@@ -35,12 +36,12 @@ def is_reasoning(protocol: Protocol, opens: bool | None) -> bool | None:
     return opens if protocol.thinking == "auto" else protocol.thinking == "yes"
 
 
-def is_untagged(sample: Sample) -> bool:
+def is_untagged(sample: Sample | SampleRow) -> bool:
     """Whether a sample was stored as a response without reasoning."""
     return sample.reasoning is None and sample.response is not None
 
 
-def is_cut_untagged(sample: Sample) -> bool:
+def is_cut_untagged(sample: Sample | SampleRow) -> bool:
     """Whether it may be reasoning that the length cap cut, for all that its text shows."""
     return is_untagged(sample) and sample.finish_reason != "stop" and bool(sample.text.strip())
 
@@ -166,7 +167,7 @@ def check_settled(runs: Sequence[TaskRun]) -> None:
         return
     cut = total = 0
     for run in auto:
-        for sample in run.folder.samples():
+        for sample in run.folder.read("samples.jsonl", SampleRow):
             total += 1
             cut += is_cut_untagged(sample)
     if cut:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from harness.errors import DataError
 from harness.stats.intervals import (
@@ -98,15 +98,6 @@ class Effect:
             for name in (*self.__dataclass_fields__, "claim")
             for value in (getattr(self, name),)
         }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Effect:
-        """Read what `to_json` wrote. Raises TypeError, KeyError or AttributeError on anything else."""
-        values = {name: data[name] for name in cls.__dataclass_fields__}
-        for name, value in values.items():
-            if isinstance(value, list):
-                values[name] = Interval(*value)
-        return cls(**values)
 
 
 def measure(

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 from harness.errors import UsageError
 from harness.stats.majority import expected_majority, vote_variances
+from harness.stats.verdict_table import Graded, VerdictTable
 from harness.types import Tally, Verdict, Vote
 
 G = TypeVar("G", bound="Graded")
@@ -37,42 +38,27 @@ class Decided(Protocol):
         ...
 
 
-def tally(grades: Sequence[Decided], classes: Sequence[Hashable]) -> Tally:
+def tally(
+    grades: Sequence[Decided], classes: Sequence[Hashable], counts: Sequence[int] | None = None
+) -> Tally:
     """Count the grades of one problem.
 
     Args:
         grades: all of one problem, none with verdict `error`.
         classes: the equivalence class of each grade's answer, in the same order; what stands
             for a grade without an answer is ignored.
+        counts: how many samples each grade stands for; one by default.
     """
-    votes: dict[Hashable, list[bool]] = {}
-    for grade, answer_class in zip(grades, classes, strict=True):
+    votes: dict[Hashable, list[int]] = {}
+    total = correct = 0
+    for grade, answer_class, n in zip(grades, classes, counts or [1] * len(grades), strict=True):
+        right = n if grade.verdict is Verdict.CORRECT else 0
+        total, correct = total + n, correct + right
         if grade.answer is not None:
-            votes.setdefault(answer_class, []).append(grade.verdict is Verdict.CORRECT)
-    return Tally(
-        n=len(grades),
-        correct=sum(grade.verdict is Verdict.CORRECT for grade in grades),
-        votes=tuple(Vote(len(right), sum(right)) for right in votes.values()),
-    )
-
-
-class Graded(Protocol):
-    """A grade, or whatever else has the verdict on a sample of a problem."""
-
-    @property
-    def problem_id(self) -> str:
-        """Whose sample it is."""
-        ...
-
-    @property
-    def index(self) -> int:
-        """Which of the problem's samples it is."""
-        ...
-
-    @property
-    def verdict(self) -> Verdict:
-        """How it ended."""
-        ...
+            vote = votes.setdefault(answer_class, [0, 0])
+            vote[0] += n
+            vote[1] += right
+    return Tally(total, correct, tuple(Vote(*vote) for vote in votes.values()))
 
 
 def last_grades(grades: Iterable[G], keep: Callable[[G], T]) -> dict[str, dict[int, T]]:
@@ -89,39 +75,28 @@ def last_grades(grades: Iterable[G], keep: Callable[[G], T]) -> dict[str, dict[i
     return found
 
 
-def verdict_of(grade: Graded) -> Verdict:
-    """What `last_grades` keeps where the verdict is enough."""
-    return grade.verdict
-
-
 def tallies(grades: Iterable[Graded]) -> dict[str, Tally]:
-    """Each problem's graded samples and how many are right, without votes; `error` does not count.
-
-    Of a sample that was graded more than once the grade of `last_grades` counts.
-    """
-    found = {}
-    for id, row in last_grades(grades, verdict_of).items():
-        verdicts = Counter(row.values())
-        if n := len(row) - verdicts[Verdict.ERROR]:
-            found[id] = Tally(n, verdicts[Verdict.CORRECT])
-    return found
+    """Each problem's graded samples and how many are right, without votes; see `VerdictTable`."""
+    return VerdictTable(grades).tallies()
 
 
 def tally_problem(
     grades: Sequence[Decided],
     classes: Callable[[Sequence[str]], list[int]] | None,
+    counts: Sequence[int] | None = None,
 ) -> Tally:
     """Count the grades of one problem, its answers put into classes by the grader's `classes`.
 
     Args:
         grades: all of this problem in the order of their index, none with verdict `error`.
         classes: None where no metric uses votes: each answer is then a class of its own.
+        counts: how many samples each grade stands for; one by default.
     """
     numbers: Sequence[int] = range(len(grades))
     if classes is not None:
         found = iter(classes([grade.answer for grade in grades if grade.answer is not None]))
         numbers = [-1 if grade.answer is None else next(found) for grade in grades]
-    return tally(grades, numbers)
+    return tally(grades, numbers, counts)
 
 
 @dataclass(frozen=True, slots=True)

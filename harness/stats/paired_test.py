@@ -17,7 +17,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.stats.clusters import clustered_error, clustering_factor
 from harness.stats.intervals import (
@@ -189,21 +189,38 @@ def _sum_of_hypergeometrics(
         size: cells.
     """
     import numpy as np
-    from scipy import fft, stats
+    from scipy import fft, special
 
     length = fft.next_fast_len(size + len(strata), real=True)
     spectrum = np.ones(length // 2 + 1, dtype=complex)
+    log_factorials = special.gammaln(np.arange(2.0 + max(key[0] + key[1] for key in strata)) + 1)
     for key, count in strata.items():
-        n_base, n_new, right = key
+        n_base, n_new, _ = key
         steps = np.arange(_reach(key) + 1)
-        chances = stats.hypergeom.pmf(_fewest(key) + steps, n_base + n_new, right, n_new)
+        chances = _hypergeometric(_fewest(key) + steps, key, log_factorials)
         places = steps * (1 / n_base + 1 / n_new) / cell
         floors = np.floor(places + 1e-9).astype(int)
         beyond = np.maximum(places - floors, 0.0)
         laid = np.bincount(floors, chances * (1 - beyond), length)
         laid += np.bincount(floors + 1, chances * beyond, length)
-        spectrum *= fft.rfft(laid) ** count
+        transformed = fft.rfft(laid)
+        spectrum *= transformed if count == 1 else transformed**count
     return np.asarray(np.maximum(fft.irfft(spectrum, length), 0.0))
+
+
+def _hypergeometric(
+    new: NDArray[np.int64], key: Stratum, log_factorials: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The chance that so many of the right samples are the new run's: C(n, x) C(m, r-x) / C(n+m, r)."""
+    import numpy as np
+
+    def log_choose(n: int, k: Any) -> Any:
+        return log_factorials[n] - log_factorials[k] - log_factorials[n - k]
+
+    n_base, n_new, right = key
+    ways = log_choose(n_new, new) + log_choose(n_base, right - new)
+    found: NDArray[np.float64] = np.exp(ways - log_choose(n_base + n_new, right))
+    return found
 
 
 def _mid_tails(chances: NDArray[np.float64], place: float) -> tuple[float, float]:

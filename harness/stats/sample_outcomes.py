@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from harness.errors import DataError
-from harness.stats.metrics import last_grades, verdict_of
-from harness.types import Grade, Sample, Verdict
+from harness.stats.verdict_table import Graded, VerdictTable
+from harness.types import Sample, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class SampleOutcome:
 
 
 def outcomes(
-    samples: Iterable[Sample], grades: Iterable[Grade], *, k: int | None = None
+    samples: Iterable[Sample], grades: Iterable[Graded], *, k: int | None = None
 ) -> list[SampleOutcome]:
     """Join samples with their grades; a sample without a grade ended in `error`.
 
@@ -37,12 +37,12 @@ def outcomes(
         grades: of these samples.
         k: only the first k samples of each problem.
     """
-    verdicts = last_grades(grades, verdict_of)
+    verdicts = VerdictTable(grades)
     return [
         SampleOutcome(
             sample.problem_id,
             sample.index,
-            verdicts.get(sample.problem_id, {}).get(sample.index, Verdict.ERROR),
+            verdicts.get(sample.key) or Verdict.ERROR,
             sample.n_tokens,
             sample.n_reasoning_tokens,
             sample.finish_reason == "length",

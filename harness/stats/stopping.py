@@ -57,6 +57,12 @@ class Stopping:
     interval: Interval | None = None
     analyses: tuple[InterimAnalysis, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not self.shares or not self.shares[0] > 0 or list(self.shares) != sorted(self.shares):
+            raise ValueError("shares: they do not rise from above 0 to 1")
+        if self.stage > len(self.shares):
+            raise ValueError(f"stage: there are {len(self.shares)}, and this is {self.stage}")
+
     @property
     def early(self) -> bool:
         """Whether sampling ended before the last stage."""

@@ -7,10 +7,34 @@ taken off. Completion tokens include those of the reasoning.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from harness.types import Sample
+
+class Counted(Protocol):
+    """A sample, or whatever else has what one used."""
+
+    @property
+    def problem_id(self) -> str:
+        """Whose sample it is."""
+        ...
+
+    @property
+    def n_prompt_tokens(self) -> int | None:
+        """Tokens of its prompt."""
+        ...
+
+    @property
+    def n_tokens(self) -> int | None:
+        """Tokens of its completion."""
+        ...
+
+    @property
+    def cost(self) -> float | None:
+        """USD that the server charged for it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +107,19 @@ class UsageCounter:
     """Adds up the usage of samples, fed one by one."""
 
     _samples: int = 0
-    _prompts: dict[str, _Moments] = field(default_factory=dict)
-    _completions: dict[str, _Moments] = field(default_factory=dict)
-    _charges: dict[str, _Moments] = field(default_factory=dict)
+    _prompts: defaultdict[str, _Moments] = field(default_factory=lambda: defaultdict(_Moments))
+    _completions: defaultdict[str, _Moments] = field(default_factory=lambda: defaultdict(_Moments))
+    _charges: defaultdict[str, _Moments] = field(default_factory=lambda: defaultdict(_Moments))
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: Counted) -> None:
         """Count one sample."""
         self._samples += 1
         id = sample.problem_id
         if sample.n_prompt_tokens is not None and sample.n_tokens is not None:
-            self._prompts.setdefault(id, _Moments()).add(sample.n_prompt_tokens)
-            self._completions.setdefault(id, _Moments()).add(sample.n_tokens)
+            self._prompts[id].add(sample.n_prompt_tokens)
+            self._completions[id].add(sample.n_tokens)
         if sample.cost is not None:
-            self._charges.setdefault(id, _Moments()).add(sample.cost)
+            self._charges[id].add(sample.cost)
 
     def prompt_means(self) -> dict[str, float]:
         """By problem with token counts, the mean tokens of its prompt."""
@@ -128,7 +152,7 @@ class UsageCounter:
         )
 
 
-def usage_of(samples: Iterable[Sample]) -> Usage:
+def usage_of(samples: Iterable[Counted]) -> Usage:
     """The usage of samples."""
     counter = UsageCounter()
     for sample in samples:

@@ -7,79 +7,72 @@ writer cuts a torn line off, and readers skip it.
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any
 
 import orjson
 
 from harness.errors import DataError
+from harness.storage.plain_files import check_place, open_to_read, open_to_write, part_of
 
-T = TypeVar("T")
 Json = dict[str, Any]
 """A JSON object as it was decoded, before a reader makes a typed value of it."""
-
-
-def decode(place: object, build: Callable[[Any], T], row: Any, *, fix: str = "") -> T:
-    """A typed value from what was read.
-
-    Args:
-        place: the file, and the line where there are several.
-        build: makes the value; what it raises on another schema becomes a DataError.
-        row: the decoded JSON.
-        fix: what the user can do about it.
-
-    Raises:
-        DataError: the row is of another schema.
-    """
-    try:
-        return build(row)
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        hint = f"; {fix}" if fix else ""
-        raise DataError(f"{place}: not what the harness writes ({error!r}){hint}") from error
 
 
 class Appender:
     """Appends JSON lines to one file. Opening it cuts off a line torn by a kill.
 
     Raises:
-        DataError: from every method, when the file cannot be written.
+        DataError: from every method, when the file cannot be written, or is not the one that was
+            opened any more.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._placing = Lock()  # while the path and the open file may differ
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._fd = open_to_write(path, os.O_APPEND)
         except OSError as error:
             raise self._failure(error) from error
-        self._cut_torn_line()
+        try:
+            self._cut_torn_line()
+        except OSError as error:
+            os.close(self._fd)
+            raise self._failure(error) from error
 
     def append(self, rows: Iterable[object]) -> None:
         """Write rows, each as one line. On a full disk a half-written line is cut off again."""
         data = b"".join(dump(row) + b"\n" for row in rows)
-        before = os.fstat(self._fd).st_size
+        status = os.fstat(self._fd)
+        if not status.st_nlink:
+            self._check_place()
+        before = status.st_size
         try:
             written = os.write(self._fd, data)
             while written < len(data):
                 written += os.write(self._fd, data[written:])
         except OSError as error:
-            os.ftruncate(self._fd, before)
+            with suppress(OSError):
+                os.ftruncate(self._fd, before)
             raise self._failure(error) from error
 
     def replace(self, rows: Iterable[object]) -> None:
         """Replace the file in one step, and go on appending to the new one."""
-        write_lines(self.path, rows)
-        try:
-            fd = os.open(self.path, os.O_RDWR | os.O_APPEND)
+        with self._placing:
+            write_lines(self.path, rows)
             try:
-                # A sync in another thread keeps the number.
-                os.dup2(fd, self._fd, inheritable=False)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            raise self._failure(error) from error
+                fd = open_to_write(self.path, os.O_APPEND)
+                try:
+                    # A sync in another thread keeps the number.
+                    os.dup2(fd, self._fd, inheritable=False)
+                finally:
+                    os.close(fd)
+            except OSError as error:
+                raise self._failure(error) from error
 
     def sync(self) -> None:
         """Flush everything written so far to disk; network file systems may report errors only here."""
@@ -87,6 +80,8 @@ class Appender:
             os.fsync(self._fd)
         except OSError as error:
             raise self._failure(error) from error
+        with self._placing:
+            self._check_place()
 
     def close(self) -> None:
         """Sync and close."""
@@ -97,9 +92,39 @@ class Appender:
 
     def _failure(self, error: OSError) -> DataError:
         return DataError(
-            f"{self.path}: cannot be written ({error.strerror}); every sample finished before is "
+            f"{self.path}: cannot be written ({error.strerror}); what was written to it before is "
             "kept: make room and run the same command again"
         )
+
+    def _check_place(self) -> None:
+        """Check that the open file is the one at its path.
+
+        A removed one is put back, with every row: without it a resumed run would draw samples again
+        that have grades. Rows written to one that was replaced are kept beside the new one.
+        """
+        mine = os.fstat(self._fd)
+        with suppress(OSError):
+            found = self.path.lstat()
+            if (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino):
+                return
+        if not self.path.parent.is_dir():
+            raise DataError(f"{self.path}: its folder was removed while it was being written; the "
+                            "rows in it are lost")  # fmt: skip
+        removed = not os.path.lexists(self.path)
+        place = self.path if removed else self.path.with_name(f"{self.path.name}.replaced")
+        _replace(place, self._chunks())
+        what = "removed" if removed else "replaced by another"
+        raise DataError(
+            f"{self.path}: it was {what} while it was being written; its rows are in {place}: "
+            + ("run the same command again" if removed else
+               "put back the one that is right, and run the same command again")
+        )  # fmt: skip
+
+    def _chunks(self) -> Iterator[bytes]:
+        at = 0
+        while chunk := os.pread(self._fd, 1 << 20, at):
+            yield chunk
+            at += len(chunk)
 
     def _cut_torn_line(self) -> None:
         size = os.fstat(self._fd).st_size
@@ -139,7 +164,7 @@ def read_lines(path: Path, damaged: list[str] | None = None) -> Iterator[tuple[i
         DataError: the file cannot be read, or a line is not valid JSON (it is named).
     """
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     return
@@ -184,57 +209,43 @@ def write_json(path: Path, value: object) -> None:
     _replace(path, [dump(value, orjson.OPT_INDENT_2), b"\n"])
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str | Iterable[bytes]) -> None:
     """Replace a text file in one step, creating the folders above it; invalid Unicode is replaced.
+
+    A text may come in parts, as UTF-8.
 
     What is no plain file (/dev/stdout) is written to directly.
 
     Raises:
         DataError: it cannot be written.
     """
-    data = text.encode("utf-8", "replace")
+    parts = [text.encode("utf-8", "replace")] if isinstance(text, str) else text
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
-            path.write_bytes(data)
+            path.write_bytes(b"".join(parts))
             return
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
-    _replace(path, [data])
+    _replace(path, parts)
 
 
 def _replace(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write another file and rename it; where that fails, the one at `path` is as it was."""
+    check_place(path, link=True)
+    part = part_of(path)
     try:
-        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
-    try:
-        with os.fdopen(fd, "wb") as file:
+        with part.open("xb") as file:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        part.replace(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+        kept = "; the file that was there is unchanged" if path.exists() else ""
+        raise DataError(f"{path}: cannot be written ({error.strerror}){kept}") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def read_json(path: Path) -> Any:
-    """The value of a JSON file.
-
-    Raises:
-        DataError: it is missing, cannot be read, or is not valid JSON.
-    """
-    try:
-        return orjson.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is missing: the run folder is not complete") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except orjson.JSONDecodeError as error:
-        raise DataError(f"{path}: not valid JSON ({error}); the file was damaged") from error
+        with suppress(OSError):
+            part.unlink()
 
 
 def _clean(value: Any) -> Any:

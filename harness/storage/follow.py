@@ -11,20 +11,24 @@ import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
-import orjson
-
-from harness.errors import DataError
 from harness.stats.intervals import mean, problems_error, sampling_error
 from harness.stats.metrics import pass_at
-from harness.storage.files import Json
+from harness.stats.verdict_table import VerdictTable
 from harness.storage.lock import holder
+from harness.storage.nights import CLOCK
+from harness.storage.plain_files import open_to_read
+from harness.storage.projections import KeyRow, LengthRow, VerdictRow
+from harness.storage.rows import read_line
 from harness.storage.run_folder import RunFolder, TaskFolder
-from harness.storage.sample_set import SampleSet
 from harness.types import Tally, Verdict
+
+T = TypeVar("T")
 
 _WINDOW = 60.0  # seconds over which a rate is taken
 _SETTLED = 10.0  # seconds of following after which older points leave the rate
@@ -51,14 +55,17 @@ class Tail:
         """Read from the start again."""
         self._offset = self._inode = 0
 
-    def rows(self) -> Iterator[Json]:
+    def rows(self, kind: type[T]) -> Iterator[T]:
         """Every complete line that was added since the last call; a torn last one is read later.
 
+        Args:
+            kind: a `msgspec.Struct` with the fields that are needed.
+
         Raises:
-            DataError: a line that is not JSON.
+            DataError: a line of another shape; the field is named.
         """
         try:
-            file = self.path.open("rb")
+            file = open_to_read(self.path)
         except FileNotFoundError:
             return
         with file:
@@ -68,12 +75,7 @@ class Tail:
                 if not line.endswith(b"\n"):
                     return
                 self._offset += len(line)
-                try:
-                    row = orjson.loads(line)
-                except orjson.JSONDecodeError as error:
-                    raise DataError(f"{self.path}: a line is not valid JSON ({error})") from error
-                if isinstance(row, dict):
-                    yield row
+                yield read_line(line, kind, self.path)
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ class TaskProgress:
     last: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST))
     _found: dict[str, list[int]] = field(default_factory=dict)
     _failed: set[tuple[str, int]] = field(default_factory=set)
-    _graded: SampleSet = field(default_factory=SampleSet)
+    _graded: VerdictTable = field(default_factory=VerdictTable)
     _past: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     @classmethod
@@ -122,7 +124,7 @@ class TaskProgress:
     @property
     def graded(self) -> int:
         """Samples with a verdict of the grader's."""
-        return len(self._graded)
+        return sum(graded for _, graded in self._found.values())
 
     @property
     def errors(self) -> int:
@@ -179,16 +181,16 @@ class TaskProgress:
         """
         if any(tail.restarted() for tail in (self._samples, self._grades, self._errors)):
             self._forget()
-        for row in self._samples.rows():
+        for sample in self._samples.rows(LengthRow):
             self.sampled += 1
-            self.capped += row.get("finish_reason") == "length"
-            if row.get("n_tokens") is not None:
+            self.capped += sample.finish_reason == "length"
+            if sample.n_tokens is not None:
                 self.counted = True
-                self.tokens += row["n_tokens"]
-        for row in self._errors.rows():
-            self._failed.add(_key(row))
-        for row in self._grades.rows():
-            self._add_grade(row)
+                self.tokens += sample.n_tokens
+        for error in self._errors.rows(KeyRow):
+            self._failed.add(error.key)
+        for grade in self._grades.rows(VerdictRow):
+            self._add_grade(grade)
         if not self._past and began is not None and began < now:
             self._past.append((began, 0, 0))
         self._past.append((now, self.sampled, self.tokens))
@@ -198,23 +200,28 @@ class TaskProgress:
         ):
             self._past.popleft()
 
-    def _add_grade(self, row: Json) -> None:
-        key, verdict = _key(row), row.get("verdict", "")
-        if verdict == Verdict.ERROR or key in self._graded:
+    def _add_grade(self, grade: VerdictRow) -> None:
+        """The last grade of a sample counts; an internal error replaces none."""
+        before, verdict = self._graded.get(grade.key), grade.verdict
+        if verdict is Verdict.ERROR:
             return
-        self._graded.add(key)
+        self._graded.add(grade)
+        found = self._found.setdefault(grade.problem_id, [0, 0])
+        found[0] += verdict is Verdict.CORRECT
         self.verdicts[verdict] += 1
-        found = self._found.setdefault(key[0], [0, 0])
-        found[0] += verdict == Verdict.CORRECT
+        if before is not None:
+            self.verdicts[before] -= 1
+            found[0] -= before is Verdict.CORRECT
+            return
         found[1] += 1
-        if found[1] == self.wanted.get(key[0]):
-            self.last.append(key[0])
+        if found[1] == self.wanted.get(grade.problem_id):
+            self.last.append(grade.problem_id)
 
     def _forget(self) -> None:
         for tail in (self._samples, self._grades, self._errors):
             tail.reset()
         self.sampled = self.tokens = self.capped = 0
-        self._graded = SampleSet()
+        self._graded = VerdictTable()
         for counts in (self.verdicts, self.last, self._found, self._failed, self._past):
             counts.clear()
 
@@ -295,23 +302,16 @@ class RunProgress:
         return f"process {found.pid}" if _is_running(found.pid) else None
 
 
-def _key(row: Json) -> tuple[str, int]:
-    return row.get("problem_id", ""), row.get("index", 0)
-
-
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True
 
 
 def _seconds(text: str) -> float | None:
     """A time of a manifest as seconds since 1970."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        return datetime.strptime(text, CLOCK).timestamp()
+    return None

@@ -9,6 +9,9 @@ what an incomplete run lacked when it was accepted, or ""; `candidates` the nigh
 chosen from, [] where it was no night; `begin` the night with which the test over nights begins, or
 null: with the accepted run. The history is in chronological order.
 
+RUNS/untold.json, while `harness nightly` works: the runs whose results it has not told yet, so that the
+next call tells those of one that was ended. [run, ..]
+
 RUNS/history.jsonl, written by `harness nightly`: one line per evaluation of a checkpoint, see
 `harness.storage.nights.HistoryLine`.
 """
@@ -17,20 +20,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from harness.errors import DataError
 from harness.stats.nights import OverNights
-from harness.storage.files import Appender, read_json, read_lines, write_json
+from harness.storage.files import Appender, write_json
 from harness.storage.nights import HistoryLine
+from harness.storage.plain_files import remove_parts
+from harness.storage.rows import read_row, read_rows
 
 LEDGER = "accepted.json"
 HISTORY = "history.jsonl"
+UNTOLD = "untold.json"
 REDRAWN = "-redrawn"
 """What the name of a run ends in that draws another run's checkpoint again, see `harness nightly`."""
 
-CLOCK = "%Y-%m-%dT%H:%M:%S%z"
+_ABANDONED = 3600.0
+"""Seconds after which a file that is to replace another was left by a killed process: the folder of
+runs has no lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,6 @@ class Acceptance:
     candidates: tuple[str, ...] = ()
     begin: str | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "candidates", tuple(self.candidates))  # JSON has lists
-
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -62,6 +66,23 @@ class Ledger:
         present = self.accepted.get(task)
         return next((entry for entry in reversed(self.history)
                      if present and (entry.task, entry.run) == (task, present.run)), present)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """The baseline of a task in accepted.json; all else about it is in the history there."""
+
+    run: str
+    time: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _LedgerFile:
+    """What accepted.json holds."""
+
+    accepted: Mapping[str, _Accepted]
+    history: tuple[Acceptance, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +117,11 @@ def read_ledger(runs: Path) -> Ledger:
     path = runs / LEDGER
     if not path.exists():
         return Ledger()
-    data = read_json(path)
-    try:
-        accepted = {task: Acceptance(task, **row) for task, row in data["accepted"].items()}
-        return Ledger(accepted, tuple(Acceptance(**row) for row in data["history"]))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{path}: not what harness accept writes ({error!r})") from error
+    found = read_row(path, _LedgerFile)
+    accepted = {
+        task: Acceptance(task, now.run, now.time, now.note) for task, now in found.accepted.items()
+    }
+    return Ledger(accepted, found.history)
 
 
 def write_ledger(runs: Path, before: Ledger, entries: Sequence[Acceptance]) -> None:
@@ -116,6 +136,7 @@ def write_ledger(runs: Path, before: Ledger, entries: Sequence[Acceptance]) -> N
         for task, entry in accepted.items()
     }
     history = [asdict(entry) for entry in (*before.history, *entries)]
+    remove_parts(runs, _ABANDONED)
     write_json(runs / LEDGER, {"accepted": present, "history": history})
 
 
@@ -125,20 +146,11 @@ def read_history(runs: Path) -> History:
     Raises:
         DataError: the file cannot be read.
     """
-    path = runs / HISTORY
-    if not path.exists():
-        return History()
     lines: dict[str, HistoryLine] = {}
     first: dict[str, str] = {}
     seen: dict[str, None] = {}
     damaged: list[str] = []
-    for number, row in read_lines(path, damaged):
-        try:
-            line = HistoryLine.from_json(row)
-            datetime.strptime(line.time, CLOCK)
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            damaged.append(f"{path}, line {number}: not what harness nightly writes ({error!r})")
-            continue
+    for line in read_rows(runs / HISTORY, HistoryLine, damaged=damaged):
         seen[line.run] = None
         if line.complete:
             first.setdefault(line.run, line.time)
@@ -147,18 +159,48 @@ def read_history(runs: Path) -> History:
     return History(lines, first, incomplete, tuple(damaged))
 
 
+def read_untold(runs: Path, history: History) -> list[HistoryLine]:
+    """The complete lines of the history that no call of `harness nightly` has told to its end.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = runs / UNTOLD
+    if not path.exists():
+        return []
+    names = read_row(path, list[str], fix="remove it")
+    return [history.lines[name] for name in names if name in history.lines]
+
+
+def write_untold(runs: Path, names: Sequence[str]) -> None:
+    """Record whose results are not told yet.
+
+    Raises:
+        DataError: the folder of runs or the file cannot be written.
+    """
+    if names:
+        _make(runs)
+        write_json(runs / UNTOLD, names)
+    else:
+        (runs / UNTOLD).unlink(missing_ok=True)
+
+
 def append_history(runs: Path, line: HistoryLine) -> None:
     """Add the line of one evaluation to the history.
 
     Raises:
         DataError: the folder of runs or the file cannot be written.
     """
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{runs}: cannot be created ({error.strerror})") from error
+    _make(runs)
     history = Appender(runs / HISTORY)
     try:
         history.append([line])
     finally:
         history.close()
+
+
+def _make(runs: Path) -> None:
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{runs}: cannot be created ({error.strerror})") from error

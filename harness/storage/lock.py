@@ -12,10 +12,13 @@ from pathlib import Path
 
 import orjson
 
-from harness.errors import UsageError
+from harness.errors import DataError, UsageError
 from harness.storage.files import dump
+from harness.storage.plain_files import open_to_read, open_to_write
 
 LOCK = ".lock"
+_held: list[FolderLock] = []  # by this process
+_LONGEST = 4096  # bytes that are read of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,12 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path, *, take_over: bool = False) -> None:
-        self._folder = folder
+        self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            self._fd = open_to_write(folder / LOCK)
+        except DataError as error:
+            raise UsageError(str(error)) from error
         except OSError as error:
             raise UsageError(f"{folder}: cannot be written ({error.strerror})") from error
         try:
@@ -56,14 +61,16 @@ class FolderLock:
         except BaseException:
             os.close(self._fd)
             raise
+        _held.append(self)
 
     def release(self, *, leave: bool) -> None:
         """Release the lock; without `leave` delete its file too, and the folder if it is empty."""
+        _held.remove(self)
         os.ftruncate(self._fd, 0)
         if not leave:
-            (self._folder / LOCK).unlink(missing_ok=True)
+            (self.folder / LOCK).unlink(missing_ok=True)
             with suppress(OSError):
-                self._folder.rmdir()
+                self.folder.rmdir()
         os.close(self._fd)
 
     def _take(self, take_over: bool) -> None:
@@ -71,33 +78,47 @@ class FolderLock:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = _holder(os.pread(self._fd, 4096, 0))
+            holder = _holder(os.pread(self._fd, _LONGEST, 0))
             raise UsageError(
-                f"{self._folder} is being written by {holder or 'another process'}; wait for it, or "
+                f"{self.folder} is being written by {holder or 'another process'}; wait for it, or "
                 "use another -o folder"
             ) from error
         except OSError as error:
             raise UsageError(
-                f"{self._folder}: its file system does not support locks ({error.strerror}), without "
+                f"{self.folder}: its file system does not support locks ({error.strerror}), without "
                 "which two runs could write here; use an -o folder on another one"
             ) from error
         if not os.fstat(self._fd).st_nlink:  # its holder has just released it and deleted the file
-            raise UsageError(f"{self._folder} was released this moment: run the same command again")
-        holder = _holder(os.pread(self._fd, 4096, 0))
+            raise UsageError(f"{self.folder} was released this moment: run the same command again")
+        holder = _holder(os.pread(self._fd, _LONGEST, 0))
         if holder and holder.host != here["host"] and not take_over:
             raise UsageError(
-                f"{self._folder} was left locked by {holder}; if that process has ended, add "
+                f"{self.folder} was left locked by {holder}; if that process has ended, add "
                 "--take-over"
             )
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, dump(here), 0)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, dump(here), 0)
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder / LOCK}: cannot be written ({error.strerror}); make room and run the "
+                "same command again"
+            ) from error
+
+
+def release_all() -> None:
+    """Release the locks of this process, which is about to end."""
+    for lock in tuple(_held):
+        with suppress(OSError):
+            lock.release(leave=any(path.name != LOCK for path in lock.folder.iterdir()))
 
 
 def holder(folder: Path) -> Holder | None:
     """Who holds the lock of a folder; None where nobody does, or the file cannot be read."""
     try:
-        return _holder((folder / LOCK).read_bytes())
-    except OSError:
+        with open_to_read(folder / LOCK) as file:
+            return _holder(file.read(_LONGEST))
+    except (OSError, DataError):
         return None
 
 
@@ -109,4 +130,5 @@ def _holder(data: bytes) -> Holder | None:
     if not isinstance(found, dict) or not found:
         return None
     pid, host = found.get("pid"), found.get("host")
-    return Holder(pid if isinstance(pid, int) else None, host if isinstance(host, str) else None)
+    known = isinstance(pid, int) and 0 < pid < 1 << 31
+    return Holder(pid if known else None, host if isinstance(host, str) else None)

@@ -1,4 +1,4 @@
-"""RUN/manifest.json: what made a run. Typed, with its decoder. Pure.
+"""RUN/manifest.json: what made a run. Pure.
 
 {"model": "org/model", "fingerprint": {"engine": "vllm", "dtype": "bfloat16", ..}, "k": {task: k},
  "starts": [{"number", "time", "host", "command", "python", "platform", "harness", "git", "versions",
@@ -19,8 +19,6 @@ from typing import Any
 from harness.interfaces import Fingerprint
 from harness.stats.cost import Price
 from harness.stats.usage import Usage
-from harness.storage.files import Json
-from harness.storage.scores import usage_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +148,6 @@ class Manifest:
         given = [price for price in prices if not price.listed]
         return next(reversed(given or prices), None)
 
-    @classmethod
-    def from_json(cls, data: Json) -> Manifest:
-        """Decode manifest.json. KeyError, TypeError or AttributeError on anything else."""
-        return cls(**{**data, "starts": tuple(_start(row) for row in data["starts"])})
-
 
 _FIXED = (
     "model",
@@ -196,24 +189,3 @@ def _what_draws(manifest: Manifest) -> dict[str, Any]:
     if "root" in found:  # one model may lie in another folder on another machine
         found["root"] = PurePath(str(found["root"])).name
     return found
-
-
-def _start(row: Json) -> Start:
-    plan, price = row.get("plan"), row.get("price")
-    return Start(
-        **{
-            **row,
-            "command": tuple(row.get("command", ())),
-            "notices": tuple(row.get("notices", ())),
-            "plan": None if plan is None else _plan(plan),
-            "price": None if price is None else Price(**price),
-            "discarded": {
-                task: usage_from(used) for task, used in row.get("discarded", {}).items()
-            },
-        }
-    )
-
-
-def _plan(row: Json) -> PlanRecord:
-    tasks = {task: ExpectedSamples(**expected) for task, expected in row["tasks"].items()}
-    return PlanRecord(row["order"], tasks)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from harness.errors import HarnessError, Incomplete, ProtocolMismatch
 from harness.stats.comparison import Comparison, Outcome, TaskComparison
-from harness.stats.intervals import Interval
 from harness.stats.nights import Night, OverNights
 from harness.stats.scores import TaskScores
 from harness.stats.selection import Choice
-from harness.storage.files import Json
 
 WithoutComparison = Literal["no baseline", "is the baseline", "not graded"]
 TaskVerdict = Outcome | Literal["not the same protocol"] | WithoutComparison
+
+CLOCK: Final = "%Y-%m-%dT%H:%M:%S%z"
+"""How a time is written: when a run was accepted, or a checkpoint evaluated."""
 
 FALLING = "fall over nights"
 """The verdict on a checkpoint that only the test over nights fails."""
@@ -65,17 +67,6 @@ class TaskLine:
     stopped: int | None = None
     over_nights: OverNights | None = None
 
-    @classmethod
-    def from_json(cls, data: Json) -> TaskLine:
-        """Decode it; what a line written before lacks is None. TypeError on anything else."""
-        found = cls(**data)
-        if found.over_nights is None:
-            return found
-        test = OverNights(**data["over_nights"])
-        low, high = test.interval
-        test = replace(test, interval=Interval(low, high), left_out=tuple(test.left_out))
-        return replace(found, over_nights=test)
-
     def night(self, run: str) -> Night | None:
         """What the test over nights takes of it; None in a line written before there was one."""
         if self.observed is None or self.variance is None or self.samples is None:
@@ -118,11 +109,8 @@ class HistoryLine:
     tasks: Mapping[str, TaskLine]
     fingerprint: Mapping[str, tuple[str, str]]
 
-    @classmethod
-    def from_json(cls, data: Json) -> HistoryLine:
-        """Decode a line. TypeError, KeyError or AttributeError on anything else."""
-        tasks = {name: TaskLine.from_json(row) for name, row in data["tasks"].items()}
-        return cls(**{**data, "tasks": tasks})
+    def __post_init__(self) -> None:
+        datetime.strptime(self.time, CLOCK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,11 @@ under several prompts, stand side by side and are never mixed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.storage.files import Appender, Json, decode, read_lines
+from harness.storage.files import Appender
+from harness.storage.rows import read_rows
 from harness.types import Verdict
 
 OPINIONS = "opinions.jsonl"
@@ -53,7 +53,8 @@ def read_opinions(folder: Path, judge: str) -> dict[tuple[str, str], Verdict]:
     Raises:
         DataError: a line is damaged, or of another schema.
     """
-    return {found.pair: found.verdict for found in _rows(folder / OPINIONS) if found.judge == judge}
+    rows = read_rows(folder / OPINIONS, Opinion)
+    return {found.pair: found.verdict for found in rows if found.judge == judge}
 
 
 def open_opinions(folder: Path) -> Appender:
@@ -63,14 +64,3 @@ def open_opinions(folder: Path) -> Appender:
         DataError: it cannot be written.
     """
     return Appender(folder / OPINIONS)
-
-
-def _rows(path: Path) -> Iterator[Opinion]:
-    if not path.exists():
-        return
-    for number, row in read_lines(path):
-        yield decode(f"{path}, line {number}", _opinion, row)
-
-
-def _opinion(row: Json) -> Opinion:
-    return Opinion(**{**row, "verdict": Verdict(row["verdict"])})

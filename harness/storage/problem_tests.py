@@ -29,23 +29,22 @@ from harness.problem_tests import (
     unpacked,
 )
 from harness.storage.files import write_bytes, write_lines
+from harness.storage.plain_files import open_to_read
 from harness.storage.rows import read_rows
 from harness.types import Problem, TestCase
 
 PROBLEMS, TESTS = "problems.jsonl", "tests.jsonl.gz"
 _LONG_LINE = 64 << 10  # bytes from which the test cases of a line are read from it again
 
-_Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """The packed tests of one problem in tests.jsonl.gz; `crc32` is that of the packed bytes."""
 
-    offset: _Number
-    size: _Number
-    count: _Number
-    crc32: _Number
+    offset: int
+    size: int
+    count: Annotated[int, msgspec.Meta(ge=1, lt=1 << 24)]
+    crc32: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ def read_problems(folder: Path) -> Iterator[Problem]:
 def _lines(path: Path) -> Iterator[tuple[int, int]]:
     """Offset and size of each line of a file."""
     end = 0
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         for line in file:
             yield end, len(line)
             end += len(line)

@@ -13,20 +13,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from harness.errors import DataError
+from harness.storage.bounds import MAX_INDEX, Index, bounded, check_of
 from harness.storage.files import Json
+from harness.storage.plain_files import open_to_read
+
+__all__ = ["MAX_INDEX", "Index", "Upgrade", "read_line", "read_row", "read_rows", "typed"]
 
 T = TypeVar("T")
 
-MAX_INDEX = 1 << 20
-"""Samples of one problem are numbered below this; memory is held by index."""
-
-Index = Annotated[int, msgspec.Meta(ge=0, lt=MAX_INDEX)]
-"""The index of a sample, for the fields of a projection."""
+_WRONG = (msgspec.DecodeError, RecursionError, ValueError, TypeError, LookupError, AttributeError)
 
 Upgrade = Callable[[Json], Json]
 """Turns a row of an earlier version into one of this version; leaves every other as it is."""
@@ -43,15 +43,15 @@ def read_rows(path: Path, kind: type[T], *, damaged: list[str] | None = None) ->
     Raises:
         DataError: the file cannot be read, or a line is not such a row; the line and field are named.
     """
-    decode = _decoder(kind)
+    decode: Callable[[bytes], T] = _decoder_of(kind)
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     return
                 try:
                     row = decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                except _WRONG as error:
                     words = f"{path}, line {number}: {_words(error)}"
                     if damaged is None:
                         raise DataError(
@@ -80,43 +80,78 @@ def read_row(path: Path, kind: type[T], *, upgrade: Upgrade | None = None, fix: 
         DataError: it is missing, cannot be read, or is no such value; the field is named.
     """
     try:
-        data = path.read_bytes()
+        with open_to_read(path) as file:
+            data = file.read()
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing: the run folder is not complete") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         if upgrade is None:
-            return _decoder(kind)(data)
-        row = msgspec.json.decode(data, type=dict[str, Any])
-        return convert(upgrade(row), kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        hint = f"; {fix}" if fix else ""
-        raise DataError(f"{path}: {_words(error)}{hint}") from error
+            found: T = _decoder_of(kind)(data)
+            return found
+        return _convert(upgrade(msgspec.json.decode(data, type=dict[str, Any])), kind)
+    except _WRONG as error:
+        raise _damaged(path, error, fix) from error
 
 
-def convert(row: object, kind: type[T]) -> T:
+def read_line(line: bytes, kind: type[T], place: object) -> T:
+    """The row of one line of a JSON-lines file; DataError, which begins with `place`, on another shape."""
+    try:
+        found: T = _decoder_of(kind)(line)
+        return found
+    except _WRONG as error:
+        raise DataError(f"{place}: a line is {_words(error)}") from error
+
+
+def typed(row: object, kind: type[T], place: object, *, fix: str = "") -> T:
     """A typed value from decoded JSON.
 
+    Args:
+        row: as it was decoded, and brought to this version.
+        kind: as in `read_rows`.
+        place: what it was read from.
+        fix: what the user can do about it.
+
     Raises:
-        msgspec.ValidationError: it is of another shape; the field is named.
+        DataError: it is of another shape; the field is named.
     """
+    try:
+        return _convert(row, kind)
+    except _WRONG as error:
+        raise _damaged(place, error, fix) from error
+
+
+def _damaged(place: object, error: Exception, fix: str) -> DataError:
+    return DataError(f"{place}: {_words(error)}{f'; {fix}' if fix else ''}")
+
+
+def _convert(row: object, kind: type[T]) -> T:
     found: T
     if not is_dataclass(kind):
         found = msgspec.convert(row, kind)
-    else:
-        found = msgspec.convert(msgspec.convert(row, _strict(kind)), kind, from_attributes=True)
+        return found
+    found = msgspec.convert(msgspec.convert(row, _strict(kind)), kind, from_attributes=True)
+    if (check := check_of(kind)) is not None:
+        check(found, "")
     return found
 
 
+def _decoder_of(kind: Any) -> Callable[[bytes], Any]:
+    return _decoder(kind)
+
+
 @cache
-def _decoder(kind: type[T]) -> Callable[[bytes], T]:
+def _decoder(kind: Any) -> Callable[[bytes], Any]:
     if not is_dataclass(kind):
         return msgspec.json.Decoder(kind).decode
-    strict = msgspec.json.Decoder(_strict(kind)).decode
+    of: Any = kind  # mypy narrows `kind` to an instance as well
+    strict, check = msgspec.json.Decoder(_strict(of)).decode, check_of(of)
 
-    def decode(line: bytes) -> T:
-        found: T = msgspec.convert(strict(line), kind, from_attributes=True)
+    def decode(line: bytes) -> Any:
+        found = msgspec.convert(strict(line), kind, from_attributes=True)
+        if check is not None:
+            check(found, "")
         return found
 
     return decode
@@ -128,7 +163,7 @@ def _strict(kind: type) -> type[msgspec.Struct]:
     hints = get_type_hints(kind, include_extras=True)
     rows: list[Any] = []
     for field in fields(kind):
-        of = _field_type(field.name, hints[field.name])
+        of = _deep(f"{kind.__name__}.{field.name}", hints[field.name])
         if field.default is not MISSING:
             rows.append((field.name, of, field.default))
         elif field.default_factory is not MISSING:
@@ -138,24 +173,20 @@ def _strict(kind: type) -> type[msgspec.Struct]:
     return msgspec.defstruct(kind.__name__, rows, kw_only=True, forbid_unknown_fields=True)
 
 
-def _field_type(name: str, hint: Any) -> Any:
-    return Index if name == "index" and hint is int else _deep(hint)
-
-
-def _deep(hint: Any) -> Any:
-    """The type with every dataclass in it replaced by its strict structure."""
+def _deep(name: str, hint: Any) -> Any:
+    """The type with bounds, and with every dataclass in it replaced by its strict structure."""
     if isinstance(hint, type) and is_dataclass(hint):
         return _strict(hint)
     origin, parts = get_origin(hint), get_args(hint)
     if not parts or origin is None:
-        return hint
-    if origin is types.UnionType:
-        found = _deep(parts[0])
+        return bounded(name, hint)
+    if origin in (types.UnionType, Union):
+        found = _deep(name, parts[0])
         for part in parts[1:]:
-            found = found | _deep(part)
+            found = found | _deep(name, part)
         return found
     if origin in (tuple, list, dict) or (isinstance(origin, type) and issubclass(origin, Mapping)):
-        return origin[tuple(map(_deep, parts))]
+        return origin[tuple(_deep(name, part) for part in parts)]
     return hint
 
 
@@ -163,9 +194,14 @@ def _words(error: Exception) -> str:
     """What is wrong with a row, its field by name."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    if not isinstance(error, msgspec.ValidationError):
+    if isinstance(error, msgspec.ValidationError):
+        what, _, place = str(error).partition(" - at ")
+    elif isinstance(error, msgspec.DecodeError | UnicodeDecodeError):
         return f"not valid JSON ({error})"
-    what, _, place = str(error).partition(" - at ")
+    else:
+        what, place = str(error), ""
     field = place.strip("`").removeprefix("$").removeprefix(".")
     what = what[:1].lower() + what[1:]
+    if "unknown field" in what:
+        what += ", which a newer version of the harness may have written"
     return f"not what the harness writes ({f'{field}: ' if field else ''}{what.replace('`', '')})"

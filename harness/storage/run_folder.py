@@ -21,19 +21,21 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from harness.errors import DataError, ProtocolMismatch, UsageError
-from harness.protocol import Protocol, differences
+from harness.protocol import Protocol, differences, protocol_row
 from harness.stats.allocation import counts_at, uniform
 from harness.stats.scores import TaskScores
 from harness.stats.stopping import Stopping
-from harness.storage.files import decode, read_json, write_json
+from harness.storage.files import write_json
 from harness.storage.lock import FolderLock
 from harness.storage.manifest import Manifest, Start, knows_servers, other_draws
+from harness.storage.plain_files import check_folder, remove_parts
 from harness.storage.problem_tests import read_problems, write_problems
-from harness.storage.rows import read_rows
+from harness.storage.rows import read_row, read_rows
 from harness.storage.scores import SCORES, read_scores, read_stopping
 from harness.types import Grade, Problem, Sample
 
 MANIFEST = "manifest.json"
+PROTOCOL = "protocol.json"
 ErrorStage = Literal["engine", "grader", "model-judge"]
 T = TypeVar("T")
 
@@ -70,13 +72,20 @@ class TaskFolder:
 
     def protocol(self) -> Protocol:
         """The protocol these samples were drawn under."""
-        return decode(
-            self.path / "protocol.json", Protocol.from_json, read_json(self.path / "protocol.json")
-        )
+        return read_row(self.path / PROTOCOL, Protocol, upgrade=protocol_row)
 
     def problems(self) -> dict[str, Problem]:
-        """The problems by id, in the task's order; large test cases are read where they are used."""
-        return {problem.id: problem for problem in read_problems(self.path)}
+        """The problems by id, in the task's order; DataError where one of the protocol is missing.
+
+        Large test cases are read where they are used.
+        """
+        found = {problem.id: problem for problem in read_problems(self.path)}
+        if missing := [id for id in self.protocol().problems if id not in found]:
+            raise DataError(
+                f"{self.path / 'problems.jsonl'}: {len(missing)} of the protocol's problems are "
+                f"missing ({missing[0]}): the file was changed or damaged, restore it"
+            )
+        return found
 
     def samples(self) -> Iterator[Sample]:
         """The samples in the order in which they ended; read lazily, they can be large."""
@@ -149,13 +158,12 @@ class RunFolder:
 
     def manifest(self) -> Manifest:
         """The manifest; DataError when it is damaged."""
-        path = self.path / MANIFEST
-        return decode(path, Manifest.from_json, read_json(path))
+        return read_row(self.path / MANIFEST, Manifest)
 
     def tasks(self) -> list[TaskFolder]:
         """The tasks of this run that hold a protocol, in the order in which they were added."""
         order = list(self.manifest().k)
-        folders = [TaskFolder(path.parent) for path in self.path.glob("*/protocol.json")]
+        folders = [TaskFolder(path.parent) for path in self.path.glob(f"*/{PROTOCOL}")]
         return sorted(folders, key=lambda t: (t.name not in order, order.index(t.name)
                                               if t.name in order else 0, t.name))  # fmt: skip
 
@@ -170,17 +178,30 @@ class RunWriter:
     Raises:
         UsageError: another process writes here (its pid and host are named), or another host's
             lock is found and `take_over` is not set.
+        DataError: a task's folder is a link to another place.
     """
 
     def __init__(self, path: Path, *, take_over: bool = False) -> None:
         self.path = path
         self._lock = FolderLock(path, take_over=take_over)
+        try:
+            self._tidy()
+        except BaseException:
+            self._lock.release(leave=True)
+            raise
 
     def __enter__(self) -> RunWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._lock.release(leave=(self.path / MANIFEST).exists())  # else nothing was written
+
+    def _tidy(self) -> None:
+        """Remove what a killed writer left, and refuse tasks that lie elsewhere."""
+        remove_parts(self.path)
+        for path in self.path.glob(f"*/{PROTOCOL}"):
+            check_folder(path.parent)
+            remove_parts(path.parent)
 
     def begin(self, manifest: Manifest, start: Start) -> Start:
         """Record a start in the manifest of a new folder, or in the stored one.
@@ -242,7 +263,7 @@ class RunWriter:
             DataError: it holds samples and no protocol.json.
         """
         folder = TaskFolder(self.path / protocol.task)
-        if not (folder.path / "protocol.json").exists():
+        if not (folder.path / PROTOCOL).exists():
             if (folder.path / "samples.jsonl").exists():
                 raise DataError(
                     f"{folder.path} holds samples and no protocol.json, so their protocol is unknown: "
@@ -278,15 +299,16 @@ class RunWriter:
         """
         folder = TaskFolder(self.path / protocol.task)
         if not self.check_task(protocol, k):
+            check_folder(folder.path)
             try:
                 folder.path.mkdir(exist_ok=True)
             except OSError as error:
                 raise DataError(f"{folder.path}: cannot be created ({error.strerror})") from error
             write_problems(folder.path, problems)
-            write_json(folder.path / "protocol.json", protocol.to_json())
+            write_json(folder.path / PROTOCOL, protocol.to_json())
         elif (stored := folder.protocol()).thinking != protocol.thinking:
             stored = replace(stored, thinking=protocol.thinking)
-            write_json(folder.path / "protocol.json", stored.to_json())
+            write_json(folder.path / PROTOCOL, stored.to_json())
         self.set_k(protocol.task, k)
         return folder
 

@@ -24,34 +24,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from harness.points import points_of
-from harness.stats.intervals import Interval
-from harness.stats.scores import (
-    BreakdownRow,
-    Clustering,
-    LengthSummary,
-    OpenRange,
-    SecondOpinions,
-    SkippedMetric,
-    TaskScores,
-    TokenLengths,
-)
-from harness.stats.stopping import InterimAnalysis, Stopping
-from harness.stats.usage import OneEach, Usage
-from harness.storage.files import Json, decode, read_json, write_json
-from harness.types import Score
+from harness.stats.scores import TaskScores
+from harness.stats.stopping import Stopping
+from harness.storage.files import Json, write_json
+from harness.storage.rows import MAX_INDEX, read_row
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SCORES = "scores.json"
 STOPPING = "stopping.json"
-T = TypeVar("T")
 
 
 def write_scores(folder: Path, scores: TaskScores) -> None:
@@ -70,8 +57,8 @@ def read_scores(folder: Path) -> TaskScores:
     Raises:
         DataError: scores.json is missing, damaged, or of another schema.
     """
-    path = folder / SCORES
-    return decode(path, _scores, read_json(path), fix=f"run: harness score {folder.parent}")
+    fix = f"run: harness score {folder.parent}"
+    return read_row(folder / SCORES, TaskScores, upgrade=_scores_row, fix=fix)
 
 
 def write_stopping(folder: Path, stopping: Stopping) -> None:
@@ -90,56 +77,34 @@ def read_stopping(folder: Path) -> Stopping | None:
         DataError: stopping.json is damaged, or of another schema.
     """
     path = folder / STOPPING
-    if not path.exists():
-        return None
-    return decode(path, stopping_from, read_json(path))
+    return read_row(path, Stopping, upgrade=stopping_row) if path.exists() else None
 
 
-def _scores(data: Json) -> TaskScores:
-    return TaskScores(
-        **{
-            **data,
-            "scores": tuple(_score(row) for row in data["scores"]),
-            "skipped": tuple(SkippedMetric(**row) for row in data["skipped"]),
-            "tokens": TokenLengths(
-                **{
-                    part: _optional(row, lambda row: LengthSummary(**row))
-                    for part, row in data["tokens"].items()
-                }
-            ),
-            "stopped": _optional(data["stopped"], stopping_from),
-            "breakdown": tuple(_breakdown_row(row) for row in data["breakdown"]),
-            "range": _optional(data["range"], _range),
-            "opinions": _optional(data.get("opinions"), lambda row: SecondOpinions(**row)),
-            "clusters": _optional(data.get("clusters"), lambda row: Clustering(**row)),
-            "usage": _optional(data.get("usage"), usage_from),
-        }
-    )
+def stopping_row(row: Any) -> Any:
+    """The fields of a sequential test, from what this version or an earlier one has written."""
+    if not isinstance(row, dict):
+        return row
+    row = dict(row)
+    if isinstance(row.get("margin_points"), int | float):  # once it was a share, by its own name
+        row["margin"] = row.pop("margin_points") / 100
+    if "round" not in row:
+        return row
+    k = row.get("k")  # as written when there was an analysis after every round
+    if isinstance(k, int) and 0 < k < MAX_INDEX:
+        row["shares"] = [number / k for number in range(1, k + 1)]
+    row["stage"] = row.pop("round")
+    if isinstance(row.get("analyses"), list):
+        row["analyses"] = [
+            {("stage" if name == "round" else name): value for name, value in found.items()}
+            if isinstance(found, dict)
+            else found
+            for found in row["analyses"]
+        ]
+    return row
 
 
-def usage_from(row: Json) -> Usage:
-    """The usage that `row` holds. KeyError or TypeError on anything else."""
-    return Usage(**{**row, "at_k1": OneEach(**row["at_k1"])})
-
-
-def _score(row: Json) -> Score:
-    ends = ("interval_sampling", "interval_problems")
-    found = {name: _optional(row[name], _pair) for name in ends}
-    return Score(**{**row, **found, "n_range": _optional(row.get("n_range"), _pair)})
-
-
-def _breakdown_row(row: Json) -> BreakdownRow:
-    ends = ("interval_sampling", "interval_problems")
-    return BreakdownRow(**{**row, **{name: _optional(row.get(name), _interval) for name in ends}})
-
-
-def _range(row: Json) -> OpenRange:
-    return OpenRange(**{**row, "interval": _optional(row.get("interval"), _interval)})
-
-
-def _pair(ends: Any) -> tuple[Any, Any]:
-    low, high = ends
-    return low, high
+def _scores_row(row: Json) -> Json:
+    return {**row, "stopped": stopping_row(row.get("stopped"))}
 
 
 def _row(value: DataclassInstance) -> Json:
@@ -150,40 +115,3 @@ def _row(value: DataclassInstance) -> Json:
 def _stopping_row(stopping: Stopping) -> Json:
     row = _row(stopping)
     return {"margin_points": points_of(row.pop("margin")), **row}
-
-
-def stopping_from(row: Json) -> Stopping:
-    """The sequential test that `row` holds. KeyError or TypeError on anything else."""
-    row = dict(row)
-    if "margin_points" in row:  # files written before state the margin as a share, by its own name
-        row["margin"] = row.pop("margin_points") / 100
-    if "round" in row:  # as written when there was an analysis after every round
-        k = row["k"]
-        row = {
-            **{name: value for name, value in row.items() if name != "round"},
-            "shares": [number / k for number in range(1, k + 1)],
-            "stage": row["round"],
-            "analyses": [
-                {**{n: v for n, v in found.items() if n != "round"}, "stage": found["round"]}
-                for found in row["analyses"]
-            ],
-        }
-    return Stopping(
-        **{
-            **row,
-            "shares": tuple(row["shares"]),
-            "interval": _optional(row["interval"], _interval),
-            "analyses": tuple(
-                InterimAnalysis(**{**analysis, "interval": _interval(analysis["interval"])})
-                for analysis in row["analyses"]
-            ),
-        }
-    )
-
-
-def _interval(ends: Any) -> Interval:
-    return Interval(*ends)
-
-
-def _optional(value: Any, build: Callable[[Any], T]) -> T | None:
-    return None if value is None else build(value)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from harness.errors import Incomplete, UsageError
 from harness.storage.ledger import (
-    CLOCK,
     Acceptance,
+    History,
     Ledger,
     read_history,
     read_ledger,
     write_ledger,
 )
+from harness.storage.nights import CLOCK
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.workflows.over_nights import Chosen, chosen_from
 
@@ -64,14 +66,29 @@ def accept(
         )
     ledger, history = read_ledger(runs), read_history(runs)
     now = time.strftime(CLOCK)
-    found = []
+    found: list[Accepted] = []
+    new: list[Acceptance] = []
     for task, words in missing.items():
         chosen = chosen_from(runs, folder.task(task), history, name, ledger.last(task))
         entry = Acceptance(task, name, now, note, _run_of(ledger, task), words,
                            chosen.candidates, chosen.begin)  # fmt: skip
-        found.append(Accepted(entry, chosen))
-    write_ledger(runs, ledger, [accepted.entry for accepted in found])
+        known = _made_before(ledger.last(task), entry, history)
+        found.append(Accepted(known or entry, chosen))
+        new += [] if known else [entry]
+    if new:
+        write_ledger(runs, ledger, new)
     return found
+
+
+def _made_before(last: Acceptance | None, entry: Acceptance, history: History) -> Acceptance | None:
+    """The acceptance that this one repeats: nothing was found since, the call was only ended early."""
+    if last is None:
+        return None
+    if (last.run, last.note, last.missing) != (entry.run, entry.note, entry.missing):
+        return None
+    made = datetime.strptime(last.time, CLOCK)
+    later = (datetime.strptime(line.time, CLOCK) > made for line in history.lines.values())
+    return None if any(later) else last
 
 
 def name_below(run: Path, runs: Path) -> str:

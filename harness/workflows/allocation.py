@@ -17,6 +17,7 @@ from harness.errors import UsageError
 from harness.protocol import Protocol, differences
 from harness.stats.allocation import FLOOR, neyman
 from harness.stats.metrics import tallies
+from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import MANIFEST, RunFolder, TaskFolder
 from harness.types import Tally
 from harness.workflows.prepare import Prepared
@@ -177,7 +178,7 @@ def read_history(protocol: Protocol, runs: Sequence[Path], allow: Sequence[str] 
         folder = RunFolder(path).task(protocol.task)
         same = {id for id, content in folder.protocol().problems.items()
                 if protocol.problems.get(id) == content}  # fmt: skip
-        for id, tally in tallies(folder.grades()).items():
+        for id, tally in tallies(folder.read("grades.jsonl", VerdictRow)).items():
             if id in same:
                 graded[id] += tally.n
                 right[id] += tally.correct

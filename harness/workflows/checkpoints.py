@@ -13,8 +13,7 @@ from pathlib import Path
 
 from harness.engines.checkpoint import digest, weights_hash
 from harness.errors import DataError, ProtocolMismatch, UsageError
-from harness.storage.ledger import CLOCK
-from harness.storage.nights import Checkpoint, HistoryLine
+from harness.storage.nights import CLOCK, Checkpoint, HistoryLine
 
 NAME_FIELDS = ("checkpoint", "parent", "content")
 _SMALL = ("*.json", "*.jinja", "*.model", "*.txt")  # what stands beside the weights

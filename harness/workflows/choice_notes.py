@@ -11,11 +11,11 @@ from harness.data.choice_orders import (
     right_positions,
 )
 from harness.stats.positions import position_effects
+from harness.stats.verdict_table import VerdictTable
 from harness.storage.run_folder import TaskFolder
-from harness.types import Grade
 
 
-def choice_notes(base: TaskFolder, new: TaskFolder, grades: Sequence[Sequence[Grade]]) -> list[str]:
+def choice_notes(base: TaskFolder, new: TaskFolder, verdicts: Sequence[VerdictTable]) -> list[str]:
     """The orders of choices behind a verdict, and what position does where each sample has its own.
 
     Samples are read only where their orders say more than the protocol: drawn per sample, which
@@ -24,7 +24,7 @@ def choice_notes(base: TaskFolder, new: TaskFolder, grades: Sequence[Sequence[Gr
     Args:
         base: the base's task.
         new: the same task of the new run.
-        grades: of the base, and of the new run.
+        verdicts: on the samples of the base, and of the new run.
 
     Raises:
         DataError: a file that cannot be read.
@@ -39,7 +39,7 @@ def choice_notes(base: TaskFolder, new: TaskFolder, grades: Sequence[Sequence[Gr
         if other:
             notes = [f"{other} problems were shown with choices in other orders than in the base: a "
                      "change may come of the orders alone"]  # fmt: skip
-    for side, folder, found in zip(("base", "new"), (base, new), grades, strict=True):
+    for side, folder, found in zip(("base", "new"), (base, new), verdicts, strict=True):
         if folder.protocol().choice_order == "per-problem":
             continue
         shown = right_positions(folder.problems(), folder.samples(), found)

@@ -10,11 +10,11 @@ from harness.protocol import differences
 from harness.stats.clusters import clusters_of
 from harness.stats.comparison import Change, Comparison, ProblemChange, TaskComparison
 from harness.stats.gate import Case, Ruling, rule
-from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA
 from harness.stats.scores import TaskScores, mean_length
+from harness.stats.verdict_table import VerdictTable
 from harness.storage.run_folder import RunFolder, TaskFolder
-from harness.types import Grade, Verdict
+from harness.types import Verdict
 from harness.workflows.choice_notes import choice_notes
 from harness.workflows.fingerprints import fingerprint_differences
 from harness.workflows.paired_runs import not_compared, pair_runs
@@ -57,7 +57,8 @@ async def compare_runs(
         Incomplete: no problem has a graded sample in both runs, or the scoring lacks verdicts.
     """
     paired = await pair_runs(base, new, task_named, allow=allow, tasks=tasks, scoring=scoring)
-    before, pairs, sides = paired.before, paired.pairs, paired.sides
+    before, pairs = paired.before, paired.pairs
+    sides = {name: tuple(s.verdicts() for s in found) for name, found in paired.sides.items()}
     luck = less_luck or {}
     cases = [_case(name, sides[name], pair[1], luck.get(name, 0.0)) for name, pair in pairs.items()]
     rulings = rule(cases, margin=margin, alpha=alpha)
@@ -79,18 +80,15 @@ async def compare_runs(
     )
 
 
-def _case(name: str, sides: Sequence[Sequence[Grade]], new: TaskFolder, less_luck: float) -> Case:
+def _case(name: str, sides: Sequence[VerdictTable], new: TaskFolder, less_luck: float) -> Case:
     stopping = new.stopping()
     base, now = sides
     if stopping is not None and stopping.decision is None:
         stopping = None
-    if stopping is not None:
-        counts = new.asked(stopping.k)
-        now = [grade for grade in now if grade.index < counts.get(grade.problem_id, 0)]
     case = Case(
         task=name,
-        base=tallies(base),
-        new=tallies(now),
+        base=base.tallies(),
+        new=now.tallies(None if stopping is None else new.asked(stopping.k)),
         stopping=stopping,
         allocation=new.protocol().allocation,
         clusters=clusters_of(new.problems().values()),

@@ -28,6 +28,8 @@ from harness.stats.metrics import tallies
 from harness.stats.power import ALPHA, POWER
 from harness.stats.sequential import analyse
 from harness.stats.stopping import Stopping
+from harness.stats.verdict_table import VerdictTable
+from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.scores import STOPPING, write_stopping
 from harness.types import Tally
@@ -86,7 +88,7 @@ class Gate:
             raise ProtocolMismatch(
                 f"--until decided: {base.path} has another protocol ({'; '.join(parts.values())})"
             )
-        graded, known = tallies(base.grades()), base.protocol().problems
+        graded, known = tallies(base.read("grades.jsonl", VerdictRow)), base.protocol().problems
         there = [graded[id].n if id in graded else 0 for id in protocol.problems if id in known]
         n = sum(there) / len(there) if all(there) and there else 0
         if not 2 <= k <= n:
@@ -219,7 +221,7 @@ class Analyses:
             if (base := gate.bases.get(run.task.name)) is None:
                 continue
             name, stored = run.task.name, run.folder.stopping()
-            graded = tallies(RunFolder(base).task(name).grades())
+            graded = tallies(RunFolder(base).task(name).read("grades.jsonl", VerdictRow))
             self._bases[name] = {id: t for id, t in graded.items() if id in self._asked[name]}
             self._records[name] = stored or Stopping(
                 base=str(base),
@@ -273,9 +275,7 @@ class Analyses:
         if name not in self._designs:
             return last
         counts = self.ends[name][stage - 1]
-        now = tallies(
-            grade for grade in run.folder.grades() if grade.index < counts.get(grade.problem_id, 0)
-        )
+        now = VerdictTable(run.folder.read("grades.jsonl", VerdictRow)).tallies(counts)
         base = {id: tally for id, tally in self._bases[name].items() if id in now}
         if not base:  # every sample of every problem failed: nothing to analyse
             return last
@@ -298,7 +298,7 @@ def forget(folder: TaskFolder, asked: Mapping[str, int]) -> None:
 
 def in_words(task: str, record: Stopping) -> str | None:
     """How the sampling of a task ended, on one line; None where it was not decided."""
-    if record.decision is None or record.score is None or record.interval is None:
+    if record.decision is None or record.score is None or not (record.interval and record.analyses):
         return None
     last = record.analyses[-1]
     low, high = record.interval

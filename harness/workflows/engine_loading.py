@@ -12,6 +12,7 @@ from harness.engines import make_engine
 from harness.engines.settings import EngineSettings, check_fields
 from harness.interfaces import Engine
 from harness.sampling import Sampling
+from harness.waiting import waiting_for
 from harness.workflows.notices import Notices
 from harness.workflows.run_settings import RunSettings
 
@@ -37,14 +38,21 @@ async def open_engine(
     stop = threading.Event()
     waiting = asyncio.create_task(_report_loading(settings))
     try:
-        return await asyncio.to_thread(
-            load_engine, settings, seed, notices, stop.is_set, samplings=samplings
-        )
+        with waiting_for("the model to load"):
+            return await asyncio.to_thread(
+                load_engine, settings, seed, notices, stop.is_set, samplings=samplings
+            )
     except asyncio.CancelledError:
         stop.set()  # the thread goes on until it checks this
         raise
     finally:
         waiting.cancel()
+
+
+async def close_engine(engine: Engine) -> None:
+    """End what the engine has started."""
+    with waiting_for("the engine to end", droppable=False):
+        await engine.close()
 
 
 async def _report_loading(settings: RunSettings) -> None:

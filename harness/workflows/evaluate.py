@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import harness
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.interfaces import Engine, Grader
 from harness.pipeline.drawing import Drawing
 from harness.pipeline.grading_pool import GradingPool
@@ -25,9 +25,10 @@ from harness.storage.manifest import Manifest, Start
 from harness.storage.problem_tests import check_tests
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
+from harness.waiting import waiting_for
 from harness.workflows.allocation import allocate, sources
 from harness.workflows.early_stopping import Gate, forget, make_gate
-from harness.workflows.engine_loading import open_engine
+from harness.workflows.engine_loading import close_engine, open_engine
 from harness.workflows.lengths import length_sources
 from harness.workflows.notices import Notices
 from harness.workflows.prepare import Prepared, prepare, stated
@@ -73,29 +74,34 @@ async def evaluate(
         EngineDown: the engine cannot continue; every finished sample is kept.
     """
     notices = Notices()
-    prepared = prepare(tasks, settings, notify=notices.add)
-    earlier_runs = sources(settings, [item.task.name for item in prepared], history)
     early = (*allow, SERVER_SAMPLING)  # which the engine states when it is open
-    prepared = allocate(prepared, settings, earlier_runs, allow=early, strict=history is None,
-                        notify=notices.add)  # fmt: skip
-    gate = make_gate(settings, prepared, bases, early, level=level, notify=notices.add)
-    earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
+    with waiting_for("the problems to be read"):
+        prepared = prepare(tasks, settings, notify=notices.add)
+        earlier_runs = sources(settings, [item.task.name for item in prepared], history)
+        prepared = allocate(prepared, settings, earlier_runs, allow=early, strict=history is None,
+                            notify=notices.add)  # fmt: skip
+        gate = make_gate(settings, prepared, bases, early, level=level, notify=notices.add)
+        earlier = length_sources(settings, [item.task.name for item in prepared], lengths or {})
     with RunWriter(settings.output, take_over=settings.take_over) as writer:
         for item in prepared:  # before a model is loaded for minutes
             writer.check_task(item.protocol, item.sampling.k, (SERVER_SAMPLING,))
-        # A resumed run must not repeat the samples of the process before it.
-        seed = derive_seed("engine", settings.seed, next_start(settings.output), 0)
+        seed = _engine_seed(settings)
         async with AsyncExitStack() as stack:
             pooled = open_pool(settings, [item.task.grader for item in prepared], notices)
             pool = await stack.enter_async_context(pooled)
             engine = await open_engine(settings, seed, notices, [p.sampling for p in prepared])
-            stack.push_async_callback(engine.close)
+            stack.push_async_callback(close_engine, engine)
             prepared = stated(writer, prepared, engine.fingerprint())
             gate = _once_known(gate, prepared, settings, allow, strict=bases is None)
             drawing = Drawing(concurrency=settings.concurrency, rule=gate, lengths=earlier)
             start = start_record(seed=settings.seed, engine_seed=seed, price=settings.price)
-            return await run_engine(writer, settings.model, engine, prepared, observe=observe,
-                                    start=start, notices=notices, drawing=drawing, pool=pool)  # fmt: skip
+            return await run_engine(writer, settings.model, engine, prepared, observe=observe, start=start,
+                                    notices=notices, drawing=drawing, pool=pool)  # fmt: skip
+
+
+def _engine_seed(settings: RunSettings) -> int:
+    """The engine's seed: a resumed run must not repeat the samples of the process before it."""
+    return derive_seed("engine", settings.seed, next_start(settings.output), 0)
 
 
 @asynccontextmanager
@@ -185,13 +191,27 @@ async def run_engine(
     runner = Runner(runs, engine, pool or GradingPool(), drawing=drawing, observe=record.event,
                     learned=writer.record_opening, notify=notices.add)  # fmt: skip
     record.begin(runner.plan.record())
-    try:
-        results = await runner.run()
-    finally:  # what was said of stored samples holds of a run that ended early, too
+
+    def end() -> None:
         split_others(writer.path, [run.task.name for run in runs], notices.add)
         record.end(runner.discarded)
+
+    results = await _ended(runner, end)
     for run, result in zip(runs, results, strict=True):
         writer.set_k(run.task.name, result.k)
+    return results
+
+
+async def _ended(runner: Runner, end: Callable[[], None]) -> list[TaskScores]:
+    """The results of a runner; `end` is called also for a run that ended early."""
+    try:
+        with waiting_for("the samples in work to be dropped", droppable=False):
+            results = await runner.run()
+    except BaseException:
+        with suppress(HarnessError):  # on a full disk, say, what failed first is what is told
+            end()
+        raise
+    end()
     return results
 
 

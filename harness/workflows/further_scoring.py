@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from harness.errors import Incomplete, UsageError
@@ -16,8 +16,8 @@ Pair = tuple[TaskFolder, TaskFolder]
 """One task in the base and in the new run."""
 
 
-def under(scoring: str, grades: Sequence[Grade], pair: Pair, side: int) -> list[Grade]:
-    """The grades of one side with the verdicts of a scoring, or as they are under the task's own.
+def lacks_none(scoring: str, grades: Iterable[Grade], pair: Pair, side: int) -> bool:
+    """Check that a scoring has a verdict on every graded sample of one side.
 
     Args:
         scoring: its name.
@@ -25,29 +25,39 @@ def under(scoring: str, grades: Sequence[Grade], pair: Pair, side: int) -> list[
         pair: the task in both runs.
         side: 0 for the base, 1 for the new run.
 
+    Returns:
+        Whether it is another scoring than the task's own.
+
     Raises:
         UsageError: the task has no such scoring.
         Incomplete: some samples have no verdict under it.
     """
     folder = pair[side]
     if _grader(folder) == scoring:
-        return list(grades)
-    graded = [grade for grade in grades if grade.verdict is not Verdict.ERROR]
-    lacking = sum(scoring not in grade.also for grade in graded)
+        return False
+    graded = lacking = 0
+    for grade in grades:
+        if grade.verdict is not Verdict.ERROR:
+            graded += 1
+            lacking += scoring not in grade.also
     advice = _advice(scoring, pair, side)
     begun = scoring == MODEL_JUDGE and folder.protocol().judge is not None
-    if lacking == len(graded) and not begun:
+    if lacking == graded and not begun:
         raise UsageError(
             f"--scoring {scoring}: {folder.path} has no verdicts of that scoring{advice}"
         )
     if lacking:
         raise Incomplete(
-            f"--scoring {scoring}: {lacking} of {len(graded)} samples of {folder.path} have no verdict "
+            f"--scoring {scoring}: {lacking} of {graded} samples of {folder.path} have no verdict "
             f"of that scoring yet{advice}"
         )
-    return [
-        replace(grade, verdict=Verdict(grade.also.get(scoring, grade.verdict))) for grade in grades
-    ]
+    return True
+
+
+def rescored(scoring: str, grades: Iterable[Grade]) -> Iterator[Grade]:
+    """The grades with the verdicts of a scoring; internal errors stay what they are."""
+    for grade in grades:
+        yield replace(grade, verdict=Verdict(grade.also.get(scoring, grade.verdict)))
 
 
 def lacks_opinions(pair: Pair) -> str | None:

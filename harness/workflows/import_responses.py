@@ -25,6 +25,7 @@ from harness.storage.run_folder import RunWriter
 from harness.task import Task
 from harness.tasks.kinds import KINDS, with_responses
 from harness.types import FinishReason, Problem, Row, Sample
+from harness.waiting import waiting_for
 from harness.workflows.evaluate import run_engine
 from harness.workflows.prepare import Prepared
 
@@ -86,7 +87,8 @@ async def import_responses(
     """
     task.grader.ready()
     shown = ShownChoices(Columns(columns), dataset_order)
-    imported = _read(path, task, shown, selection or Selection())
+    with waiting_for("the responses to be read"):
+        imported = _read(path, task, shown, selection or Selection())
     if not imported.has_choices:
         _needs_no_order(task, columns, dataset_order=dataset_order)
     recordings = imported.recordings()

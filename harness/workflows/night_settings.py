@@ -67,14 +67,20 @@ class NightSettings(BaseModel):
         return value
 
 
-def read_night(config: Path) -> NightSettings:
+def read_night(config: Path, *, take_over: bool | None = None) -> NightSettings:
     """Read and check a configuration, the settings of its runs included.
+
+    Args:
+        config: the YAML file.
+        take_over: of its runs, in place of what the file says.
 
     Raises:
         UsageError: an unknown name or a bad value; the message names it.
         DataError: the file cannot be read.
     """
     settings = check(NightSettings, read_config(config), config)
+    if take_over is not None:
+        settings = settings.model_copy(update={"run": {**settings.run, "take_over": take_over}})
     run_settings(settings, Checkpoint(Path("checkpoint"), "run"), config)
     return settings
 

@@ -25,17 +25,20 @@ from harness.stats.comparison import Comparison, TaskComparison
 from harness.stats.nights import Levels
 from harness.stats.scores import TaskScores
 from harness.storage.ledger import (
-    CLOCK,
     LEDGER,
     History,
     Ledger,
     append_history,
     read_history,
     read_ledger,
+    read_untold,
+    write_untold,
 )
 from harness.storage.nights import (
+    CLOCK,
     Checkpoint,
     CheckpointResult,
+    HistoryLine,
     TaskResult,
     TaskVerdict,
     WithoutComparison,
@@ -63,7 +66,8 @@ class Plan:
     """What a night will do, decided before a model is loaded.
 
     `bases` has the accepted run of each task that has one, as a folder below `settings.runs`;
-    `forced` says by task what its base lacks, which only `accept --force` takes.
+    `forced` says by task what its base lacks, which only `accept --force` takes. `untold` are results
+    of an earlier call that was ended before it told them.
     """
 
     settings: NightSettings
@@ -73,6 +77,7 @@ class Plan:
     ledger: Ledger
     history: History
     forced: Mapping[str, str] = field(default_factory=dict)
+    untold: Sequence[HistoryLine] = ()
 
     @property
     def levels(self) -> Levels:
@@ -114,7 +119,8 @@ def plan(settings: NightSettings, tasks: Sequence[Task], chosen: Sequence[str] =
         for name, run in bases.items()
         if (lacks := what_is_missing(RunFolder(settings.runs / run).task(name)))
     }
-    return Plan(settings, tasks, due, bases, ledger, history, forced)
+    untold = read_untold(settings.runs, history)
+    return Plan(settings, tasks, due, bases, ledger, history, forced, untold)
 
 
 async def hold(
@@ -154,6 +160,8 @@ async def hold(
         result = replace(result, tasks=tasks, comparison=comparison)
     except HarnessError as error:
         result = replace(result, failure=error)
+    told_later = [line.run for line in read_untold(settings.runs, read_history(settings.runs))]
+    write_untold(settings.runs, [*told_later, checkpoint.run])
     append_history(settings.runs, result.line())
     return result
 

@@ -16,11 +16,12 @@ from statistics import median
 
 from harness.errors import DataError
 from harness.stats import nights
-from harness.stats.metrics import tallies
 from harness.stats.nights import Night
 from harness.stats.selection import Choice
-from harness.storage.ledger import CLOCK, REDRAWN, Acceptance, History
-from harness.storage.nights import TaskLine
+from harness.stats.verdict_table import VerdictTable
+from harness.storage.ledger import REDRAWN, Acceptance, History
+from harness.storage.nights import CLOCK, TaskLine
+from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import RunFolder, TaskFolder
 
 _NAMED = 3  # runs that a sentence names
@@ -64,13 +65,12 @@ def observe(folder: TaskFolder, run: str) -> Observed | None:
         DataError: the folder is no run's, or is damaged.
     """
     stopping, protocol = folder.stopping(), folder.protocol()
-    grades = list(folder.grades())
-    stopped = None
+    verdicts = VerdictTable(folder.read("grades.jsonl", VerdictRow))
+    stopped = first = None
     if stopping is not None and stopping.early:
         stopped = round(stopping.share * stopping.k)
         first = folder.asked_at(stopping.shares[0], stopping.k)
-        grades = [grade for grade in grades if grade.index < first.get(grade.problem_id, 0)]
-    found = [tally for tally in tallies(grades).values() if tally.n]
+    found = list(verdicts.tallies(first).values())
     return Observed(Night.of(run, found), protocol.hash, stopped) if found else None
 
 

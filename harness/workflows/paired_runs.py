@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import ProtocolMismatch, UsageError
 from harness.pipeline.grading_pool import GradingPool
 from harness.pipeline.pending import TaskRun
 from harness.protocol import COMPARED, differences
+from harness.stats.verdict_table import VerdictTable
+from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade
-from harness.workflows.further_scoring import lacks_opinions, under
+from harness.workflows.further_scoring import lacks_none, lacks_opinions, rescored
 from harness.workflows.regrade import TaskNamed, grade_again, stored_runs
 
 _GRADER_ONLY = {"grader"}
 
 Pair = tuple[TaskFolder, TaskFolder]
 """One task in the base and in the new run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The grades of one task in one run: the stored ones, read anew each time, or others in memory.
+
+    Args:
+        folder: the task of that run.
+        again: its samples graded again.
+        scoring: whose verdicts count; the task's own by default.
+    """
+
+    folder: TaskFolder
+    again: Sequence[Grade] | None = None
+    scoring: str | None = None
+
+    def grades(self) -> Iterable[Grade]:
+        """One grade per graded sample, internal errors included."""
+        found = self.folder.grades() if self.again is None else self.again
+        return found if self.scoring is None else rescored(self.scoring, found)
+
+    def verdicts(self) -> VerdictTable:
+        """Their verdicts alone, which any number of samples leaves room for."""
+        if self.again is None and self.scoring is None:
+            return VerdictTable(self.folder.read("grades.jsonl", VerdictRow))
+        return VerdictTable(self.grades())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +64,7 @@ class PairedRuns:
     before: Mapping[str, Path]
     new: Path
     pairs: Mapping[str, Pair]
-    sides: Mapping[str, list[list[Grade]]]
+    sides: Mapping[str, tuple[Side, Side]]
     again: frozenset[str]
 
 
@@ -164,18 +192,19 @@ def _stored(path: Path, name: str, task_named: TaskNamed) -> TaskRun:
 
 
 def _sides(
-    pairs: Mapping[str, tuple[TaskFolder, TaskFolder]],
-    again: Mapping[str, list[list[Grade]]],
-    scoring: str | None,
-) -> dict[str, list[list[Grade]]]:
-    """The grades of both sides by task: those graded again, else the stored ones."""
-    sides = {
-        name: again.get(name) or [list(folder.grades()) for folder in pair]
-        for name, pair in pairs.items()
-    }
-    if scoring is None:
-        return sides
-    return {
-        name: [under(scoring, grades, pair, side) for side, grades in enumerate(sides[name])]
-        for name, pair in pairs.items()
-    }
+    pairs: Mapping[str, Pair], again: Mapping[str, list[list[Grade]]], scoring: str | None
+) -> dict[str, tuple[Side, Side]]:
+    """Both sides by task; a scoring other than a task's own is checked to have all verdicts."""
+    sides = {}
+    for name, pair in pairs.items():
+        kept = again.get(name, [None, None])
+        base, new = (Side(folder, grades) for folder, grades in zip(pair, kept, strict=True))
+        if scoring is not None:
+            base, new = (
+                replace(found, scoring=scoring)
+                if lacks_none(scoring, found.grades(), pair, side)
+                else found
+                for side, found in enumerate((base, new))
+            )
+        sides[name] = base, new
+    return sides

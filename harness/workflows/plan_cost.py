@@ -13,6 +13,7 @@ from statistics import fmean
 
 from harness.stats.cost import Price, which_price
 from harness.stats.usage import UsageCounter
+from harness.storage.projections import SampleRow
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.workflows.plan_time import SampleLengths
 
@@ -60,7 +61,7 @@ def costs_from_run(
     """
     recorded = RunFolder(task.path.parent).manifest().price
     counter = UsageCounter()
-    for sample in task.samples():
+    for sample in task.read("samples.jsonl", SampleRow):
         counter.add(sample)
     charges, prompts = counter.charge_means(), counter.prompt_means()
     given = which_price(price, recorded, charged=bool(charges))

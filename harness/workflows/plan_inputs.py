@@ -15,6 +15,7 @@ from harness.pipeline.pending import measured_lengths
 from harness.stats import rates as posterior
 from harness.stats.cost import Price
 from harness.stats.metrics import tallies
+from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.task import Task
 from harness.types import Tally
@@ -181,7 +182,7 @@ def _from_run(
     folder: RunFolder, name: str, stated: Assumptions, history: Sequence[Path]
 ) -> PlanInputs:
     task = folder.task(name)
-    ids, graded = tuple(task.protocol().problems), tallies(task.grades())
+    ids, graded = tuple(task.protocol().problems), tallies(task.read("grades.jsonl", VerdictRow))
     if not graded:
         raise DataError(f"{task.path} has no graded sample to plan from; complete it first")
     k = folder.manifest().k.get(name) or max(tally.n for tally in graded.values())

@@ -10,7 +10,6 @@ from pathlib import Path
 from harness.data.codeforces_api import read_contests, read_places, read_population
 from harness.errors import DataError, UsageError
 from harness.stats.elo import Contest, place, result_of
-from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.rating import (
     Joint,
     MeanRating,
@@ -19,6 +18,8 @@ from harness.stats.rating import (
     mean_rating,
     percentile,
 )
+from harness.stats.verdict_table import VerdictTable
+from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Verdict
 
@@ -124,7 +125,7 @@ def contest_samples(
     """
     found: dict[str, dict[str, list[bool]]] = {}
     for folder in RunFolder(path).tasks():
-        verdicts = last_grades(folder.grades(), verdict_of)
+        verdicts = VerdictTable(folder.read("grades.jsonl", VerdictRow))
         for problem in folder.problems().values():
             at = places.get(problem.id) or _stated_place(problem)
             if at is None:
@@ -134,7 +135,7 @@ def contest_samples(
                 raise DataError(f"{folder.path}: two problems are both {contest}/{index}")
             found[contest][index] = [
                 verdict is Verdict.CORRECT
-                for _, verdict in sorted(verdicts.get(problem.id, {}).items())
+                for verdict in verdicts.of(problem.id)
                 if verdict is not Verdict.ERROR
             ]
     return found

@@ -20,10 +20,12 @@ from harness.pipeline.task_files import record_error
 from harness.pipeline.untagged import check_settled, split_due
 from harness.protocol import ModelJudge, narrowed
 from harness.sampling import Sampling
-from harness.stats.metrics import last_grades, verdict_of
 from harness.stats.scores import TaskScores
+from harness.stats.verdict_table import VerdictTable
 from harness.storage.files import Appender, write_json
+from harness.storage.plain_files import part_of
 from harness.storage.problem_tests import check_tests
+from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
 from harness.tasks.kinds import with_responses
@@ -136,11 +138,10 @@ async def regrade_runs(
 
 async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> list[Change]:
     """Grades go to a file of their own as they come: a run can have 100,000 and more."""
-    before = last_grades(run.folder.grades(), verdict_of)
+    before = VerdictTable(run.folder.read("grades.jsonl", VerdictRow))
     changes: list[Change] = []
     failed: list[Grade] = []
-    path = run.folder.path / ".grades.jsonl.new"
-    path.unlink(missing_ok=True)  # left by a killed regrade
+    path = part_of(run.folder.path / "grades.jsonl")
     grades = Appender(path)
 
     def take(grade: Grade) -> None:
@@ -148,7 +149,7 @@ async def _regrade_task(run: TaskRun, pool: GradingPool, observe: Observer) -> l
             failed.append(grade)
         else:
             grades.append([grade])
-        old = before.get(grade.problem_id, {}).get(grade.index)
+        old = before.get(grade.key)
         if old is not grade.verdict:
             changes.append(Change(run.task.name, old, grade))
 
@@ -201,14 +202,14 @@ async def _grade_stored(
 
     for sample in run.folder.samples():
         if k is None or sample.index < k:
-            await pool.put(Job(run.task.grader, run.problems[sample.problem_id], sample, done))
+            await pool.put(Job(run.task.grader, run.problem_of(sample), sample, done))
     await pool.drain()
 
 
-def rescore(path: Path, task_named: TaskNamed) -> list[TaskScores]:
+def rescore(path: Path, task_named: TaskNamed, *, take_over: bool = False) -> list[TaskScores]:
     """Compute the scores of every task of a run again, and return them."""
     RunFolder(path)
-    with RunWriter(path):
+    with RunWriter(path, take_over=take_over):
         runs = stored_runs(path, task_named)
         for run in runs:
             split_due(run.folder)

@@ -12,14 +12,15 @@ from harness.errors import Incomplete, UsageError
 from harness.interfaces import RunsPrograms
 from harness.stats.allocation import share_of_level
 from harness.stats.gate import Case
-from harness.stats.metrics import last_grades, tallies
+from harness.stats.metrics import last_grades
 from harness.stats.power import ALPHA
 from harness.stats.same_model import SameModel, SameModelCase, TaskSameness, judge_traits
 from harness.stats.traits import OPENING, Observation, ObservedProblem
+from harness.stats.verdict_table import VerdictTable
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.types import Grade, Sample, Verdict
 from harness.workflows.fingerprints import fingerprint_differences
-from harness.workflows.paired_runs import PairedRuns, not_compared, pair_runs
+from harness.workflows.paired_runs import PairedRuns, Side, not_compared, pair_runs
 from harness.workflows.regrade import TaskNamed
 from harness.workflows.shortfall import shortfalls
 
@@ -65,7 +66,7 @@ class _Text:
         )
 
 
-Side = Mapping[Key, tuple[_Text, Grade]]
+Graded = Mapping[Key, tuple[_Text, Grade]]
 """The graded samples of one task of one run."""
 
 
@@ -139,9 +140,9 @@ class _Task:
 
 
 def _read(name: str, paired: PairedRuns, task_named: TaskNamed) -> _Task:
-    pair, grades = paired.pairs[name], paired.sides[name]
+    pair, found = paired.pairs[name], paired.sides[name]
     notes: list[str] = []
-    sides = [_side(folder, found, notes) for folder, found in zip(pair, grades, strict=True)]
+    sides = [_side(side, notes) for side in found]
     classes = _classes(name, task_named, notes)
     unit, hidden = _measured_in(sides)
     if hidden:
@@ -165,21 +166,22 @@ def _read(name: str, paired: PairedRuns, task_named: TaskNamed) -> _Task:
         n_pairs=len(common),
         greedy=greedy,
         notes=tuple(notes),
-        incomplete=_lacking(name, pair, grades),
+        incomplete=_lacking(name, pair, [side.verdicts() for side in found]),
     )
 
 
-def _side(folder: TaskFolder, grades: Sequence[Grade], notes: list[str]) -> Side:
+def _side(side: Side, notes: list[str]) -> Graded:
     """The graded samples of a run; of one that stopped early, those up to its first interim analysis.
 
     The mean at a stop leans towards what stopped it; up to the first analysis nothing was looked at.
     """
     kept = {
         grade.key: grade
-        for row in last_grades(grades, lambda grade: grade).values()
+        for row in last_grades(side.grades(), lambda grade: grade).values()
         for grade in row.values()
         if grade.verdict is not Verdict.ERROR
     }
+    folder = side.folder
     stopping = folder.stopping()
     if stopping is not None and stopping.early:
         asked = folder.asked_at(stopping.shares[0], stopping.k)
@@ -200,7 +202,7 @@ def _classes(name: str, task_named: TaskNamed, notes: list[str]) -> Classes | No
     return None if isinstance(grader, RunsPrograms) else grader.classes
 
 
-def _measured_in(sides: Sequence[Side]) -> tuple[Unit, str]:
+def _measured_in(sides: Sequence[Graded]) -> tuple[Unit, str]:
     """What lengths are counted in, and which run shows no reasoning while the other one does.
 
     Characters do not depend on who counts: engines differ in whether the end of a text and the tags
@@ -220,7 +222,7 @@ def _measured_in(sides: Sequence[Side]) -> tuple[Unit, str]:
 
 
 def _problems(
-    sides: Sequence[Side], classes: Classes | None, unit: Unit, *, of_responses: bool
+    sides: Sequence[Graded], classes: Classes | None, unit: Unit, *, of_responses: bool
 ) -> list[ObservedProblem]:
     """The problems of both runs, with the answers of both put into classes together."""
     rows: list[dict[str, list[tuple[_Text, Grade]]]] = [{}, {}]
@@ -266,11 +268,11 @@ def _observe(
 
 
 def _lacking(
-    name: str, pair: tuple[TaskFolder, TaskFolder], grades: Sequence[Sequence[Grade]]
+    name: str, pair: tuple[TaskFolder, TaskFolder], verdicts: Sequence[VerdictTable]
 ) -> tuple[str, ...]:
     """What either run lacks, a line each: the longest samples are missing first."""
-    base, new = (tallies(side) for side in grades)
-    found = shortfalls(pair, Case(task=name, base=base, new=new), grades)
+    base, new = (side.tallies() for side in verdicts)
+    found = shortfalls(pair, Case(task=name, base=base, new=new), verdicts)
     return tuple(
         f"{name}, {side} {short.run}: {short.words}; the longest samples are missing first, so that "
         f"no verdict stands without them; {short.fix}"

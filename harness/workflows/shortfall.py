@@ -16,9 +16,9 @@ from pathlib import Path
 
 from harness.stats.gate import Case, Ruling, rule
 from harness.stats.power import ALPHA
+from harness.stats.verdict_table import VerdictTable
 from harness.storage.run_folder import RunFolder, TaskFolder
-from harness.storage.sample_set import SampleSet
-from harness.types import Grade, Tally, Verdict
+from harness.types import Tally
 
 Sides = tuple["Shortfall", "Shortfall"]
 """What the base lacks, and what the new run lacks."""
@@ -55,20 +55,20 @@ class Standing:
 
 
 def shortfalls(
-    pair: tuple[TaskFolder, TaskFolder], case: Case, sides: Sequence[Sequence[Grade]]
+    pair: tuple[TaskFolder, TaskFolder], case: Case, sides: Sequence[VerdictTable]
 ) -> Sides:
     """What either run lacks of one task, over the problems that both protocols have.
 
     Args:
         pair: the task in the base and in the new run.
         case: the samples that are compared.
-        sides: the grades of the base and of the new run, internal errors included.
+        sides: the verdicts of the base and of the new run, internal errors included.
     """
     old, new = (folder.protocol().problems for folder in pair)
     shared = [id for id in old if id in new]
     base, now = (
-        _shortfall(folder, found, grades, shared)
-        for folder, found, grades in zip(pair, (case.base, case.new), sides, strict=True)
+        _shortfall(folder, found, verdicts, shared)
+        for folder, found, verdicts in zip(pair, (case.base, case.new), sides, strict=True)
     )
     return base, now
 
@@ -122,12 +122,11 @@ def _lines(ruling: Ruling, sides: Sides, standing: Standing) -> Iterator[str]:
 
 
 def _shortfall(
-    folder: TaskFolder, found: Mapping[str, Tally], grades: Sequence[Grade], problems: Sequence[str]
+    folder: TaskFolder, found: Mapping[str, Tally], graded: VerdictTable, problems: Sequence[str]
 ) -> Shortfall:
     run = RunFolder(folder.path.parent)
     manifest, scores = run.manifest(), folder.scores()
-    graded, known = SampleSet(grade.key for grade in grades), set(problems)
-    again = Counter(grade.problem_id for grade in grades if grade.verdict is Verdict.ERROR)
+    known, again = set(problems), graded.errors()
     ended = Counter(id for id, index in {row.key for row in folder.errors()}
                     if id in known and (id, index) not in graded)  # fmt: skip
     k = max(scores.k, manifest.k.get(folder.name, 0))  # more were asked for since the last scores

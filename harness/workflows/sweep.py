@@ -21,7 +21,7 @@ from harness.errors import UsageError
 from harness.interfaces import Engine
 from harness.pipeline.drawing import Drawing
 from harness.pipeline.pending import TaskRun
-from harness.pipeline.runner import Observer
+from harness.pipeline.runner import Observer, Runner
 from harness.protocol import Protocol
 from harness.stats import effects, sample_outcomes
 from harness.stats.effects import Effect, Pairing, Source
@@ -30,7 +30,8 @@ from harness.stats.seeds import derive_seed
 from harness.storage.run_folder import MANIFEST, RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Grade, Verdict
-from harness.workflows.engine_loading import open_engine
+from harness.waiting import waiting_for
+from harness.workflows.engine_loading import close_engine, open_engine
 from harness.workflows.evaluate import open_pool, run_engine
 from harness.workflows.lengths import length_sources
 from harness.workflows.notices import Notices
@@ -82,6 +83,7 @@ class Sweep:
         }
 
 
+@waiting_for("the problems to be read")
 def lay_out(tasks: Sequence[Task], base: RunSettings, variants: Sequence[Variant]) -> Sweep:
     """Decide for every task and value where the outcomes come from.
 
@@ -124,8 +126,22 @@ async def draw_samples(sweep: Sweep, *, observe: Observe) -> None:
         settings = waiting[0].settings
         if settings.grade_on == "ray":  # one connection for the graders of all folders
             stack.callback((await asyncio.to_thread(Cluster, settings.ray_address)).close)
-        for draws in for_one_engine(waiting):
+        lacking = [draw for draw in waiting if draw.missing()]
+        for draws in for_one_engine(lacking):
             await _draw_all(sweep, draws, observe=observe, notices=notices)
+        for draw in waiting:
+            if draw not in lacking:
+                await _grade_and_score(draw, observe, notices)
+
+
+async def _grade_and_score(draw: Draw, observe: Observe, notices: Notices) -> None:
+    """Complete a folder that has all of its samples; its process ended before it was scored."""
+    settings = draw.settings
+    with RunWriter(draw.path, take_over=settings.take_over):
+        graders = [item.task.grader for item in draw.prepared]
+        async with open_pool(settings, graders, notices) as pool:
+            runs = [replace(run, protocol=run.folder.protocol()) for run in draw.runs()]
+            await Runner(runs, None, pool, observe=observe(runs), notify=notices.add).run()
 
 
 async def _draw_all(
@@ -149,7 +165,7 @@ async def _draw_all(
                 draw, sweep.draws[0].path, engine, seed=seed, observe=observe, notices=notices
             )
     finally:
-        await engine.close()
+        await close_engine(engine)
 
 
 async def _draw(

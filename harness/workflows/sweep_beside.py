@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import SERVER_SAMPLING, Protocol, differences
 from harness.stats.effects import Effect
+from harness.storage.files import Json
+from harness.storage.rows import read_row
 from harness.storage.run_folder import RunFolder
 from harness.workflows.sweep_config import BASE
 
@@ -28,6 +28,12 @@ class FinishedSweep:
     protocols: Mapping[str, Protocol]
 
 
+@dataclass(frozen=True, slots=True)
+class _Document:
+    model: str
+    effects: tuple[Effect, ...]
+
+
 def read_finished(path: Path, planned: Mapping[str, Protocol]) -> FinishedSweep:
     """Read an earlier sweep and check that its scores may stand beside those of a new one.
 
@@ -41,24 +47,25 @@ def read_finished(path: Path, planned: Mapping[str, Protocol]) -> FinishedSweep:
         ProtocolMismatch: the bases differ in more than effort and budget.
     """
     file = path / "sweep.json"
-    try:
-        document = orjson.loads(file.read_bytes())
-        model = str(document["model"])
-        effects = tuple(Effect.from_json(row) for row in document["effects"])
-    except OSError as error:
+    if not file.exists():
         raise DataError(
-            f"--beside {path}: {file} cannot be read ({error.strerror}); name the folder of a sweep "
-            "that has ended"
-        ) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(
-            f"--beside {path}: {file} is damaged or of another version ({error}); the sweep's own "
-            "command writes it again from the stored samples"
-        ) from error
+            f"--beside {path}: {file} is missing; name the folder of a sweep that has ended"
+        )
+    again = "the sweep's own command writes it again from the stored samples"
+    document = read_row(file, _Document, upgrade=_document_row, fix=again)
     stored = {folder.name: folder.protocol() for folder in RunFolder(path / BASE).tasks()}
     _check(path, stored, planned)
     common = {name: protocol for name, protocol in stored.items() if name in planned}
-    return FinishedSweep(path, model, tuple(e for e in effects if e.task in common), common)
+    return FinishedSweep(
+        path, document.model, tuple(e for e in document.effects if e.task in common), common
+    )
+
+
+def _document_row(row: Json) -> Json:
+    """What stands beside another sweep, of all that sweep.json holds; a claim follows from the rest."""
+    effects = [{name: value for name, value in effect.items() if name != "claim"}
+               for effect in row["effects"]]  # fmt: skip
+    return {"model": row["model"], "effects": effects}
 
 
 def _check(path: Path, stored: Mapping[str, Protocol], planned: Mapping[str, Protocol]) -> None:

@@ -35,13 +35,21 @@ class Draw:
         return sum(len(rows) for run in self.runs() for rows in missing(run).values())
 
     def complete(self) -> bool:
-        """Whether every sample is stored and graded."""
-        for run in self.runs():
-            if missing(run) or sum(1 for _ in run.folder.grades()) < (
-                len(run.problems) * run.sampling.k
-            ):
-                return False
-        return True
+        """Whether every sample is stored, graded and scored."""
+        return not self.missing() and all(_scored(run) for run in self.runs())
+
+
+def _scored(run: TaskRun) -> bool:
+    """Whether the scores of a task are those of all of its samples, and each has a grade."""
+    if not run.folder.has_scores():
+        return False
+    scores, asked = run.folder.scores(), len(run.problems) * run.sampling.k
+    return (
+        (scores.protocol, scores.k) == (run.folder.protocol().hash, run.sampling.k)
+        and sum(scores.verdicts.values()) == asked
+        and not (scores.pending or scores.errors)
+        and sum(1 for _ in run.folder.grades()) >= asked
+    )
 
 
 def for_one_engine(draws: Sequence[Draw]) -> list[list[Draw]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from harness.reports.format import value_text
-from harness.reports.observations import Length, Observations
+from harness.reports.observations import Lengths, Observations
 from harness.reports.results import Result
 from harness.stats.curves import Point as PointOverK
 from harness.stats.curves import cons_curve, figure_ks, pass_curve
@@ -15,6 +15,7 @@ from harness.stats.intervals import Interval, mean, rate, rate_variances, sampli
 from harness.types import Tally
 
 from .style import INK, SERIES, Plot, doublings, label, legend, panel, percent_axis, thousands
+from .votes import MANY, MANY_NOTE, MOST_VOTES, many_ks, votes_of_many
 from .whiskers import within_shares
 
 if TYPE_CHECKING:
@@ -43,13 +44,32 @@ def vote_and_pass_plots(
     usable = {run: found for run, found in tallies.items() if least[run] >= 2}
     if not usable:
         return []
-    ks = {run: figure_ks(least[run]) for run in usable}
-    passes = {run: _over_k(pass_curve(found, ks[run])) for run, found in usable.items()}
+    passes = {run: _pass_points(found, least[run]) for run, found in usable.items()}
     plots = [_curve_plot("pass@k", passes, stem, "pass@k: at least one of k samples is right.")]
     if classes is not None:
-        votes = {run: _over_k(cons_curve(found, ks[run])) for run, found in usable.items()}
-        plots.append(_curve_plot("cons@k", votes, stem, "cons@k: the most frequent answer of k."))
+        votes = {run: _vote_points(found, least[run]) for run, found in usable.items()}
+        remark = "cons@k: the most frequent answer of k."
+        if any(least[run] > MANY for run in usable):
+            remark += f" {MANY_NOTE}"
+        plots.append(_curve_plot("cons@k", votes, stem, remark))
     return plots
+
+
+def _pass_points(tallies: Sequence[Tally], least: int) -> list[Point]:
+    """pass@k up to the fewest samples of a problem."""
+    return _over_k(pass_curve(tallies, many_ks(least) if least > MANY else figure_ks(least)))
+
+
+def _vote_points(tallies: Sequence[Tally], least: int) -> list[Point]:
+    """cons@k up to the fewest samples of a problem, or as far as many samples are drawn."""
+    if least <= MANY:
+        return _over_k(cons_curve(tallies, figure_ks(least)))
+    ks = many_ks(min(least // 2, MOST_VOTES))
+    values, variances = votes_of_many(tallies, ks)
+    return [
+        Point(k, mean(row), sampling_interval(row, spread, [t.n // k for t in tallies]))
+        for k, row, spread in zip(ks, values, variances, strict=True)
+    ]
 
 
 def _over_k(points: Sequence[PointOverK]) -> list[Point]:
@@ -60,7 +80,7 @@ def budget_plot(
     seen: Mapping[str, Observations], group: Sequence[Result], stem: str
 ) -> Plot | None:
     """pass@1 where a sample counts only if it ended within L tokens, over L."""
-    curves = {run: budget_curve(found.lengths) for run, found in seen.items() if found.lengths}
+    curves = {run: budget_curve(found.lengths) for run, found in seen.items() if len(found.lengths)}
     curves = {run: points for run, points in curves.items() if len(points) > 1}
     if not curves:
         return None
@@ -101,26 +121,23 @@ def budget_plot(
     return Plot(f"{stem}-budget", title, f"{title}. {words or 'No sample is right'}.", note, figure)
 
 
-def budget_curve(lengths: Sequence[Length]) -> list[Point]:
+def budget_curve(lengths: Lengths) -> list[Point]:
     """The mean over problems of the share of samples that are right within L tokens.
 
     L runs over the quantiles of the lengths, from the shortest sample to the longest.
     """
-    ordered = sorted(length.tokens for length in lengths)
+    import numpy as np
+
+    ordered = np.sort(lengths.tokens)
     last = len(ordered) - 1
-    budgets = sorted({ordered[round(i * last / _STEPS)] for i in range(_STEPS + 1)})
-    counts: dict[str, int] = {}
-    right: dict[str, list[int]] = {}
-    for length in lengths:
-        counts[length.problem_id] = counts.get(length.problem_id, 0) + 1
-        if length.correct:
-            right.setdefault(length.problem_id, []).append(length.tokens)
+    budgets = sorted({int(ordered[round(i * last / _STEPS)]) for i in range(_STEPS + 1)})
+    _, problems, counts = np.unique(lengths.problems, return_inverse=True, return_counts=True)
+    right = np.zeros((len(counts), len(budgets)), dtype=int)
+    first = np.searchsorted(budgets, lengths.tokens[lengths.correct])
+    np.add.at(right, (problems[lengths.correct], first), 1)
     points = []
-    for budget in budgets:
-        tallies = [
-            Tally(n, sum(tokens <= budget for tokens in right.get(id, ())))
-            for id, n in counts.items()
-        ]
+    for budget, within in zip(budgets, np.cumsum(right, axis=1).T.tolist(), strict=True):
+        tallies = [Tally(n, ended) for n, ended in zip(counts.tolist(), within, strict=True)]
         values = [rate(tally) for tally in tallies]
         # a score test at each of many budgets takes seconds; pass@1 within L has a rule of its own
         interval = sampling_interval(values, rate_variances(tallies), [t.n for t in tallies])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from harness.reports.observations import Length, Observations
+from harness.reports.observations import Lengths, Observations
 from harness.stats.intervals import Interval, mean, sampling_error
 from harness.stats.student import satterthwaite, student
 
 from .style import RIGHT, WRONG, Plot, doublings, label, legend, panel, thousands
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _CENTILES = (5, 25, 50, 75, 95)
 
@@ -17,18 +21,17 @@ _CENTILES = (5, 25, 50, 75, 95)
 def lengths_plot(seen: Mapping[str, Observations], stem: str) -> Plot | None:
     """Tokens per sample for each run, right above wrong: median, middle half, 5 to 95 %."""
     rows = [
-        (run, right, sorted(x.tokens for x in found.lengths if x.correct is right))
+        (run, right, len(tokens), centiles(tokens))
         for run, found in seen.items()
         for right in (True, False)
+        if len(tokens := found.lengths.ordered(correct=right))
     ]
-    rows = [row for row in rows if row[2]]
     if not rows:
         return None
-    runs = list(dict.fromkeys(run for run, _, _ in rows))
+    runs = list(dict.fromkeys(run for run, *_ in rows))
     figure, axes = panel(0.85 + 0.36 * len(runs))
-    for run, right, tokens in rows:
+    for run, right, _, (low, first, middle, third, high) in rows:
         y, color = runs.index(run) + (-0.17 if right else 0.17), RIGHT if right else WRONG
-        low, first, middle, third, high = centiles(tokens)
         axes.plot([low, high], [y, y], color=color, linewidth=0.9)
         axes.plot([first, third], [y, y], color=color, linewidth=4.5, alpha=0.5,
                   solid_capstyle="butt")  # fmt: skip
@@ -38,7 +41,7 @@ def lengths_plot(seen: Mapping[str, Observations], stem: str) -> Plot | None:
     axes.set_ylim(len(runs) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    everything = [round(x) for *_, tokens in rows for x in centiles(tokens)]
+    everything = [round(x) for *_, ends in rows for x in ends]
     if max(everything) > 8 * max(min(everything), 1):
         axes.set_xscale("log", base=2)
         axes.set_xticks(doublings(min(everything), max(everything)))
@@ -47,37 +50,41 @@ def lengths_plot(seen: Mapping[str, Observations], stem: str) -> Plot | None:
     axes.set_xlabel("tokens per sample, reasoning included")
     _legend_once(axes)
     words = "; ".join(
-        f"{run}, {'correct' if right else 'not correct'}: median {statistics.median(tokens):,.0f}, "
-        f"{len(tokens):,} samples"
-        for run, right, tokens in rows
+        f"{run}, {'correct' if right else 'not correct'}: median {ends[2]:,.0f}, {count:,} samples"
+        for run, right, count, ends in rows
     )
     title = "Length, correct and wrong apart"
     note = "Point: median; thick: the middle half of the samples; thin: 5 to 95 % of them."
     return Plot(f"{stem}-lengths", title, f"{title}. {words}.", note, figure)
 
 
-def centiles(ordered: Sequence[int]) -> tuple[float, ...]:
+def centiles(ordered: Sequence[int] | NDArray[np.int64]) -> tuple[float, ...]:
     """The 5th, 25th, 50th, 75th and 95th centile of ordered values."""
-    if len(ordered) == 1:
-        return (float(ordered[0]),) * len(_CENTILES)
-    cuts = statistics.quantiles(ordered, n=100, method="inclusive")
-    return tuple(cuts[centile - 1] for centile in _CENTILES)
+    last = len(ordered) - 1
+    found = []
+    for centile in _CENTILES:
+        place, part = divmod(centile * last, 100)
+        low, high = int(ordered[place]), int(ordered[min(place + 1, last)])
+        found.append((low * (100 - part) + high * part) / 100)
+    return tuple(found)
 
 
-def mean_length(lengths: Sequence[Length]) -> tuple[float, Interval | None]:
+def mean_length(lengths: Lengths) -> tuple[float, Interval | None]:
     """Mean tokens per sample, over each problem's samples first, and its 95 % interval.
 
     The interval is for the same problems again: Student's, with Satterthwaite's degrees of freedom.
     None where a problem has a single sample.
     """
-    by_problem: dict[str, list[int]] = {}
-    for length in lengths:
-        by_problem.setdefault(length.problem_id, []).append(length.tokens)
-    value = mean([mean(tokens) for tokens in by_problem.values()])
-    if min(map(len, by_problem.values())) < 2:
+    import numpy as np
+
+    _, problems, counts = np.unique(lengths.problems, return_inverse=True, return_counts=True)
+    means = np.bincount(problems, weights=lengths.tokens) / counts
+    value = mean(means.tolist())
+    if counts.min() < 2:
         return value, None
-    variances = [statistics.variance(tokens) / len(tokens) for tokens in by_problem.values()]
-    freedom = satterthwaite(variances, [len(tokens) for tokens in by_problem.values()])
+    squares = np.bincount(problems, weights=(lengths.tokens - means[problems]) ** 2)
+    variances = (squares / (counts - 1) / counts).tolist()
+    freedom = satterthwaite(variances, counts.tolist())
     half = student(0.95, freedom) * (sampling_error(variances) or 0.0)
     return value, Interval(max(0.0, value - half), value + half)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
+from harness.reports.shown import plain
 from harness.types import Verdict
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def _svg_tree(plot: Plot) -> ET.Element:
     _own_ids(root, plot.name)
     root.attrib.pop("version", None)
     root.attrib.update({
-        "role": "img", "aria-label": plot.alt, "fill": "currentColor", "font-family": _FONTS,
+        "role": "img", "aria-label": plain(plot.alt), "fill": "currentColor", "font-family": _FONTS,
         "stroke-linejoin": "round", "stroke-linecap": "butt",
     })  # fmt: skip
     return root

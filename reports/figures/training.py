@@ -129,7 +129,7 @@ def length_over_steps(
         for step, values in lines
         if {"reasoning_tokens", "response_tokens"} <= values.keys()
     ]
-    means = [(p.step, *mean_length(p.seen.lengths)) for p in points if p.seen.lengths]
+    means = [(p.step, *mean_length(p.seen.lengths)) for p in points if len(p.seen.lengths)]
     if len({step for step, *_ in (*logged, *means)}) < 2:
         return None
     figure, axes = panel()

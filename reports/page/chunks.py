@@ -13,6 +13,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import tempfile
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import DataError
@@ -30,11 +33,12 @@ PAGE_BYTES = 20_000_000
 """The largest page that holds its texts itself."""
 
 _LEVEL = 1
+_IN_MEMORY = 1 << 22
 _OURS = re.compile(r"\d{4,}-[0-9a-f]{12}\.js")
 
 
 class Chunks:
-    """Collects pieces in memory, and moves them to files once they are too many.
+    """Collects pieces in a temporary file, and moves them to files once they are too many.
 
     Args:
         folder: where they go then; None keeps them in the page whatever their size.
@@ -44,15 +48,26 @@ class Chunks:
     def __init__(self, folder: Path | None = None, limit: int = PAGE_BYTES) -> None:
         self.folder = folder
         self.names: list[str] = []
-        self.embedded: list[str] = []
+        self.size = 0
+        self._sizes: list[int] = []
         self._beside = False
         self._limit = limit
-        self._size = 0
+        self._held = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - kept
+        weakref.finalize(self, self._held.close)
 
     @property
     def beside(self) -> bool:
         """Whether the pieces are files."""
         return self._beside
+
+    @property
+    def embedded(self) -> Iterator[bytes]:
+        """The pieces that the page holds, one after the other."""
+        if self._beside:
+            return
+        self._held.seek(0)
+        for size in self._sizes:
+            yield self._held.read(size)
 
     def add(self, raw: bytes) -> None:
         """Add one piece; DataError where it cannot be written."""
@@ -62,19 +77,27 @@ class Chunks:
         if self._beside:
             self._write(self.names[-1], payload)
             return
-        self.embedded.append(payload.decode())
-        self._size += len(payload)
-        if self._size > self._limit:
+        try:
+            self._held.write(payload)
+        except OSError as error:
+            raise DataError(
+                f"{tempfile.gettempdir()}: cannot be written ({error.strerror})"
+            ) from error
+        self._sizes.append(len(payload))
+        self.size += len(payload)
+        if self.size > self._limit:
             self.move_beside()
 
     def move_beside(self) -> None:
         """Write what the page would hold to files, and what is added from now on."""
         if self.folder is None or self._beside:
             return
-        self._beside = True
         for name, payload in zip(self.names, self.embedded, strict=True):
-            self._write(name, payload.encode())
-        self.embedded.clear()
+            self._write(name, payload)
+        self._beside = True
+        self._held.close()
+        self._sizes.clear()
+        self.size = 0
 
     def finish(self) -> None:
         """Remove what an earlier report left in the folder; call it once the page is written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,20 +22,38 @@ TEMML = "temml.min.js"
 """The renderer of mathematics in samples; fetched when the package is built, never needed."""
 
 
-def render_html(report: Report, chunks: Chunks | None = None) -> str:
-    """One page that opens without a network; its policy lets nothing run but its own scripts.
+_CHUNK = b'<script type="application/octet-stream" id="chunk-%d">%b</script>\n'
+_CHUNKS = b"<!-- texts of samples -->\n"
+
+
+def render_html(report: Report) -> str:
+    """One page that opens without a network; its policy lets nothing run but its own scripts."""
+    return b"".join(page_parts(report, Chunks())).decode()
+
+
+def page_parts(report: Report, chunks: Chunks) -> Iterator[bytes]:
+    """The page piece by piece, so that no more than one of its parts is in memory.
 
     Args:
         report: what to show.
-        chunks: where the texts of samples go; by default all of them into the page.
+        chunks: where the texts of samples go.
     """
-    chunks = chunks or Chunks()
     browser = gather(report.results, chunks, show_masked=report.show_masked)
-    page = _html(report, browser, chunks)
-    if len(page) > PAGE_BYTES and not chunks.beside:
+    head, tail = _around_chunks(report, browser, chunks)
+    if len(head) + len(tail) + chunks.size > PAGE_BYTES and not chunks.beside:
         chunks.move_beside()
-        page = _html(report, browser, chunks)
-    return page
+        head, tail = _around_chunks(report, browser, chunks)
+    yield head
+    for number, payload in enumerate(chunks.embedded):
+        yield _CHUNK % (number, payload)
+    yield tail
+
+
+def _around_chunks(report: Report, browser: Browser, chunks: Chunks) -> tuple[bytes, bytes]:
+    """What stands before the texts of samples in a page, and what behind them."""
+    page = _html(report, browser, chunks).encode("utf-8", "replace")
+    head, _, tail = page.rpartition(_CHUNKS)
+    return head, tail
 
 
 def _html(report: Report, browser: Browser, chunks: Chunks) -> str:

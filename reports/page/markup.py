@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import escape
+
+from harness.reports.shown import shown
 
 from .mathml import mathml
 
 _SPLIT = re.compile(
-    r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[\w+#.-]*)[^\n`]*\n(?P<code>.*?)"
+    r"^[ ]{0,3}(?P<fence>`{3,}+|~{3,}+)[ \t]*(?P<tag>[\w+#.-]*)[^\n`]*\n(?P<code>.*?)"
     r"(?:^[ ]{0,3}(?P=fence)[`~]*[ \t]*$|\Z)"
-    r"|\[asy\](?P<asy>.*?)\[/asy\]"
+    r"|\[asy\](?P<asy>(?:(?!\[asy\]).)*?)\[/asy\]"
     r"|\$\$(?P<dollars>.{1,4000}?)\$\$|\\\[(?P<bracket>.{1,4000}?)\\\]"
     r"|\\\((?P<paren>.{1,1000}?)\\\)"
     r"|(?<!\\)\$(?P<inline>(?!\s)(?:\\.|[^$\\]){1,1000}?(?<!\s))\$(?!\d)",
@@ -61,7 +62,7 @@ def _beside_blocks(text: str, *, after: bool, before: bool) -> str:
 
 
 def _plain(text: str) -> str:
-    return escape(text.replace("\\$", "$"))
+    return shown(text.replace("\\$", "$"))
 
 
 def _special(found: re.Match[str]) -> str:
@@ -73,7 +74,7 @@ def _special(found: re.Match[str]) -> str:
     latex = inline if display is None else display
     if "\n\n" in latex:
         return _plain(found[0])
-    return mathml(latex, display=display is not None) or escape(found[0])
+    return mathml(latex, display=display is not None) or shown(found[0])
 
 
 def _coloured(code: str, tag: str) -> str:
@@ -83,9 +84,9 @@ def _coloured(code: str, tag: str) -> str:
     try:
         lexer = get_lexer_by_name(tag or "text", stripnl=False, ensurenl=False)
     except ClassNotFound:
-        return escape(code)
+        return shown(code)
     return "".join(
-        f'<span class="{colour}">{escape(piece)}</span>' if colour else escape(piece)
+        f'<span class="{colour}">{shown(piece)}</span>' if colour else shown(piece)
         for colour, piece in ((_colour(str(kind)), piece) for kind, piece in lexer.get_tokens(code))
     )
 

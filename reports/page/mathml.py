@@ -12,6 +12,8 @@ from functools import lru_cache
 from html import escape, unescape
 from xml.etree.ElementTree import Element
 
+from harness.reports.shown import has_controls
+
 LONGEST = 4000
 """Characters of a formula that is rendered; a longer one stays as written."""
 
@@ -34,7 +36,7 @@ _NOT_OURS = re.compile(r"\\(?:href|url|class|style|includegraphics|html\w*)(?![a
 @lru_cache(maxsize=4096)
 def mathml(latex: str, *, display: bool = False) -> str | None:
     """A `<math>` element, or None for what cannot be read and had better be shown as written."""
-    if not latex.strip() or len(latex) > LONGEST or _NOT_OURS.search(latex):
+    if not latex.strip() or len(latex) > LONGEST or _NOT_OURS.search(latex) or has_controls(latex):
         return None
     from latex2mathml.converter import convert_to_element
 

@@ -17,7 +17,7 @@ from harness.storage.files import write_text
 
 from .build import Report
 from .chunks import Chunks
-from .html import render_html
+from .html import page_parts, render_html
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,10 +54,12 @@ def write_report(report: Report, path: Path) -> None:
     """
     check_format(path, FORMATS)
     suffix = path.suffix.lower()
-    chunks = Chunks(path.with_name(f"{path.stem}_files")) if suffix == ".html" else None
-    write_text(path, render_html(report, chunks) if chunks else FORMATS[suffix](report))
-    if chunks:
-        chunks.finish()
+    if suffix != ".html":
+        write_text(path, FORMATS[suffix](report))
+        return
+    chunks = Chunks(path.with_name(f"{path.stem}_files"))
+    write_text(path, page_parts(report, chunks))
+    chunks.finish()
 
 
 def print_report(report: Report, console: Console) -> None:

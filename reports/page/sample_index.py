@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from harness.errors import DataError
-from harness.reports.observations import Key, decode
+from harness.reports.graded import VERDICTS, Grades
 from harness.reports.results import Result
+from harness.reports.sample_lines import decode
 from harness.storage.files import dump
-from harness.types import Grade, Problem, TestCase, Verdict
+from harness.storage.plain_files import open_to_read
+from harness.types import Problem, TestCase
 
 from .chunks import RAW_BYTES, Chunks
 from .markup import answer_markup, text_markup
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 UNGRADED = "ungraded"
 SHOWN_TEST = 2000
@@ -54,12 +62,35 @@ class Browser:
 
 @dataclass(slots=True)
 class _Columns:
-    run: list[int] = field(default_factory=list)
-    problem: list[int] = field(default_factory=list)
-    index: list[int] = field(default_factory=list)
-    verdict: list[int] = field(default_factory=list)
-    answer: list[int] = field(default_factory=list)
-    tokens: list[int | None] = field(default_factory=list)
+    """Of every sample; `groups` holds run, problem and count of each stretch of samples of one problem."""
+
+    groups: list[int] = field(default_factory=list)
+    index: list[NDArray[np.int32]] = field(default_factory=list)
+    verdict: list[NDArray[np.int32]] = field(default_factory=list)
+    answer: list[NDArray[np.int32]] = field(default_factory=list)
+    tokens: list[NDArray[np.int64]] = field(default_factory=list)
+
+    @property
+    def n_samples(self) -> int:
+        return sum(self.groups[2::3])
+
+    def packed(self) -> dict[str, Any]:
+        """As the script of the page unpacks them; an index that counts up in each stretch is left out."""
+        import numpy as np
+
+        def whole(parts: list[NDArray[Any]]) -> NDArray[Any]:
+            return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
+
+        index, tokens = whole(self.index), whole(self.tokens)
+        counts = np.array(self.groups[2::3], dtype=np.int64)
+        rising = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return {
+            "groups": self.groups,
+            "index": None if np.array_equal(index, rising) else index,
+            "verdict": whole(self.verdict),
+            "answer": whole(self.answer),
+            "tokens": None if len(tokens) and tokens.max() < 0 else tokens,
+        }
 
 
 @dataclass(slots=True)
@@ -82,6 +113,7 @@ class _Gathering:
     shown: list[tuple[dict[str, Any], Statement | None]] = field(default_factory=list)
     open: list[bytes] = field(default_factory=list)
     size: int = 0
+    added: int = 0
     starts: list[int] = field(default_factory=list)
 
     def problem(self, result: Result, problem: Problem) -> int:
@@ -95,10 +127,35 @@ class _Gathering:
     def hides(self, result: Result) -> bool:
         return result.protocol.masked and not self.show_masked
 
+    def index(self, result: Result, run: int) -> None:
+        """Put a result's samples into the columns."""
+        import numpy as np
+
+        seen = result.observed()
+        lines, grades, columns = seen.lines, seen.grades, self.columns
+        problems = list(result.problems.values())
+        places, counts = np.unique(lines.problems, return_counts=True)
+        for place, count in zip(places.tolist(), counts.tolist(), strict=True):
+            columns.groups += (run, self.problem(result, problems[place]), count)
+        columns.index.append(lines.indices)
+        columns.tokens.append(lines.tokens)
+        verdicts = np.append(grades.verdicts.astype(np.int32), len(VERDICTS))  # ungraded comes last
+        columns.verdict.append(verdicts[seen.grade_of])
+        answers = np.append(grades.answers, np.int32(-1))[seen.grade_of]
+        if self.hides(result):
+            answers[:] = -1
+        found, first = np.unique(answers, return_index=True)
+        numbers = np.full(len(grades.texts) + 1, -1, dtype=np.int32)
+        for answer in found[np.argsort(first)].tolist():
+            if answer >= 0:
+                numbers[answer] = self.answers(grades.texts[answer])
+        columns.answer.append(numbers[answers])
+
     def add(self, row: Sequence[bytes]) -> None:
         """Put a sample's texts, JSON in parts, into the open piece; close that when it is full."""
         if not self.open:
-            self.starts.append(len(self.columns.index) - 1)
+            self.starts.append(self.added)
+        self.added += 1
         self.open += (b"," if self.open else b"[", *row)
         self.size += sum(map(len, row))
         if self.size >= RAW_BYTES:
@@ -110,16 +167,6 @@ class _Gathering:
             self.chunks.add(b"".join((*self.open, b"]")))
             self.open.clear()
             self.size = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One sample: `texts` is what the page shows of it, a JSON object in parts."""
-
-    key: Key
-    grade: Grade | None
-    n_tokens: int | None
-    texts: tuple[bytes, ...]
 
 
 def gather(results: Sequence[Result], chunks: Chunks, *, show_masked: bool = False) -> Browser:
@@ -134,39 +181,29 @@ def gather(results: Sequence[Result], chunks: Chunks, *, show_masked: bool = Fal
         DataError: a samples.jsonl that is damaged, with the line.
     """
     now = _Gathering(chunks, show_masked)
-    runs, tasks, verdicts = _Numbers(), _Numbers(), _Numbers()
-    for verdict in (*Verdict, UNGRADED):
-        verdicts(str(verdict))
+    runs, tasks = _Numbers(), _Numbers()
     for result in results:
         run = runs((result.run, result.model))
         tasks((result.task, now.hides(result)))
-        for found in _samples(result, hide=now.hides(result)):
-            grade = found.grade
-            answer = None if grade is None or now.hides(result) else grade.answer
-            columns = now.columns
-            columns.run.append(run)
-            columns.problem.append(now.problem(result, result.problems[found.key[0]]))
-            columns.index.append(found.key[1])
-            columns.verdict.append(verdicts(str(grade.verdict) if grade else UNGRADED))
-            columns.answer.append(-1 if answer is None else now.answers(answer))
-            columns.tokens.append(found.n_tokens)
-            now.add(found.texts)
+        now.index(result, run)
+        for texts in _texts(result, hide=now.hides(result)):
+            now.add(texts)
     now.close()
     known = {
         "runs": [{"name": name, "model": model} for name, model in runs.of],
         "tasks": [{"name": name, "hidden": hidden} for name, hidden in tasks.of],
-        "verdicts": list(verdicts.of),
+        "verdicts": [*map(str, VERDICTS), UNGRADED],
         "problems": [shown for shown, _ in now.shown],
         "answers": list(now.answers.of),
-        "samples": {name: getattr(now.columns, name) for name in _Columns.__slots__},
+        "samples": now.columns.packed(),
         "starts": now.starts,
     }
-    return Browser(for_script(known), tuple(s for _, s in now.shown), len(now.columns.index))
+    return Browser(for_script(known), tuple(s for _, s in now.shown), now.columns.n_samples)
 
 
 def for_script(value: object) -> str:
     """JSON that may stand in a script element: no text in it can end the element or open one."""
-    return dump(value).decode().replace("<", "\\u003c")
+    return dump(value, orjson.OPT_SERIALIZE_NUMPY).decode().replace("<", "\\u003c")
 
 
 def _shown(problem: Problem, task: str, hide: bool) -> tuple[dict[str, Any], Statement | None]:
@@ -182,57 +219,86 @@ def _shown(problem: Problem, task: str, hide: bool) -> tuple[dict[str, Any], Sta
     return {"id": problem.id, "task": task, **texts, **chosen}, markup
 
 
-def _samples(result: Result, *, hide: bool) -> Iterator[_Found]:
-    """Each sample of a result, by problem."""
-    if result.folder is None:
+def _texts(result: Result, *, hide: bool) -> Iterator[Sequence[bytes]]:
+    """What the page shows of each sample of a result, by problem: a JSON object in parts."""
+    seen = result.observed()
+    if result.folder is None or not len(seen.lines):
         return
-    lines = result.observed().lines
-    order = {id: number for number, id in enumerate(result.problems)}
-    keys = sorted(lines, key=lambda key: (order[key[0]], key[1]))
-    if not keys:
-        return
+    decisions = _Decisions(seen.grades, list(result.problems.values()), hide=hide)
     path = result.folder.path / "samples.jsonl"
+    lines = seen.lines
+    columns = (lines.problems, lines.starts, lines.sizes, lines.numbers, lines.clean, seen.grade_of)
     try:
-        with path.open("rb", buffering=0) as file:
-            for key in keys:
-                line, grade = lines[key], result.grades.get(key)
-                decision = {} if hide else _decision(grade, result.problems[key[0]])
-                text = os.pread(file.fileno(), line.size, line.start)
-                if line.clean and not hide:
-                    texts = _merged(decision, text)
+        with open_to_read(path, 0) as file:
+            for problem, start, size, number, clean, grade in zip(*columns, strict=True):
+                decision = decisions(problem, grade)
+                text = os.pread(file.fileno(), size, start)
+                if clean and not hide:
+                    yield _merged(decision, text)
                 else:
-                    texts = (_selected(decision, text, f"{path}, line {line.number}", hide=hide),)
-                yield _Found(key, grade, line.n_tokens, texts)
+                    yield (_selected(decision, text, f"{path}, line {number}", hide=hide),)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _merged(decision: dict[str, Any], text: bytes) -> tuple[bytes, ...]:
+def _merged(decision: bytes, text: bytes) -> tuple[bytes, ...]:
     """A line of samples.jsonl as it stands, the decision's fields before its own."""
     if not decision:
         return (text[:-1],)
-    return dump(decision)[:-1], b",", text[1:-1]
+    return decision[:-1], b",", text[1:-1]
 
 
-def _selected(decision: dict[str, Any], text: bytes, place: str, *, hide: bool) -> bytes:
+def _selected(decision: bytes, text: bytes, place: str, *, hide: bool) -> bytes:
     """The fields of a line that the page may show; its texts only where they are not hidden."""
-    row, _ = decode(text, place)
-    return dump({name: row.get(name) for name in _KEPT if not (hide and name in _TEXTS)} | decision)
+    row = decode(text, place)
+    more = orjson.loads(decision) if decision else {}
+    return dump({name: row.get(name) for name in _KEPT if not (hide and name in _TEXTS)} | more)
 
 
-def _decision(grade: Grade | None, problem: Problem) -> dict[str, Any]:
-    """What settled a grade, with the test case that it names."""
-    if grade is None:
-        return {}
-    decision: dict[str, Any] = {"detail": grade.detail}
-    if grade.also:
-        decision["also"] = dict(grade.also)
-    named = _FAILED_TEST.match(grade.detail)
-    if named and 0 < int(named[1]) <= len(problem.tests):
-        decision["test"] = _test(
-            int(named[1]), len(problem.tests), problem.tests[int(named[1]) - 1]
-        )
-    return decision
+class _Decisions:
+    """What settled each grade, with the test case that it names, as JSON; empty where nothing is shown."""
+
+    def __init__(self, grades: Grades, problems: Sequence[Problem], *, hide: bool) -> None:
+        self.grades, self.problems, self.hide = grades, problems, hide
+        self._known: dict[int, bytes] = {}
+        self._tests: dict[tuple[int, int], dict[str, Any] | None] = {}
+
+    def __call__(self, problem: int, grade: int) -> bytes:
+        if grade < 0 or self.hide:
+            return b""
+        reason = self.grades.reasons[grade]
+        found = self._known.get(reason)
+        if found is None:
+            detail, also = self.grades.decisions[reason]
+            named = _FAILED_TEST.match(detail)
+            number = int(named[1]) if named else 0
+            found = _decision(detail, also, self._test(problem, number) if number else None)
+            if not number:  # then it says the same of every problem
+                self._known[reason] = found
+        return found
+
+    def _test(self, problem: int, number: int) -> dict[str, Any] | None:
+        """A test case by its number from 1, read once for all samples of its problem that fail it."""
+        key = problem, number
+        if key not in self._tests:
+            if any(known != problem for known, _ in self._tests):
+                self._tests.clear()  # samples come by problem
+            tests = self.problems[problem].tests
+            there = 0 < number <= len(tests)
+            self._tests[key] = _test(number, len(tests), tests[number - 1]) if there else None
+        return self._tests[key]
+
+
+def _decision(
+    detail: str, also: Sequence[tuple[str, str]], test: Mapping[str, Any] | None
+) -> bytes:
+    """What settled a grade, as JSON: in words, under further scorings, and the test that it names."""
+    decision: dict[str, Any] = {"detail": detail}
+    if also:
+        decision["also"] = dict(also)
+    if test is not None:
+        decision["test"] = test
+    return dump(decision)
 
 
 def _test(number: int, of: int, test: TestCase) -> dict[str, Any]:

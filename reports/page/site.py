@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ from harness.reports.figures.trends import trend_plot
 from harness.reports.format import n_label
 from harness.reports.history import Entry, History, histories, read_accepted
 from harness.reports.results import Result
-from harness.storage.files import read_json, write_json, write_text
+from harness.storage.files import write_json, write_text
+from harness.storage.rows import read_row
 from harness.storage.run_folder import TaskFolder
 
 from .build import build
@@ -43,11 +44,29 @@ from .output import write_report
 from .site_text import change_ends, change_line, change_text, interval_of, score_of
 
 STATE = ".harness-site.json"
+_NEW = ".new-"  # begins the name of a folder in which a page is made
 _MAKES_PAGES = {".py", ".jinja", ".js", ".yaml", ".txt"}
 _SLUG = re.compile(r"[a-z0-9-]+")
 
 Draw = Callable[[Sequence[Result], Sequence[PublishedScore]], Mapping[str, Sequence[Plot]]]
 """The figures of a run's page, by task."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is kept between builds; the facts of a run and the tests may be of an earlier version.
+
+    Args:
+        maker: changes with what makes pages.
+        runs: by path, {"stamp", "facts"}.
+        tasks: the names of their pages.
+        tests: as `GateTests` keeps them.
+    """
+
+    maker: str = ""
+    runs: Mapping[str, Any] = field(default_factory=dict)
+    tasks: tuple[str, ...] = ()
+    tests: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +119,13 @@ def build_site(
     accepted, acceptances = read_accepted(runs_dir)
     before = _read_state(output)
     published, maker = load(baselines).scores, _maker(baselines)
-    known = {} if rebuild or before.get("maker") != maker else before.get("runs", {})
-    tests = GateTests(before.get("tests", {}) if known else {})
+    if not (output / STATE).exists():  # killed from here on, the next call finds a site of its own
+        _make(output)
+        write_json(output / STATE, {})
+    for left in output.glob(f"{_NEW}*"):  # by a call that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    known = {} if rebuild or before.maker != maker else before.runs
+    tests = GateTests(before.tests if known else {})
     runs: list[RunFacts] = []
     state: dict[str, Any] = {}
     written = 0
@@ -130,8 +154,8 @@ def _unchanged(known: Any, mark: str, output: Path) -> RunFacts | None:
     if not isinstance(known, dict) or known.get("stamp") != mark:
         return None
     try:
-        facts = RunFacts.from_json(known["facts"])
-    except (KeyError, TypeError):
+        facts = RunFacts.from_json(known.get("facts"), output / STATE)
+    except DataError:
         return None
     return facts if facts.error or (output / _run_page(facts)).is_file() else None
 
@@ -149,7 +173,7 @@ def _write_run(
     report = build(results, published, figures=draw(results, published), home="../../index.html")
     place = output / _run_page(facts).parent
     _make(place)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".new-") as temporary:
+    with tempfile.TemporaryDirectory(dir=output, prefix=_NEW) as temporary:
         write_report(report, Path(temporary) / "index.html")
         made = [path for path in Path(temporary).rglob("*") if path.is_file()]
         names = [path.relative_to(temporary) for path in made]
@@ -242,31 +266,30 @@ def _put(path: Path, template: str, **values: Any) -> int:
 
 
 def _remove_gone(
-    before: Mapping[str, Any], slugs: set[str], stems: set[str], output: Path
+    before: _State, slugs: set[str], stems: set[str], output: Path
 ) -> None:  # fmt: skip
     """Delete what an earlier build made and this one no longer has, and nothing else."""
-    for row in before.get("runs", {}).values():
+    for row in before.runs.values():
         try:
-            slug = RunFacts.from_json(row["facts"]).slug
-        except (KeyError, TypeError):
+            slug = RunFacts.from_json(row["facts"], output / STATE).slug
+        except (KeyError, TypeError, DataError):
             continue
         if slug not in slugs:
             shutil.rmtree(output / "runs" / slug, ignore_errors=True)
-    for stem in before.get("tasks", ()):
-        if stem not in stems and _SLUG.fullmatch(str(stem)):
+    for stem in before.tasks:
+        if stem not in stems and _SLUG.fullmatch(stem):
             (output / "tasks" / f"{stem}.html").unlink(missing_ok=True)
 
 
-def _read_state(output: Path) -> dict[str, Any]:
+def _read_state(output: Path) -> _State:
     path = output / STATE
     if path.exists():
-        state = read_json(path)
-        return state if isinstance(state, dict) else {}
+        return read_row(path, _State, fix="remove it, and every page is made again")
     if (output / "index.html").exists():
         raise UsageError(
             f"-o {output}: it holds an index.html that harness site did not make; use another folder"
         )
-    return {}
+    return _State()
 
 
 def _run_page(facts: RunFacts) -> Path:

@@ -38,7 +38,7 @@ def part_of(result: Result, subset: Sequence[tuple[str, str]]) -> Result | None:
         problems=inside,
         protocol=narrowed(result.protocol, inside),
         rates={id: rate for id, rate in result.rates.items() if id in inside},
-        grades={key: grade for key, grade in result.grades.items() if key[0] in inside},
+        graded=result.graded and result.graded.among(inside),
     )
     scored = result.scored
     return replace(found, scored=None if scored is None else _scored(found, scored))
@@ -58,7 +58,7 @@ def _scored(part: Result, whole: TaskScores) -> TaskScores:
     values = [_PASS.value(tally) for tally in tallies.values()]
     clusters = clusters_of(part.problems.values())
     groups = [clusters[id] for id in tallies]
-    verdicts = Counter(str(grade.verdict) for grade in part.grades.values())
+    verdicts = part.graded.verdict_counts() if part.graded else Counter[str]()
     asked = part.asked
     sampling = score_interval(list(tallies.values()))
     over_problems = clustered_interval(values, groups)

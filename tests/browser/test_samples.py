@@ -331,7 +331,19 @@ def test_hostile_texts_show_as_text(write_run: WriteRun, make_page: MakePage, op
 
 @pytest.mark.parametrize(
     "unit",
-    ["a` ", "\\(", "$\\$", "\\[x ", "``` `\n", " ~~~\n", "\u202e\u202d", "\x00", "{$}$", "$x$ "],
+    [
+        "a` ",
+        "\\(",
+        "$\\$",
+        "\\[x ",
+        "``` `\n",
+        " ~~~\n",
+        "\u202e\u202d",
+        "\x00",
+        "{$}$",
+        "$x$ ",
+        "\u0628",
+    ],
     ids=repr,
 )
 def test_a_long_text_of_one_mark_does_not_hang_the_page(

@@ -264,7 +264,7 @@ def test_scores_of_a_run_that_was_cut_short_say_so(
     for name in ("samples.jsonl", "grades.jsonl"):
         path = run / "practice_integer" / name
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    assert harness("score", run) == 0
+    assert harness("score", run) == 4
     said = capsys.readouterr().out
     assert "pass@1 (n≤2)" in said
     assert "practice_integer: incomplete: 1 pending; the run's own command resumes it" in said

@@ -125,6 +125,10 @@ def test_what_was_found_before_an_interruption_is_told(
     monkeypatch.setattr(nightly, "run_async", real)
     assert harness("nightly", "night.yaml", "--dry-run") == 0
     assert "out/step-3 -> runs/step-3" in capsys.readouterr().out
+    assert harness("nightly", "night.yaml") == 1, "the regression was not seen by any exit code"
+    assert "step-2: regression, found by a call that was ended" in capsys.readouterr().out
+    assert harness("nightly", "night.yaml") == 0
+    assert "step-2" not in capsys.readouterr().out
 
 
 def test_a_failed_checkpoint_is_told_with_the_others(capsys: Captured) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
 
 from harness.cli import run_command
-from harness.storage.files import read_json, read_lines, write_lines
+from harness.storage.files import read_lines, write_lines
 from harness.storage.run_folder import RunFolder
 from harness.types import Problem, Provenance
 from tests.support.run_folders import C, W, WriteRun
@@ -42,7 +43,7 @@ def test_the_problems_error_is_over_contests_and_says_so(
     assert independent.se_problems is not None and scores.scores[0].se_problems is not None
     wider = scores.scores[0].se_problems / independent.se_problems
     assert (wider > 1.5) if size == 4 else wider == pytest.approx(1)
-    assert read_json(folder.path / "scores.json")["clusters"] == (
+    assert json.loads((folder.path / "scores.json").read_bytes())["clusters"] == (
         None if said is None else {"by": "contest", "n": 20 // size, "used": size == 4}
     )
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -115,15 +116,19 @@ def test_the_rate_is_that_of_the_last_minute(run: FakeRun) -> None:
     assert task.rate() == (0.0, 0.0)
 
 
+class One(msgspec.Struct):
+    a: int
+
+
 def test_a_torn_last_line_waits_and_a_replaced_file_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "f.jsonl"
     tail = Tail(path)
-    assert list(tail.rows()) == []
+    assert list(tail.rows(One)) == []
     path.write_bytes(b'{"a": 1}\n{"a": ')
-    assert list(tail.rows()) == [{"a": 1}]
+    assert list(tail.rows(One)) == [One(1)]
     with path.open("ab") as file:
         file.write(b"2}\n")
-    assert list(tail.rows()) == [{"a": 2}]
+    assert list(tail.rows(One)) == [One(2)]
     assert not tail.restarted()
     (tmp_path / "new").write_bytes(b'{"a": 3}\n' * 9)
     (tmp_path / "new").replace(path)
@@ -131,16 +136,18 @@ def test_a_torn_last_line_waits_and_a_replaced_file_is_read_again(tmp_path: Path
     path.write_bytes(b"no\n")
     tail.reset()
     with pytest.raises(DataError, match="not valid JSON"):
-        list(tail.rows())
+        list(tail.rows(One))
+    path.write_bytes(b'{"a": "x"}\n')
+    tail.reset()
+    with pytest.raises(DataError, match=r"a: expected int, got str"):
+        list(tail.rows(One))
 
 
 def test_a_run_that_is_graded_again_is_counted_once(run: FakeRun) -> None:
     progress = RunProgress(run.path)
     run.add("p0", 0, W)
     progress.update(now=0.0)
-    row = (run.task / "grades.jsonl").read_text().replace("wrong_answer", "correct")
-    (run.task / "new").write_text(row)
-    (run.task / "new").replace(run.task / "grades.jsonl")
+    run.files["grades"].replace([Grade("p0", 0, C, "1")])
     progress.update(now=1.0)
     (task,) = progress.tasks.values()
     assert (task.sampled, task.graded, dict(task.verdicts)) == (1, 1, {"correct": 1})

@@ -19,6 +19,13 @@ def test_an_answer_is_a_text_or_a_finite_number(value: object) -> None:
     assert latex({"answer": 0.5}, "answer") == "0.5"
 
 
+def test_an_integer_that_a_table_has_made_a_double_is_refused_where_it_may_be_another() -> None:
+    assert latex({"answer": 2**100}, "answer") == str(2**100)
+    for wide in (float(2**53), -1.2676506002282294e30):
+        with pytest.raises(ValueError, match="too large to be exact there; write it as a text"):
+            latex({"answer": wide}, "answer")
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("Algebra ", "Algebra"), ("", None), (" ", None), (None, None), (NAN, None)],

@@ -15,6 +15,7 @@ from harness.graders.integer import Integer
 from harness.interfaces import Grader, Metric
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import Protocol
+from harness.stats.decisions import Decisions
 from harness.stats.intervals import mean, problems_error
 from harness.stats.metrics import cons_at, pass_at, tally_problem
 from harness.stats.scores import LengthSummary, SkippedMetric, TaskScores, TokenLengths
@@ -54,7 +55,7 @@ def score(
         k,
         grader,
         metrics,
-        grades=grades,
+        decisions=Decisions(protocol(n_problems).problems, grades),
         failed=failed or set(),
         samples=statistics,
     )
@@ -282,7 +283,8 @@ def test_problems_of_one_contest_widen_the_problems_error_alone() -> None:
     grades = [grade(i, j, (i // 5) % 2 == 0) for i in range(60) for j in range(2)]
     alone, alike = (
         score_task(
-            protocol(60), 2, Integer(0, 999), (pass_at(1),), grades=grades, failed=set(),
+            protocol(60), 2, Integer(0, 999), (pass_at(1),),
+            decisions=Decisions(protocol(60).problems, grades), failed=set(),
             samples=SampleStatistics(), clusters=clusters,
         ).scores[0]
         for clusters in ({}, {f"p{i}": i // 5 for i in range(60)})
@@ -300,7 +302,8 @@ def test_a_problem_without_a_known_cluster_is_its_own() -> None:
     grades = [grade(i, 0, i < 3) for i in range(6)]
     found = [
         score_task(
-            protocol(6), 1, Integer(0, 999), (pass_at(1),), grades=grades, failed=set(),
+            protocol(6), 1, Integer(0, 999), (pass_at(1),),
+            decisions=Decisions(protocol(6).problems, grades), failed=set(),
             samples=SampleStatistics(), clusters=clusters,
         ).scores[0].se_problems
         for clusters in ({}, {"p0": "a"})

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.errors import DataError
 from harness.reports.changes import Difference, GateTests, Way, difference, judge
 from harness.reports.facts import RunFacts, TaskFacts, read_run
 from harness.reports.history import History, histories
@@ -202,13 +203,13 @@ def test_what_is_kept_of_a_run_is_read_back_as_it_was(write_run: WriteRun, tmp_p
     assert task.tallies == {"0": Tally(2, 1), "1": Tally(3, 3), "2": Tally(3, 0)}
     early = replace(found, tasks=(replace(task, stopping=stopped(3, 0.5)),))
     for each in (found, early):
-        assert RunFacts.from_json(json.loads(json.dumps(each.to_json()))) == each
+        assert RunFacts.from_json(json.loads(json.dumps(each.to_json())), tmp_path) == each
     old = found.to_json()
     old["tasks"][0].pop("right")
-    assert RunFacts.from_json(old).tasks[0].right == ""
-    old["tasks"][0].pop("interval_sampling")
-    with pytest.raises(KeyError):
-        RunFacts.from_json(old)
+    assert RunFacts.from_json(json.loads(json.dumps(old)), tmp_path).tasks[0].right == ""
+    old["tasks"][0].pop("protocol")
+    with pytest.raises(DataError, match="protocol"):
+        RunFacts.from_json(json.loads(json.dumps(old)), tmp_path)
 
 
 def test_no_report_makes_an_interval_of_its_own() -> None:

@@ -5,40 +5,43 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import DataError
 from harness.reports import observations
 from harness.reports.figures.scores import figures
+from harness.reports.graded import VERDICTS
 from harness.reports.page.build import build
 from harness.reports.page.chunks import Chunks
 from harness.reports.page.html import render_html
 from harness.reports.page.sample_index import gather
 from harness.reports.results import read_results
+from harness.reports.sample_lines import Lines
 from harness.types import Verdict
 
 C, W = Verdict.CORRECT, Verdict.WRONG_ANSWER
 WriteRun = Callable[..., Path]
 
 
-def test_figures_and_page_decode_each_sample_once(
+def test_figures_and_page_share_one_pass(
     write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded: list[str] = []
-    decode = observations.decode
+    passes: list[Path] = []
+    read = observations.read_lines
 
-    def count(line: bytes, place: str) -> tuple[dict[str, object], bool]:
-        decoded.append(place)
-        return decode(line, place)
+    def count(path: Path, *others: Any) -> Lines:
+        passes.append(path)
+        return read(path, *others)
 
-    monkeypatch.setattr(observations, "decode", count)
+    monkeypatch.setattr(observations, "read_lines", count)
     results = read_results([write_run([[C, W], [C, C]])])
     drawn = figures(results, ())
     html = render_html(build(results, (), figures=drawn))
     assert drawn["practice_integer"]
     assert 'id="chunk-0"' in html
-    assert len(decoded) == len(set(decoded)) == 4
+    assert len(passes) == 1
 
 
 def test_the_last_line_of_a_sample_counts(write_run: WriteRun) -> None:
@@ -48,8 +51,8 @@ def test_the_last_line_of_a_sample_counts(write_run: WriteRun) -> None:
     with path.open("a") as file:
         file.write(json.dumps(again) + "\n")
     seen = read_results([run])[0].observed()
-    assert sorted(length.tokens for length in seen.lengths) == [7, 130]
-    assert seen.lines["p00", 0].number == 3
+    assert seen.lengths.tokens.tolist() == [7, 130]
+    assert seen.lines.numbers.tolist() == [3, 2]
 
 
 def test_only_the_fields_of_a_sample_reach_the_page(write_run: WriteRun) -> None:
@@ -73,7 +76,8 @@ def test_an_internal_error_replaces_no_grade(write_run: WriteRun) -> None:
     with path.open("a") as file:
         file.write(json.dumps(later) + "\n")
     (result,) = read_results([run])
-    assert result.grades["p00", 0].verdict is C
+    assert result.graded is not None
+    assert [VERDICTS[verdict] for verdict in result.graded.verdicts] == [C, W]
     assert (result.rates["p00"].correct, result.rates["p00"].graded) == (1, 2)
 
 

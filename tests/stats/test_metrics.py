@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.errors import UsageError
-from harness.stats.metrics import cons_at, last_grades, pass_at, tallies, tally, verdict_of
+from harness.stats.metrics import cons_at, last_grades, pass_at, tallies, tally
 from harness.types import Grade, Tally, Verdict, Vote
 
 ABSTAINS = None
@@ -212,7 +212,7 @@ def test_of_a_sample_that_was_graded_twice_the_last_grade_counts() -> None:
         Grade("q", 0, Verdict.WRONG_ANSWER),
     ]
     assert tallies(grades) == {"p": Tally(2, 2), "q": Tally(1, 0)}
-    assert last_grades(grades, verdict_of) == {
+    assert last_grades(grades, lambda grade: grade.verdict) == {
         "p": {0: Verdict.CORRECT, 1: Verdict.CORRECT},
         "q": {0: Verdict.WRONG_ANSWER},
         "r": {0: Verdict.ERROR},

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.interfaces import Completion, Request
-from harness.pipeline.grading_pool import Job, grade_chunk
+from harness.pipeline.grading_pool import Job
+from harness.pipeline.grading_process import grade_chunk
 
 
 def answer(text: str) -> Completion:

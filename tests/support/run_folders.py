@@ -12,6 +12,7 @@ from harness.graders.integer import Integer
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
 from harness.sampling import Sampling
+from harness.stats.decisions import Decisions
 from harness.stats.metrics import cons_at, pass_at
 from harness.storage.files import Appender
 from harness.storage.manifest import Manifest, Start
@@ -90,7 +91,7 @@ def run_writer(folder: Path) -> WriteRun:
                     k,
                     grader,
                     noun.metrics,
-                    grades=grades,
+                    decisions=Decisions(protocol.problems, grades),
                     failed={error.key for error in errors},
                     samples=statistics,
                 )

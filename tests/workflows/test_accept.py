@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import DataError, Incomplete, UsageError
 from harness.stats.stopping import Stopping
-from harness.storage.files import read_json, write_json
+from harness.storage.files import write_json
 from harness.storage.ledger import LEDGER, read_ledger
 from harness.storage.scores import write_stopping
 from harness.tasks.kinds import KINDS
@@ -43,7 +43,7 @@ def runs(graded: Path, tmp_path: Path) -> Path:
 
 def change_scores(run: Path, **values: Any) -> None:
     path = run / "integer" / "scores.json"
-    write_json(path, {**read_json(path), **values})
+    write_json(path, {**json.loads(path.read_bytes()), **values})
 
 
 def test_a_run_is_accepted_for_all_of_its_tasks_and_replaces_the_one_before(runs: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_run_is_accepted_for_all_of_its_tasks_and_replaces_the_one_before(runs
     assert [(e.task, e.run, e.note) for e in ledger.history] == [
         ("integer", "one", "first"), ("math", "one", "first"), ("math", "two", "")
     ]  # fmt: skip
-    stored = read_json(runs / LEDGER)
+    stored = json.loads((runs / LEDGER).read_bytes())
     assert set(stored["accepted"]["math"]) == {"run", "time", "note"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import shutil
 from collections import Counter
@@ -20,7 +21,7 @@ from harness.registry import find_tasks
 from harness.stats.allocation import counts_at, neyman
 from harness.stats.metrics import tallies
 from harness.stats.scores import TaskScores
-from harness.storage.files import read_json, write_json
+from harness.storage.files import write_json
 from harness.storage.follow import RunProgress
 from harness.storage.nights import CheckpointResult
 from harness.storage.run_folder import RunFolder
@@ -166,7 +167,7 @@ def test_what_history_does_not_know_gets_k_and_is_said(
     gone, changed = list(bench.answers)[:2]
     lines = (folder / "grades.jsonl").read_text().splitlines(keepends=True)
     (folder / "grades.jsonl").write_text("".join(x for x in lines if f'"{gone}"' not in x))
-    protocol = read_json(folder / "protocol.json")
+    protocol = json.loads((folder / "protocol.json").read_bytes())
     protocol["problems"][changed] = "0" * 16
     write_json(folder / "protocol.json", protocol)
     bench.run("hot", temperature=0.9)

@@ -13,7 +13,7 @@ import pytest
 from harness.cli import run_command
 from harness.pipeline.pending import TaskRun
 from harness.stats.stopping import Stopping
-from harness.storage.files import read_json, read_lines, write_json, write_lines
+from harness.storage.files import read_lines, write_json, write_lines
 from harness.storage.scores import write_stopping
 from harness.types import Grade, Problem, Verdict
 from tests.support.run_folders import C, W, WriteRun
@@ -80,7 +80,7 @@ def test_another_prompt_or_cap_is_not_the_same_protocol_unless_allowed(
     error = capsys.readouterr().err
     assert "max tokens: 32768 against 1024" in error
     assert "--allow max_tokens" in error
-    assert read_json(files["json"])["exit_code"] == 3
+    assert json.loads(files["json"].read_bytes())["exit_code"] == 3
     assert "max tokens" in files["markdown"].read_text()
     assert ElementTree.parse(files["junit"]).find("testcase/error") is not None
     assert compare(base, other, "--allow", "max_tokens") == 0
@@ -112,7 +112,7 @@ def test_errors_of_ours_are_not_counted_as_wrong(write_run: WriteRun, tmp_path: 
     base = write_run(verdicts([16] * 20), name="a")
     broken = [[C] * 8 + [Verdict.ERROR] * 8 for _ in range(20)]
     compare(base, write_run(broken, name="b"), "--json", tmp_path / "f.json")
-    task = read_json(tmp_path / "f.json")["tasks"][0]
+    task = json.loads((tmp_path / "f.json").read_bytes())["tasks"][0]
     assert task["difference"]["value"] == 0
 
 
@@ -120,12 +120,12 @@ def test_what_made_the_runs_is_told_where_it_differs(
     write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base, new = write_run(STRONG, name="a"), write_run(WEAK, name="b")
-    manifest = read_json(new / "manifest.json")
+    manifest = json.loads((new / "manifest.json").read_bytes())
     manifest["fingerprint"]["chat_template"] = "beef"
     write_json(new / "manifest.json", manifest)
     assert compare(base, new, "--json", tmp_path / "f.json") == 1
     assert "chat_template" in said(capsys)
-    document = read_json(tmp_path / "f.json")
+    document = json.loads((tmp_path / "f.json").read_bytes())
     assert document["fingerprint"] == {"chat_template": {"base": "not stated", "new": "beef"}}
     assert document["verdict"] == "regression"
     problems = document["tasks"][0]["problems"]
@@ -141,7 +141,8 @@ def test_another_grader_version_is_graded_again_on_both_sides(
     for run, version in ((base, "integer/0"), (new, "integer/1")):
         folder = run / "practice_integer"
         write_json(
-            folder / "protocol.json", {**read_json(folder / "protocol.json"), "grader": version}
+            folder / "protocol.json",
+            {**json.loads((folder / "protocol.json").read_bytes()), "grader": version},
         )
     grades = [row for _, row in read_lines(new / "practice_integer" / "grades.jsonl")]
     write_lines(
@@ -151,7 +152,7 @@ def test_another_grader_version_is_graded_again_on_both_sides(
     before = (new / "practice_integer" / "grades.jsonl").read_bytes()
     assert compare(base, new, "--json", tmp_path / "f.json") == 0
     assert "both graded again" in said(capsys)
-    assert read_json(tmp_path / "f.json")["tasks"][0]["difference"]["value"] == 0
+    assert json.loads((tmp_path / "f.json").read_bytes())["tasks"][0]["difference"]["value"] == 0
     assert (new / "practice_integer" / "grades.jsonl").read_bytes() == before
 
 
@@ -242,7 +243,8 @@ def test_a_failure_to_grade_again_is_no_pass(
     base, new = write_run(STRONG, name="a"), write_run(STRONG, name="b")
     folder = new / "practice_integer"
     write_json(
-        folder / "protocol.json", {**read_json(folder / "protocol.json"), "grader": "integer/0"}
+        folder / "protocol.json",
+        {**json.loads((folder / "protocol.json").read_bytes()), "grader": "integer/0"},
     )
 
     async def failing(run: TaskRun, pool: object) -> list[Grade]:
@@ -280,7 +282,7 @@ def test_published_responses_have_nothing_pending(write_run: WriteRun) -> None:
     base, new = write_run(ragged, name="a"), write_run(ragged, name="b")
     assert compare(base, new) == 4
     for run in (base, new):
-        manifest = read_json(run / "manifest.json")
+        manifest = json.loads((run / "manifest.json").read_bytes())
         manifest["fingerprint"]["engine"] = "recorded"
         write_json(run / "manifest.json", manifest)
     assert compare(base, new) == 0
@@ -313,7 +315,7 @@ def test_a_base_without_its_slowest_samples_is_no_regression(
     assert f"practice_integer, base {base}: 120 samples pending; the longest samples" in out
     assert "so that no verdict stands without them; the run's own command completes it" in out
     assert "-17.3" in out, "the numbers are shown"
-    document = read_json(files["json"])
+    document = json.loads(files["json"].read_bytes())
     (task,) = document["tasks"]
     assert (document["verdict"], document["exit_code"]) == ("incomplete", 4)
     assert task["verdict"] == "incomplete"
@@ -342,7 +344,7 @@ def test_a_problem_without_any_sample_is_not_passed_over(
     assert compare(base, new) == 4
     assert "16 samples pending, 1 problem without any sample" in said(capsys)
     for run in (base, new):
-        manifest = read_json(run / "manifest.json")
+        manifest = json.loads((run / "manifest.json").read_bytes())
         manifest["fingerprint"]["engine"] = "recorded"
         write_json(run / "manifest.json", manifest)
     assert compare(base, new) == 4
@@ -369,7 +371,7 @@ def test_samples_asked_for_since_the_last_scores_are_missing_too(
 ) -> None:
     """A larger k was asked for and killed: scores.json still says that nothing is pending."""
     base, new = write_run(STRONG, name="base"), write_run(STRONG, name="new")
-    manifest = read_json(base / "manifest.json")
+    manifest = json.loads((base / "manifest.json").read_bytes())
     write_json(base / "manifest.json", {**manifest, "k": {"practice_integer": 32}})
     assert compare(base, new) == 4
     assert "640 samples pending" in said(capsys)

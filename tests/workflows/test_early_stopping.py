@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import silent
 from harness.registry import find_tasks
 from harness.stats.scores import TaskScores
-from harness.storage.files import read_json, write_json
+from harness.storage.files import write_json
 from harness.storage.run_folder import RunFolder
 from harness.workflows import engine_loading as workflow
 from harness.workflows.early_stopping import make_gate
@@ -128,12 +129,12 @@ def test_compare_goes_by_the_boundary_that_holds_at_any_analysis(
     run(0.9, "base", k=16)
     run(0.5, "worse", seed=1, k=16, until="decided", base=tmp_path / "base")
     run(0.9, "same", seed=2, k=16, until="decided", base=tmp_path / "base")
-    record = read_json(tmp_path / "worse" / TASK / "stopping.json")
+    record = json.loads((tmp_path / "worse" / TASK / "stopping.json").read_bytes())
     json_file = tmp_path / "f.json"
     compare = ["compare", str(tmp_path / "base"), str(tmp_path / "worse"), "--json", str(json_file)]
     assert run_command(compare) == 1
     assert "stopped early" in " ".join(capsys.readouterr().out.split())
-    task = read_json(json_file)["tasks"][0]
+    task = json.loads(json_file.read_bytes())["tasks"][0]
     assert task["p_drop"] == pytest.approx(record["analyses"][-1]["p_drop"])
     assert task["lower"] == pytest.approx(record["analyses"][-1]["low"])
     assert run_command(["compare", str(tmp_path / "base"), str(tmp_path / "same")]) == 0
@@ -291,7 +292,7 @@ def test_a_record_of_an_analysis_after_each_round_is_still_read(
     run(0.9, "base", k=16)
     run(0.5, "new", seed=1, k=16, until="decided", base=tmp_path / "base")
     path = tmp_path / "new" / TASK / "stopping.json"
-    record = read_json(path)
+    record = json.loads(path.read_bytes())
     stage = record.pop("stage")
     del record["shares"]
     k = RunFolder(tmp_path / "new").manifest().k[TASK]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from harness.cli import run_command
 from harness.errors import UsageError
 from harness.stats.stopping import Stopping
-from harness.storage.files import read_json, read_lines, write_lines
+from harness.storage.files import read_lines, write_lines
 from harness.storage.scores import write_stopping
 from harness.task import Task
 from harness.types import Verdict
@@ -39,7 +40,7 @@ def checked(base: Path, new: Path, *options: str) -> tuple[int, Row]:
     """The exit code, and the one task as JSON."""
     file = new / "check.json"
     code = compare(base, new, "--json", file, *options)
-    return code, read_json(file)["tasks"][0]
+    return code, json.loads(file.read_bytes())["tasks"][0]
 
 
 def rewrite(run: Path, change: Callable[[Row], object], kind: str = "samples") -> Path:

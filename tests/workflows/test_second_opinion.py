@@ -17,7 +17,7 @@ import pytest
 
 from harness.cli import run_command
 from harness.pipeline.pending import TaskRun
-from harness.storage.files import read_json, read_lines, write_lines
+from harness.storage.files import read_lines, write_lines
 from harness.types import Verdict
 from tests.support.endpoint import quicken
 from tests.support.fakes import InlinePool
@@ -99,7 +99,7 @@ def test_the_protocol_names_model_temperature_and_prompt_and_keeps_its_hash(tmp_
         assert grade(tmp_path / "run", server.url, *options) == 0
         assert {body.get("temperature") for body in server.mock.bodies} == {0.5}
         assert server.mock.bodies[-1]["top_k"] == 1
-    written = read_json(run.folder.path / "protocol.json")
+    written = json.loads((run.folder.path / "protocol.json").read_bytes())
     judge = written["judge"]
     assert (judge["model"], judge["temperature"], judge["body"]) == ("mock", 0.5, {"top_k": 1})
     assert "BEGIN ANSWER {mark}" in judge["prompt"] and len(judge["prompt_hash"]) == 16
@@ -446,7 +446,7 @@ def test_a_comparison_that_grades_again_in_memory_takes_the_stored_opinions(
     one = judged(tmp_path / "one", words={"99": "SAME", "98": "SAME", UNREADABLE: "SAME"})
     two = judged(tmp_path / "two")
     protocol = one / "math" / "protocol.json"
-    version = read_json(protocol)["grader"]
+    version = json.loads(protocol.read_bytes())["grader"]
     protocol.write_text(protocol.read_text().replace(f'"{version}"', '"math/0"'))
     assert run_command(["compare", str(one), str(two), "--scoring", "model-judge"]) == 1
     assert "both graded again" in " ".join(capsys.readouterr().out.split())

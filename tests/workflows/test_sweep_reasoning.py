@@ -224,13 +224,13 @@ def test_another_sweep_stands_beside_it_unless_its_protocol_differs(
     assert sweep("low", "low", effort="low", model="org/small") == 2
     assert "it is the folder of this sweep" in capsys.readouterr().err
     assert sweep("cold", "nowhere") == 2
-    assert "cannot be read" in capsys.readouterr().err
+    assert "sweep.json is missing" in capsys.readouterr().err
     assert sweep("cold", "low", tasks="practice_math") == 2
     assert "it has none of practice_math; it has practice_integer" in capsys.readouterr().err
     damaged = folder / "low" / "sweep.json"
     damaged.write_text(damaged.read_text().replace("mean_reasoning_tokens", "mean_thought"))
     assert sweep("cold", "low") == 2
-    assert "of another version ('mean_reasoning_tokens')" in capsys.readouterr().err
+    assert "mean_thought" in capsys.readouterr().err
     assert not bench.engines and not (folder / "cold").exists()
 
 

@@ -89,15 +89,15 @@ def read_completion(reply: Any, seconds: float) -> Completion:
 
     Its finish_reason `repetition` is vLLM's for the repetition guard's cut. A text that a content
     filter cut is not the model's answer, so that the sample ends in `error`; one that the server
-    aborted is drawn again. Any other reason (`tool_calls`, none at all) becomes "unknown", and the
-    text is graded.
+    aborted is drawn again, and so is one without any content, see `_lacks_content`. Any other reason
+    (`tool_calls`, none at all) becomes "unknown", and the text is graded.
 
     Args:
         reply: JSON of the server.
         seconds: that it took.
 
     Raises:
-        BadReply: it is no completion, or the server aborted it.
+        BadReply: it is no completion, it lost its content, or the server aborted it.
         EngineError: the provider's content filter cut it.
     """
     if not isinstance(reply, dict) or reply.get("error"):
@@ -120,17 +120,32 @@ def read_completion(reply: Any, seconds: float) -> Completion:
     usage = usage if isinstance(usage, dict) else {}
     details = usage.get("completion_tokens_details")
     counted = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    n_tokens = _completion_tokens(usage, _count(counted))
+    ended = reason is None or _REASONS.get(str(reason)) == "stop"
+    if ended and not (reasoning or _count(counted)) and _lacks_content(message, n_tokens):
+        raise BadReply(f"content is null after {n_tokens or 'an unknown number of'} tokens")
     return Completion(
         text=text,
         finish_reason=_REASONS.get(str(reason), "unknown"),
         n_prompt_tokens=_count(usage.get("prompt_tokens")),
-        n_tokens=_completion_tokens(usage, _count(counted)),
+        n_tokens=n_tokens,
         n_reasoning_tokens=_count(counted) or None,  # vLLM sends 0 where it has not counted
         seconds=seconds,
         reasoning=reasoning or None,
         looped=reason == "repetition",
         cost=stated_charge(usage),
     )
+
+
+def _lacks_content(message: Mapping[str, Any], n_tokens: int | None) -> bool:
+    """Whether a message of an ended completion without reasoning lost what the model wrote.
+
+    A model that writes nothing has an empty text, or, behind a reasoning parser of vLLM or SGLang,
+    null after the one token that ends it. Null beside tool calls or a refusal is stated. Null after
+    further tokens, or without a count of them, no kind of server is known to send for an answer.
+    """
+    stated = any(message.get(name) for name in ("tool_calls", "function_call", "refusal"))
+    return message.get("content") is None and not stated and (n_tokens is None or n_tokens > 1)
 
 
 def error_text(reply: Any) -> str:

@@ -14,6 +14,7 @@ import atexit
 import contextlib
 import ctypes
 import gc
+import mmap
 import signal
 import sys
 from io import BufferedReader, BytesIO, StringIO, TextIOWrapper
@@ -36,6 +37,8 @@ _StateInts = ctypes.c_int * 32
 _READ_ONLY = (BufferedReader, BytesIO, StringIO)  # closing them shows nothing
 _REFERENCES = (ReferenceType, ProxyType, CallableProxyType)
 _depth: list[int] = []
+# Shared with the watcher: whether a MemoryError that nobody caught has ended the program.
+_out_of_memory = mmap.mmap(-1, mmap.PAGESIZE)
 _status: list[int] = []  # of the program, once it has ended
 
 
@@ -45,6 +48,22 @@ def prepare() -> None:
         _streams[name] = _streams[f"__{name}__"] = id(getattr(sys, name))
     atexit.register(_leave_early)
     _depth.extend(_fields_of_depth())
+
+
+def clear() -> None:
+    """Forget how the last program ended; in the watcher."""
+    _out_of_memory[0] = 0
+
+
+def ran_out_of_memory() -> bool:
+    """Whether the interpreter ended the program for a MemoryError; in the watcher."""
+    return _out_of_memory[0] != 0
+
+
+def note(error: BaseException) -> None:
+    """Tell the watcher that this exception ends the program."""
+    if isinstance(error, MemoryError):
+        _out_of_memory[0] = 1
 
 
 def _ints() -> Any:
@@ -118,6 +137,7 @@ def reported(error: BaseException, trace: TracebackType | None) -> int:
     """What an exception does to a Python process: its exit status, after it was printed."""
     if isinstance(error, SystemExit):
         return _exit_status(error)
+    note(error)
     if isinstance(error, KeyboardInterrupt):
         _libc.on_exit(_libc["raise"], None)  # `raise` of the exit status
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace

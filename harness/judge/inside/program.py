@@ -78,7 +78,8 @@ def start(
             path: Any = argv[0] or _PROGRAM_FD
             os.execve(path, [argv[0] or "solution", *argv[1:]], os.environ)  # noqa: S606
         _run(job)
-    except BaseException:
+    except BaseException as error:
+        ending.note(error)
         sys.excepthook(*sys.exc_info())
         os._exit(1)
 
@@ -89,7 +90,9 @@ def _enter(
     code: int,
     base_memory: int,
 ) -> None:
+    syscalls.set_dumpable(True)  # before it has a session: see `harness.judge.inside.memory`
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # The program's own standard output is not where its result goes, if it has a result.
     apart = bool(job["collect"]) or job["mode"] not in ("script", "exec")
     for fd, number in (
@@ -111,7 +114,6 @@ def _enter(
     os.closerange(_PROGRAM_FD + 1, 1 << 16)
     _limit(job, base_memory if job["mode"] != "exec" else 0)
     syscalls.drop_privileges()
-    syscalls.set_dumpable(True)
 
 
 def _limit(job: dict[str, Any], base_memory: int) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import mmap
 import os
+import socket
 import struct
 from collections.abc import Callable
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
 
 _MS_NOSUID_NODEV = 0x2 | 0x4
 _MS_NOEXEC = 0x8
@@ -27,7 +30,9 @@ _CLONE_VM = 0x00000100
 _CLONE_VFORK = 0x00004000
 _SIGCHLD = 17
 _MAP_NORESERVE = 0x4000
-_STACK = 1 << 30
+_SMALL_STACK = 1 << 16
+_SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
+_IFF_UP = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _entry_type = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
@@ -48,15 +53,18 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(flags), "unshare")
 
 
-def setns(namespace: int, kind: int) -> None:
-    """Enter the namespace behind a descriptor."""
-    _check(_libc.setns(namespace, kind), "setns")
-
-
 def mount_proc() -> None:
     """Mount the /proc of the current pid namespace over the present one."""
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV | _MS_NOEXEC)
     _check(_libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
+
+
+def start_loopback() -> None:
+    """Switch the loopback interface of the current network namespace on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+        name = struct.pack("16sH14x", b"lo", 0)
+        (flags,) = struct.unpack("16xH14x", fcntl.ioctl(channel, _SIOCGIFFLAGS, name))
+        fcntl.ioctl(channel, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | _IFF_UP))
 
 
 def mount_tmp(size: int) -> None:
@@ -84,26 +92,52 @@ def drop_privileges() -> None:
 
 
 class SharedProcess:
-    """Runs a function as a process in new namespaces that shares this process's memory.
+    """Runs a function as a process that shares this process's memory.
 
     As with vfork this process is suspended meanwhile, so that the two never touch the memory at
-    once and nothing has to be copied. A fork made by the function is an ordinary process with a
-    stack of 1 GiB.
+    once and nothing has to be copied.
+
+    Args:
+        function: what it runs; it returns the exit status.
+        stack: bytes of its stack, and of the stack of a fork that it makes.
+        namespaces: CLONE_NEW* flags of namespaces that it gets for itself.
     """
 
-    def __init__(self, function: Callable[[], int]) -> None:
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
-        self._stack = mmap.mmap(-1, _STACK, flags=flags)
-        base = ctypes.addressof(ctypes.c_char.from_buffer(self._stack))
-        self._top = ctypes.c_void_p((base + _STACK) & ~15)
+    def __init__(self, function: Callable[[], int], stack: int, namespaces: int = 0) -> None:
+        self._stack = _Stack(stack)
+        self._flags = _CLONE_VM | _CLONE_VFORK | namespaces | _SIGCHLD
         self._entry = _entry_type(lambda _: function())
 
     def run(self) -> int:
-        """Run the function in new pid and mount namespaces and return its wait status."""
-        flags = _CLONE_VM | _CLONE_VFORK | CLONE_NEWPID | CLONE_NEWNS | _SIGCHLD
-        pid = _libc.clone(self._entry, self._top, flags, None)
+        """Run the function to its end and return its wait status."""
+        pid = _libc.clone(self._entry, self._stack.top, self._flags, None)
         _check(pid, "clone")
         return os.waitpid(pid, 0)[1]
+
+
+class Sleeper:
+    """Starts processes that do nothing, for PID 1 of a namespace: they sleep in libc's pause.
+
+    They share this process's memory and never run Python, so that one costs next to nothing. No
+    signal may have a handler in this process: it would run in them as well.
+    """
+
+    def __init__(self) -> None:
+        self._stack = _Stack(_SMALL_STACK)
+
+    def start(self) -> int:
+        """Start one and return its process id; one at a time, for they have one stack."""
+        pid: int = _libc.clone(_libc.pause, self._stack.top, _CLONE_VM | _SIGCHLD, None)
+        _check(pid, "clone")
+        return pid
+
+
+class _Stack:
+    def __init__(self, size: int) -> None:
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+        self._memory = mmap.mmap(-1, size, flags=flags)
+        base = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        self.top = ctypes.c_void_p((base + size) & ~15)
 
 
 class _Program(ctypes.Structure):

@@ -12,17 +12,17 @@ async function open(n, { focus = false } = {}) {
   const head = element("header", {},
     element("a", { href: listAddress(), class: "to-list" }, "All samples"),
     element("div", { class: "line" },
-      element("p", { class: "path" }, `${problem.task} · ${runs[samples.run[n]].name}`),
+      element("p", { class: "path" }, plainText(`${problem.task} · ${runs[samples.run[n]].name}`)),
       problem.statement === null ? null : writtenButton()),
     element("div", { class: "headline" }, element("h2", {}, ...plainNodes(problem.id),
       element("span", { class: "quiet" }, ` #${samples.index[n]}`)), badge(verdictOf(n))),
     siblings(n));
   detail.replaceChildren(head);
-  detail.setAttribute("aria-label", `Sample ${samples.index[n]} of ${problem.id}`);
+  detail.setAttribute("aria-label", `Sample ${samples.index[n]} of ${plainText(problem.id.slice(0, 200))}`);
   detail.querySelector(".square[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   detail.scrollTop = 0;
   if (focus) detail.focus({ preventScroll: true });
-  document.title = `${problem.id} #${samples.index[n]} · ${pageTitle}`;
+  document.title = `${plainText(problem.id.slice(0, 200))} #${samples.index[n]} · ${pageTitle}`;
   try {
     const texts = await textsOf(n);
     if (state.current !== n) return;
@@ -96,11 +96,7 @@ function showListAt(query) {
 }
 
 function showSampleAt(hash) {
-  let n = byAddress.get(hash);
-  if (n === undefined) { // written by hand, or encoded by another hand
-    const same = (part) => { try { return decodeURIComponent(part); } catch { return part; } };
-    n = byAddress.get(`#s/${hash.slice(3).split("/").map((p) => encodeURIComponent(same(p))).join("/")}`);
-  }
+  const n = sampleAt(hash);
   if (by("samples").childElementCount === 0) apply();
   if (n !== undefined) {
     open(n, { focus: document.activeElement === document.body || narrow.matches });

@@ -24,20 +24,16 @@ function factsOf(texts) {
 
 // The other samples of this problem, a row per run: where they disagree shows at a glance.
 function siblings(n) {
-  const rows = new Map();
-  for (let other = 0; other < total; other++) {
-    if (samples.problem[other] !== samples.problem[n]) continue;
-    if (!rows.has(samples.run[other])) rows.set(samples.run[other], []);
-    rows.get(samples.run[other]).push(other);
-  }
-  const cells = [...rows].flatMap(([run, others]) => {
-    others.sort((a, b) => samples.index[a] - samples.index[b]);
+  const rows = ordered.filter((group) => group.problem === samples.problem[n]);
+  const cells = rows.flatMap((group) => {
+    const name = plainText(runs[group.run].name);
+    const others = [...numbersIn(group)];
     const right = others.filter((other) => samples.verdict[other] === CORRECT).length;
     return [
-      element("span", { class: "who" }, runs[run].name),
+      element("span", { class: "who" }, name),
       element("span", { class: "right" }, `${right}/${others.length}`),
       element("span", { class: "squares" }, ...others.map((other) => {
-        const label = `${runs[run].name}, sample ${samples.index[other]}: ${words(verdictOf(other)).toLowerCase()}`;
+        const label = `${name}, sample ${samples.index[other]}: ${words(verdictOf(other)).toLowerCase()}`;
         return element("a", {
           href: addressOf(other), title: label, "aria-label": label,
           class: `square ${verdictOf(other)}`, "aria-current": other === n && "true",

@@ -20,7 +20,7 @@ function rowOf(n) {
       element("span", { class: program ? "answer word" : "answer" },
         element("span", { class: "unseen" }, program ? "" : `${words(verdictOf(n))}: `), ...plainNodes(short)),
       element("span", { class: "which" }, runs.length > 1
-        ? `${runs[samples.run[n]].name} #${samples.index[n]}` : `#${samples.index[n]}`),
+        ? `${plainText(runs[samples.run[n]].name)} #${samples.index[n]}` : `#${samples.index[n]}`),
       element("span", { class: "tokens" }, samples.tokens[n] === null ? "" : number(samples.tokens[n]))));
 }
 
@@ -33,7 +33,7 @@ function* rowsOf(numbers) {
       const problem = problems[place];
       const { right, of } = rateOf(place);
       yield element("li", { class: "group" },
-        element("span", { class: "id" }, ...plainNodes(problem.id)),
+        element("span", { class: "id" }, ...plainNodes(problem.id.slice(0, 200))),
         element("span", { class: "rate" }, `${right}/${of} right`),
         element("span", { class: "excerpt" }, ...plainNodes((problem.statement ?? "").slice(0, 200).replace(/\s+/g, " "))));
       before = place;
@@ -57,7 +57,9 @@ function showList() {
 }
 
 function showCount() {
-  const of = new Set(state.found.map((n) => samples.problem[n])).size;
+  const shown = new Set();
+  for (const n of state.found) shown.add(samples.problem[n]);
+  const of = shown.size;
   const found = state.found.length === 0 ? "No sample matches"
     : `${plural(state.found.length, "sample")} of ${plural(of, "problem")}`;
   const more = state.filters.q !== "" && state.hits === null ? "; Enter searches their texts too" : "";
@@ -125,7 +127,7 @@ function listAddress() {
 function offer(id, values, label = (value) => value) {
   const select = by(id);
   select.replaceChildren(element("option", { value: "" }, "all"),
-    ...values.map((value) => element("option", { value }, label(value))));
+    ...values.map((value) => element("option", { value }, plainText(label(value)).slice(0, 200))));
   select.parentElement.hidden = values.length < 2;
 }
 

@@ -2,7 +2,8 @@
 
 const index = JSON.parse(document.getElementById("index").textContent);
 const files = JSON.parse(document.getElementById("files").textContent);
-const { runs, problems, verdicts, answers, samples, starts } = index;
+const { runs, problems, verdicts, answers, starts } = index;
+const { groups, samples } = unpacked(index.samples);
 const total = samples.index.length;
 const CORRECT = verdicts.indexOf("correct");
 const KEPT_PIECES = 8;
@@ -13,14 +14,49 @@ const answerOf = (n) => (samples.answer[n] < 0 ? null : answers[samples.answer[n
 const taskOf = (n) => problems[samples.problem[n]].task;
 const words = (verdict) => verdict[0].toUpperCase() + verdict.slice(1).replaceAll("_", " ");
 
+// Samples of one problem and run stand together: groups say where, columns hold number n of sample n.
+function unpacked({ groups: stretches, index: numbers, verdict, answer, tokens }) {
+  const found = [];
+  const run = [];
+  const problem = [];
+  const counted = [];
+  for (let at = 0; at < stretches.length; at += 3) {
+    const group = { run: stretches[at], problem: stretches[at + 1], start: run.length, end: run.length + stretches[at + 2] };
+    found.push(group);
+    for (let n = group.start; n < group.end; n++) {
+      run.push(group.run);
+      problem.push(group.problem);
+      counted.push(n - group.start);
+    }
+  }
+  const known = (count) => (count < 0 ? null : count);
+  return { groups: found, samples: {
+    run, problem, index: numbers ?? counted, verdict, answer,
+    tokens: tokens === null ? counted.map(() => null) : tokens.map(known),
+  } };
+}
+
+function* numbersIn(group) {
+  for (let n = group.start; n < group.end; n++) yield n;
+}
+
 // The way to a sample, and back.
 function addressOf(n) {
   const parts = [runs[samples.run[n]].name, taskOf(n), problems[samples.problem[n]].id, samples.index[n]];
   return `#s/${parts.map((part) => encodeURIComponent(part)).join("/")}`;
 }
 
-const byAddress = new Map();
-for (let n = 0; n < total; n++) byAddress.set(addressOf(n), n);
+// However its parts are encoded; undefined where it is no sample's.
+function sampleAt(address) {
+  const plain = (part) => { try { return decodeURIComponent(part); } catch { return part; } };
+  const [name, task, id, number, ...more] = address.slice(3).split("/").map(plain);
+  if (more.length > 0) return undefined;
+  for (const group of groups) {
+    if (runs[group.run].name !== name || problems[group.problem].id !== id || problems[group.problem].task !== task) continue;
+    for (const n of numbersIn(group)) if (String(samples.index[n]) === number) return n;
+  }
+  return undefined;
+}
 
 // Texts. A piece is in the page, or in a script beside it that calls harnessChunk.
 
@@ -89,12 +125,11 @@ async function textsOf(n) {
 // Agreement: of each problem, how many samples of each run are right.
 
 const rates = problems.map(() => new Map());
-for (let n = 0; n < total; n++) {
-  const rate = rates[samples.problem[n]];
-  const run = rate.get(samples.run[n]) ?? { right: 0, of: 0 };
-  run.right += samples.verdict[n] === CORRECT;
-  run.of += 1;
-  rate.set(samples.run[n], run);
+for (const group of groups) {
+  const rate = rates[group.problem].get(group.run) ?? { right: 0, of: 0 };
+  for (const n of numbersIn(group)) rate.right += samples.verdict[n] === CORRECT;
+  rate.of += group.end - group.start;
+  rates[group.problem].set(group.run, rate);
 }
 
 // Of a problem's samples, of one run or of all, how many there are and how many are right.
@@ -128,9 +163,8 @@ const answerWords = answers.map(lower);
 const runWords = runs.map(({ name, model }) => lower(`${name}\n${model}`));
 
 // In the order of the page: by task and problem, the runs of a problem beside each other.
-const natural = Array.from({ length: total }, (_, n) => n).sort((a, b) =>
-  samples.problem[a] - samples.problem[b] || samples.run[a] - samples.run[b] ||
-  samples.index[a] - samples.index[b]);
+const ordered = [...groups].sort((a, b) => a.problem - b.problem || a.run - b.run);
+const natural = ordered.flatMap((group) => [...numbersIn(group)]);
 
 function passes(filters) {
   const run = filters.run === "" ? null : runs.findIndex(({ name }) => name === filters.run);

@@ -19,7 +19,7 @@ function element(name, attributes = {}, ...children) {
 }
 
 // Controls that move or hide what follows are shown by name, in the order of the text.
-const CONTROLS = /([\u0000-\u0008\u000b-\u001f\u007f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff])\1*/g;
+const CONTROLS = /([\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff])\1*/g;
 const NAMES = {
   "\u061c": "ALM", "\u200b": "ZWSP", "\u200e": "LRM", "\u200f": "RLM", "\u202a": "LRE",
   "\u202b": "RLE", "\u202c": "PDF", "\u202d": "LRO", "\u202e": "RLO", "\u2060": "WJ",
@@ -29,22 +29,41 @@ const NAMES = {
 const nameOf = (character) => NAMES[character] ??
   `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 
+// Where no element may stand.
+const plainText = (text) => text.replace(CONTROLS, (_, character) => `[${nameOf(character)}]`);
+
+// Letters that join, as in Arabic, are shaped again to the end of their word at every line of it, so a
+// word of very many costs their square: pieces of it are laid out each for itself.
+const LONGEST_WORD = 1000;
+const LONG_WORDS = /\S{1001,}/gu;
+
+function textNodes(text) {
+  if (text.length <= LONGEST_WORD) return [document.createTextNode(text)];
+  const nodes = [];
+  let end = 0;
+  for (const found of text.matchAll(LONG_WORDS)) {
+    if (found.index > end) nodes.push(document.createTextNode(text.slice(end, found.index)));
+    for (const [piece] of found[0].matchAll(/.{1,1000}/gu)) nodes.push(element("span", { class: "piece" }, piece));
+    end = found.index + found[0].length;
+  }
+  if (end < text.length) nodes.push(document.createTextNode(text.slice(end)));
+  return nodes;
+}
+
 function plainNodes(written) {
   const text = written.replaceAll("\r\n", "\n");
-  if ((text.match(CONTROLS)?.length ?? 0) > MOST_MARKS) {
-    return [document.createTextNode(text.replace(CONTROLS, (_, character) => `[${nameOf(character)}]`))];
-  }
+  if ((text.match(CONTROLS)?.length ?? 0) > MOST_MARKS) return textNodes(plainText(text));
   const nodes = [];
   let end = 0;
   for (const found of text.matchAll(CONTROLS)) {
     const character = found[1];
     const times = found[0].length;
-    if (found.index > end) nodes.push(document.createTextNode(text.slice(end, found.index)));
+    if (found.index > end) nodes.push(...textNodes(text.slice(end, found.index)));
     const name = nameOf(character);
     nodes.push(element("span", { class: "control" }, times > 1 ? `${name} ×${times}` : name));
     end = found.index + times;
   }
-  if (end < text.length) nodes.push(document.createTextNode(text.slice(end)));
+  if (end < text.length) nodes.push(...textNodes(text.slice(end)));
   return nodes;
 }
 
@@ -186,7 +205,7 @@ function mathNode(latex, display) {
 }
 
 function setFormula(latex, display) {
-  if (!setsMathematics) return null;
+  if (!setsMathematics || latex.search(CONTROLS) >= 0) return null;
   try {
     const tree = temml.__renderToMathMLTree(latex, {
       displayMode: display, throwOnError: true, trust: false, strict: false, maxSize: [10, 10],

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.graders.integer import Integer
@@ -20,7 +21,7 @@ from harness.reports.figures.training import training_figures
 from harness.reports.figures.trends import trend_plot
 from harness.reports.figures.whiskers import whiskers, within_shares
 from harness.reports.history import Entry, History
-from harness.reports.observations import Length, Observations
+from harness.reports.observations import Lengths, Observations
 from harness.reports.results import read_results
 from harness.stats.breakdown import breakdown
 from harness.stats.curves import pass_curve
@@ -155,13 +156,15 @@ def test_bands_are_the_intervals_of_the_points(write_run: WriteRun) -> None:
 
 
 def test_a_budget_shows_its_whole_band_below_a_small_score() -> None:
-    lengths = [Length(f"p{i}", i == 0 and j == 0, 50 + 10 * j) for i in range(10) for j in range(4)]
+    lengths = Lengths(
+        np.repeat(np.arange(10), 4), np.arange(40) == 0, np.tile(50 + 10 * np.arange(4), 10)
+    )
     points = budget_curve(lengths)
     last = points[-1]
     assert last.value == 1 / 40
     assert last.interval is not None
     assert last.interval.high > 1.12 * last.value
-    plot = budget_plot({"r": Observations({}, lengths)}, [], "s")
+    plot = budget_plot({"r": Observations(lengths=lengths)}, [], "s")
     assert plot is not None
     assert plot.figure.axes[0].get_ylim()[1] > last.interval.high
 

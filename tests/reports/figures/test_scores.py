@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from scipy import stats
@@ -25,7 +26,7 @@ from harness.reports.figures.scores import figures
 from harness.reports.figures.style import SERIES, VERDICTS, Plot, label
 from harness.reports.figures.training import training_figures
 from harness.reports.figures.training_log import parse_steps, read_log, step_of, steps_given
-from harness.reports.observations import Length, Observations, count_words
+from harness.reports.observations import Lengths, Observations, count_words
 from harness.reports.page.build import build
 from harness.reports.page.html import render_html
 from harness.reports.results import read_results
@@ -184,18 +185,19 @@ def test_errors_take_no_part_in_a_curve(write_run: WriteRun) -> None:
     assert [x for x, _ in line] == [1, 2]  # the problem with an error has two samples
 
 
-LENGTHS = [Length("a", True, 100), Length("a", True, 200), Length("b", False, 50),
-           Length("b", True, 400)]  # fmt: skip
+LENGTHS = Lengths(
+    np.array([0, 0, 1, 1]), np.array([True, True, False, True]), np.array([100, 200, 50, 400])
+)
 
 
 def test_a_budget_counts_what_ended_within_it() -> None:
     points = budget_curve(LENGTHS)
     assert [(p.x, p.value) for p in points] == [(50, 0.0), (100, 0.25), (200, 0.5), (400, 0.75)]
-    assert budget_plot({"r": Observations({})}, [], "s") is None
+    assert budget_plot({"r": Observations()}, [], "s") is None
 
 
 def test_lengths_of_right_and_wrong_samples_are_apart() -> None:
-    plot = lengths_plot({"r": Observations({}, LENGTHS)}, "s")
+    plot = lengths_plot({"r": Observations(lengths=LENGTHS)}, "s")
     assert plot is not None
     assert "r, correct: median 200, 3 samples; r, not correct: median 50, 1 samples" in plot.alt
     assert centiles([7]) == (7.0,) * 5
@@ -206,7 +208,10 @@ def test_lengths_of_right_and_wrong_samples_are_apart() -> None:
     half = stats.t.ppf(0.975, freedom) * ((5000 / 2 + 61250 / 2) ** 0.5) / 2
     assert half > value
     assert interval == (0.0, pytest.approx(value + half))  # no sample is shorter than nothing
-    assert mean_length(LENGTHS[:3]) == ((150 + 50) / 2, None)
+    assert mean_length(Lengths(LENGTHS.problems[:3], LENGTHS.correct[:3], LENGTHS.tokens[:3])) == (
+        (150 + 50) / 2,
+        None,
+    )
 
 
 def dated_run(write_run: WriteRun) -> Path:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import timeit
 from pathlib import Path
 
 import pytest
 
 from harness.reports.page.markup import answer_markup, text_markup
 from harness.reports.page.mathml import mathml
+from harness.reports.shown import plain, shown
 
 ALLOWED = re.compile(
-    r"</?(?:math|m[a-z]+)(?: [a-z]+=\"[^\"<>&]*\")*>|</?(?:pre|code)>|<span class=\"[ksncf]\">|</span>"
+    r"</?(?:math|m[a-z]+)(?: [a-z]+=\"[^\"<>&]*\")*>|</?(?:pre|code)>|<span class=\"(?:[ksncf]|control|piece)\">|</span>"
 )
 
 
@@ -70,7 +72,6 @@ def test_an_unclosed_fence_is_code_to_the_end() -> None:
         r"\style{position:fixed}{x}",
         r"\class{top}{x}",
         r"x<y & z",
-        "\x00\x01",
         r"\mathop{\text{\"onclick=\"}}",
     ],
 )
@@ -78,6 +79,37 @@ def test_hostile_latex_cannot_leave_its_element(latex: str) -> None:
     for markup in (text_markup(f"${latex}$"), text_markup(f"$${latex}$$"), answer_markup(latex)):
         assert "<" not in bare(markup)
         assert not re.search(r"<[^>]*(?:href|style|class=\"top|on\w+=)", markup)
+
+
+def test_controls_are_named_and_never_sent() -> None:
+    written = "a\x00\x1b[31m \u202e\u202eb\r\nc $x\u2066$ ```\n\x07\n```"
+    markup = text_markup(written)
+    assert not set(markup) & set("\x00\x1b\u202e\u2066\x07\r")
+    for name in ("U+0000", "U+001B", "RLO ×2", "LRI", "U+0007"):
+        assert f'<span class="control">{name}</span>' in markup
+    assert plain("run\u202e\x00") == "run[RLO][U+0000]"
+    assert not set(shown("\u202e" * 5000 + "\x1b\x00" * 5000)) & set("\u202e\x1b\x00")
+
+
+def test_a_long_word_is_laid_out_in_pieces() -> None:
+    word = "ب" * 2500
+    markup = shown(f"so {word} <b>")
+    assert bare(markup) == f"so {word} &lt;b&gt;"
+    assert max(map(len, re.split(r"<[^>]*>| ", markup))) == 1000
+    assert shown("word " * 1000).count("<") == 0
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["a", "ب", "~", "`", "[asy]", "$x", "\x00", "{", "```\n", "~~~ "],
+    ids=repr,
+)
+def test_markup_of_a_long_text_takes_linear_time(unit: str) -> None:
+    def seconds(length: int) -> float:
+        text = unit * (length // len(unit))
+        return min(timeit.repeat(lambda: text_markup(text), number=1, repeat=3))
+
+    assert seconds(40_000) < 3 * seconds(20_000) + 0.05
 
 
 @pytest.mark.parametrize("latex", ["", "  ", r"\frac{1}{", "x" * 5000, "{" * 900])

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from harness.cli.report import answer_classes
 from harness.errors import DataError
+from harness.reports.figures.scores import figures
 from harness.reports.page import chunks as pieces
 from harness.reports.page.build import build
 from harness.reports.page.chunks import Chunks
@@ -27,7 +29,22 @@ WriteRun = Callable[..., Path]
 HOSTILE = "</script><!--<script>alert(1)</script></textarea> \u202e \u2028 &lt;"
 
 
-def unpacked(payload: str) -> list[dict[str, Any]]:
+def columns_of(index: dict[str, Any]) -> dict[str, list[Any]]:
+    """A value per sample in each column, as the script of the page unpacks them."""
+    packed = index["samples"]
+    groups = list(zip(*[iter(packed["groups"])] * 3, strict=True))
+    counted = [n for *_, count in groups for n in range(count)]
+    return {
+        "run": [run for run, _, count in groups for _ in range(count)],
+        "problem": [problem for _, problem, count in groups for _ in range(count)],
+        "index": packed["index"] or counted,
+        "verdict": packed["verdict"],
+        "answer": packed["answer"],
+        "tokens": packed["tokens"] or [None] * len(counted),
+    }
+
+
+def unpacked(payload: bytes | str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(zlib.decompress(base64.b64decode(payload)))
     return rows
 
@@ -44,7 +61,7 @@ def gathered(
 def test_every_sample_has_a_row_in_each_column_and_its_texts(write_run: WriteRun) -> None:
     runs = [write_run([[C, W], [T, None], [C, E]], name=name) for name in ("early", "late")]
     index, rows, browser = gathered(*runs)
-    columns = index["samples"]
+    columns = columns_of(index)
     assert {len(column) for column in columns.values()} == {len(rows)} == {browser.n_samples} == {8}
     assert [run["name"] for run in index["runs"]] == ["early", "late"]
     assert [problem["id"] for problem in index["problems"]] == ["p00", "p01", "p02"]
@@ -60,7 +77,7 @@ def test_samples_come_by_problem_whatever_order_they_ended_in(write_run: WriteRu
     run = write_run([[C, W]] * 4)
     path = run / "practice_integer" / "samples.jsonl"
     path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
-    columns = gathered(run)[0]["samples"]
+    columns = columns_of(gathered(run)[0])
     assert columns["problem"] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert columns["index"] == [0, 1] * 4
 
@@ -70,8 +87,8 @@ def test_a_sample_without_a_grade_is_ungraded(write_run: WriteRun) -> None:
     path = run / "practice_integer" / "grades.jsonl"
     path.write_text(path.read_text().splitlines(keepends=True)[0])
     index, rows, _ = gathered(run)
-    assert [index["verdicts"][v] for v in index["samples"]["verdict"]] == ["correct", "ungraded"]
-    assert index["samples"]["answer"][1] == -1
+    assert [index["verdicts"][v] for v in columns_of(index)["verdict"]] == ["correct", "ungraded"]
+    assert columns_of(index)["answer"][1] == -1
     assert "detail" not in rows[1]
 
 
@@ -92,7 +109,7 @@ def test_runs_share_a_problem_only_where_they_asked_the_same(write_run: WriteRun
     same = write_run([[C, W]], name="same", problems=[Problem("p", "1 + 1?", answer="2")])
     other = write_run([[C, W]], name="other", problems=[Problem("p", "1 + 2?", answer="3")])
     index, _, _ = gathered(one, same, other)
-    assert index["samples"]["problem"] == [0, 0, 0, 0, 1, 1]
+    assert columns_of(index)["problem"] == [0, 0, 0, 0, 1, 1]
     assert [problem["statement"] for problem in index["problems"]] == ["1 + 1?", "1 + 2?"]
 
 
@@ -231,3 +248,18 @@ def test_the_names_of_pieces_follow_their_contents() -> None:
     other.add(b"[2]")
     assert one.names != other.names
     assert all(pieces._OURS.fullmatch(f"{name}.js") for name in one.names + other.names)
+
+
+def test_the_page_of_a_problem_with_very_many_samples_is_built(
+    write_run: WriteRun, tmp_path: Path
+) -> None:
+    run = write_run([[C, W] * 520, [C] * 1040], task="aime24", reasoning="x")
+    results = read_results([run])
+    drawn = figures(results, (), classes=answer_classes)
+    page = tmp_path / "r.html"
+    write_report(build(results, (), figures=drawn), page)
+    html = page.read_text()
+    assert "All 2,080 samples" in html
+    assert "pass@k over k" in html
+    assert "cons@k over k" in html
+    assert results[0].observed().tallies(None)[0].n == 1040
