@@ -8,7 +8,7 @@ All are frozen values; a `Task` (`harness.task`) is composed of the parts of `ha
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -122,6 +122,7 @@ class Problem:
     `id` is stable and unique within its task. `answer` is the reference answer; for multiple
     choice it is the text of the right choice (or a bare letter where `choices` is empty because
     the statement itself lists them). `starter_code` is what a template's field of that name shows.
+    `tests` is a tuple, or one of `harness.problem_tests` where they are large: iterate over it once.
     `meta` holds properties to break a score down by, such as level, subject or difficulty.
     """
 
@@ -129,7 +130,7 @@ class Problem:
     statement: str
     answer: str | None = None
     choices: tuple[str, ...] = ()
-    tests: tuple[TestCase, ...] = ()
+    tests: Sequence[TestCase] = ()
     limits: Limits | None = None
     starter_code: str = ""
     judging: Judging = Judging()

@@ -27,11 +27,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.data.datasets import HubDataset
+from harness.data.fields import positive, test_cases
 from harness.graders.code import Code
+from harness.problem_tests import compact
 from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Judging, Limits, Problem, Provenance, Row, TestCase
+from harness.types import Judging, Limits, Problem, Provenance, Row
 
 PROMPT = """\
 {statement}
@@ -133,8 +135,10 @@ def parse(row: Row) -> Problem:
     return Problem(
         id=row["id"],
         statement=statement(row),
-        tests=tuple(TestCase(test["input"], test["output"]) for test in tests),
-        limits=Limits(float(row["time_limit"]), int(row["memory_limit"])),
+        tests=compact(row["id"], test_cases(tests)),
+        limits=Limits(
+            positive(row, "time_limit", 3600), int(positive(row, "memory_limit", 1 << 20))
+        ),
         judging=_judging(row),
         provenance=provenance,
         meta=meta,

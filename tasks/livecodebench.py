@@ -17,15 +17,18 @@ A row, made up; private tests may be packed, see `harness.judge.formats`:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from harness.data.datasets import HubDataset, HubParts
+from harness.data.row_place import RowTests, place_of
 from harness.graders.code import Code
 from harness.judge.formats import livecodebench_tests
+from harness.problem_tests import INLINE_BYTES, compact
 from harness.sampling import Sampling
 from harness.stats.metrics import pass_at
 from harness.task import Task
-from harness.types import Judging, Limits, Problem, Provenance, Row
+from harness.types import Judging, Limits, Problem, Provenance, Row, TestCase
 
 PROMPT = "### Question:\n{statement}\n\n### Answer: (use the provided format with backticks)\n\n"
 FUNCTION = """\
@@ -74,12 +77,20 @@ def parse(row: Row) -> Problem:
     return Problem(
         id=id,
         statement=f"{row['question_content']}\n\n{form}",
-        tests=livecodebench_tests(row),
+        tests=_tests(id, row),
         limits=LIMITS,
         judging=Judging(decisive=bool(row.get("decisive", True))),
         provenance=provenance,
         meta={"difficulty": row["difficulty"]},
     )
+
+
+def _tests(id: str, row: Row) -> Sequence[TestCase]:
+    """The tests of a row: large ones are left where they are, if the row can be read again."""
+    place = place_of(row)
+    if place is not None and len(row.get("private_test_cases") or "") > INLINE_BYTES:
+        return RowTests(id, place, livecodebench_tests)
+    return compact(id, livecodebench_tests(row))
 
 
 def _part(number: int) -> HubDataset:

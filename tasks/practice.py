@@ -10,6 +10,7 @@ integer family:
 from __future__ import annotations
 
 from harness.data.datasets import PackagedDataset
+from harness.data.fields import test_cases
 from harness.graders.choice import Choice
 from harness.graders.code import Code
 from harness.graders.integer import Integer
@@ -18,7 +19,7 @@ from harness.interfaces import Grader
 from harness.sampling import Sampling
 from harness.stats.metrics import cons_at, pass_at
 from harness.task import Task
-from harness.types import Limits, Problem, Row, TestCase
+from harness.types import Limits, Problem, Row
 
 BOXED = "{statement}\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 CHOICE = """\
@@ -39,7 +40,7 @@ LIMITS = Limits(cpu_seconds=2.0, memory_mib=256)
 
 def parse(row: Row) -> Problem:
     """One row; which of answer, choices and tests it has depends on the family."""
-    tests = tuple(TestCase(test["input"], test["output"]) for test in row.get("tests", ()))
+    tests = test_cases(row.get("tests", ()))
     return Problem(
         id=row["id"],
         statement=row["statement"],

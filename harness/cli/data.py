@@ -89,6 +89,7 @@ def check(names: Sequence[str], folder: Path | None, against: Path | None) -> No
     for task in find_tasks(",".join(names)):
         found, left_out = select_problems(task, folder, Selection())
         problems = {problem.id: problem for problem in found}
+        hashes = {problem.id: content_hash(problem) for problem in found}  # decodes every test
         others = f" (and {in_words(left_out)})" if left_out else ""
         click.echo(f"{task.name}: {len(problems)} problems{others}, {task.dataset.source(folder)}")
         if other := miscounted(task, len(problems) + left_out.total()):
@@ -101,7 +102,7 @@ def check(names: Sequence[str], folder: Path | None, against: Path | None) -> No
             ours, theirs = problems.get(id), theirs_by_id.get(id)
             if ours is None or theirs is None:
                 what = f"only in {against if ours is None else folder or 'the hub'}"
-            elif content_hash(ours) != content_hash(theirs):
+            elif hashes[id] != content_hash(theirs):
                 names_of_parts = [
                     "statement",
                     "answer",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from harness.data.columns import EXACT, json_value
-from harness.types import Row
+from harness.types import Row, TestCase
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 
@@ -60,6 +61,24 @@ def number(row: Row, name: str, low: int, high: int) -> int:
     return int(found)
 
 
+def positive(row: Row, name: str, most: float) -> float:
+    """A field that holds a number above 0.
+
+    Args:
+        row: of the dataset.
+        name: of the field.
+        most: the largest number that it can be.
+
+    Raises:
+        KeyError: the row lacks it.
+        ValueError: it holds something else, or a number out of range.
+    """
+    value = row[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        raise ValueError(f"{value!r}: a number above 0, {most:g} at most, is needed")
+    return float(value)
+
+
 def latex(row: Row, name: str) -> str:
     r"""A field that holds an answer: a text, or a number as JSON and Parquet have it (7, 0.5).
 
@@ -76,6 +95,22 @@ def latex(row: Row, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r}: an answer is needed, a text or a number")
     return value.strip()
+
+
+def test_cases(rows: Iterable[Row]) -> tuple[TestCase, ...]:
+    """Test cases as rows of input and output have them.
+
+    Raises:
+        KeyError: one lacks either.
+        ValueError: either is no text.
+    """
+    found = []
+    for number, row in enumerate(rows, 1):
+        given, due = row["input"], row["output"]
+        if not (isinstance(given, str) and isinstance(due, str)):
+            raise ValueError(f"test {number}: input and output must be texts")
+        found.append(TestCase(given, due))
+    return tuple(found)
 
 
 def texts(row: Row, name: str) -> tuple[str, ...]:

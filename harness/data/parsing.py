@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.data.row_place import RowPlace, place_of
 from harness.errors import DataError
 from harness.task import Task
 from harness.types import LETTERS, Problem, Row
@@ -21,7 +22,8 @@ def parse_row(task: Task, place: str, row: Row) -> Problem:
     tracked = _TrackedRow(row)
     try:
         problem = task.parse(tracked)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError,
+            RecursionError) as error:  # fmt: skip
         if isinstance(error, KeyError) and error.args == (tracked.last,):
             raise DataError(
                 f"{place}: the field {error} is missing, which {task.name} needs; the row has "
@@ -59,6 +61,10 @@ class _TrackedRow(Mapping[str, Any]):
     def __init__(self, row: Row) -> None:
         self._row = row
         self.last = ""
+
+    @property
+    def row_place(self) -> RowPlace | None:
+        return place_of(self._row)
 
     def __getitem__(self, name: str) -> Any:
         self.last = name

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import orjson
 
+from harness.data.row_place import PlacedRow, RowPlace, stamp
 from harness.errors import DataError, first_line
 from harness.types import Row
 
 FORMATS = (".jsonl", ".csv", ".parquet")
+
+_BATCH = 16  # rows of a .parquet file that are held at a time: one can take 100 MB
 
 
 def read_rows(path: Path, mend: Callable[[str], str] | None = None) -> Iterator[tuple[str, Row]]:
@@ -41,9 +44,11 @@ def read_rows(path: Path, mend: Callable[[str], str] | None = None) -> Iterator[
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
+    now, end = stamp(path), 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
+            start, end = end, end + len(line)
+            if line.isspace():
                 continue
             place = f"{path}, line {number}"
             try:
@@ -52,7 +57,10 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
                 raise DataError(f"{place}: not valid JSON ({error})") from error
             if not isinstance(row, dict):
                 raise DataError(f"{place}: a JSON object is needed, not {type(row).__name__}")
-            yield place, row
+            placed = PlacedRow(row)
+            placed.row_place = RowPlace(path, start, len(line), now)
+            del line, row  # they can be large
+            yield place, placed
 
 
 def _read_csv(path: Path, mend: Callable[[str], str] | None) -> Iterator[tuple[str, Row]]:
@@ -76,7 +84,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
     try:
         table = pyarrow.parquet.ParquetFile(path)
         number = 0
-        for batch in table.iter_batches(batch_size=256):
+        for batch in table.iter_batches(batch_size=_BATCH):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}, row {number}", row

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import io
-import json
-import pickle
-import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+import orjson
+
 from harness.data.reasoning import split_reasoning
 from harness.errors import DataError
+from harness.judge.pickled_text import pickled_text
 from harness.judge.submission import Rule, Submission, extract
+from harness.problem_tests import inflated
 from harness.types import Row, TestCase
-
-_MAX_PAYLOAD = 2 << 30  # bytes of one problem's tests when unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,15 @@ def batch_row(row: Row, rule: Rule = "language") -> BatchRow:
     return BatchRow(name, found, livecodebench_tests(row), "lcb")
 
 
+class _Case(msgspec.Struct):
+    input: str
+    output: str
+    testtype: str
+
+
+_CASES = msgspec.json.Decoder(list[_Case])
+
+
 def livecodebench_tests(row: Row) -> tuple[TestCase, ...]:
     """The public and private tests of a row in LiveCodeBench's schema.
 
@@ -62,71 +70,42 @@ def livecodebench_tests(row: Row) -> tuple[TestCase, ...]:
         DataError: tests that cannot be decoded, naming the problem and the field.
     """
     place = f"problem {row.get('question_id', '?')}"
-    metadata = _json(row.get("metadata") or "{}", f"{place}, metadata")
-    found = []
+    metadata = _metadata(row.get("metadata") or "{}", place)
+    found: list[TestCase] = []
     for name in ("public_test_cases", "private_test_cases"):
-        tests = _tests(row.get(name) or "[]", f"{place}, {name}")
-        for number, test in enumerate(tests, 1):
-            found.append(_test(test, metadata, f"{place}, {name}, test {number}"))
+        try:
+            cases = _cases(row.get(name) or "[]")
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise DataError(f"{place}, {name} cannot be decoded: {error}") from None
+        for number, case in enumerate(cases, 1):
+            function = metadata.get("func_name") if case.testtype == "functional" else None
+            if case.testtype == "functional" and not isinstance(function, str):
+                raise DataError(
+                    f"{place}, {name}, test {number}: it calls a function, and the metadata name "
+                    f"{function!r} as func_name"
+                )
+            found.append(TestCase(case.input, case.output, function))
     if not found:
         raise DataError(f"{place} has no tests")
     return tuple(found)
 
 
-def _test(test: Any, metadata: Any, place: str) -> TestCase:
-    function = None
+def _metadata(given: Any, place: str) -> Mapping[str, Any]:
     try:
-        if test["testtype"] == "functional":
-            function = metadata["func_name"]
-        parts = test["input"], test["output"]
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{place}: {error} is missing") from None
-    if not all(isinstance(part, str) for part in parts):
-        raise DataError(f"{place}: input and output must be texts")
-    return TestCase(*parts, function)
+        found = orjson.loads(given) if isinstance(given, str) else given
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"{place}, metadata is not valid JSON: {error}") from None
+    if not isinstance(found, Mapping):
+        raise DataError(f"{place}, metadata: an object is needed, not {type(found).__name__}")
+    return found
 
 
-def _tests(payload: Any, place: str) -> list[Any]:
-    """A list of tests: plain JSON, or JSON packed by pickle, zlib and base64.
-
-    Raises:
-        DataError: it cannot be decoded, or is no list.
-    """
-    if isinstance(payload, str) and not payload.lstrip().startswith("["):
-        payload = _unpacked(payload, place)
-    tests = _json(payload, place) if isinstance(payload, str) else payload
-    if not isinstance(tests, list):
-        raise DataError(f"{place}: a list of tests is needed, not {type(tests).__name__}")
-    return tests
-
-
-def _json(text: str, place: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{place} is not valid JSON: {error}") from None
-
-
-def _unpacked(payload: str, place: str) -> str:
-    try:
-        unzip = zlib.decompressobj()
-        data = unzip.decompress(base64.b64decode(payload, validate=True), _MAX_PAYLOAD)
-        if not unzip.eof:
-            raise DataError(f"{place}: the payload is cut, or longer than {_MAX_PAYLOAD} bytes")
-        text = _OnlyText(io.BytesIO(data)).load()
-    except (binascii.Error, zlib.error, pickle.UnpicklingError, EOFError, ValueError,
-            IndexError, KeyError, AttributeError, TypeError) as error:  # fmt: skip
-        raise DataError(f"{place} cannot be decoded: {error}") from None
-    if not isinstance(text, str):
-        raise DataError(f"{place}: the payload holds a {type(text).__name__}, not a text")
-    return text
-
-
-class _OnlyText(pickle.Unpickler):
-    """Loads a pickled text. Whatever would import or call something is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"the payload asks for {module}.{name}")
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError("the payload refers to something outside it")
+def _cases(payload: Any) -> list[_Case]:
+    """A list of tests: plain JSON, or JSON packed by pickle, zlib and base64."""
+    if not isinstance(payload, str):
+        return msgspec.convert(payload, list[_Case])
+    if payload.lstrip().startswith("["):
+        return _CASES.decode(payload)
+    packed = base64.b64decode(payload, validate=True)
+    del payload
+    return _CASES.decode(pickled_text(inflated(packed)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.errors import DataError
 from harness.judge import checkers
 from harness.judge.languages import language
 from harness.judge.scoring import Scoring
@@ -71,7 +73,7 @@ class Case:
     """The arguments of one call of `Judge.judge`; `alone` while no other worker runs."""
 
     submission: Submission
-    tests: tuple[TestCase, ...]
+    tests: Sequence[TestCase]
     limits: Limits
     checker: str | ProgramChecker
     scoring: Scoring
@@ -95,7 +97,7 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
     """
     cpu = wall = 0.0
     peak = 0
-    for number, test in enumerate(case.tests, 1):
+    for number, test in _numbered(worker, case.tests):
         last = number == len(case.tests) or isinstance(case.checker, ProgramChecker)
         with sealed(encoded(test.input)) as stdin:
             result = worker.run(_job(case, test, program, stdin, last=last))
@@ -113,6 +115,15 @@ def run_tests(worker: Worker, case: Case, program: int) -> Result:
                 worker.end_submission()
             return Result(verdict, number, cpu, wall, peak, detail)
     return Result(Verdict.CORRECT, None, cpu, wall, peak)
+
+
+def _numbered(worker: Worker, tests: Sequence[TestCase]) -> Iterator[tuple[int, TestCase]]:
+    """The tests with their numbers. One that cannot be read ends the sandbox with its submission."""
+    try:
+        yield from enumerate(tests, 1)
+    except DataError:
+        worker.close()
+        raise
 
 
 def _job(case: Case, test: TestCase, program: int, stdin: int, *, last: bool) -> Job:

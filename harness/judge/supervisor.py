@@ -127,7 +127,7 @@ class Judge:
         """
         if scoring not in SCORINGS:
             raise UsageError(f"scoring {scoring!r}: there are {', '.join(SCORINGS)}")
-        case = Case(submission, tuple(tests), limits or Limits(), checker, scoring,
+        case = Case(submission, tests, limits or Limits(), checker, scoring,
                      input_file, output_file)  # fmt: skip
         failure = ""
         for attempt in range(_ATTEMPTS):

@@ -18,6 +18,7 @@ from harness.errors import first_line
 from harness.interfaces import Grader
 from harness.pipeline.grading_pool import Worker, default_workers
 from harness.pipeline.grading_process import Chunk, WorkerLost, grade_chunk
+from harness.problem_tests import portable
 from harness.types import Grade
 
 _POLL_SECONDS = 5.0  # between two lists of the nodes
@@ -76,7 +77,9 @@ class RayWorker:
         """Grade a chunk. WorkerLost when the actor or node stopped, or did not answer in time."""
         ray = import_ray()
         try:
-            call = self._actor.grade.remote(list(chunk))
+            call = self._actor.grade.remote(
+                [(grader, portable(problem), sample) for grader, problem, sample in chunk]
+            )
             async with asyncio.timeout(seconds):
                 grades: list[Grade] = await call
         except TimeoutError:

@@ -191,6 +191,15 @@ def write_lines(path: Path, rows: Iterable[object]) -> None:
     _replace(path, (dump(row) + b"\n" for row in rows))
 
 
+def write_bytes(path: Path, chunks: Iterable[bytes]) -> None:
+    """Replace a file in one step; the chunks are written one by one.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    _replace(path, chunks)
+
+
 def write_json(path: Path, value: object) -> None:
     """Replace a JSON file in one step.
 

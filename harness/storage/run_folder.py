@@ -4,6 +4,7 @@ RUN/manifest.json              model and engine fingerprint, k per task, every s
 RUN/.lock                      the process that writes here now
 RUN/<task>/protocol.json       the protocol and its hash
 RUN/<task>/problems.jsonl      the problems, so that a report or a re-grade needs no dataset
+RUN/<task>/tests.jsonl.gz      large test cases, packed: a gzip member of JSON lines per problem
 RUN/<task>/samples.jsonl       append-only
 RUN/<task>/grades.jsonl        one line per graded sample; never holds sample text
 RUN/<task>/errors.jsonl        internal errors, append-only
@@ -24,10 +25,11 @@ from harness.protocol import Protocol, differences, protocol_row
 from harness.stats.allocation import counts_at, uniform
 from harness.stats.scores import TaskScores
 from harness.stats.stopping import Stopping
-from harness.storage.files import write_json, write_lines
+from harness.storage.files import write_json
 from harness.storage.lock import FolderLock
 from harness.storage.manifest import Manifest, Start, knows_servers, other_draws
 from harness.storage.plain_files import check_folder, remove_parts
+from harness.storage.problem_tests import read_problems, write_problems
 from harness.storage.rows import read_row, read_rows
 from harness.storage.scores import SCORES, read_scores, read_stopping
 from harness.types import Grade, Problem, Sample
@@ -77,8 +79,11 @@ class TaskFolder:
         return found
 
     def problems(self) -> dict[str, Problem]:
-        """The problems by id, in the task's order; DataError where one of the protocol is missing."""
-        found = {problem.id: problem for problem in self.read("problems.jsonl", Problem)}
+        """The problems by id, in the task's order; DataError where one of the protocol is missing.
+
+        Large test cases are read where they are used.
+        """
+        found = {problem.id: problem for problem in read_problems(self.path)}
         if missing := [id for id in self.protocol().problems if id not in found]:
             raise DataError(
                 f"{self.path / 'problems.jsonl'}: {len(missing)} of the protocol's problems are "
@@ -305,7 +310,7 @@ class RunWriter:
                 folder.path.mkdir(exist_ok=True)
             except OSError as error:
                 raise DataError(f"{folder.path}: cannot be created ({error.strerror})") from error
-            write_lines(folder.path / "problems.jsonl", problems)
+            write_problems(folder.path, problems)
             write_json(folder.path / PROTOCOL, protocol.to_json())
         elif (stored := folder.protocol()).thinking != protocol.thinking:
             stored = replace(stored, thinking=protocol.thinking)

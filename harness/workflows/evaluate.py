@@ -22,6 +22,7 @@ from harness.stats.power import ALPHA
 from harness.stats.scores import TaskScores
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import Manifest, Start
+from harness.storage.problem_tests import check_tests
 from harness.storage.run_folder import RunWriter
 from harness.task import Task
 from harness.waiting import waiting_for
@@ -219,6 +220,7 @@ def _lay_out(writer: RunWriter, prepared: Sequence[Prepared], drawing: Drawing) 
     runs = [item.run(writer.add_task(item.protocol, item.problems, item.sampling.k))
             for item in prepared]  # fmt: skip
     for run in runs:
+        check_tests(run.problems.values())
         if drawing.rule is None or run.task.name not in drawing.rule.bases:
             forget(run.folder, run.asked)
     return runs

@@ -11,6 +11,7 @@ from harness.interfaces import Fingerprint
 from harness.pipeline.pending import TaskRun
 from harness.protocol import SERVER_SAMPLING, Protocol, make_protocol
 from harness.sampling import Sampling
+from harness.storage.problem_tests import with_stored_tests
 from harness.storage.run_folder import RunWriter, TaskFolder
 from harness.task import Task
 from harness.types import Problem
@@ -36,7 +37,7 @@ class Prepared:
         return TaskRun(
             task=self.task,
             protocol=self.protocol,
-            problems={problem.id: problem for problem in self.problems},
+            problems={p.id: p for p in with_stored_tests(folder.path, self.problems)},
             sampling=self.sampling,
             folder=folder,
             allocation=self.allocation,

@@ -25,6 +25,7 @@ from harness.stats.scores import TaskScores
 from harness.stats.verdict_table import VerdictTable
 from harness.storage.files import Appender, write_json
 from harness.storage.plain_files import part_of
+from harness.storage.problem_tests import check_tests
 from harness.storage.projections import VerdictRow
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.task import Task
@@ -199,6 +200,7 @@ async def _grade_stored(
     *,
     k: int | None = None,
 ) -> None:
+    check_tests(run.problems.values())  # missing ones would cost every grade
     add = opinion_adder(run)
 
     def done(grade: Grade) -> None:

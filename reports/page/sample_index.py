@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -261,6 +261,7 @@ class _Decisions:
     def __init__(self, grades: Grades, problems: Sequence[Problem], *, hide: bool) -> None:
         self.grades, self.problems, self.hide = grades, problems, hide
         self._known: dict[int, bytes] = {}
+        self._tests: dict[tuple[int, int], dict[str, Any] | None] = {}
 
     def __call__(self, problem: int, grade: int) -> bytes:
         if grade < 0 or self.hide:
@@ -271,26 +272,32 @@ class _Decisions:
             detail, also = self.grades.decisions[reason]
             named = _FAILED_TEST.match(detail)
             number = int(named[1]) if named else 0
-            found = _decision(detail, also, number, self.problems[problem])
+            found = _decision(detail, also, self._test(problem, number) if number else None)
             if not number:  # then it says the same of every problem
                 self._known[reason] = found
         return found
 
+    def _test(self, problem: int, number: int) -> dict[str, Any] | None:
+        """A test case by its number from 1, read once for all samples of its problem that fail it."""
+        key = problem, number
+        if key not in self._tests:
+            if any(known != problem for known, _ in self._tests):
+                self._tests.clear()  # samples come by problem
+            tests = self.problems[problem].tests
+            there = 0 < number <= len(tests)
+            self._tests[key] = _test(number, len(tests), tests[number - 1]) if there else None
+        return self._tests[key]
 
-def _decision(detail: str, also: Sequence[tuple[str, str]], number: int, problem: Problem) -> bytes:
-    """What settled a grade, as JSON.
 
-    Args:
-        detail: in its words.
-        also: the verdicts under further scorings.
-        number: of the test case that it names, from 1; 0 where it names none.
-        problem: with its test cases.
-    """
+def _decision(
+    detail: str, also: Sequence[tuple[str, str]], test: Mapping[str, Any] | None
+) -> bytes:
+    """What settled a grade, as JSON: in words, under further scorings, and the test that it names."""
     decision: dict[str, Any] = {"detail": detail}
     if also:
         decision["also"] = dict(also)
-    if 0 < number <= len(problem.tests):
-        decision["test"] = _test(number, len(problem.tests), problem.tests[number - 1])
+    if test is not None:
+        decision["test"] = test
     return dump(decision)
 
 
