@@ -7,6 +7,7 @@ import gc
 import importlib
 import sys
 import traceback
+from io import StringIO
 
 import click
 
@@ -135,7 +136,9 @@ def run_command(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        usage = StringIO()
+        error.show(usage)
+        echo(usage.getvalue(), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as stop:
         echo("interrupted: run the same command again", err=True)

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.controls import has_controls, plain
+from harness.credentials import without_credentials
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a text as it stands, controls by name.
+    """Print a text as it stands, controls by name; what goes to standard error without credentials.
 
     Args:
         text: of one or several lines.
         err: to standard error.
         nl: with a line break at the end.
     """
-    click.echo(plain(text), err=err, nl=nl)
+    words = plain(text)
+    click.echo(without_credentials(words) if err else words, err=err, nl=nl)
 
 
 def terminal(*, stderr: bool = False, highlight: bool = True) -> Console:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
@@ -146,19 +145,3 @@ def check_fields(options: Mapping[str, str]) -> None:
                 raise UsageError(
                     f"--engine-arg {name}={text}: {field_} is part of the protocol: use {option}"
                 )
-
-
-_SECRETS = (
-    (re.compile(r"(header\.[^=]+)=.*", re.DOTALL), r"\1=***"),
-    (re.compile(r"(https?://)[^/@\s,]*@"), r"\1***@"),
-    (re.compile(r"(https?://[^\s,?]*)\?[^\s,]*"), r"\1?***"),
-)
-"""Values of headers, credentials in URLs, and their queries, which may hold a key."""
-
-
-def without_secrets(command: Sequence[str]) -> list[str]:
-    """A command line whose secrets are replaced by ***, so that it may be stored."""
-    shown = list(command)
-    for pattern, replacement in _SECRETS:
-        shown = [pattern.sub(replacement, word) for word in shown]
-    return shown

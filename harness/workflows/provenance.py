@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import harness
-from harness.engines.settings import without_secrets
+from harness.credentials import without_credentials
 from harness.errors import DataError
 from harness.stats.cost import Price
 from harness.storage.manifest import Start
@@ -40,7 +40,7 @@ def start_record(
     return Start(
         time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         host=socket.gethostname(),
-        command=tuple(without_secrets(sys.argv[1:])),
+        command=tuple(map(without_credentials, sys.argv[1:])),
         python=platform.python_version(),
         platform=platform.platform(),
         harness=harness.__version__,

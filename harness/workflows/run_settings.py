@@ -19,6 +19,7 @@ from pydantic import (
 from harness.data.datasets import HubParts
 from harness.data.prompts import fields
 from harness.data.selection import Selection, Window
+from harness.credentials import hidden
 from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.judge.scoring import Scoring
@@ -258,5 +259,6 @@ def _message(
         known = ", ".join(field.replace("_", "-") for field in model.model_fields)
         return f"{config}: there is no setting {name.removeprefix('--')!r}; there are {known}"
     problem = first["msg"].removeprefix("Value error, ")
-    message = f"{name} {first['input']!r}: {problem}{place}"
+    given = hidden(first["input"], str(first["loc"][-1]) if first["loc"] else "")
+    message = f"{name} {given!r}: {problem}{place}"
     return message if command_line or config is None else f"{config}: {message}"

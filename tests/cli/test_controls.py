@@ -66,8 +66,13 @@ def run(write_run: WriteRun) -> Path:
     ids=lambda command: " ".join(command).partition(ESCAPE)[0],
 )
 def test_no_command_sends_a_control_of_a_run(
-    command: list[str], run: Path, capsys: pytest.CaptureFixture[str], inline_grading: None
+    command: list[str],
+    run: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    inline_grading: None,
 ) -> None:
+    monkeypatch.chdir(run.parent)  # one of them writes a page
     name, *options = command
     runs = [] if name in ("baselines", "plan", "tasks", "accept") else [run]
     said(capsys, name, *runs, *options)

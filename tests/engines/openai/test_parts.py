@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.credentials import without_credentials
 from harness.engines.openai import serve as serving
 from harness.engines.openai.address import Address
 from harness.engines.openai.completions import (
@@ -22,7 +23,6 @@ from harness.engines.openai.limit_headers import Quota, asked_wait, quota, retry
 from harness.engines.openai.rate_limit import TokenRate, estimate_tokens
 from harness.engines.openai.retries import Tries, is_retried, request_seconds
 from harness.engines.openai.server import connection_error, status_error
-from harness.engines.settings import without_secrets
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -322,7 +322,7 @@ def test_a_proxy_of_the_environment_is_for_other_machines(monkeypatch: pytest.Mo
 def test_a_command_line_is_written_down_without_secrets() -> None:
     command = ["run", "--base-url", "http://u:p@h:1/v1?key=4,https://x/v1", "--engine-arg",
                "header.api-key=abc", "--engine-arg=header.X=7", "--prompt", "a=b {statement}"]  # fmt: skip
-    assert without_secrets(command) == [
+    assert [without_credentials(word) for word in command] == [
         "run", "--base-url", "http://***@h:1/v1?***,https://x/v1", "--engine-arg",
         "header.api-key=***", "--engine-arg=header.X=***", "--prompt", "a=b {statement}",
     ]  # fmt: skip
