@@ -91,21 +91,21 @@ class PackedTests(LazyTests):
     Args:
         problem_id: whose tests they are.
         data: a gzip member.
-        count: of the tests.
+        n_tests: how many they are.
         place: where they come from, for messages.
     """
 
     problem_id: str
     data: bytes
-    count: int
+    n_tests: int
     place: str = ""
 
     def __len__(self) -> int:
-        return self.count
+        return self.n_tests
 
     def __iter__(self) -> Iterator[TestCase]:
         place = self.place or f"problem {self.problem_id}"
-        return unpacked(self.data, self.problem_id, self.count, place)
+        return unpacked(self.data, self.problem_id, self.n_tests, place)
 
     def packed(self) -> PackedTests:
         """Itself."""
@@ -145,7 +145,8 @@ def pack(problem_id: str, tests: Iterable[TestCase]) -> PackedTests:
     """
     library, level = _library()
     deflate = library.compressobj(level, library.DEFLATED, _GZIP)
-    parts, count, size = [], 0, 0
+    parts: list[bytes] = []
+    count = size = 0
     for test in tests:
         try:
             line = msgspec.json.encode(_Line(problem_id, test.input, test.output, test.function))

@@ -30,6 +30,23 @@ def test_the_makespan_follows_the_schedule(monkeypatch: pytest.MonkeyPatch) -> N
     assert taken[4] is None
 
 
+@pytest.mark.slow
+def test_livecodebench_takes_less_room_than_its_files_and_memory_for_one_problem(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    benchmark, data, run = load("livecodebench_size", monkeypatch), tmp_path, tmp_path / "run"
+    text = benchmark.write_published(data, 200, 200_000_000)
+    published = benchmark.size_of(data)
+    peaks = [int(benchmark.measured(benchmark.HERE, name, data, run).split()[1])
+             for name in ("plan", "check", "start")]  # fmt: skip
+    benchmark.write_samples(run, 4)
+    graded, worker = benchmark.measured(benchmark.HERE, "grade", data, run).split()[1:]
+    benchmark.check_grades(run, 4)
+    assert benchmark.size_of(run) < 1.2 * published
+    assert max(peaks) << 20 < 0.6 * text  # the interpreter and the libraries take 50 MiB
+    assert max(int(graded), int(worker)) << 20 < 0.75 * text
+
+
 def test_a_stop_takes_no_longer_than_all_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     stops = load("simulations/stops", monkeypatch)
     exam = stops.Exam.draw(12, 8, (0.6, 0.4), np.random.default_rng(1))

@@ -45,7 +45,7 @@ def pickled_text(pieces: Iterator[bytes]) -> bytearray:
 def _text(data: bytearray) -> tuple[int, int]:
     """Where the text begins, and its length in bytes."""
     at = 2 if data[:1] == b"\x80" else 0
-    if at and data[1] > 5:
+    if at and bytes(data[1:2]) > b"\x05":
         raise ValueError(f"the pickle is of protocol {data[1]}, and 5 is the last known")
     at = _past_frame(data, at)
     form = _LENGTHS.get(bytes(data[at : at + 1]))

@@ -107,17 +107,17 @@ class LineTests(LazyTests):
         problem_id: whose tests they are.
         offset: of the line.
         size: of the line, in bytes.
-        count: of the tests.
+        n_tests: how many they are.
     """
 
     path: Path
     problem_id: str
     offset: int
     size: int
-    count: int
+    n_tests: int
 
     def __len__(self) -> int:
-        return self.count
+        return self.n_tests
 
     def __iter__(self) -> Iterator[TestCase]:
         return iter(self._tests())
@@ -136,7 +136,7 @@ class LineTests(LazyTests):
             row = _TESTS.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             row = _Tests("", ())
-        if row.id != self.problem_id or len(row.tests) != self.count:
+        if row.id != self.problem_id or len(row.tests) != self.n_tests:
             raise DataError(f"{self.path} was changed while it was in use: run the command again")
         return row.tests
 

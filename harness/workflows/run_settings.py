@@ -16,10 +16,10 @@ from pydantic import (
     field_validator,
 )
 
+from harness.credentials import hidden
 from harness.data.datasets import HubParts
 from harness.data.prompts import fields
 from harness.data.selection import Selection, Window
-from harness.credentials import hidden
 from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.judge.scoring import Scoring

@@ -4,6 +4,7 @@ import base64
 import json
 import pickle
 import subprocess
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -23,6 +24,10 @@ class Evil:
 
 def packed(value: object) -> str:
     return base64.b64encode(zlib.compress(pickle.dumps(value))).decode()
+
+
+def packed_bytes(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data)).decode()
 
 
 def row(**fields: object) -> dict[str, object]:
@@ -61,11 +66,39 @@ def test_functional_tests_name_their_function() -> None:
         {"public_test_cases": '[{"input": "1", "output": "1", "testtype": "functional"}]'},
         {"public_test_cases": "[]"},
         {"metadata": "{"},
+        {"metadata": "[]"},
+        {"private_test_cases": 5},
+        {"private_test_cases": [{"input": "1"}]},
+        {"private_test_cases": packed("[" * 5000)},
+        {"private_test_cases": packed('[{"input": "\\ud800", "output": "", "testtype": "stdin"}]')},
+        {"private_test_cases": packed_bytes(b"\x80\x04\x8d" + b"\xff" * 8 + b"ab\x94.")},
+        {"public_test_cases": json.dumps([{**PUBLIC[0], "more": "x"}])[:-1] + "}"},
     ],
 )
 def test_what_cannot_be_decoded_is_an_error_with_its_place(fields: dict[str, object]) -> None:
     with pytest.raises(DataError, match="q7"):
         livecodebench_tests(row(**fields))
+
+
+def test_what_is_too_large_is_refused_before_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.problem_tests.MAX_BYTES", 1 << 20)
+    large = packed(json.dumps([{**PUBLIC[0], "input": "1" * (20 << 20)}]))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="q7, private_test_cases cannot be decoded: more than"):
+        livecodebench_tests(row(private_test_cases=large))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_what_a_header_promises_is_not_reserved() -> None:
+    promised = packed_bytes(b"\x80\x04X" + (1 << 31).to_bytes(4, "little") + b"[]\x94.")
+    tracemalloc.start()
+    with pytest.raises(DataError, match="q7, private_test_cases cannot be decoded"):
+        livecodebench_tests(row(private_test_cases=promised))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_batch_rows() -> None:

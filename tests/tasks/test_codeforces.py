@@ -16,6 +16,7 @@ from harness.data.parsing import parse_row
 from harness.data.prompts import render
 from harness.data.selection import Selection
 from harness.errors import DataError
+from harness.problem_tests import PackedTests
 from harness.protocol import content_hash
 from harness.tasks.codeforces import CASELESS, CODEFORCES
 from harness.types import Limits, Problem, Sample, TestCase, Verdict
@@ -233,3 +234,31 @@ def test_programs_are_judged(response: str, changed: dict[str, Any], due: Verdic
     sample = Sample("9001/A", 0, None, RESPONSES[response], "stop")
     grade = CODEFORCES.grader.grade(parsed(**changed), sample)
     assert grade.verdict is due, grade.detail
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("time_limit", 0.0),
+        ("time_limit", float("nan")),
+        ("time_limit", float("inf")),
+        ("time_limit", "2"),
+        ("memory_limit", float("inf")),
+        ("memory_limit", -1),
+        ("contest_start", 10**30),
+        ("contest_start", float("nan")),
+        ("official_tests", [{"input": "1", "output": 2}]),
+        ("official_tests", [{"input": "1"}]),
+    ],
+)
+def test_a_row_of_other_values_is_one_line_with_its_place(field: str, value: object) -> None:
+    with pytest.raises(DataError, match=r"own, row 1: ") as error:
+        parsed(**{field: value})
+    assert "\n" not in str(error.value)
+
+
+def test_large_tests_are_held_packed() -> None:
+    tests = [{"input": f"{number}\n" * 2000, "output": "1\n"} for number in range(3)]
+    problem = parsed(official_tests=tests)
+    assert isinstance(problem.tests, PackedTests)
+    assert problem.tests == tuple(TestCase(test["input"], test["output"]) for test in tests)
