@@ -82,4 +82,5 @@ def check_bounds(text: str) -> None:
 
 
 def _place(event: yaml.Event) -> str:
-    return f"line {event.start_mark.line + 1}"
+    mark = event.start_mark
+    return "some line" if mark is None else f"line {mark.line + 1}"
