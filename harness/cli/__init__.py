@@ -11,6 +11,7 @@ import traceback
 import click
 
 from harness import __version__
+from harness.cli.output import echo
 from harness.cli.signals import Stopped, handled, leave
 from harness.errors import DataError, HarnessError
 
@@ -137,7 +138,7 @@ def run_command(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as stop:
-        click.echo("interrupted: run the same command again", err=True)
+        echo("interrupted: run the same command again", err=True)
         return stop.exit_code if isinstance(stop, Stopped) else 130
     except BrokenPipeError:  # the reader closed the pipe: `harness tasks | head`
         sys.stdout = None
@@ -168,4 +169,4 @@ def _show(error: Exception, message: str, meta: dict[str, bool]) -> None:
     hint = (
         "" if meta.get("verbose") or isinstance(error, HarnessError) else " (-v for the traceback)"
     )
-    click.echo(message + hint, err=True)
+    echo(message + hint, err=True)

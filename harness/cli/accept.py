@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.compare import names
+from harness.cli.output import echo
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def accept(
             raise UsageError("--list takes no RUN; --runs names the folder of runs")
         ledger = read_ledger(runs or Path("runs"))
         for entry in ledger.accepted.values():
-            click.echo(f"{entry.task}: {_accepted(entry)}")
+            echo(f"{entry.task}: {_accepted(entry)}")
         if not ledger.accepted:
-            click.echo(f"{runs or 'runs'}: no run is accepted yet")
+            echo(f"{runs or 'runs'}: no run is accepted yet")
         return
     if run is None:
         raise UsageError("RUN is missing: name the folder of the run to accept")
@@ -60,13 +61,13 @@ def accept(
         entry = accepted.entry
         old = f", in place of {_accepted(before[entry.task])}" if entry.task in before else ""
         lacks = f" although {entry.missing}" if entry.missing else ""
-        click.echo(f"{entry.task}: accepted {entry.run}{lacks}{old}")
+        echo(f"{entry.task}: accepted {entry.run}{lacks}{old}")
         for line in _chosen(accepted):
-            click.echo(f"{entry.task}: {line}")
+            echo(f"{entry.task}: {line}")
     lucky = [accepted.entry.task for accepted in done
              if accepted.chosen.choice is not None and accepted.chosen.choice.for_its_score]  # fmt: skip
     if lucky:
-        click.echo(
+        echo(
             f"to draw it again, without that luck ({', '.join(lucky)}): harness nightly CONFIG.yaml "
             f"--checkpoint {_model(run)} --redraw"
         )

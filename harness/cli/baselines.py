@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.listings import print_listings
+from harness.cli.output import echo
 from harness.cli.report import own_baselines
 from harness.errors import UsageError
 
@@ -81,7 +82,7 @@ def baselines(
     known, filters = load(extra), Filters(**wanted)
     chosen = select(known, filters)
     if without_date := undated(known, filters):
-        click.echo(f"--since leaves out, as without a date: {', '.join(without_date)}", err=True)
+        echo(f"--since leaves out, as without a date: {', '.join(without_date)}", err=True)
     groups = conflicts(known.scores)
     disputed = {cell for group in groups for cell in group}
     if disagreements:
@@ -99,7 +100,7 @@ def baselines(
             if run is None
             else export.nearest_as_csv(known, found, disputed)
         )
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     elif run is not None:
         _print_nearest(known, found, None if every else _NEAREST, len(chosen) < len(known.scores))
     elif disagreements:
@@ -132,7 +133,7 @@ def _print_nearest(
 
     print_listings([nearest_listing(known, one, most) for one in found if one.neighbours])
     for line in without_neighbours(found, filtered=filtered):
-        click.echo(line)
+        echo(line)
 
 
 def _print_scores(
@@ -161,7 +162,7 @@ def _print_disagreements(
     if chosen:
         print_listings([disagreements(known, chosen, groups)])
     else:
-        click.echo(
+        echo(
             "Sources disagree on none of these scores. One that is measured again, by others than "
             "the model's makers, is another measurement and no disagreement."
         )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import click
 
 from harness.cli.interrupt import run_async
+from harness.cli.output import echo, terminal
 from harness.errors import DataError, HarnessError, Incomplete, ProtocolMismatch, UsageError
 from harness.points import MARGIN, share_of
 from harness.waiting import waiting_for
@@ -148,7 +149,6 @@ def _compare_scores(
     *,
     fail_on_rise: bool,
 ) -> int:
-    from rich.console import Console
 
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.comparison import print_comparison, to_markdown
@@ -159,7 +159,7 @@ def _compare_scores(
     with _mismatch_written(files):
         found = run_async(compare_runs(base, new, task_named, **settings._asdict()))
     found = with_costs(found, base, new, prices)
-    print_comparison(found, Console())
+    print_comparison(found, terminal())
     code = found.exit_code(fail_on_rise=fail_on_rise)
     with _hiding_nothing(code):
         files.write(
@@ -172,7 +172,6 @@ def _compare_scores(
 
 @waiting_for("the runs to be compared")
 def _compare_models(base: Path, new: Path, settings: Settings, files: Reports) -> int:
-    from rich.console import Console
 
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.junit import same_model_junit
@@ -181,7 +180,7 @@ def _compare_models(base: Path, new: Path, settings: Settings, files: Reports) -
 
     with _mismatch_written(files):
         found = run_async(compare_models(base, new, task_named, **settings._asdict()))
-    print_same_model(found, Console())
+    print_same_model(found, terminal())
     with _hiding_nothing(found.exit_code):
         files.write(
             junit=lambda: same_model_junit(found),
@@ -209,7 +208,7 @@ def _hiding_nothing(code: int) -> Iterator[None]:
     except DataError as error:
         if code != 1:
             raise
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
 
 
 def _write_mismatch(error: HarnessError, files: Reports) -> None:

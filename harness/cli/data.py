@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.output import echo
 from harness.waiting import waiting_for
 
 STANDINGS = "codeforces-standings"
@@ -43,7 +44,7 @@ def fetch(names: Sequence[str], contests: str | None, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     for task in tasks:
         if not isinstance(task.dataset, OnHub):
-            click.echo(f"{task.name}: ships with the harness")
+            echo(f"{task.name}: ships with the harness")
             continue
         for file in task.dataset.hub_files():
             with waiting_for(f"{file.names[0]} to be downloaded"):
@@ -51,7 +52,7 @@ def fetch(names: Sequence[str], contests: str | None, output: Path) -> None:
             copy = output / f"{file.names[0]}{path.suffix}"
             copy.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, copy)
-            click.echo(f"{task.name}: {copy} ({file.source(output)})")
+            echo(f"{task.name}: {copy} ({file.source(output)})")
 
 
 def _fetch_standings(names: Sequence[str], contests: str | None, output: Path) -> None:
@@ -64,7 +65,7 @@ def _fetch_standings(names: Sequence[str], contests: str | None, output: Path) -
                          f"takes no other name, and contests are numbers (got {contests!r})")  # fmt: skip
     for id in ids:
         contest = fetch_contest(id, output)
-        click.echo(f"{contest.id}: {contest.name}, {len(contest.entrants)} rated participants")
+        echo(f"{contest.id}: {contest.name}, {len(contest.entrants)} rated participants")
 
 
 @data.command(short_help="Parse every row, or compare two copies.")
@@ -91,10 +92,10 @@ def check(names: Sequence[str], folder: Path | None, against: Path | None) -> No
         problems = {problem.id: problem for problem in found}
         hashes = {problem.id: content_hash(problem) for problem in found}  # decodes every test
         others = f" (and {in_words(left_out)})" if left_out else ""
-        click.echo(f"{task.name}: {len(problems)} problems{others}, {task.dataset.source(folder)}")
+        echo(f"{task.name}: {len(problems)} problems{others}, {task.dataset.source(folder)}")
         if other := miscounted(task, len(problems) + left_out.total()):
             differ = True
-            click.echo(f"  {other}")
+            echo(f"  {other}")
         if against is None:
             continue
         theirs_by_id = {problem.id: problem for problem in load_problems(task, against)}
@@ -117,5 +118,5 @@ def check(names: Sequence[str], folder: Path | None, against: Path | None) -> No
             else:
                 continue
             differ = True
-            click.echo(f"  {id}: {what}")
+            echo(f"  {id}: {what}")
     click.get_current_context().exit(1 if differ else 0)

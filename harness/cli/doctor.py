@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.output import echo
+
 _FREE_GIB = 5
 
 
@@ -24,28 +26,28 @@ def doctor() -> None:
     from harness.judge import check
 
     findings = 0
-    click.echo(f"python {platform.python_version()} on {platform.platform()}")
-    click.echo(f"{len(os.sched_getaffinity(0))} cores")
+    echo(f"python {platform.python_version()} on {platform.platform()}")
+    echo(f"{len(os.sched_getaffinity(0))} cores")
     lines = [package.check() for package in PACKAGES]
     for word, line in [*lines, _math_verify()]:
         findings += word in ("missing", "old")
-        click.echo(f"{word:8} {line}")
+        echo(f"{word:8} {line}")
     try:
         import torch
 
         if torch.cuda.is_available():
             for number in range(torch.cuda.device_count()):
-                click.echo(f"ok       GPU {number}: {torch.cuda.get_device_name(number)}")
+                echo(f"ok       GPU {number}: {torch.cuda.get_device_name(number)}")
         else:
-            click.echo("note     no GPU is visible: the transformers engine runs on the CPU")
+            echo("note     no GPU is visible: the transformers engine runs on the CPU")
     except ImportError:
         pass  # reported above
     for passed, line in check():
         findings += not passed
-        click.echo(f"{'ok' if passed else 'missing':8} {line}")
+        echo(f"{'ok' if passed else 'missing':8} {line}")
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     findings += free < _FREE_GIB
-    click.echo(f"{'low' if free < _FREE_GIB else 'ok':8} {free:.0f} GiB free in this folder")
+    echo(f"{'low' if free < _FREE_GIB else 'ok':8} {free:.0f} GiB free in this folder")
     click.get_current_context().exit(1 if findings else 0)
 
 

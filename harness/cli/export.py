@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from harness.cli.output import echo
+
 FUNCTIONS = '''\
 """What the YAML files beside this one call; written by `harness export lm-eval-tasks`."""
 
@@ -98,7 +100,7 @@ def lm_eval_tasks(
     for name, text in files.items():
         write_text(output / name, text)
     names = ",".join(f"harness_{task.name}" for task in chosen)
-    click.echo(f"lm_eval --include_path {output} --tasks {names} --model ..")
+    echo(f"lm_eval --include_path {output} --tasks {names} --model ..")
 
 
 def definition(task: Any, k: int | None, settings: dict[str, str]) -> str:

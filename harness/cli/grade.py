@@ -11,6 +11,7 @@ import click
 from harness.cli.engine_options import engine_args
 from harness.cli.interrupt import run_async
 from harness.cli.lock_option import take_over_option
+from harness.cli.output import echo
 from harness.cli.progress import question_progress, task_progress
 from harness.errors import EngineDown, Incomplete, UsageError
 
@@ -46,6 +47,9 @@ _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--engine-arg", multiple=True, metavar="K=V", callback=engine_args,
               help="With --judge-model: an option of the openai engine, as in `harness run`: "
               "tries, timeout, patience, cap_field, body.NAME=JSON, header.NAME=TEXT; repeatable.")  # fmt: skip
+@click.option("--unsafe-judge", is_flag=True,
+              help="Run programs without a sandbox, as `harness run --unsafe-judge`; never because "
+              "the folder says so.")  # fmt: skip
 @take_over_option
 def grade(
     *,
@@ -58,6 +62,7 @@ def grade(
     judge_max_tokens: int | None,
     judge_again: bool,
     engine_arg: Mapping[str, str] | None,
+    unsafe_judge: bool,
     take_over: bool | None,
 ) -> None:
     """Grade the stored samples of a run with the graders of this version.
@@ -93,7 +98,11 @@ def grade(
         _second_opinion(run, settings, diff=diff, again=judge_again, take_over=bool(take_over))
         return
     with task_progress(sampling=False) as observe:
-        changes = run_async(regrade(run, task_named, observe=observe, take_over=bool(take_over)))
+        changes = run_async(
+            regrade(
+                run, task_named, observe=observe, take_over=bool(take_over), unsafe=unsafe_judge
+            )
+        )
     _print_changes(changes, diff=diff)
     _print_missing_opinions(run)
     _check_failed(run, changes)
@@ -105,7 +114,7 @@ def _list_undecided(run: Path) -> None:
 
     for folder in RunFolder(run).tasks():
         for found in undecided(folder):
-            click.echo(f"{folder.name} {found.problem_id} {found.index}: {found.answer}")
+            echo(f"{folder.name} {found.problem_id} {found.index}: {found.answer}")
 
 
 def _judge_settings(model: str | None, given: Mapping[str, object]) -> JudgeSettings | None:
@@ -148,7 +157,7 @@ def _second_opinion(
     for task in asked:
         if diff:
             _print_differing_opinions(run, task.task)
-        click.echo(f"{task.task}: {task.questions:,} new questions to {settings.model}")
+        echo(f"{task.task}: {task.questions:,} new questions to {settings.model}")
     failed = sum(task.failed for task in asked)
     finish(run, [task.task for task in asked], [task.scores for task in asked])
     _check_failed(run, changes)
@@ -167,7 +176,7 @@ def _print_differing_opinions(run: Path, task: str) -> None:
     for found in sorted(RunFolder(run).task(task).grades(), key=lambda grade: grade.key):
         opinion = found.also.get(MODEL_JUDGE, Verdict.UNDECIDED)
         if opinion not in (found.verdict, Verdict.UNDECIDED):  # which is no opinion
-            click.echo(
+            echo(
                 f"{task} {found.problem_id} {found.index}: {found.verdict}, {MODEL_JUDGE} {opinion} "
                 f"({found.answer!r})"
             )
@@ -182,7 +191,7 @@ def _print_missing_opinions(run: Path) -> None:
         judge = folder.protocol().judge
         opinions = folder.scores().opinions if judge else None
         if judge and opinions and opinions.missing:
-            click.echo(
+            echo(
                 f"{folder.name}: {opinions.missing:,} samples have no second opinion of "
                 f"{judge.model} yet; {judge_command(run, judge)} asks for them"
             )
@@ -199,8 +208,8 @@ def _print_changes(changes: Sequence[Change], *, diff: bool) -> None:
     for change in changes if diff else ():
         before = change.before or "ungraded"
         after = change.after
-        click.echo(
+        echo(
             f"{change.task} {after.problem_id} {after.index}: {before} -> {after.verdict} "
             f"({after.answer!r}, {after.detail})"
         )
-    click.echo(f"{len(changes)} verdicts changed")
+    echo(f"{len(changes)} verdicts changed")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.output import echo, terminal
 from harness.errors import DataError, HarnessError, Incomplete, UsageError
 from harness.judge import Judge, Result, Rule, Submission
 from harness.judge.checkers import checker as named_checker
@@ -226,12 +227,11 @@ def _with_progress(results: Iterable[Result], total: int) -> Iterator[Result]:
     if not sys.stderr.isatty():
         yield from results
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("Judging"), BarColumn(bar_width=24), MofNCompleteColumn(),
                TextColumn("{task.fields[rate]}"))  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=terminal(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=total, rate="")
         for result in results:
             speed = progress.tasks[0].speed
@@ -243,7 +243,7 @@ def _show(result: Result, unsafe: bool) -> None:
     place = f"test {result.test}; " if result.test else ""
     detail = f"; {result.detail}" if result.detail else ""
     mark = "; WITHOUT A SANDBOX" if unsafe else ""
-    click.echo(
+    echo(
         f"{result.verdict} ({place}{result.cpu_ms:.1f} ms CPU, {result.wall_ms:.1f} ms, "
         f"{result.peak_kib} KiB{detail}{mark})"
     )

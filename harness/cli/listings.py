@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
+from harness.cli.output import echo, terminal
 
 if TYPE_CHECKING:
     from harness.reports.tables.blocks import Listing
@@ -13,18 +13,17 @@ if TYPE_CHECKING:
 
 def print_listings(listings: Sequence[Listing]) -> None:
     """Listings one after another, an empty line between two."""
-    from rich.console import Console
     from rich.text import Text
 
     from harness.reports.tables.blocks import plain_lines, terminal_lines
 
-    console = Console()
+    console = terminal()
     for number, listing in enumerate(listings):
         if number:
-            click.echo()
+            echo()
         if not console.is_terminal:
             for text in plain_lines(listing):
-                click.echo(text)
+                echo(text)
             continue
         for line in terminal_lines(listing, console.width):
             console.print(Text(line.text, line.style), overflow="ignore", no_wrap=True, crop=False)

@@ -13,6 +13,7 @@ from typing import IO, Literal, get_args
 
 import click
 
+from harness.cli.output import echo, terminal
 from harness.data.reasoning import split_reasoning
 from harness.errors import DataError, Incomplete, UsageError
 from harness.graders.choice import Choice
@@ -97,7 +98,7 @@ def match(
         raise UsageError(f"GOLD {gold!r} states no answer to compare with")
     row = {"gold": gold, "prediction": prediction}
     result = match_row(row, kind=kind, extract=extract)
-    click.echo(f"{result.verdict} (stage: {result.stage}; extracted: {result.extracted})")
+    echo(f"{result.verdict} (stage: {result.stage}; extracted: {result.extracted})")
     if result.verdict is not Verdict.CORRECT:
         click.get_current_context().exit(1)
 
@@ -202,7 +203,6 @@ def _with_progress(rows: list[Row]) -> Iterator[Row]:
     if len(rows) < _SHOW_PROGRESS or not sys.stderr.isatty():
         yield from rows
         return
-    from rich.console import Console
     from rich.progress import track
 
-    yield from track(rows, "Comparing", console=Console(stderr=True), transient=True)
+    yield from track(rows, "Comparing", console=terminal(stderr=True), transient=True)

@@ -11,6 +11,7 @@ import click
 
 from harness.cli.interrupt import run_async
 from harness.cli.lock_option import take_over_option
+from harness.cli.output import echo, terminal
 from harness.cli.progress import task_progress
 from harness.errors import DataError, HarnessError, UsageError
 
@@ -87,7 +88,7 @@ def nightly(
         _print_plan(found)
         return
     if not found.due:
-        click.echo("no new checkpoint")
+        echo("no new checkpoint")
     results: list[CheckpointResult] = []
     codes = _tell_earlier(found)
     try:
@@ -95,7 +96,7 @@ def nightly(
             for result in _results(found, full):
                 results.append(result)
     except DataError as error:  # a report cannot be written: it must not hide a regression
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         codes.append(error.exit_code)
     codes += [result.exit_code for result in results]
     codes += _end(settings)
@@ -119,7 +120,7 @@ def _plan(settings: NightSettings, chosen: Sequence[str]) -> Plan:
 
     found = plan(settings, find_tasks(str(settings.run["tasks"])), chosen)
     for line in found.history.left_out:
-        click.echo(f"warning: left out: {line}", err=True)
+        echo(f"warning: left out: {line}", err=True)
     return found
 
 
@@ -128,7 +129,7 @@ def _tell_earlier(found: Plan) -> list[int]:
     again = {checkpoint.run for checkpoint in found.due}
     lines = [line for line in found.untold if line.run not in again]
     for line in lines:
-        click.echo(f"{line.run}: {line.verdict}, found by a call that was ended before it told all")
+        echo(f"{line.run}: {line.verdict}, found by a call that was ended before it told all")
     return [line.exit_code for line in lines]
 
 
@@ -141,12 +142,12 @@ def _redraw(found: Plan, chosen: Sequence[str], dry_run: bool) -> None:
         raise UsageError("--redraw needs --checkpoint PATH, the one to draw again")
     for checkpoint in found.due:
         run = found.settings.runs / (checkpoint.run + REDRAWN)
-        click.echo(f"{checkpoint.path} -> {run}", err=not dry_run)
+        echo(f"{checkpoint.path} -> {run}", err=not dry_run)
         if dry_run:
             continue
         with task_progress(sampling=True) as observe:
             run_async(redraw(found, checkpoint, observe=observe))
-        click.echo(f"{checkpoint.path} is drawn again: harness accept {run}")
+        echo(f"{checkpoint.path} is drawn again: harness accept {run}")
 
 
 def _print_plan(found: Plan) -> None:
@@ -157,25 +158,23 @@ def _print_plan(found: Plan) -> None:
     for checkpoint in found.due:
         run = found.settings.runs / checkpoint.run
         state = ", to be completed" if run.exists() else ""
-        click.echo(f"{checkpoint.path} -> {run}{state}")
-    click.echo(f"{len(found.due)} to be evaluated; {'; '.join(held)}")
+        echo(f"{checkpoint.path} -> {run}{state}")
+    echo(f"{len(found.due)} to be evaluated; {'; '.join(held)}")
 
 
 def _results(found: Plan, full: bool) -> Iterator[CheckpointResult]:
     """Each checkpoint's result, printed at once: a later one may be interrupted."""
-    from rich.console import Console
-
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.nightly import print_result
     from harness.workflows.nightly import hold
 
     runs = found.settings.runs
     for number, checkpoint in enumerate(found.due, 1):
-        click.echo(f"{number}/{len(found.due)} {checkpoint.path} -> {runs / checkpoint.run}",
+        echo(f"{number}/{len(found.due)} {checkpoint.path} -> {runs / checkpoint.run}",
                    err=True)  # fmt: skip
         with task_progress(sampling=True) as observe:
             result = run_async(hold(found, checkpoint, task_named, observe=observe, full=full))
-        print_result(result, runs, Console())
+        print_result(result, runs, terminal())
         yield result
 
 
@@ -205,7 +204,7 @@ def _reports(
         if junit is not None:
             write_text(junit, nightly_junit(results))
         if len(results) > 1:
-            click.echo(f"\n{headline(results)}")
+            echo(f"\n{headline(results)}")
 
 
 def _rebuild(runs: Path, site: Path) -> int:
@@ -215,9 +214,9 @@ def _rebuild(runs: Path, site: Path) -> int:
     try:
         build(runs, site)
     except HarnessError as error:
-        click.echo(f"error: site: {error}", err=True)
+        echo(f"error: site: {error}", err=True)
         return error.exit_code
     except Exception as error:
-        click.echo(f"internal error: site: {error!r}", err=True)
+        echo(f"internal error: site: {error!r}", err=True)
         return 70
     return 0

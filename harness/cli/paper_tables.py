@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.output import terminal
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,12 +21,10 @@ def list_tables(
 ) -> str | None:
     """Print the tables and end, where `--table list` asks for them: it needs no run."""
     if value == LIST:
-        from rich.console import Console
-
         from harness.reports.paper.table_list import shipped_tables
         from harness.reports.tables.terminal import print_table
 
-        print_table(shipped_tables(), Console())
+        print_table(shipped_tables(), terminal())
         context.exit()
     return value
 

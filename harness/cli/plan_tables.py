@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from harness.cli.output import terminal
 from harness.reports.format import count_text
 from harness.reports.tables.model import Column, Row, Table
 from harness.reports.tables.terminal import print_tables
@@ -38,7 +37,7 @@ def print_plans(plans: Sequence[TaskPlan], together: float | None) -> None:
         plans: of the tasks.
         together: hours of one run with all of them.
     """
-    console = Console()
+    console = terminal()
     tables = [table for planned in plans for table in (_steps(planned), _choices(planned))]
     print_tables([table for table in tables if table is not None], console)
     if len(plans) > 1:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from harness.cli.output import terminal
 from harness.pipeline.pending import TaskRun
 from harness.pipeline.runner import Observer
 from harness.protocol import MODEL_JUDGE
@@ -36,7 +37,7 @@ def task_progress(
         sampling: count samples up to those asked for; otherwise count grades of stored samples.
         several: there are several run folders, so each line names its own.
     """
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if console.is_terminal:
         yield from _bars(console, sampling, several)
     else:
@@ -75,7 +76,7 @@ def question_progress() -> Iterator[Callable[[str, int], Callable[[bool], None]]
     What is yielded takes a task and its number of questions, and returns what is called whenever
     one has ended, with whether it failed.
     """
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if not console.is_terminal:
         yield _question_lines
         return

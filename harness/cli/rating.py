@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.output import terminal
 from harness.waiting import waiting_for
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ def rating(
     contest. CodeElo's mean of per-contest ratings follows. Exits with 4 where samples of the run are
     pending or ended in an internal error.
     """
-    from rich.console import Console
-
     from harness.cli.incomplete import check_complete
     from harness.storage.files import write_json
     from harness.storage.run_folder import RunFolder
@@ -53,7 +52,7 @@ def rating(
     rated = rate(run, folder, attempts=attempts, population=population)
     if output is not None:
         write_json(output, rated.to_json())
-    console = Console(highlight=False)
+    console = terminal(highlight=False)
     console.print(_contests(rated))
     for line in lines(rated):
         console.print(line)

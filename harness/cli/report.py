@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from harness.cli.output import echo, terminal
 from harness.cli.paper_tables import layout_named, list_tables
 from harness.errors import Incomplete, UsageError
 from harness.points import share_of
@@ -152,9 +153,9 @@ def _end(output: Path | None, results: Sequence[Result]) -> None:
 
 def _say_written(output: Path | None, results: Sequence[Result]) -> None:
     for result in (result for result in results if output is not None and not result.complete):
-        click.echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
+        echo(f"warning: {result.task}, {result.run}: {result.status}.", err=True)
     if output is not None:
-        click.echo(f"wrote {output}", err=True)
+        echo(f"wrote {output}", err=True)
 
 
 def _check_complete(results: Sequence[Result]) -> None:
@@ -205,9 +206,8 @@ def _deliver(
     if output is not None:
         write(document, output)
         return
-    from rich.console import Console
 
-    show(document, Console())
+    show(document, terminal())
 
 
 def _write_figures(figures: Mapping[str, Sequence[Plot]], folder: Path | None) -> None:
@@ -216,7 +216,7 @@ def _write_figures(figures: Mapping[str, Sequence[Plot]], folder: Path | None) -
     from harness.reports.figures.style import write_plots
 
     written = write_plots([plot for plots in figures.values() for plot in plots], folder)
-    click.echo(f"wrote {len(written)} files to {folder}", err=True)
+    echo(f"wrote {len(written)} files to {folder}", err=True)
 
 
 def drawn(

@@ -11,6 +11,7 @@ from harness.cli.engine_options import engine_args
 from harness.cli.incomplete import SAME
 from harness.cli.interrupt import run_async
 from harness.cli.lock_option import take_over_option
+from harness.cli.output import echo
 from harness.cli.progress import task_progress
 from harness.cli.score_table import finish
 from harness.judge.scoring import SCORINGS
@@ -162,7 +163,7 @@ def run(config: Path | None, **options: Any) -> None:
 
     settings = make_settings(options, config)
     tasks = find_tasks(settings.tasks)
-    click.echo(f"{settings.model} on {settings.tasks} -> {settings.output}", err=True)
+    echo(f"{settings.model} on {settings.tasks} -> {settings.output}", err=True)
     with task_progress(sampling=True) as observe:
         results = run_async(evaluate(tasks, settings, observe=observe))
     finish(settings.output, [task.name for task in tasks], results, SAME)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from harness.cli.cost_lines import cost_lines
 from harness.cli.incomplete import check_complete
+from harness.cli.output import terminal
 from harness.protocol import MODEL_JUDGE
 from harness.stats.scores import OpenRange, TaskScores
 from harness.storage.run_folder import RunFolder
@@ -31,7 +32,7 @@ def finish(
     Raises:
         Incomplete: samples are pending, or ended in an internal error.
     """
-    console = Console()
+    console = terminal()
     console.print(score_table(tasks, results))
     for task, result in zip(tasks, results, strict=True):
         _print_notes(console, task, result)

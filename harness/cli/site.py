@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.output import echo
 from harness.waiting import waiting_for
 
 _FOLDER = click.Path(path_type=Path)
@@ -36,7 +37,7 @@ def site(runs_dir: Path, output: Path, baselines: tuple[Path, ...], rebuild: boo
     names the baseline of each task.
     """
     written = build(runs_dir, output, baselines=baselines, rebuild=rebuild)
-    click.echo(f"wrote {written} pages; open {output / 'index.html'}", err=True)
+    echo(f"wrote {written} pages; open {output / 'index.html'}", err=True)
 
 
 @waiting_for("the site to be built")

@@ -9,6 +9,7 @@ import click
 
 from harness.cli.interrupt import run_async
 from harness.cli.lock_option import take_over_option
+from harness.cli.output import echo, terminal
 from harness.cli.progress import task_progress
 from harness.errors import Incomplete, UsageError
 
@@ -73,7 +74,7 @@ def sweep(
     if dry_run:
         _print_dry(planned)
         return
-    click.echo(f"{_in_words(planned)} -> {output}", err=True)
+    echo(f"{_in_words(planned)} -> {output}", err=True)
     with task_progress(sampling=True, several=True) as observe:
         run_async(draw_samples(planned, observe=observe))
     with task_progress(sampling=False, several=True) as observe:
@@ -88,7 +89,6 @@ def sweep(
 
 
 def _print_dry(planned: Sweep) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -99,7 +99,7 @@ def _print_dry(planned: Sweep) -> None:
     for draw in planned.draws:
         tasks = ", ".join(f"{item.task.name} (k={item.sampling.k})" for item in draw.prepared)
         table.add_row(draw.path.name, f"{draw.missing():,}", f"{draw.samples():,}", tasks)
-    console = Console(highlight=False)
+    console = terminal(highlight=False)
     console.print(table)
     stored = dict.fromkeys(
         condition.variant.name for condition in planned.conditions if condition.stored
@@ -118,7 +118,6 @@ def _in_words(planned: Sweep) -> str:
 def _write(
     planned: Sweep, effects: Sequence[Effect], output: Path, others: Sequence[FinishedSweep]
 ) -> None:
-    from rich.console import Console
 
     from harness.reports.figures.budget import Course, budget_figures
     from harness.reports.figures.style import write_plots
@@ -136,6 +135,6 @@ def _write(
     found = [(effects, planned.protocols), *((one.effects, one.protocols) for one in others)]
     courses = [Course(name, *one) for name, one in zip(called, found, strict=True)]
     drawn = write_plots(budget_figures(courses), output)
-    print_tables(tables, Console())
+    print_tables(tables, terminal())
     further = "".join(f", {path.name}" for path in drawn)
-    click.echo(f"wrote {output}/sweep.json, .md, .svg and .pdf{further}", err=True)
+    echo(f"wrote {output}/sweep.json, .md, .svg and .pdf{further}", err=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import click
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.table import Table
+
+from harness.cli.output import terminal
 
 COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("task", "left"), ("problems", "right"), ("k", "right"), ("grader", "left"), ("source", "left"),
@@ -60,4 +62,4 @@ def tasks(name: str | None, as_json: bool) -> None:
         grader = task.grader.version.partition("+")[0]
         source = task.dataset.source(None).partition("@")[0].partition(" ")[0]
         table.add_row(task.name, problems, str(task.sampling.k), grader, source)
-    Console().print(table)
+    terminal().print(table)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.output import echo, terminal
 from harness.cli.signals import CTRL_C, Stopped
 from harness.errors import Incomplete
 
@@ -35,11 +36,9 @@ def watch(run: Path, once: bool, every: float) -> None:
     samples ended and what failed. Reads only and takes no lock. Exits when no process writes to
     the run any more: with 0 if the run is complete, otherwise with 4. Ctrl-C exits with 0.
     """
-    from rich.console import Console
-
     from harness.storage.follow import RunProgress
 
-    progress, console = RunProgress(run), Console()
+    progress, console = RunProgress(run), terminal()
     progress.update()
     if once:
         console.print(view(progress, console.width))
@@ -79,9 +78,9 @@ def _lines(progress: RunProgress, every: float) -> None:
         progress.update()
         if time.monotonic() - written >= _LINE_SECONDS:
             written = time.monotonic()
-            click.echo(line(progress))
+            echo(line(progress))
     progress.update()
-    click.echo(line(progress))
+    echo(line(progress))
     sys.stdout.flush()
 
 

@@ -121,6 +121,9 @@ def read_ledger(runs: Path) -> Ledger:
     accepted = {
         task: Acceptance(task, now.run, now.time, now.note) for task, now in found.accepted.items()
     }
+    for entry in (*accepted.values(), *found.history):
+        if Path(entry.run).is_absolute() or ".." in Path(entry.run).parts:
+            raise DataError(f"{path}: run: {entry.run!r} leads out of {runs}")
     return Ledger(accepted, found.history)
 
 

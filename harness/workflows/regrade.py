@@ -10,6 +10,7 @@ from harness.data.selection import Window
 from harness.errors import DataError, UsageError
 from harness.graders.base import with_settings
 from harness.graders.model_judge import takes_opinions
+from harness.interfaces import RunsPrograms
 from harness.judge.scoring import scoring_of
 from harness.pipeline.grading_pool import GradingPool, Job
 from harness.pipeline.opinions import opinion_adder
@@ -45,14 +46,18 @@ class Change:
 
 
 def stored_runs(
-    path: Path, task_named: TaskNamed, judge: ModelJudge | None = None
+    path: Path, task_named: TaskNamed, judge: ModelJudge | None = None, *, unsafe: bool = False
 ) -> list[TaskRun]:
     """The tasks of a run folder, each with the grader and metrics of this version.
+
+    A folder may be anybody's. It names the tasks and how they were graded, and no more: programs run
+    in the sandbox, even where the folder says that they were judged without one.
 
     Args:
         path: the run folder.
         task_named: the installed task of a name.
         judge: gives the second opinion on the tasks that take one; None keeps the stored one.
+        unsafe: run programs without a sandbox; the user's own word.
 
     Raises:
         DataError: the folder has no task.
@@ -70,7 +75,7 @@ def stored_runs(
             task.grader,
             extract=protocol.extract,
             scoring=None if scoring == "process" else scoring,
-            unsafe="unsafe-judge" in protocol.grader,
+            unsafe=unsafe and isinstance(task.grader, RunsPrograms),
         )
         runs.append(
             TaskRun(
@@ -97,6 +102,7 @@ async def regrade(
     *,
     observe: Callable[[Sequence[TaskRun]], Observer],
     take_over: bool = False,
+    unsafe: bool = False,
 ) -> list[Change]:
     """Grade every stored sample, replace grades, protocol and scores, and list the changes.
 
@@ -108,6 +114,7 @@ async def regrade(
         task_named: the installed task of a name.
         observe: given the tasks, returns the function that is called with every event.
         take_over: take the lock of another host.
+        unsafe: run programs without a sandbox.
 
     Raises:
         DataError: a folder that is not a run, or a damaged file.
@@ -118,7 +125,7 @@ async def regrade(
     with RunWriter(path, take_over=take_over):
         for folder in RunFolder(path).tasks():
             split_due(folder)
-        return await regrade_runs(stored_runs(path, task_named), observe)
+        return await regrade_runs(stored_runs(path, task_named, unsafe=unsafe), observe)
 
 
 async def regrade_runs(

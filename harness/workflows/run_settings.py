@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -29,6 +28,7 @@ from harness.stats.cost import Price
 from harness.task import Task
 from harness.types import ChoiceOrdering
 from harness.workflows.presets import PRESETS, PresetName
+from harness.workflows.settings_file import read_settings
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -228,22 +228,7 @@ def read_config(path: Path, option: str = "") -> Options:
     Raises:
         DataError: the file cannot be read or is not a mapping.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{option}{path}: cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{option}{path}: not valid YAML ({_yaml_problem(error)})") from error
-    if not isinstance(values, dict):
-        raise DataError(f"{option}{path}: a mapping of option names to values is needed")
-    return by_field(values)
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    if problem and mark:
-        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
-    return " ".join(str(error).split())
+    return by_field(read_settings(path, option))
 
 
 def by_field(values: Mapping[Any, Any]) -> Options:

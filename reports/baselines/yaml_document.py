@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from harness.errors import DataError
+from harness.yaml_bounds import TooMuch, check_bounds
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -93,6 +94,12 @@ def read_yaml(path: Path) -> YamlDocument:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    try:
+        check_bounds(text)
+    except TooMuch as error:
+        raise DataError(f"{path}, {error}") from error
+    except yaml.YAMLError as error:
+        raise _not_yaml(path, text, error) from error
     node = _compose(path, text)
     return YamlDocument(path, text, None if node is None else _Content(path).of(node))
 
@@ -129,16 +136,12 @@ class _Content:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._made: dict[int, Any] = {}
-        self._open: set[int] = set()
 
     def of(self, node: Node) -> Any:
         """What a node holds."""
         if isinstance(node, ScalarNode):
             return None if node.tag == _NULL else node.value
         if id(node) not in self._made:
-            if id(node) in self._open:
-                raise self._error(node, "this value", "holds itself by its anchor")
-            self._open.add(id(node))
             self._made[id(node)] = (
                 self._mapping(node)
                 if isinstance(node, MappingNode)

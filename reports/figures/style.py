@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.controls import plain
 from harness.errors import DataError
-from harness.reports.shown import plain
 from harness.types import Verdict
 
 if TYPE_CHECKING:

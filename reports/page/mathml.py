@@ -12,7 +12,7 @@ from functools import lru_cache
 from html import escape, unescape
 from xml.etree.ElementTree import Element
 
-from harness.reports.shown import has_controls
+from harness.controls import has_controls
 
 LONGEST = 4000
 """Characters of a formula that is rendered; a longer one stays as written."""

@@ -330,3 +330,9 @@ def test_without_a_sandbox_programs_are_refused_unless_asked_for_by_name(tmp_pat
     assert protocol["grader"] == "code/2+unsafe-judge"
     scores = json.loads((tmp_path / "run" / "practice_code" / "scores.json").read_text())
     assert scores["complete"]
+    # What the folder says is no permission: it may be anybody's.
+    again = [sys.executable, "-m", "harness", "grade", str(tmp_path / "run")]
+    refused = subprocess.run(again, env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "bubblewrap" in refused.stderr
+    subprocess.run([*again, "--unsafe-judge"], env=environment, capture_output=True, check=True)

@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
 import pytest
 
 from harness.cli import COMMANDS, cli, run_command
-from harness.storage.files import read_json, write_json
+from harness.storage.files import write_json
 from harness.storage.run_folder import RunFolder
 from harness.types import Verdict
 from tests.support.run_folders import C, W, WriteRun
@@ -21,7 +22,7 @@ Captured = pytest.CaptureFixture[str]
 
 def called(run: Path, command: Sequence[str]) -> Path:
     """The run as if that command had made it."""
-    manifest = read_json(run / "manifest.json")
+    manifest = orjson.loads((run / "manifest.json").read_bytes())
     manifest["starts"][-1]["command"] = list(command)
     write_json(run / "manifest.json", manifest)
     return run

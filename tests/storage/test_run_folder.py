@@ -20,12 +20,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.cli import run_command
 from harness.errors import DataError, ProtocolMismatch, UsageError
 from harness.protocol import Protocol, content_hash
 from harness.storage.files import Appender, read_lines, write_json, write_lines
 from harness.storage.manifest import Manifest, Start
 from harness.storage.run_folder import RunFolder, RunWriter, TaskFolder
 from harness.types import Grade, Judging, Limits, Problem, Provenance, Sample, TestCase, Verdict
+from tests.support.run_folders import WriteRun
 
 PROBLEMS = [
     Problem("a", "Add 1 and 1.", "2", meta={"level": 1}),
@@ -417,3 +419,19 @@ def test_a_task_without_scores_says_so(tmp_path: Path) -> None:
 def test_a_replaced_file_is_readable_by_others(tmp_path: Path) -> None:
     write_json(tmp_path / "scores.json", Start())
     assert (tmp_path / "scores.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_cannot_name_another_task_than_its_own(write_run: WriteRun) -> None:
+    """A name such as lm_eval:PATH leads to code; a folder that somebody else made has no say in it."""
+    run = write_run([[Verdict.CORRECT]])
+    (folder,) = RunFolder(run).tasks()
+    path = folder.path / "protocol.json"
+    path.write_text(
+        path.read_text().replace(f'"task": "{folder.name}"', '"task": "lm_eval:./own/x"')
+    )
+    for command in (["score"], ["grade"], ["report"], ["compare", str(run)], ["watch", "--once"]):
+        with pytest.raises(DataError, match="its folder is not called so"):
+            folder.protocol()
+        assert run_command([*command, str(run)]) == 2
+    with pytest.raises(UsageError, match="no task's name"):
+        RunFolder(run).task("../other")
