@@ -14,6 +14,7 @@ from harness.data.prompts import choice_order, render
 from harness.data.reasoning import split_reasoning
 from harness.pipeline.scoring import SampleStatistics, score_task
 from harness.protocol import make_protocol
+from harness.stats.decisions import Decisions
 from harness.stats.scores import mean_length
 from harness.task import Task
 from harness.types import Problem, Sample
@@ -62,7 +63,13 @@ def _measure_task(
         statistics.add(sample)
     protocol = make_protocol(task, problems, task.sampling)
     result = score_task(
-        protocol, k, task.grader, task.metrics, grades=grades, failed=set(), samples=statistics
+        protocol,
+        k,
+        task.grader,
+        task.metrics,
+        decisions=Decisions(protocol.problems, grades),
+        failed=set(),
+        samples=statistics,
     )
     scores = {score.metric: round(score.value, 4) for score in result.scores}
     parts = {"reasoning": result.tokens.reasoning, "response": result.tokens.response}
