@@ -27,6 +27,7 @@ _CHUNK = 32  # samples per message to a worker: hides the cost of the message, b
 _SECONDS = 60.0  # wall time for one sample, far above any grader's own limits
 _TRIES = 3  # of a sample whose worker exits: somebody else may have killed it
 _TRIES_HUNG = 2  # of one whose worker does not answer
+_TRIES_UNREAD = 10  # losses before a chunk was read, which imports what its samples need
 _BACKLOG_SECONDS = 1.0  # about what starting a process costs
 
 
@@ -184,17 +185,21 @@ class GradingPool:
     async def _grade(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:
         grades: list[Grade] = []
         suspect, losses = -1, 0  # the sample that was in work when a worker was lost, and how often
+        unread = 0  # losses in a row of a worker that had not read what it was sent: nobody's fault
         while (done := len(grades)) < len(jobs):
             end = max(suspect, done + 1) if suspect >= done else len(jobs)
             try:
                 grades += await self._try(jobs[done:end], worker)
             except WorkerLost as error:
                 grades += error.grades
+                worker = worker if worker in self._local else self._here
+                unread = unread + 1 if error.in_work < 0 else 0
+                if 0 < unread < _TRIES_UNREAD:
+                    continue
                 losses = losses + 1 if done == suspect else 1
-                suspect = done + error.in_work
+                suspect = done + max(0, error.in_work)
                 if losses >= (_TRIES if error.ended else _TRIES_HUNG):
                     grades.append(_error(jobs[suspect], str(error)))
-                worker = worker if worker in self._local else self._here
         return grades
 
     async def _try(self, jobs: Sequence[Job], worker: Worker) -> list[Grade]:

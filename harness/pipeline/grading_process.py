@@ -44,8 +44,8 @@ class WorkerLost(Exception):
     Args:
         what: what happened.
         grades: of the chunk's first samples.
-        in_work: position in the chunk of the sample in work; those between them and it are to be
-            graded again.
+        in_work: position in the chunk of the sample in work, -1 where the process had not read the
+            chunk; those between them and it are to be graded again.
         ended: whether the worker ended by itself; False when it gave no answer in time.
     """
 
@@ -55,7 +55,7 @@ class WorkerLost(Exception):
         super().__init__(what)
         self.ended = ended
         self.grades = grades
-        self.in_work = max(in_work, len(grades))
+        self.in_work = max(in_work, len(grades)) if grades else in_work
 
 
 class LocalWorker:
@@ -126,7 +126,7 @@ class LocalWorker:
         # spawn: a forked child of a process that holds an engine's threads may deadlock.
         context = multiprocessing.get_context("spawn")
         self._channel, theirs = context.Pipe()
-        self._position = context.RawValue("i", 0)
+        self._position = context.RawValue("i", -1)
         try:
             process = context.Process(
                 target=serve, args=[theirs, self._position], name="grading worker"
@@ -141,7 +141,7 @@ class LocalWorker:
         channel = self._start()
         grades: list[Grade] = []
         try:
-            self._position.value = 0
+            self._position.value = -1
             channel.send(chunk)
             while len(grades) < len(chunk):
                 grades += self._receive(seconds)

@@ -1,6 +1,6 @@
 """Stored files changed in one place each: every command ends with one clear line, never with 70.
 
-5,000 changes (`python -m pytest -m slow tests/fuzz`); some of them run with the other tests.
+5,000 changes (`python -m pytest -m "slow or exhaustive" tests/fuzz`); some of them run with the other tests.
 """
 
 from __future__ import annotations
@@ -209,8 +209,13 @@ def test_some_changes(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     attack(world, tmp_path, 30, 1, capsys)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 120))
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(seed, marks=pytest.mark.slow if seed == 100 else pytest.mark.exhaustive)
+        for seed in range(100, 120)
+    ],
+)
 def test_many_changes(
     seed: int, world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
