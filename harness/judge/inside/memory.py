@@ -5,8 +5,8 @@
     memory files  memfds, by the blocks of those that a process has open
     unseen        mappings of memory files that no process has open, and descriptors on their way
                   through a socket, at their full size; shared memory without a file at what was
-                  faulted in; never more than the machine's shared memory has grown by since the
-                  test began
+                  faulted in; never more than the machine's shared memory has grown by from look to
+                  look since the test began (what others free between two looks hides as much)
     buffers       of sockets and pipes, at what they hold at most (pipes at their usual size: the
                   kernel bounds enlarged ones to 64 MiB for all of a user's)
 
@@ -44,11 +44,13 @@ class Memory:
         self._limit, self._file_limit, self._folder = limit, file_limit, folder
         self._given = given
         self._files_before = self._files()
-        self._shared_before, _ = _of_the_machine()
+        self._shared, _ = _of_the_machine()
+        self._grown = 0
 
     def exceeded(self, running: Sequence[Process]) -> bool:
         """Whether the processes hold more than the limit."""
         shared, swaps = _of_the_machine()
+        self._grown, self._shared = self._grown + max(0, shared - self._shared), shared
         known = [os.fstat(fd) for fd in self._given]
         device, own = known[0].st_dev, {info.st_ino for info in known}
         seen = _Descriptors(running, own, device)
@@ -56,7 +58,7 @@ class Memory:
             return True
         files = max(0, self._files() - self._files_before) + sum(seen.files.values())
         buffers = len(seen.sockets) * _SOCKET + len(seen.pipes) * _PIPE
-        unseen = max(0, shared - self._shared_before - files)
+        unseen = max(0, self._grown - files)
         resident = sum(process.rss for process in running)
         if resident + files + buffers + unseen <= self._limit and not swaps:
             return False
