@@ -60,6 +60,15 @@ class DrawCheck:
             and fingerprint.get("engine") != "recorded"
         }
 
+    def read(self, run: TaskRun) -> None:
+        """Compare the stored samples of a task, up to the first two draws that differ."""
+        found = self._found.get(run.task.name)
+        if found is not None:
+            for sample in run.folder.read("samples.jsonl", SampleRow):
+                self.add(run, sample)
+                if found.sampled:
+                    return
+
     def add(self, run: TaskRun, sample: Sample | SampleRow) -> None:
         """Compare one more sample of a task with the others of its prompt."""
         found = self._found.get(run.task.name)

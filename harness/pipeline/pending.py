@@ -17,7 +17,7 @@ from harness.sampling import Sampling
 from harness.stats.allocation import uniform
 from harness.stats.seeds import derive_seed
 from harness.storage.manifest import ExpectedSamples, PlanRecord
-from harness.storage.projections import SampleRow
+from harness.storage.projections import TokensRow
 from harness.storage.run_folder import RunFolder, TaskFolder
 from harness.storage.sample_set import SampleSet
 from harness.task import Task
@@ -83,27 +83,18 @@ class Unit:
         return self.run.task.name, self.problem.id
 
 
-Seen = Callable[[TaskRun, SampleRow], None]
-"""Called with every stored sample of a task."""
-
-
-def missing(
-    run: TaskRun, lengths: Lengths[Place] | None = None, seen: Seen | None = None
-) -> dict[Place, Sequence[int]]:
+def missing(run: TaskRun, lengths: Lengths[Place] | None = None) -> dict[Place, Sequence[int]]:
     """By problem, in the task's order, the indices without a stored sample.
 
     Args:
         run: the task.
         lengths: those of the stored samples are added to them.
-        seen: called with every stored sample.
     """
     done, name = SampleSet(), run.task.name
-    for sample in run.folder.read("samples.jsonl", SampleRow):
+    for sample in run.folder.read("samples.jsonl", TokensRow):
         done.add(sample.key)
         if lengths is not None:
             lengths.record((name, sample.problem_id), sample.n_tokens)
-        if seen is not None:
-            seen(run, sample)
     due: dict[Place, Sequence[int]] = {}
     asked = run.asked
     for id in run.problems:
@@ -120,7 +111,7 @@ def measured_lengths(path: Path, tasks: Collection[str]) -> Lengths[Place]:
     found: Lengths[Place] = Lengths()
     for folder in RunFolder(path).tasks():
         if folder.name in tasks:
-            for sample in folder.read("samples.jsonl", SampleRow):
+            for sample in folder.read("samples.jsonl", TokensRow):
                 found.record((folder.name, sample.problem_id), sample.n_tokens)
     return found
 
@@ -164,19 +155,17 @@ class Plan:
 def make_plan(
     runs: Sequence[TaskRun],
     earlier: Mapping[str, Path] | None = None,
-    seen: Seen | None = None,
 ) -> Plan:
     """What is left to draw of these tasks.
 
     Args:
         runs: the tasks.
         earlier: by task, the run folder whose lengths to expect of problems without a sample.
-        seen: called with every stored sample.
     """
     lengths: Lengths[Place] = Lengths()
     due: dict[Place, Sequence[int]] = {}
     for run in runs:
-        due |= missing(run, lengths, seen)
+        due |= missing(run, lengths)
     sources = {task: "this run" for task, _ in lengths.means()}
     names = {run.task.name for run in runs}
     for path in dict.fromkeys((earlier or {}).values()):

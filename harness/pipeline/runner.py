@@ -104,9 +104,7 @@ class Runner:
     @cached_property
     def plan(self) -> Plan:
         """What is left to draw, read from the folders when it is first asked for."""
-        return make_plan(
-            self._runs if self._engine else (), self._drawing.lengths, seen=self._draws.add
-        )
+        return make_plan(self._runs if self._engine else (), self._drawing.lengths)
 
     async def run(self) -> list[TaskScores]:
         """Sample, grade and score; returns what each scores.json holds, in the tasks' order.
@@ -151,6 +149,7 @@ class Runner:
         """Read what is stored; EngineDown where all draws of a task are equal."""
         _ = self.plan
         for run in self._runs:
+            self._draws.read(run)
             self._draws.check(run)
 
     async def _draw_stages(self, engine: Engine, rule: StoppingRule) -> list[TaskRun]:

@@ -46,20 +46,20 @@ class VerdictTable:
 
     def __init__(self, grades: Iterable[Graded] = ()) -> None:
         self._rows: dict[str, bytearray] = {}
-        add = self.add
-        for grade in grades:
-            add(grade)
+        self.add(grades)
 
-    def add(self, grade: Graded) -> None:
-        """Count one more grade."""
-        index, code = grade.index, _CODES[grade.verdict]
-        row = self._rows.get(grade.problem_id)
-        if row is None:
-            row = self._rows[grade.problem_id] = bytearray()
-        if index >= len(row):
-            row.extend(bytes(index + 1 - len(row)))
-        if code != _ERROR or not row[index]:
-            row[index] = code
+    def add(self, grades: Iterable[Graded]) -> None:
+        """Count further grades, which were made after those before."""
+        rows, codes = self._rows, _CODES
+        for grade in grades:
+            index, code = grade.index, codes[grade.verdict]
+            row = rows.get(grade.problem_id)
+            if row is None:
+                row = rows[grade.problem_id] = bytearray()
+            if index >= len(row):
+                row.extend(bytes(index + 1 - len(row)))
+            if code != _ERROR or not row[index]:
+                row[index] = code
 
     def __contains__(self, key: tuple[str, int]) -> bool:
         """Whether a sample has any verdict, an internal error included."""

@@ -205,7 +205,7 @@ class TaskProgress:
         before, verdict = self._graded.get(grade.key), grade.verdict
         if verdict is Verdict.ERROR:
             return
-        self._graded.add(grade)
+        self._graded.add([grade])
         found = self._found.setdefault(grade.problem_id, [0, 0])
         found[0] += verdict is Verdict.CORRECT
         self.verdicts[verdict] += 1

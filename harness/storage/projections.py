@@ -44,6 +44,12 @@ class LengthRow(msgspec.Struct, gc=False):
     n_tokens: int | None = None
 
 
+class TokensRow(KeyRow, gc=False):
+    """Of a sample, whose it is and its tokens."""
+
+    n_tokens: int | None = None
+
+
 class SampleRow(KeyRow, gc=False):
     """Of a sample, what plans and statistics need; named and meant as in `Sample`."""
 

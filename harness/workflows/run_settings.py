@@ -259,6 +259,6 @@ def _message(
         known = ", ".join(field.replace("_", "-") for field in model.model_fields)
         return f"{config}: there is no setting {name.removeprefix('--')!r}; there are {known}"
     problem = first["msg"].removeprefix("Value error, ")
-    given = hidden(first["input"], str(first["loc"][-1]) if first["loc"] else "")
+    given = hidden(first["input"], name.rpartition("-arg.")[2].rpartition("--")[2])
     message = f"{name} {given!r}: {problem}{place}"
     return message if command_line or config is None else f"{config}: {message}"

@@ -82,9 +82,9 @@ def test_compare_and_match_show_them_by_name(
     run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     said(capsys, "compare", run, run)
-    assert "[ESC]" in said(capsys, "match", "12", f"\\boxed{{{HOSTILE}}}", "--kind", "math")
+    assert "[U+001B]" in said(capsys, "match", "12", f"\\boxed{{{HOSTILE}}}", "--kind", "math")
     missing = tmp_path / f"none{ESCAPE}"
-    assert "none[ESC]]0;title[U+0007]" in said(capsys, "report", missing)
+    assert "none[U+001B]]0;title[U+0007]" in said(capsys, "report", missing)
     rows = tmp_path / "rows.jsonl"
     rows.write_text(
         json.dumps({"id": "a", "statement": "s", "answer": "1", "response": "1"}) + "\n"
@@ -98,4 +98,4 @@ def test_a_console_keeps_its_own_colours(capsys: pytest.CaptureFixture[str]) -> 
 
     console = terminal()
     console.print(Text(f"a{ESCAPE}b\nc\td", "bold"))
-    assert "a[ESC]]0;title[ESC][2J[ESC][31mb\nc" in capsys.readouterr().out
+    assert "a[U+001B]]0;title[U+001B][2J[U+001B][31mb\nc" in capsys.readouterr().out
