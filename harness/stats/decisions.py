@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.stats.verdict_table import Graded
 from harness.types import Tally, Verdict
 
 
@@ -24,23 +25,8 @@ class Decision:
     also: tuple[tuple[str, str], ...] = ()
 
 
-class Decided(Protocol):
+class Decided(Graded, Protocol):
     """A grade, or whatever else holds what a `Decision` does of one sample."""
-
-    @property
-    def problem_id(self) -> str:
-        """Whose sample it is."""
-        ...
-
-    @property
-    def index(self) -> int:
-        """Which of the problem's samples it is."""
-        ...
-
-    @property
-    def verdict(self) -> Verdict:
-        """How it ended."""
-        ...
 
     @property
     def answer(self) -> str | None:
