@@ -12,6 +12,7 @@ from io import StringIO
 import click
 
 from harness import __version__
+from harness.cli.limits import check_limits
 from harness.cli.output import echo
 from harness.cli.signals import Stopped, handled, leave
 from harness.errors import DataError, HarnessError
@@ -90,13 +91,15 @@ def _verbose_option() -> click.Option:
     "130 and 143 interrupted (run the same command to resume).",
 )
 @click.version_option(__version__, prog_name="harness")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Evaluate reasoning models: k samples per problem, an error on every score.
 
     \b
     harness run --model MODEL --tasks aime24,math500 -o runs/NAME
     harness report runs/NAME -o report.html
     """
+    check_limits(ctx.invoked_subcommand)
 
 
 def _end_quickly() -> None:
