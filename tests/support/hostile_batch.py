@@ -9,6 +9,7 @@ that is left behind; exits 1 if there is any line. It is a module of its own so 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -19,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.judge import Judge, Submission
+from harness.judge import Judge, Submission, sandbox
 from harness.types import Limits, TestCase, Verdict
 from tests.support import hostile, idioms, programs
 
@@ -86,19 +87,36 @@ def suits(verdict: Verdict, due: str) -> bool:
 
 
 def left_behind() -> dict[str, list[str]]:
-    """What could be left of programs: processes below this one, mounts, IPC objects, files, cgroups."""
-    ipc = [line for kind in ("shm", "sem", "msg")
-           for line in Path(f"/proc/sysvipc/{kind}").read_text().splitlines()[1:]]  # fmt: skip
-    shared = [path.name for path in Path("/dev/shm").iterdir()] if Path("/dev/shm").is_dir() else []
+    """What could be left of programs: processes below this one, mounts, IPC objects, files, cgroups.
+
+    Of what the whole machine shares, what belongs to the user that programs run as.
+    """
+    owner = sandbox.NOBODY if os.geteuid() == 0 else os.geteuid()
     return {
         "processes": sorted(_below(os.getpid())),
         "mounts": Path("/proc/self/mountinfo").read_text().splitlines(),
-        "ipc": sorted(ipc),
-        "shared memory": sorted(shared),
-        "files": sorted(path.name for path in Path(tempfile.gettempdir()).iterdir()),
+        "ipc": sorted(_ipc_of(owner)),
+        "shared memory": _files_of(owner, Path("/dev/shm")),
+        "files": _files_of(owner, Path(tempfile.gettempdir())),
         "descriptors": sorted(os.listdir("/proc/self/fd")),  # noqa: PTH208
         "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("*/*/") if path.is_dir()),
     }  # fmt: skip
+
+
+def _files_of(owner: int, folder: Path) -> list[str]:
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(FileNotFoundError):
+            if path.lstat().st_uid == owner:
+                found.append(path.name)
+    return sorted(found)
+
+
+def _ipc_of(owner: int) -> Iterator[str]:
+    for kind in ("shm", "sem", "msg"):
+        heads, *lines = Path(f"/proc/sysvipc/{kind}").read_text().splitlines()
+        column = heads.split().index("uid")
+        yield from (f"{kind} {line}" for line in lines if int(line.split()[column]) == owner)
 
 
 def _below(root: int) -> set[str]:
