@@ -132,7 +132,7 @@ def _own_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive  # minutes; limits of CPU time are reached late beside other work
 @pytest.mark.usefixtures("judge", "_own_folder")
 def test_the_batch_keeps_its_verdicts_and_leaves_nothing(test_data: Path) -> None:
     items = batch(test_data)
@@ -141,7 +141,7 @@ def test_the_batch_keeps_its_verdicts_and_leaves_nothing(test_data: Path) -> Non
         assert failures(items) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("judge")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_the_batch_as_an_ordinary_user(test_data: Path, _own_folder: Path) -> None:
