@@ -149,7 +149,6 @@ def _compare_scores(
     *,
     fail_on_rise: bool,
 ) -> int:
-
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.comparison import print_comparison, to_markdown
     from harness.reports.tables.junit import comparison_junit
@@ -172,7 +171,6 @@ def _compare_scores(
 
 @waiting_for("the runs to be compared")
 def _compare_models(base: Path, new: Path, settings: Settings, files: Reports) -> int:
-
     from harness.cli.task_lookup import task_named
     from harness.reports.tables.junit import same_model_junit
     from harness.reports.tables.same_model import print_same_model, to_markdown

@@ -206,7 +206,6 @@ def _deliver(
     if output is not None:
         write(document, output)
         return
-
     show(document, terminal())
 
 

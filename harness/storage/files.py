@@ -153,32 +153,46 @@ def dump(row: object, option: int = 0) -> bytes:
         return orjson.dumps(_clean(row), option=option)
 
 
-def read_lines(path: Path, damaged: list[str] | None = None) -> Iterator[tuple[int, Any]]:
-    """Yield (line number, value) of a JSON-lines file; a torn last line is skipped.
-
-    Args:
-        path: the file.
-        damaged: where given, lines that are not valid JSON are skipped and named here.
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number, line) of a file; a torn last line is skipped.
 
     Raises:
-        DataError: the file cannot be read, or a line is not valid JSON (it is named).
+        FileNotFoundError: there is none.
+        DataError: it cannot be read.
     """
     try:
         with open_to_read(path) as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     return
-                try:
-                    yield number, orjson.loads(line)
-                except orjson.JSONDecodeError as error:
-                    words = f"{path}, line {number}: not valid JSON ({error})"
-                    if damaged is None:
-                        raise DataError(
-                            f"{words}; the file was changed or damaged: restore it, or remove "
-                            "that line"
-                        ) from error
-                    damaged.append(words)
+                yield number, line
+    except FileNotFoundError:
+        raise
     except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def damaged_line(path: Path, number: int, what: str) -> DataError:
+    """The error that a line deserves which is not what was written."""
+    return DataError(
+        f"{path}, line {number}: {what}; the file was changed or damaged: restore it, or remove that "
+        "line"
+    )
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield (line number, value) of a JSON-lines file; a torn last line is skipped.
+
+    Raises:
+        DataError: the file cannot be read, or a line is not valid JSON (it is named).
+    """
+    try:
+        for number, line in whole_lines(path):
+            try:
+                yield number, orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise damaged_line(path, number, f"not valid JSON ({error})") from error
+    except FileNotFoundError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 

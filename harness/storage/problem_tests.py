@@ -29,8 +29,7 @@ from harness.problem_tests import (
     unpacked,
 )
 from harness.storage.files import write_bytes, write_lines
-from harness.storage.plain_files import open_to_read
-from harness.storage.rows import read_rows
+from harness.storage.rows import sized_rows
 from harness.types import Problem, TestCase
 
 PROBLEMS, TESTS = "problems.jsonl", "tests.jsonl.gz"
@@ -179,8 +178,8 @@ def read_problems(folder: Path) -> Iterator[Problem]:
     Raises:
         DataError: problems.jsonl cannot be read. The packed tests are not looked at.
     """
-    path = folder / PROBLEMS
-    for row, (offset, size) in zip(read_rows(path, _StoredProblem), _lines(path), strict=False):
+    path, offset = folder / PROBLEMS, 0
+    for row, size in sized_rows(path, _StoredProblem):
         tests: Sequence[TestCase] | Member = row.tests
         if isinstance(tests, Member):
             tests = StoredTests(folder / TESTS, row.id, tests)
@@ -188,15 +187,7 @@ def read_problems(folder: Path) -> Iterator[Problem]:
             tests = LineTests(path, row.id, offset, size, len(tests))
         values = {field.name: getattr(row, field.name) for field in fields(Problem)}
         yield Problem(**{**values, "tests": tests})
-
-
-def _lines(path: Path) -> Iterator[tuple[int, int]]:
-    """Offset and size of each line of a file."""
-    end = 0
-    with open_to_read(path) as file:
-        for line in file:
-            yield end, len(line)
-            end += len(line)
+        offset += size
 
 
 def check_tests(problems: Iterable[Problem]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ import msgspec
 
 from harness.errors import DataError
 from harness.storage.bounds import MAX_INDEX, Index, bounded, check_of
-from harness.storage.files import Json
+from harness.storage.files import Json, damaged_line, whole_lines
 from harness.storage.plain_files import open_to_read
 
 __all__ = ["MAX_INDEX", "Index", "Upgrade", "read_line", "read_row", "read_rows", "typed"]
@@ -43,28 +44,24 @@ def read_rows(path: Path, kind: type[T], *, damaged: list[str] | None = None) ->
     Raises:
         DataError: the file cannot be read, or a line is not such a row; the line and field are named.
     """
+    return (row for row, _ in sized_rows(path, kind, damaged=damaged))
+
+
+def sized_rows(
+    path: Path, kind: type[T], *, damaged: list[str] | None = None
+) -> Iterator[tuple[T, int]]:
+    """As `read_rows`, each row with the bytes of its line."""
     decode: Callable[[bytes], T] = _decoder_of(kind)
-    try:
-        with open_to_read(path) as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    return
-                try:
-                    row = decode(line)
-                except _WRONG as error:
-                    words = f"{path}, line {number}: {_words(error)}"
-                    if damaged is None:
-                        raise DataError(
-                            f"{words}; the file was changed or damaged: restore it, or remove "
-                            "that line"
-                        ) from error
-                    damaged.append(words)
-                    continue
-                yield row
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    with suppress(FileNotFoundError):
+        for number, line in whole_lines(path):
+            try:
+                row = decode(line)
+            except _WRONG as error:
+                if damaged is None:
+                    raise damaged_line(path, number, _words(error)) from error
+                damaged.append(f"{path}, line {number}: {_words(error)}")
+                continue
+            yield row, len(line)
 
 
 def read_row(path: Path, kind: type[T], *, upgrade: Upgrade | None = None, fix: str = "") -> T:

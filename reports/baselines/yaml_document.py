@@ -19,13 +19,13 @@ from pydantic import BaseModel, ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from harness.errors import DataError
-from harness.yaml_bounds import TooMuch, check_bounds
+from harness.yaml_bounds import PARSER, TooMuch, check_bounds
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
     from yaml import SafeLoader as _Parser
-else:  # libyaml is ten times as quick, and not in every build of PyYAML
-    _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+else:
+    _Parser = PARSER
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _NULL, _MERGE, _TEXT, _MAPPING, _SEQUENCE = (
